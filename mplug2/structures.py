@@ -1,0 +1,63 @@
+"""What flows between data, network and metrics: data samples and the batch.
+
+Letters in shapes: B samples, T frames, H and W pixels, L tokens, M targets (one or more a sample).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+
+class MultiModalDataSample(BaseDataElement):
+    """One sample's annotations and, after prediction, its predictions.
+
+    Meta information (set with ``set_metainfo``): ``sample_id``, ``media`` ('image', 'video' or 'text'), ``path``.
+    Data fields follow the task, under the benchmarks' own names: ``captions``, ``question``, ``answers``,
+    ``pred_caption``, ``pred_answer``, ... Fields that a metric reads are named in the metric's docstring.
+    """
+
+
+class Tokens(NamedTuple):
+    """Padded token ids.
+
+    ids: (B, L) long. mask: (B, L) bool, True at real tokens. types: (B, L) long segment ids of text pairs, or None.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    types: Tensor | None = None
+
+
+class Targets(NamedTuple):
+    """Texts to generate; a sample has one or more (VQA has one for each distinct answer).
+
+    ids: (M, L) long, from the start token on. mask: (M, L) bool, True at real tokens.
+    loss_mask: (M, L) bool, True at tokens that are learnt (neither the start token, nor a prompt, nor padding).
+    sample: (M,) long, the row of the batch that the target belongs to. weight: (M,) float.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    loss_mask: Tensor
+    sample: Tensor
+    weight: Tensor
+
+
+class Batch(NamedTuple):
+    """What a task sees of a batch.
+
+    frames: (B, T, 3, H, W) float, normalised (an image has T = 1), or None. text: `Tokens`, the instruction (if the
+    task has one) before the task's own text, or None.
+    target: `Targets` or None. extra: further tensors under the names that their transform gave them.
+    samples: the B data samples. task: which task of a multi-task model the batch is for; None means its only one.
+    """
+
+    frames: Tensor | None = None
+    text: Tokens | None = None
+    target: Targets | None = None
+    extra: dict[str, Any] = {}
+    samples: list[MultiModalDataSample] = []
+    task: str | None = None

@@ -1,0 +1,50 @@
+"""Installs the package; configs/ and tools/ travel inside it under ``.mim``, as MIM expects of MMEngine projects."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    lines = (line.split('#')[0].strip() for line in (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines())
+    return [line for line in lines if line]
+
+
+class BuildWithConfigs(build_py):
+    """Copy configs/ and tools/ into the built package; an editable install reads them from the checkout instead."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for folder in ('configs', 'tools'):
+            target = Path(self.build_lib) / 'mplug2' / '.mim' / folder
+            shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns('__pycache__'))
+
+
+version: dict = {}
+exec((ROOT / 'mplug2' / 'version.py').read_text(), version)
+
+setup(
+    name='mplug2',
+    version=version['__version__'],
+    description='mPLUG-2: a modular foundation model for text, image and video, on MMEngine',
+    long_description=(ROOT / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10,<3.13',
+    packages=find_packages(include=['mplug2', 'mplug2.*']),
+    package_data={'mplug2': ['text/vocabs/*', 'datasets/mini/*.json']},
+    install_requires=requirements('runtime'),
+    extras_require={
+        'mini': requirements('mini'),
+        'tests': requirements('tests'),
+        'optional': requirements('optional'),
+    },
+    entry_points={'console_scripts': ['mplug2=mplug2.cli:main']},
+    cmdclass={'build_py': BuildWithConfigs},
+)
