@@ -1,0 +1,139 @@
+"""MPlug2: a bag of modules and the tasks asked of it."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from .modules.features import Features, Network
+from .modules.generation import Generation, generate
+from .preprocessor import MultiModalDataPreprocessor
+from .registry import MODELS, TASKS, TOKENIZERS
+from .structures import Batch, MultiModalDataSample, Tokens
+from .tasks.base import Task
+from .tasks.generative import fused_memory, vision_memory
+
+
+@MODELS.register_module()
+class MPlug2(BaseModel):
+    """mPLUG-2 (Figure 2): modules composed by config, and one or more tasks.
+
+    Args:
+        network: configs of ``vision_encoder``, ``text_encoder``, ``universal``, ``fusion``, ``decoder``. What no task
+            names is not built.
+        tasks: name -> config of a task. One for downstream training, many for pre-training.
+        tokenizer: config of the tokenizer that reads and writes the decoder's ids.
+        data_preprocessor: `MultiModalDataPreprocessor` if None.
+        init_cfg: as in MMEngine.
+
+    Raises:
+        ValueError: a task names a module that ``network`` lacks, or vocabularies differ in size.
+    """
+
+    def __init__(
+        self,
+        network: dict,
+        tasks: dict[str, dict],
+        tokenizer: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
+        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        self.network_cfg = {name: cfg for name, cfg in network.items() if cfg is not None}
+        with torch.device('meta'):  # tasks read sizes from a network without storage; only what they name is then built
+            skeleton = build_network(self.network_cfg)
+        self.tasks = nn.ModuleDict(
+            {
+                name: TASKS.build(cfg, default_args=dict(network=skeleton, tokenizer=self.tokenizer))
+                for name, cfg in tasks.items()
+            }
+        )
+        self._check(skeleton)
+        named = frozenset().union(*(task.spec.network_modules for task in self.tasks.values()))
+        self.network = build_network({name: cfg for name, cfg in self.network_cfg.items() if name in named})
+
+    def _check(self, skeleton: Network) -> None:
+        for name, task in self.tasks.items():
+            missing = sorted(module for module in task.spec.network_modules if getattr(skeleton, module) is None)
+            if missing:
+                raise ValueError(
+                    f'task {name!r} ({type(task).__name__}) needs {" and ".join(missing)}, which the network config lacks; '
+                    f'it has {", ".join(sorted(self.network_cfg))}'
+                )
+        for name in ('text_encoder', 'decoder'):
+            size = getattr(getattr(skeleton, name), 'vocab_size', None)
+            if self.tokenizer is not None and size is not None and size != self.tokenizer.vocab_size:
+                raise ValueError(f'{name} has {size} words, but the tokenizer has {self.tokenizer.vocab_size}')
+
+    def init_weights(self) -> None:
+        """Initialise every module by its own rule, then load what `init_cfg` names."""
+        for module in (*self.network.children(), *self.tasks.values()):
+            if hasattr(module, 'init_weights'):
+                module.init_weights()
+        super().init_weights()
+
+    def task_of(self, batch: Batch) -> Task:
+        """The task that a batch is for.
+
+        Raises:
+            KeyError: the batch names none of the tasks, or none although there are several.
+        """
+        if batch.task is None and len(self.tasks) == 1:
+            return next(iter(self.tasks.values()))
+        if batch.task not in self.tasks:
+            raise KeyError(f'the batch is for task {batch.task!r}; the model has {sorted(self.tasks)}')
+        return self.tasks[batch.task]
+
+    def forward(
+        self, inputs: Batch, data_samples: list[MultiModalDataSample] | None = None, mode: str = 'tensor'
+    ) -> dict[str, Tensor] | list[MultiModalDataSample] | Features:
+        """Run a batch.
+
+        Args:
+            inputs: what the data preprocessor made. data_samples: the batch's own; kept for MMEngine's calling convention.
+            mode: 'loss' (losses by name), 'predict' (data samples with predictions) or 'tensor' (the features).
+        """
+        features = Features(self.network, inputs)
+        if mode == 'tensor':
+            return features
+        task = self.task_of(inputs)
+        if mode == 'loss':
+            return task.loss(features, inputs)
+        if mode == 'predict':
+            return task.predict(features, inputs)
+        raise ValueError(f"mode is 'loss', 'predict' or 'tensor', not {mode!r}")
+
+    @torch.no_grad()
+    def generate(
+        self, frames: Tensor, question: Tokens | None = None, start_id: int = 101, end_id: int = 102, **how
+    ) -> tuple[list[list[list[int]]], list[list[float]]]:
+        """Generate token ids straight from tensors.
+
+        Args:
+            frames: (B, T, 3, H, W), normalised. question: decoded together with vision if given. start_id, end_id: special
+                tokens where the model has no tokenizer. how: arguments of `Generation`.
+
+        Returns:
+            ids and scores: for each sample `num_return` id lists from the start token on, and their scores, best first.
+        """
+        if self.tokenizer is not None:
+            start_id, end_id = self.tokenizer.cls_id, self.tokenizer.sep_id
+        features = Features(self.network, Batch(frames=frames, text=question))
+        memory = vision_memory(features.vision()) if question is None else fused_memory(features.fused())
+        found = generate(self.network.decoder, memory, Generation(**how), start_id, end_id)
+        return [[h.ids for h in one] for one in found], [[h.score for h in one] for one in found]
+
+
+def build_network(modules: dict[str, dict]) -> Network:
+    """Build the modules of a network from their configs.
+
+    Raises:
+        ValueError: a name that the network has no place for.
+    """
+    places = list(Network()._modules)
+    unknown = sorted(set(modules) - set(places))
+    if unknown:
+        raise ValueError(f'a network has no place for {", ".join(unknown)}; its places are {", ".join(places)}')
+    return Network(**{name: MODELS.build(cfg) for name, cfg in modules.items()})

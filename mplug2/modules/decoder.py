@@ -1,0 +1,170 @@
+"""The shared decoder: one training pass, or prefill and steps with caches for generation.
+
+Letters in shapes: B samples, K hypotheses (beams) a sample, L target tokens, N memory tokens, C channels, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from .layers import (
+    KeyValue,
+    TextEmbedding,
+    TransformerLayer,
+    activation_function,
+    initialize_transformer,
+    padding_mask,
+)
+
+
+class Memory(NamedTuple):
+    """What the decoder attends to. tokens: (B, N, C). mask: (B, N) bool, True at real tokens; None: all are."""
+
+    tokens: Tensor
+    mask: Tensor | None = None
+
+    def select(self, rows: Tensor) -> Memory:
+        """Repeat or reorder samples."""
+        return Memory(self.tokens.index_select(0, rows), None if self.mask is None else self.mask.index_select(0, rows))
+
+
+class DecoderState(NamedTuple):
+    """Caches of a generation. Memory keys and values belong to samples and are shared by their hypotheses.
+
+    past: per layer, keys and values (B*K, H, t, D) of the tokens so far. memory: per layer (B, H, N, D).
+    memory_mask: (B, 1, 1, N) or None. length: t.
+    """
+
+    past: tuple[KeyValue, ...]
+    memory: tuple[KeyValue, ...]
+    memory_mask: Tensor | None
+    length: int
+
+    def reorder(self, rows: Tensor) -> DecoderState:
+        """Give each hypothesis the cache of row `rows[i]`; (B*K',) long, of the same samples."""
+        return self._replace(past=tuple(layer.select(rows) for layer in self.past))
+
+    def keep_samples(self, samples: Tensor) -> DecoderState:
+        """Keep only some samples' memory; `reorder` goes with it for the hypotheses."""
+        mask = None if self.memory_mask is None else self.memory_mask.index_select(0, samples)
+        return self._replace(memory=tuple(layer.select(samples) for layer in self.memory), memory_mask=mask)
+
+
+class LanguageHead(nn.Module):
+    """BERT's prediction head: dense, GELU, layer norm, then the word table and a bias.
+
+    Args:
+        width: C. vocab_size: V. eps: of the layer norm. activation: of the dense layer.
+    """
+
+    def __init__(self, width: int, vocab_size: int, eps: float = 1e-12, activation: str = 'gelu') -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+        self.activation = activation_function(activation)
+
+    def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
+        """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V)."""
+        return nn.functional.linear(self.norm(self.activation(self.dense(x))), word_table, self.bias)
+
+
+@MODELS.register_module()
+class TextDecoder(nn.Module):
+    """Causal transformer decoder over arbitrary memories, with a head tied to its word embedding (Section 3.1).
+
+    Args:
+        vocab_size: V. width: C. layers, heads, hidden: of the stack. positions, types: of the embedding.
+        dropout, eps: as in BERT.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int = 30522,
+        width: int = 768,
+        layers: int = 12,
+        heads: int = 12,
+        hidden: int = 3072,
+        positions: int = 512,
+        types: int = 2,
+        dropout: float = 0.1,
+        eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.vocab_size = vocab_size
+        self.embedding = TextEmbedding(vocab_size, width, positions, types, eps, dropout)
+        self.layers = nn.ModuleList(
+            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(layers)
+        )
+        self.head = LanguageHead(width, vocab_size, eps)
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids: Tensor, memory: Memory) -> Tensor:
+        """Teacher forcing.
+
+        Args:
+            ids: (B, L) long, padded on the right: causality alone then keeps padding out of real tokens, so no mask is
+                needed and the fast attention kernels stay usable. Logits at padding are meaningless.
+
+        Returns:
+            logits (B, L, V); position i predicts token i + 1.
+        """
+        x = self.embedding(ids)
+        memory_mask = padding_mask(memory.mask)
+        for layer in self.layers:
+            x = layer(x, memory=memory.tokens, memory_mask=memory_mask, causal=True)
+        return self.head(x, self.embedding.word.weight)
+
+    def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, DecoderState]:
+        """Start a generation with one hypothesis a sample.
+
+        Args:
+            ids: (B, L) long, the same length for all: the start token, or it and a forced prefix.
+
+        Returns:
+            logits (B, V) for the token after the prefix, and the state.
+        """
+        x = self.embedding(ids)
+        memory_mask = padding_mask(memory.mask)
+        past, projected = [], []
+        for layer in self.layers:
+            x, own = layer.attend_self_cached(x, None)
+            keys = layer.cross_attention.project(memory.tokens)
+            x = layer.feed(layer.attend_memory(x, keys, memory_mask))
+            past.append(own)
+            projected.append(keys)
+        state = DecoderState(tuple(past), tuple(projected), memory_mask, ids.shape[1])
+        return self.head(x[:, -1], self.embedding.word.weight), state
+
+    def step(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Extend every hypothesis by one token.
+
+        The hypotheses of a sample are the "query tokens" of one cross-attention to that sample's keys and values, so
+        the memory is projected once a sample and never tiled.
+
+        Args:
+            ids: (B*K,) long, the hypotheses of a sample next to each other.
+
+        Returns:
+            logits (B*K, V) and the new state.
+        """
+        samples = state.memory[0].key.shape[0]
+        x = self.embedding(ids[:, None], start=state.length)
+        past = []
+        for layer, old, memory in zip(self.layers, state.past, state.memory, strict=True):
+            x, own = layer.attend_self_cached(x, old)
+            grouped = x.view(samples, -1, x.shape[-1])
+            x = layer.attend_memory(grouped, memory, state.memory_mask).view(x.shape)
+            x = layer.feed(x)
+            past.append(own)
+        logits = self.head(x[:, 0], self.embedding.word.weight)
+        return logits, state._replace(past=tuple(past), length=state.length + 1)

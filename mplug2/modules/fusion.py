@@ -1,0 +1,43 @@
+"""Fusion layers: text attends to vision, as in ALBEF (Section 3.1). B samples, L tokens, N vision tokens, C channels."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from .layers import TransformerLayer, initialize_transformer, padding_mask
+
+
+@MODELS.register_module()
+class FusionLayers(nn.Module):
+    """Post-norm layers of text self-attention, cross-attention to the vision memory and feed-forward.
+
+    Args:
+        width: C. layers: 3 for Base, 6 for Large. heads, hidden: of a layer. dropout, eps: as in BERT.
+    """
+
+    def __init__(
+        self,
+        width: int = 768,
+        layers: int = 3,
+        heads: int = 12,
+        hidden: int = 3072,
+        dropout: float = 0.1,
+        eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.layers = nn.ModuleList(
+            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(layers)
+        )
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+
+    def forward(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
+        """text: (B, L, C), mask: (B, L), vision: (B, N, C). Returns fused text (B, L, C)."""
+        attention_mask = padding_mask(mask)
+        for layer in self.layers:
+            text = layer(text, attention_mask, vision)
+        return text

@@ -1,0 +1,351 @@
+"""Attention and the transformer layer that every stack of the network is made of.
+
+Letters in shapes: B samples, H heads, L query tokens, N memory tokens, C channels, D = C / H.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# MPLUG2_PLAIN_ATTENTION=1 takes the explicit softmax, so that tests and benchmarks compare the two paths.
+PLAIN_ATTENTION = 'MPLUG2_PLAIN_ATTENTION'
+
+
+class KeyValue(NamedTuple):
+    """Projected keys and values, each (B, H, N, D)."""
+
+    key: Tensor
+    value: Tensor
+
+    def select(self, rows: Tensor) -> KeyValue:
+        """Keep (or repeat, or reorder) the given rows of the batch."""
+        return KeyValue(self.key.index_select(0, rows), self.value.index_select(0, rows))
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """CLIP's approximation of GELU: x * sigmoid(1.702 x)."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {'gelu': F.gelu, 'quick_gelu': quick_gelu, 'relu': F.relu}
+
+
+def activation_function(name: str) -> Callable[[Tensor], Tensor]:
+    """Look an activation up by name.
+
+    Raises:
+        ValueError: the name is not one of `ACTIVATIONS`.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f'unknown activation {name!r}; one of {sorted(ACTIVATIONS)}')
+    return ACTIVATIONS[name]
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention, the only one in the project.
+
+    Args:
+        query: (B, H, L, D). key, value: (B, H, N, D).
+        mask: bool, broadcastable to (B, H, L, N); True means "may be attended to". None: everything may.
+        causal: query i sees keys up to i; needs L == N and no mask.
+        dropout: probability of dropping an attention weight; the caller passes 0 in evaluation.
+
+    Returns:
+        (B, H, L, D).
+    """
+    if os.environ.get(PLAIN_ATTENTION) == '1':
+        scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
+        if causal:
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float('-inf'))
+        weights = F.dropout(scores.float().softmax(-1).to(query.dtype), dropout, dropout > 0)
+        return weights @ value
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+
+
+def padding_mask(mask: Tensor | None) -> Tensor | None:
+    """(B, N) True at real tokens -> (B, 1, 1, N), the form that `attention` takes."""
+    return None if mask is None else mask[:, None, None, :]
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, L, C) -> (B, H, L, D)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(B, H, L, D) -> (B, L, C)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with one fused projection.
+
+    Args:
+        width: C. heads: H. dropout: on the attention weights.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f'width {width} is not divisible by {heads} heads')
+        self.heads = heads
+        self.dropout = dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def project(self, x: Tensor) -> tuple[Tensor, KeyValue]:
+        """(B, L, C) -> the query (B, H, L, D) and the keys and values of the same tokens."""
+        query, key, value = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
+        return query, KeyValue(key, value)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        """x: (B, L, C); mask as in `attention`. Returns (B, L, C)."""
+        query, memory = self.project(x)
+        return self.attend(query, memory, mask, causal)
+
+    def attend(self, query: Tensor, memory: KeyValue, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        return self.out(merge_heads(attention(query, memory.key, memory.value, mask, causal, dropout)))
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of one sequence to a memory.
+
+    Args:
+        width: C of the queries and of the output. memory_width: channels of the memory, `width` if None.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0, memory_width: int | None = None) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f'width {width} is not divisible by {heads} heads')
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(memory_width or width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def project(self, memory: Tensor) -> KeyValue:
+        """(B, N, C) -> keys and values, to be computed once and attended to many times."""
+        key, value = (split_heads(part, self.heads) for part in self.key_value(memory).chunk(2, -1))
+        return KeyValue(key, value)
+
+    def forward(self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
+        """x: (B, L, C); memory: (B, N, C) or its projection; mask as in `attention`. Returns (B, L, C)."""
+        if isinstance(memory, Tensor):
+            memory = self.project(memory)
+        dropout = self.dropout if self.training else 0.0
+        query = split_heads(self.query(x), self.heads)
+        return self.out(merge_heads(attention(query, memory.key, memory.value, mask, dropout=dropout)))
+
+
+class FeedForward(nn.Module):
+    """Linear, activation, linear: C -> hidden -> C."""
+
+    def __init__(self, width: int, hidden: int, activation: str = 'gelu') -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        self.activation = activation_function(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.activation(self.up(x)))
+
+
+class DropPath(nn.Module):
+    """Drop a residual branch for whole samples (stochastic depth, Huang et al. 2016)."""
+
+    def __init__(self, probability: float = 0.0) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability == 0.0:
+            return x
+        keep = 1.0 - self.probability
+        return x * x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(keep).div_(keep)
+
+
+class Residual(nn.Module):
+    """x + branch(x) with its layer norm: before the branch ('pre') or after the sum ('post').
+
+    Args:
+        width: C. norm: 'pre' or 'post'. eps: of the layer norm. dropout: on the branch's output.
+        drop_path: probability of dropping the branch for a sample. layer_scale: initial value of a learnt gain per
+            channel on the branch (CaiT, DINOv2), or None for no gain.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        norm: str = 'post',
+        eps: float = 1e-12,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        layer_scale: float | None = None,
+    ) -> None:
+        super().__init__()
+        if norm not in ('pre', 'post'):
+            raise ValueError(f"norm is 'pre' or 'post', not {norm!r}")
+        self.pre = norm == 'pre'
+        self.norm = nn.LayerNorm(width, eps)
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+        self.gain = None if layer_scale is None else nn.Parameter(torch.full((width,), float(layer_scale)))
+
+    def forward(self, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+        delta = branch(self.norm(x) if self.pre else x)
+        if self.gain is not None:
+            delta = delta * self.gain
+        x = x + self.drop_path(self.dropout(delta))
+        return x if self.pre else self.norm(x)
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention, optional cross-attention and feed-forward, each in a residual.
+
+    The three parts are also methods, because universal layers take them one by one.
+
+    Args:
+        width: C. heads: H. hidden: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
+        activation: a key of `ACTIVATIONS`. eps: of the layer norms. dropout: on outputs. attention_dropout: on weights.
+        drop_path, layer_scale: as in `Residual`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        hidden: int,
+        cross: bool = False,
+        norm: str = 'post',
+        activation: str = 'gelu',
+        eps: float = 1e-12,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        drop_path: float = 0.0,
+        layer_scale: float | None = None,
+    ) -> None:
+        super().__init__()
+
+        def residual() -> Residual:
+            return Residual(width, norm, eps, dropout, drop_path, layer_scale)
+
+        self.self_attention = SelfAttention(width, heads, attention_dropout)
+        self.self_residual = residual()
+        self.cross_attention = CrossAttention(width, heads, attention_dropout) if cross else None
+        self.cross_residual = residual() if cross else None
+        self.feed_forward = FeedForward(width, hidden, activation)
+        self.feed_forward_residual = residual()
+
+    def attend_self(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        return self.self_residual(x, lambda y: self.self_attention(y, mask, causal))
+
+    def attend_self_cached(self, x: Tensor, past: KeyValue | None) -> tuple[Tensor, KeyValue]:
+        """Causal self-attention that keeps its keys and values.
+
+        Args:
+            x: (B, L, C), the first tokens if `past` is None (L >= 1), else the one token that follows `past` (L == 1).
+
+        Returns:
+            (B, L, C), and the keys and values of `past` and x.
+        """
+        kept: list[KeyValue] = []
+
+        def branch(y: Tensor) -> Tensor:
+            query, own = self.self_attention.project(y)
+            if past is not None:
+                own = KeyValue(torch.cat([past.key, own.key], 2), torch.cat([past.value, own.value], 2))
+            kept.append(own)
+            return self.self_attention.attend(query, own, causal=past is None)
+
+        return self.self_residual(x, branch), kept[0]
+
+    def attend_memory(self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
+        return self.cross_residual(x, lambda y: self.cross_attention(y, memory, mask))
+
+    def feed(self, x: Tensor) -> Tensor:
+        return self.feed_forward_residual(x, self.feed_forward)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        memory: Tensor | KeyValue | None = None,
+        memory_mask: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """x: (B, L, C); memory: (B, N, C), needed if the layer has cross-attention; masks as in `attention`."""
+        x = self.attend_self(x, mask, causal)
+        if self.cross_attention is not None:
+            x = self.attend_memory(x, memory, memory_mask)
+        return self.feed(x)
+
+
+class TextEmbedding(nn.Module):
+    """BERT's embedding: word + position + segment, layer norm, dropout.
+
+    Args:
+        vocab_size, width: of the word table. positions: longest sequence. types: number of segments.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        width: int,
+        positions: int = 512,
+        types: int = 2,
+        eps: float = 1e-12,
+        dropout: float = 0.1,
+        padding_idx: int | None = 0,
+    ) -> None:
+        super().__init__()
+        self.word = nn.Embedding(vocab_size, width, padding_idx=padding_idx)
+        self.position = nn.Embedding(positions, width)
+        self.segment = nn.Embedding(types, width)
+        self.norm = nn.LayerNorm(width, eps)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, ids: Tensor, types: Tensor | None = None, start: int = 0) -> Tensor:
+        """ids: (B, L) long, the first of them at position `start`. Returns (B, L, C).
+
+        Raises:
+            ValueError: the sequence is longer than the position table.
+        """
+        end = start + ids.shape[1]
+        if end > self.position.num_embeddings:
+            raise ValueError(
+                f'text of {end} tokens, but the model has {self.position.num_embeddings} positions: '
+                'lower the maximum length of the tokenizing transform'
+            )
+        positions = torch.arange(start, end, device=ids.device)
+        segment = self.segment.weight[0] if types is None else self.segment(types)
+        return self.dropout(self.norm(self.word(ids) + self.position(positions) + segment))
+
+
+def initialize_transformer(module: nn.Module, std: float = 0.02) -> None:
+    """BERT's initialisation: normal weights of the given standard deviation, zero biases, unit layer norms."""
+    for child in module.modules():
+        if isinstance(child, nn.Linear | nn.Embedding):
+            nn.init.normal_(child.weight, std=std)
+            if isinstance(child, nn.Embedding) and child.padding_idx is not None:
+                nn.init.zeros_(child.weight[child.padding_idx].data)
+        elif isinstance(child, nn.LayerNorm):
+            nn.init.ones_(child.weight)
+        if isinstance(child, nn.Linear | nn.LayerNorm) and child.bias is not None:
+            nn.init.zeros_(child.bias)

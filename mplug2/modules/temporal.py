@@ -1,0 +1,138 @@
+"""Temporal modules of the vision blocks (Table 15): what patches learn from the same place in other frames.
+
+A temporal module maps patches (B, T, P, C) to a residual of the same shape; the block adds it and owns the layer norm.
+Letters: B samples, T frames, P patches per frame, C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from .layers import SelfAttention, activation_function
+
+
+def temporal_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Depth-wise convolution over the frames of channels-last patches, zero padded.
+
+    A sum of shifted products: no permutation to channels-first, which would copy the whole tensor twice.
+
+    Args:
+        x: (B, T, P, C). weight: (C, K), K odd. bias: (C,) or None.
+
+    Returns:
+        (B, T, P, C).
+    """
+    frames, taps = x.shape[1], weight.shape[1]
+    centre = taps // 2
+    out = x * weight[:, centre]
+    if bias is not None:
+        out = out + bias
+    for tap in range(taps):
+        shift = tap - centre  # out[t] += weight[tap] * x[t + shift]
+        if shift == 0 or abs(shift) >= frames:
+            continue
+        source = x[:, shift:] if shift > 0 else x[:, :shift]
+        target = out[:, :-shift] if shift > 0 else out[:, -shift:]
+        target.addcmul_(source, weight[:, tap])
+    return out
+
+
+@MODELS.register_module()
+class LocalTemporal(nn.Module):
+    """Local temporal modelling, multi-group fusion (Eq. 4-5): project, convolve each group over time, activate, project.
+
+    Args:
+        width: C. hidden: channels between the projections; C // 2 if None. groups: G, each with one temporal kernel;
+            None means one a channel (the paper's G = C and the published weights). kernel_size: frames that a patch sees.
+        activation: 'quick_gelu' (published weights) or 'relu' (Eq. 4). bias: of the temporal kernel.
+
+    The last projection starts at zero, so that an image model stays what it was.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        hidden: int | None = None,
+        groups: int | None = None,
+        kernel_size: int = 3,
+        activation: str = 'quick_gelu',
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        hidden = hidden or width // 2
+        groups = groups or hidden
+        if hidden % groups:
+            raise ValueError(f'{hidden} hidden channels cannot be split into {groups} groups')
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, not {kernel_size}')
+        self.down = nn.Linear(width, hidden)
+        self.kernel = nn.Parameter(torch.zeros(groups, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(hidden)) if bias else None
+        self.up = nn.Linear(hidden, width)
+        self.activation = activation_function(activation)
+        self.channels_per_group = hidden // groups
+
+    def init_weights(self) -> None:
+        bound = self.kernel.shape[1] ** -0.5
+        nn.init.uniform_(self.kernel, -bound, bound)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, P, C). Returns (B, T, P, C)."""
+        weight = (
+            self.kernel.repeat_interleave(self.channels_per_group, 0) if self.channels_per_group > 1 else self.kernel
+        )
+        return self.up(self.activation(temporal_convolution(self.down(x), weight, self.bias)))
+
+
+@MODELS.register_module()
+class TemporalSelfAttention(nn.Module):
+    """Self-attention of a patch over its own place in all frames (Table 15).
+
+    Args:
+        width: C. heads: attention heads.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = SelfAttention(width, heads)
+
+    def init_weights(self) -> None:
+        nn.init.zeros_(self.attention.out.weight)
+        nn.init.zeros_(self.attention.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, P, C). Returns (B, T, P, C)."""
+        batch, _, patches, _ = x.shape
+        y = self.attention(x.transpose(1, 2).flatten(0, 1))
+        return y.unflatten(0, (batch, patches)).transpose(1, 2)
+
+
+@MODELS.register_module()
+class TemporalConvolution(nn.Module):
+    """One full convolution over time (Table 15): every channel from every channel of the neighbouring frames.
+
+    Args:
+        width: C. kernel_size: frames that a patch sees, odd.
+    """
+
+    def __init__(self, width: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, not {kernel_size}')
+        self.convolution = nn.Conv1d(width, width, kernel_size, padding=kernel_size // 2)
+
+    def init_weights(self) -> None:
+        nn.init.zeros_(self.convolution.weight)
+        nn.init.zeros_(self.convolution.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, P, C). Returns (B, T, P, C)."""
+        batch, _, patches, _ = x.shape
+        y = self.convolution(x.permute(0, 2, 3, 1).flatten(0, 1))
+        return y.unflatten(0, (batch, patches)).permute(0, 3, 1, 2)

@@ -1,0 +1,119 @@
+"""Universal layers: the pivot that text and vision share (Section 3.1, Eq. 6-10).
+
+Letters in shapes: B samples, L text tokens, N vision tokens, k queries, C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from .layers import CrossAttention, Residual, TransformerLayer, initialize_transformer, padding_mask
+
+
+@MODELS.register_module()
+class UniversalLayers(nn.Module):
+    """S layers whose self-attention and feed-forward serve text and vision; cross-attention serves vision alone.
+
+    Vision enters as k learnt queries that attend to the vision tokens. Two forms are named:
+
+    - release (``last='swap'``, ``merge='residual'``): the last layer swaps roles, so that the vision tokens run through
+      it and attend to the queries; the memory is LN(tokens + that).
+    - paper (``last='same'``, ``merge='cross_attention'``): every layer runs the queries (Eq. 6, 8, 9); `combine` then lets
+      tokens attend to the queries and the text of both, which gives text-aware vision and vision-aware text.
+
+    Args:
+        width: C. layers: S. heads, hidden: of a layer. queries: k. vision_width: channels of the vision encoder; if it is
+            not C the tokens are projected. dropout, eps: as in BERT.
+    """
+
+    def __init__(
+        self,
+        width: int = 768,
+        layers: int = 2,
+        heads: int = 12,
+        hidden: int = 3072,
+        queries: int = 50,
+        last: str = 'swap',
+        merge: str = 'residual',
+        vision_width: int | None = None,
+        dropout: float = 0.1,
+        eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        if (last, merge) not in (('swap', 'residual'), ('same', 'cross_attention')):
+            raise ValueError(
+                f"last={last!r} with merge={merge!r}: 'swap' goes with 'residual' (release), 'same' with 'cross_attention' (paper)"
+            )
+        if last == 'swap' and layers < 2:
+            raise ValueError(f"last='swap' needs at least 2 layers, not {layers}")
+        self.width = width
+        self.swap_last = last == 'swap'
+        self.queries = nn.Parameter(torch.zeros(queries, width))
+        self.layers = nn.ModuleList(
+            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(layers)
+        )
+        self.projection = None
+        if vision_width is not None and vision_width != width:
+            self.projection = nn.Sequential(
+                nn.Linear(vision_width, width), nn.LayerNorm(width, eps), nn.Dropout(dropout)
+            )
+        if self.swap_last:
+            self.merge_norm = nn.LayerNorm(width, eps)
+            self.merge_dropout = nn.Dropout(dropout)
+        else:
+            self.vision_attention = CrossAttention(width, heads, dropout)
+            self.vision_residual = Residual(width, 'post', eps, dropout)
+            self.text_attention = CrossAttention(width, heads, dropout)
+            self.text_residual = Residual(width, 'post', eps, dropout)
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+        nn.init.normal_(self.queries)
+
+    def text(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x: (B, L, C); mask: (B, L), True at real tokens. Returns (B, L, C) (Eq. 7, 10)."""
+        attention_mask = padding_mask(mask)
+        for layer in self.layers:
+            x = layer.feed(layer.attend_self(x, attention_mask))
+        return x
+
+    def project(self, vision: Tensor) -> Tensor:
+        """Vision tokens (B, N, C_vision) -> (B, N, C)."""
+        return vision if self.projection is None else self.projection(vision)
+
+    def vision(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens: (B, N, C). Returns the queries (B, k, C) and the memory (B, N, C); in the paper form memory = tokens."""
+        queries = self.queries.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
+        for layer in self.layers[:-1] if self.swap_last else self.layers:
+            queries = layer.feed(layer.attend_memory(layer.attend_self(queries), tokens))
+        if not self.swap_last:
+            return queries, tokens
+        last = self.layers[-1]
+        out = last.feed(last.attend_memory(last.attend_self(tokens), queries))
+        return queries, self.merge_dropout(self.merge_norm(tokens + out))
+
+    def combine(
+        self,
+        tokens: Tensor,
+        queries: Tensor,
+        encoded_text: Tensor,
+        text: Tensor,
+        mask: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The paper's last step: [queries; text] combined with the encoders' own outputs by cross-attention.
+
+        Args:
+            tokens: (B, N, C). queries: (B, k, C). encoded_text: (B, L, C) of the text encoder. text: (B, L, C) of the
+                universal layers. mask: (B, L).
+
+        Returns:
+            Text-aware vision (B, N, C) and vision-aware text (B, L, C).
+        """
+        shared = torch.cat([queries, text], 1)
+        shared_mask = padding_mask(torch.cat([mask.new_ones(queries.shape[:2]), mask], 1))
+        vision = self.vision_residual(tokens, lambda x: self.vision_attention(x, shared, shared_mask))
+        text = self.text_residual(encoded_text, lambda x: self.text_attention(x, shared, shared_mask))
+        return vision, text

@@ -1,0 +1,8 @@
+"""What can be asked of a network: one file a family of tasks, each task a row of Table 2."""
+
+from .base import Task
+from .captioning import Captioning
+from .question_answering import QuestionAnswering
+from .spec import INPUTS, MODULES, TaskSpec, vision_spec
+
+__all__ = ['INPUTS', 'MODULES', 'Captioning', 'QuestionAnswering', 'Task', 'TaskSpec', 'vision_spec']

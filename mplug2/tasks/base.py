@@ -1,0 +1,29 @@
+"""The contract of a task."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+
+from torch import Tensor, nn
+
+from ..modules.features import Features
+from ..structures import Batch, MultiModalDataSample
+from .spec import TaskSpec
+
+
+class Task(nn.Module, metaclass=ABCMeta):
+    """What is asked of a network: which features it takes, what the loss is and how a prediction is read off.
+
+    A subclass is registered in ``TASKS``, sets `spec`, and is built with ``network`` and ``tokenizer`` as keyword arguments
+    (beside those of its config). It reads sizes from the network but must not keep it: features bring it.
+    """
+
+    spec: TaskSpec
+
+    @abstractmethod
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Losses by name, each a scalar with 'loss' in its name; they are summed. Other scalars are only logged."""
+
+    @abstractmethod
+    def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
+        """The batch's data samples with predictions set, in order."""

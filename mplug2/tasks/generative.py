@@ -1,0 +1,53 @@
+"""What captioning and question answering share: the decoder's memory, and texts read off a generation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..modules.decoder import Memory
+from ..modules.features import Features, FusedFeatures, VisionFeatures
+from ..modules.generation import Generation, Hypothesis, generate
+from ..structures import Targets
+
+
+def fused_memory(fused: FusedFeatures) -> Memory:
+    """[vision; fused text] with the text's padding masked: (B, N + L, C)."""
+    seen = fused.mask.new_ones(fused.vision.shape[:2])
+    return Memory(torch.cat([fused.vision, fused.text], 1), torch.cat([seen, fused.mask], 1))
+
+
+def vision_memory(vision: VisionFeatures) -> Memory:
+    """Vision alone: (B, N, C)."""
+    return vision.as_memory()
+
+
+def decode_targets(features: Features, memory: Memory, target: Targets) -> Tensor:
+    """Teacher-forced logits (M, L, V) of the targets, each against its sample's memory."""
+    if len(target.ids) != len(memory.tokens):  # the collate gives every sample a target, so equal counts pair up
+        memory = memory.select(target.sample)
+    return features.network.decoder(target.ids, memory)
+
+
+class TextGenerator:
+    """A generation's settings and the tokenizer that reads its ids.
+
+    Args:
+        tokenizer: with ``cls_id``, ``sep_id`` and ``decode``. how: arguments of `Generation`. prompt: words that the model
+            was trained to say first; they, and what stands before them, are cut off.
+    """
+
+    def __init__(self, tokenizer, how: dict, prompt: str = '') -> None:
+        self.tokenizer = tokenizer
+        self.how = Generation(**how)
+        self.prompt = prompt
+
+    def hypotheses(self, features: Features, memory: Memory, allowed: Tensor | None = None) -> list[list[Hypothesis]]:
+        decoder = features.network.decoder
+        return generate(decoder, memory, self.how, self.tokenizer.cls_id, self.tokenizer.sep_id, allowed)
+
+    def text(self, hypothesis: Hypothesis) -> str:
+        text = self.tokenizer.decode(hypothesis.ids)
+        if self.prompt and self.prompt in text:
+            text = text.split(self.prompt, 1)[1]
+        return text.strip()

@@ -1,0 +1,74 @@
+"""Image and video question answering."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..modules.features import Features
+from ..modules.generation import rank
+from ..modules.losses import answering_loss
+from ..registry import TASKS
+from ..structures import Batch, MultiModalDataSample
+from .base import Task
+from .generative import TextGenerator, decode_targets, fused_memory
+from .spec import vision_spec
+
+
+@TASKS.register_module()
+class QuestionAnswering(Task):
+    """Answer a question about an image or a clip with free text (Table 2, "Image / Video-Text Question Answering").
+
+    Args:
+        network, tokenizer: given by the model. media: 'image' or 'video'.
+        generation: arguments of `Generation`; the published 1 to 10 tokens at 5 beams if None.
+        answers: a list of answers to choose from; the published ranking then replaces free generation.
+        top_k: answers that the first token's probability passes on to the ranking.
+
+    Training weighs each distinct answer of a sample (VQA: the share of annotators who gave it).
+    Predictions: ``pred_answer`` (str) and ``pred_score`` (float: the search's score, or the probability when ranking).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer,
+        media: str = 'video',
+        generation: dict | None = None,
+        answers: list[str] | None = None,
+        top_k: int = 128,
+    ) -> None:
+        super().__init__()
+        self.spec = vision_spec(media, 'text', 'text_encoder universal fusion decoder')
+        self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=10))
+        self.answers = answers
+        self.top_k = top_k
+        if answers is not None:
+            ids = [tokenizer.encode_target(answer)[0] for answer in answers]
+            length = max(map(len, ids))
+            padded = [row + [tokenizer.pad_id] * (length - len(row)) for row in ids]
+            self.register_buffer('candidates', torch.tensor(padded), persistent=False)
+            self.register_buffer(
+                'candidate_mask', torch.tensor([[i < len(row) for i in range(length)] for row in ids]), persistent=False
+            )
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        logits = decode_targets(features, fused_memory(features.fused()), batch.target)
+        return {'loss_answer': answering_loss(logits, batch.target, len(batch.samples))}
+
+    def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
+        memory = fused_memory(features.fused())
+        if self.answers is None:
+            found = [
+                (self.generator.text(best), best.score) for best, *_ in self.generator.hypotheses(features, memory)
+            ]
+        else:
+            decoder = features.network.decoder
+            index, probability = rank(decoder, memory, self.candidates, self.candidate_mask, self.top_k)
+            found = [
+                (self.answers[i], p) for i, p in zip(index[:, 0].tolist(), probability[:, 0].tolist(), strict=True)
+            ]
+        for sample, (answer, score) in zip(batch.samples, found, strict=True):
+            sample.pred_answer = answer
+            sample.pred_score = score
+        return batch.samples
