@@ -23,9 +23,7 @@ class MultiModalDataPreprocessor(BaseDataPreprocessor):
         mean, std: per channel, in units of [0, 1].
     """
 
-    def __init__(
-        self, mean: Sequence[float] = CLIP_MEAN, std: Sequence[float] = CLIP_STD, non_blocking: bool = True
-    ) -> None:
+    def __init__(self, mean: Sequence[float] = CLIP_MEAN, std: Sequence[float] = CLIP_STD, non_blocking: bool = True) -> None:
         super().__init__(non_blocking)
         mean, std = torch.tensor(mean), torch.tensor(std)
         self.register_buffer('scale', (1 / (255 * std)).view(3, 1, 1), persistent=False)

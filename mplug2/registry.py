@@ -33,7 +33,9 @@ def load_plugins() -> None:
         try:
             entry.load()
         except Exception as error:
-            raise ImportError(f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}') from error
+            raise ImportError(
+                f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}'
+            ) from error
 
 
 class Registry(roots.Registry):

@@ -196,11 +196,7 @@ def _exhaustive_beam_search(
                         finished[sample].append(Hypothesis(text, value / norm))
             finished[sample] = sorted(finished[sample], key=lambda h: h.score, reverse=True)[:beams]
             full = len(finished[sample]) == beams
-            if (
-                length == how.max_length
-                or not pick
-                or (full and best_list[row][pick[0]] / norm <= finished[sample][-1].score)
-            ):
+            if length == how.max_length or not pick or (full and best_list[row][pick[0]] / norm <= finished[sample][-1].score):
                 continue
             pick += [pick[-1]] * (beams - len(pick))
             picks.append(pick)

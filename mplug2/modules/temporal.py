@@ -84,9 +84,7 @@ class LocalTemporal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, P, C). Returns (B, T, P, C)."""
-        weight = (
-            self.kernel.repeat_interleave(self.channels_per_group, 0) if self.channels_per_group > 1 else self.kernel
-        )
+        weight = self.kernel.repeat_interleave(self.channels_per_group, 0) if self.channels_per_group > 1 else self.kernel
         return self.up(self.activation(temporal_convolution(self.down(x), weight, self.bias)))
 
 

@@ -36,8 +36,7 @@ class BertTextEncoder(nn.Module):
         self.vocab_size = vocab_size
         self.embedding = TextEmbedding(vocab_size, width, positions, types, eps, dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, eps=eps, dropout=dropout, attention_dropout=dropout)
-            for _ in range(layers)
+            TransformerLayer(width, heads, hidden, eps=eps, dropout=dropout, attention_dropout=dropout) for _ in range(layers)
         )
 
     def init_weights(self) -> None:

@@ -44,7 +44,7 @@ class UniversalLayers(nn.Module):
         super().__init__()
         if (last, merge) not in (('swap', 'residual'), ('same', 'cross_attention')):
             raise ValueError(
-                f"last={last!r} with merge={merge!r}: 'swap' goes with 'residual' (release), 'same' with 'cross_attention' (paper)"
+                f"last={last!r}, merge={merge!r}: 'swap' goes with 'residual' (release), 'same' with 'cross_attention' (paper)"
             )
         if last == 'swap' and layers < 2:
             raise ValueError(f"last='swap' needs at least 2 layers, not {layers}")
@@ -57,9 +57,7 @@ class UniversalLayers(nn.Module):
         )
         self.projection = None
         if vision_width is not None and vision_width != width:
-            self.projection = nn.Sequential(
-                nn.Linear(vision_width, width), nn.LayerNorm(width, eps), nn.Dropout(dropout)
-            )
+            self.projection = nn.Sequential(nn.Linear(vision_width, width), nn.LayerNorm(width, eps), nn.Dropout(dropout))
         if self.swap_last:
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)

@@ -59,15 +59,11 @@ class QuestionAnswering(Task):
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         memory = fused_memory(features.fused())
         if self.answers is None:
-            found = [
-                (self.generator.text(best), best.score) for best, *_ in self.generator.hypotheses(features, memory)
-            ]
+            found = [(self.generator.text(best), best.score) for best, *_ in self.generator.hypotheses(features, memory)]
         else:
             decoder = features.network.decoder
             index, probability = rank(decoder, memory, self.candidates, self.candidate_mask, self.top_k)
-            found = [
-                (self.answers[i], p) for i, p in zip(index[:, 0].tolist(), probability[:, 0].tolist(), strict=True)
-            ]
+            found = [(self.answers[i], p) for i, p in zip(index[:, 0].tolist(), probability[:, 0].tolist(), strict=True)]
         for sample, (answer, score) in zip(batch.samples, found, strict=True):
             sample.pred_answer = answer
             sample.pred_score = score

@@ -32,9 +32,7 @@ class TaskSpec(NamedTuple):
     @property
     def network_modules(self) -> frozenset[str]:
         """Names of the network's attributes that the task touches."""
-        return frozenset(
-            'vision_encoder' if name in ('image_encoder', 'video_encoder') else name for name in self.modules
-        )
+        return frozenset('vision_encoder' if name in ('image_encoder', 'video_encoder') else name for name in self.modules)
 
 
 def vision_spec(media: str, inputs: str, modules: str) -> TaskSpec:
