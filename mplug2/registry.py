@@ -56,9 +56,20 @@ class Registry(roots.Registry):
             KeyError: no such type; names near ones, the registries searched and what to import.
         """
         kind = cfg.get('type') if hasattr(cfg, 'get') else None
-        if isinstance(kind, str) and self._find(kind) is None:
-            raise KeyError(self._not_found(kind))
+        if isinstance(kind, str):
+            self.find(kind)
         return super().build(cfg, *args, **kwargs)
+
+    def find(self, kind: str) -> Any:
+        """The class of that name here or in a parent.
+
+        Raises:
+            KeyError: as in `build`.
+        """
+        found = self._find(kind)
+        if found is None:
+            raise KeyError(self._not_found(kind))
+        return found
 
     def _find(self, kind: str) -> Any:
         try:

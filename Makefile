@@ -1,0 +1,18 @@
+# `make demo` and `make test` do everything on a fresh machine; they share one environment.
+PYTHON_BIN = $(or $(VENV),.venv)/bin
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: demo test lint env
+
+env:
+	tools/setup_env.sh
+
+demo: env
+	$(PYTHON_BIN)/mplug2 demo
+
+test: env
+	OMP_NUM_THREADS=1 $(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: env
+	$(PYTHON_BIN)/ruff check .
+	$(PYTHON_BIN)/ruff format --check .

@@ -1,0 +1,43 @@
+"""The ``mplug2`` command; each subcommand is a module of this folder with ``add_arguments`` and ``run``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from importlib import import_module
+
+COMMANDS = {
+    'train': 'train a config',
+    'test': 'test a checkpoint of a config',
+    'data': 'build the embedded benchmark, or draw samples of it',
+    'explain': "print a config key's value and the file that set it",
+    'doctor': 'say which tasks can run on this machine, and what the others miss',
+    'bench': 'measure the loader and the training step of a config',
+    'demo': 'build the benchmark, train, test and draw predictions, from nothing',
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog='mplug2', description='mPLUG-2: text, image and video on MMEngine.')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    wanted = next((word for word in arguments if word in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + '.')
+        if name == wanted:  # the others stay unimported: `mplug2 --help` needs no torch
+            import_module(f'.{name}', __name__).add_arguments(command)
+    parsed = parser.parse_args(arguments)
+    os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+    try:
+        return import_module(f'.{parsed.command}', __name__).run(parsed) or 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        # The traceback is for whoever writes modules; the last line is for whoever runs them.
+        traceback.print_exc()
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f'\nmplug2 {parsed.command}: {message}', file=sys.stderr)
+        return 1

@@ -1,0 +1,37 @@
+"""``mplug2 demo``: the main job from nothing, through the same commands that a user types."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ..config import find_config
+
+CONFIG = 'mini/video_captioning_demo'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
+
+
+def run(args: argparse.Namespace) -> None:
+    config, folder = str(find_config(CONFIG)), args.work_dir
+    tested = folder / 'test.json'
+    start = time.perf_counter()
+    for command in (
+        ['data', 'mini'],
+        ['train', config, '--work-dir', str(folder)],
+        ['test', config, str(folder), '--work-dir', str(folder / 'test'), '--out', str(tested), '--show-dir', str(folder)],
+    ):
+        script = Path(__file__).parents[2] / 'tools' / f'{command[0]}.py'  # an installed package has no tools/ beside it
+        entry = [str(script)] if script.is_file() else ['-m', 'mplug2.cli', command[0]]
+        print(f'\n$ {" ".join(["mplug2", *command]) if not script.is_file() else " ".join(["python", *entry, *command[1:]])}')
+        subprocess.run([sys.executable, *entry, *command[1:]], check=True)
+    metrics = json.loads(tested.read_text())
+    metrics['seconds'] = round(time.perf_counter() - start, 1)
+    (folder / 'metrics.json').write_text(json.dumps(metrics, indent=1))
+    print(f'\nmetrics: {folder / "metrics.json"}\npictures: {folder / "predictions.png"}')

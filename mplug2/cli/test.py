@@ -1,0 +1,49 @@
+"""``mplug2 test``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from ..config import DictAction, find_config, load_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('config', help='a config file, or the name of a shipped one')
+    parser.add_argument('checkpoint', help='a checkpoint file, or a work directory: its best checkpoint, or else its latest')
+    parser.add_argument('--work-dir', help='where logs go; work_dirs/<config name> if not given')
+    parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
+    parser.add_argument('--show-dir', help='draw predictions here')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+
+
+def run(args: argparse.Namespace) -> None:
+    cfg = load_config(args.config, args.cfg_options)
+    from ..engine.checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, replace_file
+    from ..engine.hooks import PredictionPictures
+    from ..engine.runner import build_runner
+
+    checkpoint = Path(args.checkpoint)
+    if checkpoint.is_dir():
+        checkpoint = best_checkpoint(checkpoint) or latest_checkpoint(checkpoint)
+        if checkpoint is None:
+            raise CheckpointError(f'no checkpoint in {args.checkpoint}: has training run there?')
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
+        cfg[key] = None  # not needed, so their files need not be there
+    cfg.val_evaluator = None
+    if args.show_dir:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type=PredictionPictures, folder=args.show_dir)]
+    start = time.perf_counter()
+    metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
+    metrics['seconds'] = round(time.perf_counter() - start, 1)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
+    for key, value in metrics.items():
+        print(f'{key:>20}  {value:.4f}')

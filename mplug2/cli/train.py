@@ -1,0 +1,52 @@
+"""``mplug2 train``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..config import DictAction, find_config, load_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('config', help='a config file, or the name of a shipped one, such as mini/video_captioning')
+    parser.add_argument('--work-dir', help='where checkpoints and logs go; work_dirs/<config name> if not given')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help="go on from this checkpoint, or from the work directory's latest if none is named",
+    )
+    parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
+    parser.add_argument('--tensorboard', action='store_true', help='log to TensorBoard as well')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
+    )
+    parser.add_argument('--seed', type=int, help='of everything random')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+
+
+def run(args: argparse.Namespace) -> None:
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
+    if args.seed is not None:
+        cfg.merge_from_dict({'randomness.seed': args.seed})
+    if args.amp:
+        cfg.merge_from_dict({'optim_wrapper.dtype': 'bfloat16'})
+    if args.tensorboard:
+        from mmengine.visualization import LocalVisBackend, TensorboardVisBackend, Visualizer
+
+        cfg.visualizer = dict(type=Visualizer, vis_backends=[dict(type=LocalVisBackend), dict(type=TensorboardVisBackend)])
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+
+    from ..engine.runner import build_runner
+
+    build_runner(cfg).train()

@@ -1,0 +1,144 @@
+"""The one way to read a config file: for training, testing, the command line and tests."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from .registry import load_plugins
+
+_PACKAGE = Path(__file__).parent
+
+
+def config_folder() -> Path:
+    """Where the shipped configs lie: inside an installed package, or beside it in a checkout."""
+    installed = _PACKAGE / '.mim' / 'configs'
+    return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
+
+
+def find_config(name: str | Path) -> Path:
+    """A config file by its path, or a shipped one by its name under ``configs/`` ('mini/video_qa').
+
+    Raises:
+        FileNotFoundError: neither; names near ones.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = config_folder() / path.with_suffix('.py')
+    if shipped.is_file():
+        return shipped
+    import difflib
+
+    known = [str(file.relative_to(config_folder()).with_suffix('')) for file in config_folder().rglob('*.py')]
+    known = [name for name in known if not name.startswith('_base_')]
+    wanted = str(path.with_suffix('')).split('configs/', 1)[-1]
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    hint = f'; did you mean {" or ".join(near)}?' if near else ''
+    raise FileNotFoundError(f'no config file {name}, and none of that name under {config_folder()}{hint}')
+
+
+def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file, import the plug-ins that it and the environment name, and apply overrides.
+
+    MMEngine skips ``custom_imports`` in new-style config files, so it is done here.
+
+    Args:
+        name: a path, or the name of a shipped config. options: dotted key -> value.
+
+    Raises:
+        FileNotFoundError: no such file. ImportError: a module of ``custom_imports`` does not import.
+        KeyError: an override goes through a key that is no dict or list.
+    """
+    path = find_config(name)
+    load_plugins()
+    cfg = Config.fromfile(path)
+    if options:
+        try:
+            cfg.merge_from_dict(options)
+        except (TypeError, KeyError, IndexError, AssertionError) as error:
+            raise KeyError(f'{path}: cannot apply the options {options}: {error}') from error
+    custom = cfg.get('custom_imports') or {}
+    for module in [custom['imports']] if isinstance(custom.get('imports'), str) else custom.get('imports', []):
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise ImportError(f'{path}: custom_imports names {module!r}, which does not import: {error}') from error
+    cfg.setdefault('default_scope', None)
+    return cfg
+
+
+def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
+    """Where a config's value comes from.
+
+    Args:
+        name: of the config. key: dotted ('optim_wrapper.optimizer.lr'; list items by number).
+
+    Returns:
+        the value, the file that set it, and the line of the statement there.
+
+    Raises:
+        KeyError: the config has no such key; names those beside it.
+    """
+    path = find_config(name)
+    value = _value(path, key)
+    while True:
+        for base in _bases(path):
+            try:
+                if _same(_value(base, key), value):
+                    path = base
+                    break
+            except KeyError:
+                continue
+        else:
+            return value, path, _line(path, key.split('.')[0])
+
+
+def _value(path: Path, key: str) -> Any:
+    value: Any = load_config(path)._to_lazy_dict()
+    walked = []
+    for part in key.split('.'):
+        try:
+            value = value[int(part)] if isinstance(value, (list, tuple)) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            there = sorted(map(str, value)) if isinstance(value, dict) else f'{type(value).__name__} {value!r}'
+            where = '.'.join(walked) or 'the config'
+            raise KeyError(f'{path}: no key {key!r}; {where} has {there}') from None
+        walked.append(part)
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    return repr(one) == repr(other)  # classes are wrapped in lazy objects without an equality of their own
+
+
+def _bases(path: Path) -> list[Path]:
+    """Files that a config imports under ``with read_base()``, the last first, since it wins."""
+    bases = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.With) and any('read_base' in ast.unparse(item) for item in node.items):
+            for statement in node.body:
+                if isinstance(statement, ast.ImportFrom):
+                    folder = path.resolve().parents[statement.level - 1]
+                    bases.append(folder.joinpath(*(statement.module or '').split('.')).with_suffix('.py'))
+    return [base for base in reversed(bases) if base.is_file()]
+
+
+def _line(path: Path, root: str) -> int:
+    """The last top-level statement that assigns to `root` or changes it in place."""
+    found = 1
+    for statement in ast.parse(path.read_text()).body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, 'value', None)]
+        for target in targets:
+            while isinstance(target, (ast.Call, ast.Attribute, ast.Subscript)):
+                target = target.func if isinstance(target, ast.Call) else target.value
+            if isinstance(target, ast.Name) and target.id == root:
+                found = statement.lineno
+    return found
+
+
+__all__ = ['DictAction', 'config_folder', 'explain', 'find_config', 'load_config']

@@ -1,0 +1,25 @@
+"""Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
+
+from .checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint, load_weights, save_checkpoint
+from .hooks import CheckpointHook, PredictionPictures, RuntimeInfoHook
+from .logs import LogProcessor, ScalarBuffer
+from .loops import TrainLoop
+from .optim import OptimWrapper
+from .runner import Runner
+
+__all__ = [
+    'CheckpointError',
+    'CheckpointHook',
+    'LogProcessor',
+    'OptimWrapper',
+    'PredictionPictures',
+    'Runner',
+    'RuntimeInfoHook',
+    'ScalarBuffer',
+    'TrainLoop',
+    'best_checkpoint',
+    'latest_checkpoint',
+    'load_checkpoint',
+    'load_weights',
+    'save_checkpoint',
+]

@@ -1,0 +1,193 @@
+"""Checkpoint files: written all or nothing, holding plain data only, read without unpickling, loaded strictly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written, read or loaded; the message is one sentence for the user."""
+
+
+def replace_file(path: Path, write) -> None:
+    """Write a file under a temporary name, flush it to the disk, then rename it: `path` is never half a file.
+
+    Args:
+        path: the file. write: called with the open binary file.
+    """
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too
+    finally:
+        os.close(folder)
+
+
+def plain(value: Any) -> Any:
+    """`value` in types that `torch.load(weights_only=True)` reads; what has no such form becomes None."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value) if type(value) in (list, tuple) else [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return None
+
+
+def message_hub_state(hub: MessageHub) -> dict:
+    """A message hub in plain data: MMEngine's own state holds objects that safe loading refuses."""
+    scalars = {}
+    for key, buffer in hub.log_scalars.items():
+        values, counts = buffer.data
+        scalars[key] = dict(
+            values=torch.as_tensor(np.asarray(values, dtype=np.float64)),
+            counts=torch.as_tensor(np.asarray(counts, dtype=np.int64)),
+            max_length=buffer._max_length,
+        )
+    return dict(scalars=scalars, info=plain(hub.runtime_info), resumed=plain(dict(hub._resumed_keys)))
+
+
+def restore_message_hub(hub: MessageHub, state: dict) -> None:
+    """Fill a message hub from `message_hub_state`; what is marked as not resumed is left as it is."""
+    for key, saved in state['scalars'].items():
+        if state['resumed'].get(key, True):
+            hub.log_scalars[key] = HistoryBuffer(saved['values'].tolist(), saved['counts'].tolist(), saved['max_length'])
+    for key, value in state['info'].items():
+        if state['resumed'].get(key, True):
+            hub.runtime_info[key] = value
+
+
+def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
+    """Write a checkpoint of plain data; a file that was there stays whole until the new one is complete.
+
+    Raises:
+        CheckpointError: it could not be written; nothing half-written is left.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda file: torch.save(checkpoint, file))
+    except (OSError, RuntimeError) as error:  # torch's archive writer turns a failed write into a RuntimeError
+        free = shutil.disk_usage(path.parent).free / 2**20 if path.parent.exists() else 0
+        why = f'{error.strerror}' if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise CheckpointError(
+            f'could not write the checkpoint {path}: {why} ({free:.0f} MiB free there); nothing half-written is left '
+            'and earlier checkpoints are untouched: make room and run the same command with --resume'
+        ) from error
+
+
+def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
+    """Read a checkpoint without unpickling anything but plain data.
+
+    Raises:
+        CheckpointError: no such file, or one that is truncated, or of another kind, or that holds more than plain data.
+    """
+    path = Path(path)
+    if not path.exists():
+        near = sorted(other.name for other in path.parent.glob('*.pth')) if path.parent.is_dir() else []
+        there = f'; there are {", ".join(near)}' if near else ''
+        raise CheckpointError(f'no checkpoint {path}{there}')
+    if path.suffix == '.safetensors':
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # the reader has no exception of its own: zip, unpickling, end of file, ...
+        if path.stat().st_size == 0:
+            why = 'the file is empty'
+        elif 'Unsupported' in str(error) or 'weights_only' in str(error).lower():
+            why = 'it holds Python objects beside tensors and numbers, which are not loaded for safety'
+        else:
+            why = f'it is damaged or not a checkpoint ({str(error).splitlines()[0][:120]})'
+        raise CheckpointError(f'cannot read the checkpoint {path}: {why}') from error
+
+
+def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Load weights, all of them, each in its shape.
+
+    Args:
+        model: what they go to. state: weights by name. source: what the error message calls them.
+
+    Raises:
+        CheckpointError: missing, unexpected or misshaped weights, with examples; the model is then unchanged.
+    """
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = model.state_dict()
+    problems = {
+        'missing from it': [key for key in own if key not in state],
+        'unknown to the model': [key for key in state if key not in own],
+        'of another shape': [
+            f'{key} is {tuple(state[key].shape)} in the file and {tuple(own[key].shape)} in the model'
+            for key in own
+            if key in state and state[key].shape != own[key].shape
+        ],
+    }
+    found = {kind: keys for kind, keys in problems.items() if keys}
+    if found:
+        told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in found.items())
+        raise CheckpointError(
+            f'the weights in {source} do not fit the model ({len(own)} weights): {told}. '
+            'Use the config that they were trained with'
+        )
+    model.load_state_dict(state)
+
+
+def latest_checkpoint(folder: str | Path) -> Path | None:
+    """The last written training checkpoint of a work directory, or None."""
+    files = list(Path(folder).glob('iter_*.pth'))
+    return max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def best_checkpoint(folder: str | Path) -> Path | None:
+    """The best checkpoint of a work directory by its task's metric, or None."""
+    record = read_best(folder)
+    return Path(folder) / record['file'] if record else None
+
+
+def read_best(folder: str | Path) -> dict | None:
+    """``dict(file, metric, score, iter)`` of the best checkpoint of a work directory, or None."""
+    path = Path(folder) / BEST
+    if not path.exists():
+        return None
+    record = json.loads(path.read_text())
+    return record if (Path(folder) / record['file']).exists() else None
+
+
+def write_best(folder: str | Path, record: dict) -> None:
+    """Note which checkpoint is the best; the inverse of `read_best`."""
+    replace_file(Path(folder) / BEST, lambda file: file.write(json.dumps(record, indent=1).encode()))
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def _load_local(filename: str, map_location: Any = None) -> dict:
+    """Makes every local file that MMEngine's own initialisers read (``Pretrained``) go through the safe loader."""
+    return load_checkpoint(filename, map_location or 'cpu')

@@ -1,0 +1,112 @@
+"""Hooks: scalars that stay on the device, checkpoints that are never half there, pictures of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
+
+from ..registry import HOOKS
+from .checkpoint import read_best, write_best
+
+
+@HOOKS.register_module()
+class RuntimeInfoHook(_RuntimeInfoHook):
+    """MMEngine's, without reading the losses off the device at every step."""
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        scalars = {f'train/{key}': value for key, value in (outputs or {}).items()}
+        grad_norm = getattr(runner.optim_wrapper, 'grad_norm', None)
+        if grad_norm is not None:
+            scalars['train/grad_norm'] = grad_norm
+        runner.scalars.add(scalars)
+
+
+@HOOKS.register_module()
+class CheckpointHook(Hook):
+    """Saves every so many steps and at the end, and keeps the best by a metric of validation.
+
+    A new file is complete before an older one is removed, so a run that is stopped at any moment has a checkpoint.
+
+    Args:
+        interval: steps between checkpoints. max_keep_ckpts: how many of them stay; None keeps all.
+        save_best: name of the metric, or None. rule: 'greater' or 'less' is better.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(
+        self, interval: int = 1000, max_keep_ckpts: int | None = 2, save_best: str | None = None, rule: str = 'greater'
+    ) -> None:
+        if rule not in ('greater', 'less'):
+            raise ValueError(f"CheckpointHook: rule is 'greater' or 'less', not {rule!r}")
+        self.interval = interval
+        self.max_keep_ckpts = max_keep_ckpts
+        self.save_best = save_best
+        self.rule = rule
+        self._best: dict | None = None
+
+    def before_train(self, runner: Any) -> None:
+        self._best = read_best(runner.work_dir) if runner.iter else None  # a fresh run does not inherit an old one's best
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        step = runner.iter + 1
+        if step % self.interval == 0 or step == runner.max_iters:
+            runner.save_checkpoint(runner.work_dir, f'iter_{step}.pth', meta=dict(iter=step))
+            self._prune(runner)
+
+    def _prune(self, runner: Any) -> None:
+        if self.max_keep_ckpts is None or not is_main_process():
+            return
+        files = sorted(Path(runner.work_dir).glob('iter_*.pth'), key=lambda file: file.stat().st_mtime_ns)
+        for file in files[: -self.max_keep_ckpts]:
+            file.unlink()
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if self.save_best is None or not metrics:
+            return
+        if self.save_best not in metrics:
+            raise KeyError(
+                f'CheckpointHook: save_best={self.save_best!r} is not among the metrics of validation: {", ".join(metrics)}'
+            )
+        score = float(metrics[self.save_best])
+        sign = 1 if self.rule == 'greater' else -1
+        if self._best is not None and sign * score <= sign * self._best['score']:
+            return
+        name = f'best_{self.save_best}_iter_{runner.iter}.pth'.replace('/', '_')
+        old, self._best = self._best, dict(file=name, metric=self.save_best, score=score, iter=runner.iter)
+        runner.save_checkpoint(
+            runner.work_dir, name, save_optimizer=False, save_param_scheduler=False, meta=dict(iter=runner.iter)
+        )
+        if is_main_process():
+            write_best(runner.work_dir, self._best)
+            if old is not None and old['file'] != name:
+                (Path(runner.work_dir) / old['file']).unlink(missing_ok=True)
+        runner.logger.info(f'best so far: {self.save_best} {score:.4f} at step {runner.iter}, saved as {name}')
+
+
+@HOOKS.register_module()
+class PredictionPictures(Hook):
+    """Draws the first predictions of a test beside what was asked: one contact sheet, ``predictions.png``.
+
+    Args:
+        folder: where it goes. count: how many samples.
+    """
+
+    def __init__(self, folder: str, count: int = 16) -> None:
+        self.folder = Path(folder)
+        self.count = count
+        self._samples: list = []
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._samples.extend(outputs[: max(0, self.count - len(self._samples))])
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if is_main_process() and self._samples:
+            from ..visualization import draw_predictions
+
+            path = draw_predictions([sample.to_dict() for sample in self._samples], self.folder / 'predictions.png')
+            runner.logger.info(f'pictures of {len(self._samples)} predictions: {path}')

@@ -1,0 +1,57 @@
+"""Training logs without waiting for the device at every step."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.runner import LogProcessor as _LogProcessor
+from torch import Tensor
+
+from ..registry import LOG_PROCESSORS
+
+
+class ScalarBuffer:
+    """Scalars of the steps since somebody last looked, kept on the device and brought over together."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Tensor | float]] = []
+
+    def add(self, scalars: dict[str, Tensor | float]) -> None:
+        """Add one step's scalars, in the order of the steps."""
+        self._steps.extend((key, value.detach() if isinstance(value, Tensor) else value) for key, value in scalars.items())
+
+    def flush(self, hub: MessageHub) -> None:
+        """Move everything to the message hub, with one copy from the device."""
+        steps, self._steps = self._steps, []
+        tensors = [value.float().reshape(()) for _, value in steps if isinstance(value, Tensor)]
+        moved = iter(torch.stack(tensors).tolist() if tensors else ())
+        for key, value in steps:
+            hub.update_scalar(key, next(moved) if isinstance(value, Tensor) else value)
+
+
+@LOG_PROCESSORS.register_module()
+class LogProcessor(_LogProcessor):
+    """MMEngine's log processor over a `ScalarBuffer`, counting iterations, and showing memory on the CPU too (MiB)."""
+
+    def __init__(self, window_size: int = 10, by_epoch: bool = False, **kwargs: Any) -> None:
+        super().__init__(window_size=window_size, by_epoch=by_epoch, **kwargs)
+
+    def get_log_after_iter(self, runner: Any, batch_idx: int, mode: str) -> tuple[dict, str]:
+        """As in MMEngine: the scalars by tag, and the line to print."""
+        runner.scalars.flush(runner.message_hub)
+        tag, line = super().get_log_after_iter(runner, batch_idx, mode)
+        if 'memory' not in tag:
+            unit = 2**20 if sys.platform == 'darwin' else 2**10
+            tag['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+            head, loss, rest = line.partition('loss: ')
+            line = f'{head}memory: {tag["memory"]}  {loss}{rest}'
+        return tag, line
+
+    def get_log_after_epoch(self, runner: Any, batch_idx: int, mode: str, with_non_scalar: bool = False) -> Any:
+        """As in MMEngine."""
+        runner.scalars.flush(runner.message_hub)
+        return super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)

@@ -1,0 +1,238 @@
+"""The one runner of mplug2."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import master_only
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.runner import Runner as _Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from .. import registry
+from ..version import __version__
+from .checkpoint import (
+    CheckpointError,
+    latest_checkpoint,
+    load_checkpoint,
+    load_weights,
+    message_hub_state,
+    plain,
+    restore_message_hub,
+    save_checkpoint,
+)
+from .hooks import CheckpointHook, RuntimeInfoHook
+from .logs import LogProcessor, ScalarBuffer
+
+DEFAULT_HOOKS = dict(
+    runtime_info=dict(type=RuntimeInfoHook),
+    sampler_seed=None,  # our samplers need no epoch
+    checkpoint=dict(type=CheckpointHook),
+)
+
+
+def resolve(cfg: Any, kind: registry.Registry) -> Any:
+    """Replace the name in a config's ``type`` by its class, looked up in our registry and its parents.
+
+    MMEngine builds from its own roots, which do not know our names unless they are spelt with the scope; and a default
+    scope would break the libraries that build from strings of their own.
+
+    Raises:
+        KeyError: no such name, with near ones.
+    """
+    if isinstance(cfg, (list, tuple)):
+        return [resolve(item, kind) for item in cfg]
+    if not isinstance(cfg, dict) or not isinstance(cfg.get('type'), str):
+        return cfg
+    cfg = copy.copy(cfg)
+    cfg['type'] = kind.find(cfg['type'])
+    return cfg
+
+
+@registry.RUNNERS.register_module()
+class Runner(_Runner):
+    """MMEngine's runner with our registries, exact resume, safe and strict checkpoints, and logs that do not stall the device.
+
+    Built by ``Runner.from_cfg(load_config(path))``; the arguments are those of `mmengine.runner.Runner`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.scalars = ScalarBuffer()
+        kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
+        # Tests and validation need no loader of the other kind, so whichever is absent from the config stays None.
+        if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
+            _initialise_gloo()
+        super().__init__(*args, **kwargs)
+
+    # Building: names in configs are ours first.
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        return super().build_model(resolve(model, registry.MODELS))
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        if isinstance(optim_wrapper, dict):
+            optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
+        return super().build_optim_wrapper(optim_wrapper)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        if isinstance(loop, dict):
+            loop = resolve({'type': 'TrainLoop', **loop}, registry.LOOPS)
+        return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop: Any) -> Any:
+        return super().build_val_loop(resolve(loop, registry.LOOPS))
+
+    def build_test_loop(self, loop: Any) -> Any:
+        return super().build_test_loop(resolve(loop, registry.LOOPS))
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        return super().build_evaluator(resolve(evaluator, registry.METRICS))
+
+    def register_hook(self, hook: Any, priority: Any = None) -> None:
+        super().register_hook(resolve(hook, registry.HOOKS), priority)
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        super().register_default_hooks({**DEFAULT_HOOKS, **(hooks or {})})
+
+    @staticmethod
+    def build_dataloader(dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
+        """As in MMEngine; samples are batched by `multimodal_collate` unless the config says otherwise."""
+        if isinstance(dataloader, dict):
+            dataloader = copy.copy(dataloader)
+            dataloader['dataset'] = resolve(dataloader['dataset'], registry.DATASETS)
+            dataloader['sampler'] = resolve(dataloader['sampler'], registry.DATA_SAMPLERS)
+            dataloader['collate_fn'] = resolve(
+                dataloader.get('collate_fn', dict(type='multimodal_collate')), registry.FUNCTIONS
+            )
+            dataloader['persistent_workers'] = dataloader.get('num_workers', 0) > 0
+        return _Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
+            return MMDistributedDataParallel(module=model, broadcast_buffers=False)  # MMEngine would pass CUDA devices
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    # Checkpoints.
+
+    @property
+    def _bare_model(self) -> nn.Module:
+        return self.model.module if is_model_wrapper(self.model) else self.model
+
+    @master_only
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = False,
+        backend_args: dict | None = None,
+    ) -> None:
+        """Write model and training state to ``out_dir/filename``, all or nothing.
+
+        Args:
+            meta: noted in the file; ``iter`` is the steps done, which default to the runner's.
+            file_client_args, by_epoch, backend_args: of MMEngine's signature, unused: files are local, steps are counted.
+
+        Raises:
+            CheckpointError: the file could not be written.
+        """
+        self.scalars.flush(self.message_hub)
+        meta = dict(
+            {'iter': self.iter, 'epoch': self.epoch} | (meta or {}),
+            cfg=self.cfg.pretty_text,
+            seed=self.seed,
+            experiment_name=self.experiment_name,
+            time=time.strftime('%Y-%m-%d %H:%M:%S'),
+            mplug2_version=__version__,
+        )
+        checkpoint = dict(
+            meta=plain(meta),
+            state_dict=plain(self._bare_model.state_dict()),
+            message_hub=message_hub_state(self.message_hub),
+        )
+        if save_optimizer:
+            checkpoint['optimizer'] = plain(self.optim_wrapper.state_dict())
+        if save_param_scheduler:
+            checkpoint['param_schedulers'] = [plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []]
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        save_checkpoint(checkpoint, Path(out_dir) / filename)
+
+    def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = True, revise_keys: Any = ()) -> dict:
+        """Load a checkpoint's weights, all of them.
+
+        Raises:
+            CheckpointError: unreadable, or of another model.
+        """
+        checkpoint = load_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_weights(self._bare_model, checkpoint.get('state_dict', checkpoint), str(filename))
+        self._has_loaded = True
+        self.logger.info(f'loaded {filename}')
+        return checkpoint
+
+    def load_or_resume(self) -> None:
+        """Resume from ``load_from`` or the latest checkpoint of the work directory, or load weights, as the config says."""
+        if self._has_loaded:
+            return
+        if self._resume:
+            path = self._load_from or latest_checkpoint(self.work_dir)
+            if path is None:
+                self.logger.info(f'nothing to resume in {self.work_dir}: starting at step 0')
+            else:
+                self.resume(str(path))
+        elif self._load_from is not None:
+            self.load_checkpoint(self._load_from)
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'cpu',
+    ) -> None:
+        """Go on where a checkpoint of `save_checkpoint` was written.
+
+        Raises:
+            CheckpointError: unreadable, of another model, or without a training state.
+        """
+        checkpoint = self.load_checkpoint(filename, map_location)
+        missing = [key for key in ('meta', 'message_hub', 'optimizer', 'param_schedulers') if key not in checkpoint]
+        if missing:
+            raise CheckpointError(
+                f'{filename} holds weights but no {" and no ".join(missing)}, so training cannot go on from it: resume from '
+                'an iter_*.pth, or start from these weights with --cfg-options load_from=...'
+            )
+        meta = checkpoint['meta']
+        self.train_loop._iter = meta['iter']
+        if meta['seed'] != self.seed:
+            self.logger.info(f'taking the seed {meta["seed"]} of the resumed run')
+            self._randomness_cfg.update(seed=meta['seed'])
+            self.set_randomness(**self._randomness_cfg)
+        restore_message_hub(self.message_hub, checkpoint['message_hub'])
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        for scheduler, state in zip(self.param_schedulers or [], checkpoint['param_schedulers'], strict=True):
+            scheduler.load_state_dict(state)
+        self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
+
+
+def _initialise_gloo() -> None:
+    if not torch.distributed.is_initialized():
+        os.environ.setdefault('LOCAL_RANK', '0')
+        torch.distributed.init_process_group('gloo')
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner of a config: ours unless ``runner_type`` names another."""
+    if 'runner_type' in cfg:
+        return registry.RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)

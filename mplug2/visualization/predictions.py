@@ -1,0 +1,53 @@
+"""Contact sheets of predictions."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.transforms import LoadImage, LoadVideo
+
+_COLUMNS = 4
+_RIGHT, _WRONG = '#1a7f37', '#b42318'
+
+
+def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4) -> Path:
+    """Draw each sample's picture or film strip with what was predicted and what was expected.
+
+    Args:
+        samples: data samples as dicts, with ``media``, ``path``, and ``pred_caption`` and ``captions`` or ``pred_answer``,
+            ``question`` and ``answers``. path: the PNG to write. frames: drawn of a clip.
+
+    Returns:
+        the path.
+    """
+    from matplotlib import rcParams
+    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+
+    rows = -(-len(samples) // _COLUMNS)
+    figure = Figure(figsize=(4.2 * _COLUMNS, 2.2 * rows), dpi=110)
+    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=frames)}
+    for place, sample in enumerate(samples):
+        axes = figure.add_subplot(rows, _COLUMNS, place + 1)
+        axes.axis('off')
+        loaded = load[sample['media']].transform(dict(path=sample['path'], sample_id=sample['sample_id'], test_mode=True))
+        strip = loaded['frames']
+        gap = np.full((strip.shape[1], 2, 3), 255, np.uint8)
+        axes.imshow(np.concatenate([part for frame in strip for part in (frame, gap)][:-1], 1), interpolation='nearest')
+        if 'pred_answer' in sample:
+            said, expected = sample['pred_answer'], sample['answers']
+            title = f'{sample["question"]}\n'
+        else:
+            said, expected, title = sample['pred_caption'], sample['captions'], ''
+        right = said in expected
+        shown = ' / '.join(dict.fromkeys(expected)) if 'pred_answer' in sample else expected[0]
+        axes.set_title(title + '\n'.join(textwrap.wrap(said, 46)), fontsize=9, color=_RIGHT if right else _WRONG)
+        below = '' if right else 'expected: ' + shown
+        axes.text(0.5, -0.04, '\n'.join(textwrap.wrap(below, 56)), transform=axes.transAxes, ha='center', va='top', fontsize=7)
+    figure.tight_layout(pad=rcParams['figure.subplot.wspace'] + 0.6)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
