@@ -1,0 +1,29 @@
+"""Cleaning of captions and questions as the published weights were trained with."""
+
+from __future__ import annotations
+
+_DROP = str.maketrans({mark: None for mark in ',.\'!?"()*#:;~'} | {mark: ' ' for mark in '-/'})
+
+
+def clean_question(text: str, max_words: int | None = None) -> str:
+    """Lower case without punctuation; hyphens and slashes become spaces.
+
+    Args:
+        max_words: what is beyond them is cut (published: 30 in training, 50 in tests).
+    """
+    text = text.lower().translate(_DROP).strip()
+    return text if max_words is None else _cut(text, max_words)
+
+
+def clean_caption(text: str, max_words: int | None = None) -> str:
+    """As `clean_question`; also ``<person>`` becomes ``person`` and runs of white space one space."""
+    text = ' '.join(text.lower().translate(_DROP).replace('<person>', 'person').split())
+    return text if max_words is None else _cut(text, max_words)
+
+
+def _cut(text: str, words: int) -> str:
+    found = text.split(' ')
+    return text if len(found) <= words else ' '.join(found[:words])
+
+
+CLEANERS = {'question': clean_question, 'caption': clean_caption}
