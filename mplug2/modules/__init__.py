@@ -1,26 +1,36 @@
 """The network's parts. They know nothing of tasks, data files or training."""
 
-from .decoder import DecoderState, LanguageHead, Memory, TextDecoder
+from .blocks import blocks_of, checkpoint_blocks, compile_blocks, prepare_blocks
+from .decoder import DecoderState, Memory, TextDecoder
 from .features import Features, FusedFeatures, Network, TextFeatures, VisionFeatures
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
+from .heads import ContrastiveHead, LanguageHead, MatchingHead
+from .layers import Block
+from .momentum import FeatureQueue, MomentumTwin, gather_features
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
-from .text import BertTextEncoder
+from .text import BertTextEncoder, HuggingFaceTextEncoder
 from .universal import UniversalLayers
 from .vision import DualVisionEncoder
 
 __all__ = [
     'BertTextEncoder',
+    'Block',
+    'ContrastiveHead',
     'DecoderState',
     'DualVisionEncoder',
+    'FeatureQueue',
     'Features',
     'FusedFeatures',
     'FusionLayers',
     'Generation',
+    'HuggingFaceTextEncoder',
     'Hypothesis',
     'LanguageHead',
     'LocalTemporal',
+    'MatchingHead',
     'Memory',
+    'MomentumTwin',
     'Network',
     'TemporalConvolution',
     'TemporalSelfAttention',
@@ -28,6 +38,11 @@ __all__ = [
     'TextFeatures',
     'UniversalLayers',
     'VisionFeatures',
+    'blocks_of',
+    'checkpoint_blocks',
+    'compile_blocks',
+    'gather_features',
     'generate',
+    'prepare_blocks',
     'rank',
 ]

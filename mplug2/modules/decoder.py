@@ -7,18 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from ..registry import MODELS
-from .layers import (
-    KeyValue,
-    TextEmbedding,
-    TransformerLayer,
-    activation_function,
-    initialize_transformer,
-    padding_mask,
-)
+from .heads import LanguageHead
+from .layers import KeyValue, TextEmbedding, TransformerLayer, initialize_transformer, padding_mask
 
 
 class Memory(NamedTuple):
@@ -52,25 +45,6 @@ class DecoderState(NamedTuple):
         """Keep only some samples' memory; `reorder` goes with it for the hypotheses."""
         mask = None if self.memory_mask is None else self.memory_mask.index_select(0, samples)
         return self._replace(memory=tuple(layer.select(samples) for layer in self.memory), memory_mask=mask)
-
-
-class LanguageHead(nn.Module):
-    """BERT's prediction head: dense, GELU, layer norm, then the word table and a bias.
-
-    Args:
-        width: C. vocab_size: V. eps: of the layer norm. activation: of the dense layer.
-    """
-
-    def __init__(self, width: int, vocab_size: int, eps: float = 1e-12, activation: str = 'gelu') -> None:
-        super().__init__()
-        self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width, eps)
-        self.bias = nn.Parameter(torch.zeros(vocab_size))
-        self.activation = activation_function(activation)
-
-    def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
-        """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V)."""
-        return nn.functional.linear(self.norm(self.activation(self.dense(x))), word_table, self.bias)
 
 
 @MODELS.register_module()
@@ -108,21 +82,28 @@ class TextDecoder(nn.Module):
         initialize_transformer(self)
         nn.init.zeros_(self.head.bias)
 
+    @property
+    def word_table(self) -> Tensor:
+        """(V, C), tied to the head."""
+        return self.embedding.word.weight
+
     def forward(self, ids: Tensor, memory: Memory) -> Tensor:
         """Teacher forcing.
 
         Args:
-            ids: (B, L) long, padded on the right: causality alone then keeps padding out of real tokens, so no mask is
-                needed and the fast attention kernels stay usable. Logits at padding are meaningless.
+            ids: (B*K, L) long, K targets a sample next to each other, padded on the right: causality alone then keeps
+                padding out of real tokens, so no mask is needed and the fast attention kernels stay usable. Logits at
+                padding are meaningless.
+            memory: of B samples; the targets of one share its keys and values.
 
         Returns:
-            logits (B, L, V); position i predicts token i + 1.
+            logits (B*K, L, V); position i predicts token i + 1.
         """
         x = self.embedding(ids)
         memory_mask = padding_mask(memory.mask)
         for layer in self.layers:
             x = layer(x, memory=memory.tokens, memory_mask=memory_mask, causal=True)
-        return self.head(x, self.embedding.word.weight)
+        return self.head(x, self.word_table)
 
     def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, DecoderState]:
         """Start a generation with one hypothesis a sample.
@@ -143,13 +124,10 @@ class TextDecoder(nn.Module):
             past.append(own)
             projected.append(keys)
         state = DecoderState(tuple(past), tuple(projected), memory_mask, ids.shape[1])
-        return self.head(x[:, -1], self.embedding.word.weight), state
+        return self.head(x[:, -1], self.word_table), state
 
     def step(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Extend every hypothesis by one token.
-
-        The hypotheses of a sample are the "query tokens" of one cross-attention to that sample's keys and values, so
-        the memory is projected once a sample and never tiled.
 
         Args:
             ids: (B*K,) long, the hypotheses of a sample next to each other.
@@ -157,14 +135,11 @@ class TextDecoder(nn.Module):
         Returns:
             logits (B*K, V) and the new state.
         """
-        samples = state.memory[0].key.shape[0]
         x = self.embedding(ids[:, None], start=state.length)
         past = []
         for layer, old, memory in zip(self.layers, state.past, state.memory, strict=True):
             x, own = layer.attend_self_cached(x, old)
-            grouped = x.view(samples, -1, x.shape[-1])
-            x = layer.attend_memory(grouped, memory, state.memory_mask).view(x.shape)
-            x = layer.feed(x)
+            x = layer.feed(layer.attend_memory(x, memory, state.memory_mask))
             past.append(own)
-        logits = self.head(x[:, 0], self.embedding.word.weight)
+        logits = self.head(x[:, 0], self.word_table)
         return logits, state._replace(past=tuple(past), length=state.length + 1)

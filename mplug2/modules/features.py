@@ -5,6 +5,7 @@ Letters in shapes: B samples, T frames, P patches per frame, L text tokens, k qu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -24,6 +25,11 @@ class VisionFeatures(NamedTuple):
     queries: Tensor | None
     memory: Tensor
 
+    @property
+    def summary(self) -> Tensor:
+        """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
+        return self.memory[:, 0]
+
     def as_memory(self) -> Memory:
         return Memory(self.memory)
 
@@ -38,6 +44,11 @@ class TextFeatures(NamedTuple):
     encoded: Tensor
     tokens: Tensor
     mask: Tensor
+
+    @property
+    def summary(self) -> Tensor:
+        """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
+        return self.tokens[:, 0]
 
     def as_memory(self) -> Memory:
         return Memory(self.tokens, self.mask)
@@ -54,12 +65,20 @@ class FusedFeatures(NamedTuple):
     mask: Tensor
     vision: Tensor
 
+    @property
+    def summary(self) -> Tensor:
+        """(B, C): the fused class token, what matching reads."""
+        return self.text[:, 0]
+
 
 class Network(nn.Module):
     """The bag of modules. Those that no task names are None.
 
     Args:
         vision_encoder, text_encoder, universal, fusion, decoder: modules or None.
+
+    Raises:
+        ValueError: modules whose outputs meet differ in width.
     """
 
     def __init__(
@@ -79,6 +98,16 @@ class Network(nn.Module):
             'decoder': decoder,
         }.items():
             self.register_module(name, module)  # None too: a place that is empty
+        widths = {name: module.width for name, module in self.named_children() if hasattr(module, 'width')}
+        if universal is not None:
+            widths.pop('vision_encoder', None)  # universal layers project it
+        if len(set(widths.values())) > 1:
+            told = ', '.join(f'{name} {width}' for name, width in widths.items())
+            raise ValueError(f'the modules of a network must have one width, but they have: {told}')
+
+    def subset(self, names: Iterable[str]) -> Network:
+        """A network of only those modules, shared with this one (for a momentum twin)."""
+        return Network(**{name: getattr(self, name) for name in names})
 
     @property
     def width(self) -> int:

@@ -50,6 +50,14 @@ class Generation:
     def __post_init__(self) -> None:
         if not 0 <= self.min_length <= self.max_length:
             raise ValueError(f'min_length {self.min_length} must lie between 0 and max_length {self.max_length}')
+        if self.num_beams < 1 or self.num_return < 1:
+            raise ValueError(f'num_beams {self.num_beams} and num_return {self.num_return} must be at least 1')
+        if self.temperature is not None and self.temperature <= 0:
+            raise ValueError(f'temperature {self.temperature} must be above 0; None takes the likeliest token')
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f'top_p {self.top_p} must lie in (0, 1]')
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f'top_k {self.top_k} must be at least 1')
         if self.temperature is not None and self.num_beams != 1:
             raise ValueError('sampling takes num_beams=1')
         if self.temperature is None and self.num_return > self.num_beams:
@@ -92,7 +100,7 @@ def generate(
         generator: of the random numbers when sampling.
 
     Returns:
-        For each sample `how.num_return` hypotheses, best first.
+        For each sample `how.num_return` hypotheses, best first; fewer where `allowed` leaves fewer texts.
     """
     if allowed is not None:
         allowed = allowed.clone()
@@ -151,7 +159,9 @@ def _beam_search(
                 alive, ids, total, rows, token = alive[keep], ids[keep], total[keep], rows[keep], token[keep]
                 state = state.keep_samples(keep)
         logits, state = decoder.step(token.flatten(), state.reorder(rows.flatten()))
-    return [sorted(found, key=lambda h: h.score, reverse=True)[: how.num_return] for found in results]
+    for found in results:  # a constraint that leaves fewer texts than beams fills beams with impossible ones
+        found.sort(key=lambda h: h.score, reverse=True)
+    return [[h for h in found if h.score > float('-inf')][: how.num_return] for found in results]
 
 
 def _exhaustive_beam_search(
@@ -180,7 +190,7 @@ def _exhaustive_beam_search(
         best, flat = scores.flatten(1).topk(min(2 * beams, scores[0].numel()), -1)
         origin, token = flat.div(vocabulary, rounding_mode='floor'), flat.remainder(vocabulary)
         best_list, origin_list, token_list, ids_list = best.tolist(), origin.tolist(), token.tolist(), ids.tolist()
-        kept_rows, rows, picks = [], [], []
+        kept_rows, rows, picks, living = [], [], [], []
         for row, sample in enumerate(alive):
             pick: list[int] = []
             for rank, value in enumerate(best_list[row]):
@@ -198,6 +208,7 @@ def _exhaustive_beam_search(
             full = len(finished[sample]) == beams
             if length == how.max_length or not pick or (full and best_list[row][pick[0]] / norm <= finished[sample][-1].score):
                 continue
+            living.append([True] * len(pick) + [False] * (beams - len(pick)))
             pick += [pick[-1]] * (beams - len(pick))
             picks.append(pick)
             kept_rows.append(row)
@@ -211,7 +222,8 @@ def _exhaustive_beam_search(
         alive = [alive[row] for row in kept_rows]
         origin, token, best = (part[keep].gather(1, pick_index) for part in (origin, token, best))
         ids = torch.cat([ids[keep].gather(1, origin[..., None].expand(-1, -1, ids.shape[-1])), token[..., None]], -1)
-        total = best
+        # Fewer continuations than beams: the places left over can lead nowhere.
+        total = best.masked_fill(~torch.tensor(living, device=device), float('-inf'))
         logits, state = decoder.step(token.flatten(), state.reorder(torch.tensor(rows, device=device)))
     return [found[: how.num_return] for found in finished]
 
@@ -289,7 +301,8 @@ def rank(
     """Rank a list of texts for every sample (the published QA ranking).
 
     The probability of a candidate's first token picks `top_k` candidates a sample; these are scored by their whole
-    log-probability, in which, as published, the first token counts twice.
+    log-probability, in which, as published, the first token counts twice. The candidates of a sample share its projected
+    memory.
 
     Args:
         memory: of B samples. candidates: (A, L) long, from the start token on. mask: (A, L), True at real tokens.
@@ -302,14 +315,13 @@ def rank(
     top_k = min(top_k, len(candidates))
     batch = memory.tokens.shape[0]
     start = int(candidates[0, 0]) if start_id is None else start_id
-    logits, _ = decoder.prefill(_start(memory, start), memory)
+    logits = decoder(_start(memory, start), memory)[:, 0]
     first = F.softmax(logits.float(), -1).index_select(1, candidates[:, 1])  # (B, A)
     probability, picked = first.topk(top_k, -1)
 
     ids = candidates[picked.flatten()]  # (B * top_k, L)
     targets = mask[picked.flatten()][:, 1:]
-    rows = torch.arange(batch, device=ids.device).repeat_interleave(top_k)
-    logits = decoder(ids, memory.select(rows))[:, :-1].float()
+    logits = decoder(ids, memory)[:, :-1].float()
     log_probability = F.log_softmax(logits, -1).gather(-1, ids[:, 1:, None])[..., 0]
     total = (log_probability * targets).sum(-1).view(batch, top_k) + probability.log()
     order = total.argsort(-1, descending=True)

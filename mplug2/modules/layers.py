@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 # MPLUG2_PLAIN_ATTENTION=1 takes the explicit softmax, so that tests and benchmarks compare the two paths.
 PLAIN_ATTENTION = 'MPLUG2_PLAIN_ATTENTION'
@@ -216,10 +217,29 @@ class Residual(nn.Module):
         return x if self.pre else self.norm(x)
 
 
-class TransformerLayer(nn.Module):
+class Block(nn.Module):
+    """The unit of a stack: what activation checkpointing recomputes, what is compiled and what is sharded.
+
+    A subclass writes `run`. `recompute` is set by `checkpoint_blocks`: activations inside the block are then not kept for
+    the backward pass, but computed again there.
+    """
+
+    recompute = False
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The arguments and the result are those of `run`."""
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self.run, *args, use_reentrant=False, **kwargs)
+        return self.run(*args, **kwargs)
+
+    def run(self, *args: Any, **kwargs: Any) -> Tensor:
+        raise NotImplementedError
+
+
+class TransformerLayer(Block):
     """Self-attention, optional cross-attention and feed-forward, each in a residual.
 
-    The three parts are also methods, because universal layers take them one by one.
+    The three parts are also methods: a generation and the vision blocks take them one by one.
 
     Args:
         width: C. heads: H. hidden: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
@@ -277,12 +297,19 @@ class TransformerLayer(nn.Module):
         return self.self_residual(x, branch), kept[0]
 
     def attend_memory(self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
-        return self.cross_residual(x, lambda y: self.cross_attention(y, memory, mask))
+        """Cross-attention of x (B*K, L, C) to the memory of B samples.
+
+        The K sequences of a sample, which lie next to each other, are laid end to end and become the query tokens of one
+        attention: the memory is projected once a sample and never tiled.
+        """
+        samples = (memory if isinstance(memory, Tensor) else memory.key).shape[0]
+        y = x if len(x) == samples else x.reshape(samples, -1, x.shape[-1])
+        return self.cross_residual(y, lambda z: self.cross_attention(z, memory, mask)).view(x.shape)
 
     def feed(self, x: Tensor) -> Tensor:
         return self.feed_forward_residual(x, self.feed_forward)
 
-    def forward(
+    def run(
         self,
         x: Tensor,
         mask: Tensor | None = None,
@@ -290,9 +317,9 @@ class TransformerLayer(nn.Module):
         memory_mask: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
-        """x: (B, L, C); memory: (B, N, C), needed if the layer has cross-attention; masks as in `attention`."""
+        """x: (B, L, C); memory: (B, N, C), without it cross-attention is passed over; masks as in `attention`."""
         x = self.attend_self(x, mask, causal)
-        if self.cross_attention is not None:
+        if memory is not None:
             x = self.attend_memory(x, memory, memory_mask)
         return self.feed(x)
 

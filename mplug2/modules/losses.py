@@ -1,11 +1,14 @@
-"""Losses as pure functions. M targets, L tokens, V vocabulary."""
+"""Losses as pure functions, all in fp32. B samples, M targets or columns, L tokens, V vocabulary."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..structures import Targets
+
+IGNORED = -100  # the label of a token that masked-language modelling does not predict
 
 
 def token_losses(logits: Tensor, target: Targets) -> Tensor:
@@ -30,3 +33,73 @@ def captioning_loss(logits: Tensor, target: Targets) -> Tensor:
 def answering_loss(logits: Tensor, target: Targets, samples: int) -> Tensor:
     """Cross-entropies summed over the tokens of an answer, times the answer's weight, summed, over B samples."""
     return (token_losses(logits, target).sum(1) * target.weight).sum() / samples
+
+
+def masked_language_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the masked tokens, zero if there are none.
+
+    Args:
+        logits: (B, L, V) or (M, V). labels: (B, L) or (M,) long, the true words at masked tokens and `IGNORED` elsewhere.
+    """
+    losses = F.cross_entropy(logits.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED, reduction='sum')
+    return losses / (labels != IGNORED).sum().clamp(min=1)
+
+
+def positive_pairs(rows: Tensor, columns: Tensor) -> Tensor:
+    """Which pairs belong together: rows (B,), columns (M,) long identities -> (B, M) bool."""
+    return rows[:, None] == columns[None, :]
+
+
+def contrastive_targets(positives: Tensor, twin_logits: Tensor | None = None, soft: float = 0.4) -> Tensor:
+    """What the rows of a similarity matrix should look like: shared among the positives, softened by the momentum twin.
+
+    Args:
+        positives: (B, M) bool, at least one in a row. twin_logits: (B, M) of the momentum twin, or None for hard targets.
+            soft: the share of the twin's softmax (ALBEF's alpha).
+
+    Returns:
+        (B, M), each row sums to one; no gradient flows through it.
+    """
+    hard = positives.float()
+    hard = hard / hard.sum(1, keepdim=True)
+    if twin_logits is None:
+        return hard
+    return torch.lerp(hard, twin_logits.detach().float().softmax(1), soft)
+
+
+def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of rows with soft targets, mean over rows.
+
+    Args:
+        logits: (B, M); minus infinity at columns that are not there. targets: (B, M), rows that sum to one.
+    """
+    log_probability = F.log_softmax(logits.float(), 1)
+    # An empty column has target zero and log-probability minus infinity, whose product is not a number.
+    return -(log_probability.masked_fill(targets == 0, 0.0) * targets).sum(1).mean()
+
+
+def hard_negatives(logits: Tensor, positives: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Draw one wrong column a row, likelier the more similar it is (ALBEF).
+
+    Args:
+        logits: (B, M). positives: (B, M) bool, pairs that must not be drawn. generator: of the random numbers.
+
+    Returns:
+        columns (B,) long, and (B,) bool: False where a row has no wrong column, whose draw then means nothing.
+    """
+    weights = logits.detach().float().masked_fill(positives, float('-inf')).softmax(1)
+    found = ~positives.all(1)
+    weights = torch.where(found[:, None], weights, torch.ones_like(weights))
+    return torch.multinomial(weights, 1, generator=generator)[:, 0], found
+
+
+def matching_loss(logits: Tensor, matched: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of "do these two belong together".
+
+    Args:
+        logits: (M, 2). matched: (M,) bool. counted: (M,) bool, False at pairs to leave out (`hard_negatives` found none).
+    """
+    losses = F.cross_entropy(logits.float(), matched.long(), reduction='none')
+    if counted is None:
+        return losses.mean()
+    return (losses * counted).sum() / counted.sum().clamp(min=1)

@@ -7,6 +7,7 @@ Letters: B samples, T frames, P patches per frame, C channels.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import MODELS
@@ -16,7 +17,8 @@ from .layers import SelfAttention, activation_function
 def temporal_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Depth-wise convolution over the frames of channels-last patches, zero padded.
 
-    A sum of shifted products: no permutation to channels-first, which would copy the whole tensor twice.
+    (B, T, P, C) in memory is a channels-last image of T rows and P columns, so one 2-D convolution of a K x 1 kernel reads
+    and writes it in place: no copy to channels-first, as a 3-D convolution needs.
 
     Args:
         x: (B, T, P, C). weight: (C, K), K odd. bias: (C,) or None.
@@ -24,19 +26,9 @@ def temporal_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tens
     Returns:
         (B, T, P, C).
     """
-    frames, taps = x.shape[1], weight.shape[1]
-    centre = taps // 2
-    out = x * weight[:, centre]
-    if bias is not None:
-        out = out + bias
-    for tap in range(taps):
-        shift = tap - centre  # out[t] += weight[tap] * x[t + shift]
-        if shift == 0 or abs(shift) >= frames:
-            continue
-        source = x[:, shift:] if shift > 0 else x[:, :shift]
-        target = out[:, :-shift] if shift > 0 else out[:, -shift:]
-        target.addcmul_(source, weight[:, tap])
-    return out
+    channels, taps = weight.shape
+    out = F.conv2d(x.permute(0, 3, 1, 2), weight[:, None, :, None], bias, padding=(taps // 2, 0), groups=channels)
+    return out.permute(0, 2, 3, 1)
 
 
 @MODELS.register_module()
@@ -123,7 +115,7 @@ class TemporalConvolution(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, not {kernel_size}')
-        self.convolution = nn.Conv1d(width, width, kernel_size, padding=kernel_size // 2)
+        self.convolution = nn.Conv1d(width, width, kernel_size, padding=kernel_size // 2)  # run as 2-D, like the above
 
     def init_weights(self) -> None:
         nn.init.zeros_(self.convolution.weight)
@@ -131,6 +123,6 @@ class TemporalConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, P, C). Returns (B, T, P, C)."""
-        batch, _, patches, _ = x.shape
-        y = self.convolution(x.permute(0, 2, 3, 1).flatten(0, 1))
-        return y.unflatten(0, (batch, patches)).permute(0, 3, 1, 2)
+        weight, bias = self.convolution.weight[..., None], self.convolution.bias
+        out = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=(weight.shape[2] // 2, 0))
+        return out.permute(0, 2, 3, 1)

@@ -20,8 +20,13 @@ class UniversalLayers(nn.Module):
 
     - release (``last='swap'``, ``merge='residual'``): the last layer swaps roles, so that the vision tokens run through
       it and attend to the queries; the memory is LN(tokens + that).
-    - paper (``last='same'``, ``merge='cross_attention'``): every layer runs the queries (Eq. 6, 8, 9); `combine` then lets
-      tokens attend to the queries and the text of both, which gives text-aware vision and vision-aware text.
+    - paper (``last='same'``, ``merge='cross_attention'``): every layer runs the queries (Eq. 6, 8, 9); one cross-attention
+      then lets the encoders' own tokens attend to what the layers made of both, which gives text-aware vision and
+      vision-aware text (`combine`). Where no text is at hand, vision attends to its queries alone.
+
+    What the uni-modal rows of Table 2 read: for vision the memory, whose first token stands for the image or clip; for text
+    the output of `text`. An ablation without universal layers has ``universal=None``, and one whose last text layers are not
+    shared gives them to the text encoder: vision memory is then the vision encoder's tokens.
 
     Args:
         width: C. layers: S. heads, hidden: of a layer. queries: k. vision_width: channels of the vision encoder; if it is
@@ -62,10 +67,8 @@ class UniversalLayers(nn.Module):
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)
         else:
-            self.vision_attention = CrossAttention(width, heads, dropout)
-            self.vision_residual = Residual(width, 'post', eps, dropout)
-            self.text_attention = CrossAttention(width, heads, dropout)
-            self.text_residual = Residual(width, 'post', eps, dropout)
+            self.merge_attention = CrossAttention(width, heads, dropout)
+            self.merge_residual = Residual(width, 'post', eps, dropout)
 
     def init_weights(self) -> None:
         initialize_transformer(self)
@@ -75,7 +78,7 @@ class UniversalLayers(nn.Module):
         """x: (B, L, C); mask: (B, L), True at real tokens. Returns (B, L, C) (Eq. 7, 10)."""
         attention_mask = padding_mask(mask)
         for layer in self.layers:
-            x = layer.feed(layer.attend_self(x, attention_mask))
+            x = layer(x, attention_mask)
         return x
 
     def project(self, vision: Tensor) -> Tensor:
@@ -83,15 +86,16 @@ class UniversalLayers(nn.Module):
         return vision if self.projection is None else self.projection(vision)
 
     def vision(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens: (B, N, C). Returns the queries (B, k, C) and the memory (B, N, C); in the paper form memory = tokens."""
+        """tokens: (B, N, C). Returns the queries (B, k, C) and the memory (B, N, C)."""
         queries = self.queries.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         for layer in self.layers[:-1] if self.swap_last else self.layers:
-            queries = layer.feed(layer.attend_memory(layer.attend_self(queries), tokens))
-        if not self.swap_last:
-            return queries, tokens
-        last = self.layers[-1]
-        out = last.feed(last.attend_memory(last.attend_self(tokens), queries))
-        return queries, self.merge_dropout(self.merge_norm(tokens + out))
+            queries = layer(queries, memory=tokens)
+        if self.swap_last:
+            return queries, self.merge_dropout(self.merge_norm(tokens + self.layers[-1](tokens, memory=queries)))
+        return queries, self._merge(tokens, queries)
+
+    def _merge(self, x: Tensor, shared: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.merge_residual(x, lambda y: self.merge_attention(y, shared, mask))
 
     def combine(
         self,
@@ -101,7 +105,7 @@ class UniversalLayers(nn.Module):
         text: Tensor,
         mask: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The paper's last step: [queries; text] combined with the encoders' own outputs by cross-attention.
+        """The paper's last step: the encoders' outputs attend to [queries; text] of the universal layers.
 
         Args:
             tokens: (B, N, C). queries: (B, k, C). encoded_text: (B, L, C) of the text encoder. text: (B, L, C) of the
@@ -112,6 +116,4 @@ class UniversalLayers(nn.Module):
         """
         shared = torch.cat([queries, text], 1)
         shared_mask = padding_mask(torch.cat([mask.new_ones(queries.shape[:2]), mask], 1))
-        vision = self.vision_residual(tokens, lambda x: self.vision_attention(x, shared, shared_mask))
-        text = self.text_residual(encoded_text, lambda x: self.text_attention(x, shared, shared_mask))
-        return vision, text
+        return self._merge(tokens, shared, shared_mask), self._merge(encoded_text, shared, shared_mask)

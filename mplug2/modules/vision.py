@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import MODELS
-from .layers import Residual, TransformerLayer, initialize_transformer
+from .layers import Block, Residual, SelfAttention, TransformerLayer, initialize_transformer
 
 
 def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bilinear') -> Tensor:
@@ -31,12 +31,48 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bili
     return torch.cat([positions[:1], table[0].flatten(1).T])
 
 
-class VisionBlock(nn.Module):
+def windowed_attention(attention: SelfAttention, x: Tensor, grid: tuple[int, int], window: int) -> Tensor:
+    """Self-attention within square windows of a frame's patches, for high-resolution detection (ViTDet).
+
+    Windows at the right and lower edge are filled up with places that nothing attends to. Every window sees the class
+    token, and the class token's output is the mean over windows; a window that covers the grid is global attention.
+
+    Args:
+        x: (B, 1 + P, C), P = rows * columns of `grid`, the class token first. window: side, in patches.
+
+    Returns:
+        (B, 1 + P, C).
+    """
+    rows, columns = grid
+    height, width = min(window, rows), min(window, columns)
+    down, right = -rows % height, -columns % width
+    tall, wide = (rows + down) // height, (columns + right) // width
+
+    def split(y: Tensor) -> Tensor:
+        """(B, rows, columns, C) -> (B, windows, height * width, C)."""
+        y = F.pad(y, (0, 0, 0, right, 0, down))
+        return y.unflatten(2, (wide, width)).unflatten(1, (tall, height)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+    patches = split(x[:, 1:].unflatten(1, grid))
+    batch, windows = patches.shape[:2]
+    x = torch.cat([x[:, None, :1].expand(-1, windows, -1, -1), patches], 2).flatten(0, 1)
+    mask = None
+    if down or right:
+        real = split(x.new_ones(1, rows, columns, 1))[0, :, :, 0].bool()
+        real = torch.cat([real.new_ones(windows, 1), real], 1)
+        mask = real.repeat(batch, 1)[:, None, None, :]
+    x = attention(x, mask).unflatten(0, (batch, windows))
+    patches = x[:, :, 1:].unflatten(1, (tall, wide)).unflatten(3, (height, width)).transpose(2, 3)
+    patches = patches.flatten(3, 4).flatten(1, 2)[:, :rows, :columns]
+    return torch.cat([x[:, :, 0].mean(1, keepdim=True), patches.flatten(1, 2)], 1)
+
+
+class VisionBlock(Block):
     """A ViT layer within each frame, with temporal residuals before its attention and / or before its feed-forward.
 
     Args:
         layer: the spatial layer. temporal_first, temporal_second: modules for the two places, or None.
-        norm, eps, width: of the temporal residuals.
+        norm, eps, width: of the temporal residuals. window: side of the attention's windows in patches, None is global.
     """
 
     def __init__(
@@ -47,22 +83,31 @@ class VisionBlock(nn.Module):
         width: int,
         norm: str,
         eps: float,
+        window: int | None = None,
     ) -> None:
         super().__init__()
         self.layer = layer
+        self.window = window
         self.temporal_first = temporal_first
         self.temporal_second = temporal_second
         self.residual_first = None if temporal_first is None else Residual(width, norm, eps)
         self.residual_second = None if temporal_second is None else Residual(width, norm, eps)
 
-    def forward(self, x: Tensor, frames: int, with_temporal: bool) -> Tensor:
-        """x: (B*T, 1 + P, C), frames: T. Returns the same shape; the class token never enters a temporal module."""
+    def run(self, x: Tensor, frames: int, grid: tuple[int, int], with_temporal: bool) -> Tensor:
+        """x: (B*T, 1 + P, C), frames: T, grid: rows and columns of the P patches.
+
+        Returns the same shape; the class token never enters a temporal module.
+        """
+        layer, window = self.layer, self.window
         if with_temporal and self.temporal_first is not None:
             x = mix_frames(x, frames, self.temporal_first, self.residual_first)
-        x = self.layer.attend_self(x)
+        if window is None or window >= max(grid):
+            x = layer.attend_self(x)
+        else:
+            x = layer.self_residual(x, lambda y: windowed_attention(layer.self_attention, y, grid, window))
         if with_temporal and self.temporal_second is not None:
             x = mix_frames(x, frames, self.temporal_second, self.residual_second)
-        return self.layer.feed(x)
+        return layer.feed(x)
 
 
 def mix_frames(x: Tensor, frames: int, temporal: nn.Module, residual: Residual) -> Tensor:
@@ -83,7 +128,11 @@ class DualVisionEncoder(nn.Module):
         temporal_on_images: run temporal modules on single frames too (published weights) or not (paper, Table 2).
         norm: 'pre' (ViT, published weights) or 'post' (Eq. 1-3). activation: of the feed-forward. eps: of layer norms.
         pre_norm_embedding: the layer norm that CLIP has before its first block. patch_bias: of the patch convolution.
+        position_resize: 'bilinear' or 'bicubic' (DINOv2), how positions are resampled for other grids.
         layer_scale, drop_path: as in `Residual`; drop path grows linearly with depth.
+        window: side in patches of the attention's windows, None is global. global_blocks: numbers of the blocks whose
+            attention is global all the same.
+        frozen_stages: -1 trains everything, 0 keeps the embedding as it is, n also the first n blocks.
     """
 
     def __init__(
@@ -102,8 +151,12 @@ class DualVisionEncoder(nn.Module):
         eps: float = 1e-5,
         pre_norm_embedding: bool = True,
         patch_bias: bool = False,
+        position_resize: str = 'bilinear',
         layer_scale: float | None = None,
         drop_path: float = 0.0,
+        window: int | None = None,
+        global_blocks: tuple[int, ...] = (),
+        frozen_stages: int = -1,
     ) -> None:
         super().__init__()
         if image_size % patch_size:
@@ -111,8 +164,14 @@ class DualVisionEncoder(nn.Module):
         unknown = set(temporal_at) - {'attention', 'feed_forward'}
         if unknown:
             raise ValueError(f"temporal_at takes 'attention' and 'feed_forward', not {sorted(unknown)}")
+        if not -1 <= frozen_stages <= layers:
+            raise ValueError(f'frozen_stages {frozen_stages} must lie between -1 and the number of layers, {layers}')
+        outside = sorted(set(global_blocks) - set(range(layers)))
+        if outside:
+            raise ValueError(f'global_blocks names blocks {outside}, but the encoder has blocks 0 to {layers - 1}')
         self.width = width
         self.patch_size = patch_size
+        self.position_resize = position_resize
         self.temporal_on_images = temporal_on_images
         self.patch_embedding = nn.Conv2d(3, width, patch_size, patch_size, bias=patch_bias)
         self.class_embedding = nn.Parameter(torch.zeros(width))
@@ -139,10 +198,28 @@ class DualVisionEncoder(nn.Module):
                 width,
                 norm,
                 eps,
+                None if depth in global_blocks else window,
             )
             for depth in range(layers)
         )
         self.norm_after = nn.LayerNorm(width, eps)
+        self.frozen_stages = frozen_stages
+        for part in self._frozen():
+            part.requires_grad_(False)
+
+    def _frozen(self) -> list[nn.Module | nn.Parameter]:
+        if self.frozen_stages < 0:
+            return []
+        stem = [self.patch_embedding, self.class_embedding, self.position_embedding, self.norm_before]
+        return [*stem, *self.blocks[: self.frozen_stages]]
+
+    def train(self, mode: bool = True) -> DualVisionEncoder:
+        """Frozen blocks stay in evaluation mode, without drop path."""
+        super().train(mode)
+        for part in self._frozen():
+            if isinstance(part, nn.Module):
+                part.eval()
+        return self
 
     def init_weights(self) -> None:
         initialize_transformer(self)
@@ -166,12 +243,13 @@ class DualVisionEncoder(nn.Module):
         if height % self.patch_size or width % self.patch_size:
             raise ValueError(f'frames of {height}x{width} pixels do not divide into patches of {self.patch_size}')
         x = self.patch_embedding(frames.flatten(0, 1))
-        positions = resize_positions(self.position_embedding, (x.shape[-2], x.shape[-1]))
+        grid = (x.shape[-2], x.shape[-1])
+        positions = resize_positions(self.position_embedding, grid, self.position_resize)
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([self.class_embedding.expand(x.shape[0], 1, -1), x], 1) + positions
         x = self.norm_before(x)
         with_temporal = count > 1 or self.temporal_on_images
         for block in self.blocks:
-            x = block(x, count, with_temporal)
+            x = block(x, count, grid, with_temporal)
         x = x.unflatten(0, (-1, count))
         return self.norm_after(torch.cat([x[:, :, 0].mean(1, keepdim=True), x[:, :, 1:].flatten(1, 2)], 1))

@@ -1,0 +1,99 @@
+"""Heads on top of features: words, contrastive embeddings, matching. B samples, L tokens, C channels, V vocabulary."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from .layers import activation_function, initialize_transformer
+
+
+@MODELS.register_module()
+class LanguageHead(nn.Module):
+    """BERT's prediction head: dense, GELU, layer norm, then the word table and a bias.
+
+    It serves the decoder and masked-language modelling (Section 3.2), where the table is that of the text encoder.
+
+    Args:
+        width: C. vocab_size: V. eps: of the layer norm. activation: of the dense layer.
+    """
+
+    def __init__(self, width: int, vocab_size: int, eps: float = 1e-12, activation: str = 'gelu') -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+        self.activation = activation_function(activation)
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
+        """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V), fp32 under autocast too."""
+        x = self.norm(self.activation(self.dense(x)))
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(x.float(), word_table.float(), self.bias.float())
+
+
+@MODELS.register_module()
+class ContrastiveHead(nn.Module):
+    """Projections of vision and text to one sphere, and the learnt temperature of their similarity.
+
+    Args:
+        width: C. embedding: channels on the sphere. temperature: initial. low, high: the temperature's bounds.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        embedding: int = 256,
+        temperature: float = 0.07,
+        low: float = 0.001,
+        high: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.vision_projection = nn.Linear(width, embedding)
+        self.text_projection = nn.Linear(width, embedding)
+        self.temperature = nn.Parameter(torch.tensor(float(temperature)))
+        self.initial = temperature
+        self.bounds = (low, high)
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+        nn.init.constant_(self.temperature, self.initial)
+
+    def vision(self, x: Tensor) -> Tensor:
+        """x: (..., C), class tokens. Returns unit vectors (..., E), fp32."""
+        return F.normalize(self.vision_projection(x).float(), dim=-1)
+
+    def text(self, x: Tensor) -> Tensor:
+        """x: (..., C), class tokens. Returns unit vectors (..., E), fp32."""
+        return F.normalize(self.text_projection(x).float(), dim=-1)
+
+    def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
+        with torch.autocast(rows.device.type, enabled=False):
+            return rows.float() @ columns.float().T / self.temperature.clamp(*self.bounds)
+
+
+@MODELS.register_module()
+class MatchingHead(nn.Module):
+    """Does the text belong to the vision? One linear layer on the fused class token; class 1 is "yes".
+
+    Args:
+        width: C.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(width, 2)
+
+    def init_weights(self) -> None:
+        initialize_transformer(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., C), fused class tokens. Returns logits (..., 2), fp32."""
+        return self.classifier(x).float()

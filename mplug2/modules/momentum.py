@@ -1,0 +1,110 @@
+"""The momentum twin and the feature queue of contrastive learning (MoCo, ALBEF). N features, E channels."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather
+from torch import Tensor, nn
+
+from ..registry import MODELS
+
+
+class MomentumTwin(nn.Module):
+    """A slowly moving average of a module, without gradients or dropout; ``twin.module`` computes the features.
+
+    Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the twin was loaded
+    before. Parameters are paired by name, so a twin of some parts (`Network.subset`) follows the whole network. Under
+    FSDP2 it is built before wrapping and sharded like its source: the update is elementwise.
+
+    Args:
+        module: copied. momentum: how much of the twin stays at each update.
+    """
+
+    def __init__(self, module: nn.Module, momentum: float = 0.995) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+        self.momentum = momentum
+        self.filled = False
+
+    def train(self, mode: bool = True) -> MomentumTwin:
+        """Stays in evaluation mode: its targets carry no dropout noise."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def update(self, source: nn.Module) -> None:
+        """Move towards `source`; the first time, become it.
+
+        Raises:
+            KeyError: the source lacks a parameter of the twin's.
+        """
+        theirs = dict(source.named_parameters())
+        names = [name for name, _ in self.module.named_parameters()]
+        missing = [name for name in names if name not in theirs]
+        if missing:
+            raise KeyError(
+                f'the source of a momentum twin lacks {missing[0]!r} (and {len(missing) - 1} more of its parameters)'
+            )
+        mine = list(self.module.parameters())
+        if mine:
+            torch._foreach_lerp_(mine, [theirs[name].detach() for name in names], 1 - self.momentum if self.filled else 1.0)
+        buffers = dict(source.named_buffers())
+        for name, buffer in self.module.named_buffers():
+            buffer.copy_(buffers[name])
+        self.filled = True
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
+        self.filled = self.filled or any(key.startswith(f'{prefix}module.') for key in state_dict)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+@MODELS.register_module()
+class FeatureQueue(nn.Module):
+    """The last features of earlier steps, as further negatives. All of it is in the state dict, so a resume is exact.
+
+    Args:
+        size: N. width: E.
+
+    Attributes:
+        features: (N, E). ids: (N,) long, what each belongs to; `EMPTY` where nothing was put yet.
+    """
+
+    EMPTY = -1
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer('features', torch.zeros(size, width))
+        self.register_buffer('ids', torch.full((size,), self.EMPTY))
+        self.register_buffer('cursor', torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def enqueue(self, features: Tensor, ids: Tensor) -> None:
+        """Put features in place of the oldest; nothing is read off the device.
+
+        Args:
+            features: (M, E), any M; of more than N the last N stay. Under data parallelism the gathered ones
+                (`gather_features`), so that all ranks hold the same queue.
+            ids: (M,) long, not negative.
+        """
+        size, count = len(self.ids), len(ids)
+        kept = min(size, count)
+        places = (self.cursor + torch.arange(count - kept, count, device=self.ids.device)) % size
+        self.features[places] = F.normalize(features[count - kept :].to(self.features.dtype), dim=-1)
+        self.ids[places] = ids[count - kept :]
+        self.cursor.copy_((self.cursor + count) % size)
+
+    def columns(self, features: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns of a similarity matrix: the batch's (M, E) and (M,), then the queue's: (M + N, E) and (M + N,).
+
+        Logits of columns whose id is `EMPTY` must be set to minus infinity.
+        """
+        return torch.cat([features, self.features.to(features.dtype)]), torch.cat([ids, self.ids])
+
+
+@torch.no_grad()
+def gather_features(*features: Tensor) -> list[Tensor]:
+    """Each tensor (B, ...) of all ranks, one after the other, (ranks * B, ...), without gradients. B is equal on all ranks."""
+    return [torch.cat(all_gather(one.contiguous())) for one in features]
