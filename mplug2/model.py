@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from .modules.blocks import prepare_blocks
 from .modules.features import Features, Network
 from .modules.generation import Generation, generate
 from .preprocessor import MultiModalDataPreprocessor
-from .registry import MODELS, TASKS, TOKENIZERS
+from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
 from .tasks.generative import fused_memory, vision_memory
@@ -25,7 +28,8 @@ class MPlug2(BaseModel):
         tasks: name -> config of a task. One for downstream training, many for pre-training.
         tokenizer: config of the tokenizer that reads and writes the decoder's ids.
         data_preprocessor: `MultiModalDataPreprocessor` if None.
-        init_cfg: as in MMEngine.
+        blocks: arguments of `prepare_blocks`: whose activations are recomputed, what is compiled.
+        init_cfg: as in MMEngine; the initialisers of `mplug2.weights` among others.
 
     Raises:
         ValueError: a task names a module that ``network`` lacks, or vocabularies differ in size.
@@ -37,8 +41,10 @@ class MPlug2(BaseModel):
         tasks: dict[str, dict],
         tokenizer: dict | None = None,
         data_preprocessor: dict | None = None,
+        blocks: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
+        init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
         super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
         self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
         self.network_cfg = {name: cfg for name, cfg in network.items() if cfg is not None}
@@ -53,6 +59,7 @@ class MPlug2(BaseModel):
         self._check(skeleton)
         named = frozenset().union(*(task.spec.network_modules for task in self.tasks.values()))
         self.network = build_network({name: cfg for name, cfg in self.network_cfg.items() if name in named})
+        prepare_blocks(self.network, **(blocks or {}))
 
     def _check(self, skeleton: Network) -> None:
         for name, task in self.tasks.items():
@@ -68,7 +75,9 @@ class MPlug2(BaseModel):
                 raise ValueError(f'{name} has {size} words, but the tokenizer has {self.tokenizer.vocab_size}')
 
     def init_weights(self) -> None:
-        """Initialise every module by its own rule, then load what `init_cfg` names."""
+        """Initialise every module by its own rule, then load what `init_cfg` names; once, as in MMEngine."""
+        if self.is_init:
+            return
         for module in (*self.network.children(), *self.tasks.values()):
             if hasattr(module, 'init_weights'):
                 module.init_weights()
@@ -109,20 +118,28 @@ class MPlug2(BaseModel):
     def generate(
         self, frames: Tensor, question: Tokens | None = None, start_id: int = 101, end_id: int = 102, **how
     ) -> tuple[list[list[list[int]]], list[list[float]]]:
-        """Generate token ids straight from tensors.
+        """Generate token ids straight from tensors, without dropout whatever mode the model is in.
 
         Args:
             frames: (B, T, 3, H, W), normalised. question: decoded together with vision if given. start_id, end_id: special
-                tokens where the model has no tokenizer. how: arguments of `Generation`.
+                tokens where the model has no tokenizer. how: arguments of `Generation`; those of the model's only
+                generating task where they are not given.
 
         Returns:
             ids and scores: for each sample `num_return` id lists from the start token on, and their scores, best first.
         """
         if self.tokenizer is not None:
             start_id, end_id = self.tokenizer.cls_id, self.tokenizer.sep_id
-        features = Features(self.network, Batch(frames=frames, text=question))
-        memory = vision_memory(features.vision()) if question is None else fused_memory(features.fused())
-        found = generate(self.network.decoder, memory, Generation(**how), start_id, end_id)
+        settings = [task.generator.how for task in self.tasks.values() if hasattr(task, 'generator')]
+        how = dataclasses.replace(settings[0] if len(settings) == 1 else Generation(), **how)
+        training = self.training
+        self.eval()
+        try:
+            features = Features(self.network, Batch(frames=frames, text=question))
+            memory = vision_memory(features.vision()) if question is None else fused_memory(features.fused())
+            found = generate(self.network.decoder, memory, how, start_id, end_id)
+        finally:
+            self.train(training)
         return [[h.ids for h in one] for one in found], [[h.score for h in one] for one in found]
 
 
