@@ -1,0 +1,21 @@
+# mPLUG-2 Large as published: ViT-L/14 with two local temporal modules a block, BERT-Large of which the last two layers are
+# universal, six fusion layers, twelve decoder layers.
+from mplug2.model import MPlug2
+from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.text import BertTokenizer
+
+layer = dict(width=1024, heads=16, hidden=4096)
+
+model = dict(
+    type=MPlug2,
+    tokenizer=dict(type=BertTokenizer),
+    network=dict(
+        vision_encoder=dict(
+            type=DualVisionEncoder, image_size=224, patch_size=14, layers=24, temporal=dict(type=LocalTemporal), **layer
+        ),
+        text_encoder=dict(type=BertTextEncoder, layers=22, **layer),
+        universal=dict(type=UniversalLayers, layers=2, queries=50, **layer),
+        fusion=dict(type=FusionLayers, layers=6, **layer),
+        decoder=dict(type=TextDecoder, layers=12, **layer),
+    ),
+)

@@ -1,0 +1,38 @@
+# Width 384: a DINOv2-like ViT-S/14 and a six-layer BERT of which the last two layers are universal, so that small public
+# weights initialise it. The vision encoder has what those weights have: LayerScale, GELU, a bias in the patch convolution.
+from mplug2.model import MPlug2
+from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.preprocessor import MultiModalDataPreprocessor
+from mplug2.text import BertTokenizer
+
+width, hidden = 384, 1536
+language = dict(width=width, heads=12, hidden=hidden)
+
+model = dict(
+    type=MPlug2,
+    tokenizer=dict(type=BertTokenizer),
+    # ImageNet's channel statistics, with which DINOv2 was trained
+    data_preprocessor=dict(type=MultiModalDataPreprocessor, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    network=dict(
+        vision_encoder=dict(
+            type=DualVisionEncoder,
+            image_size=224,
+            patch_size=14,
+            width=width,
+            layers=12,
+            heads=6,
+            hidden=hidden,
+            temporal=dict(type=LocalTemporal),
+            activation='gelu',
+            eps=1e-6,
+            pre_norm_embedding=False,
+            patch_bias=True,
+            position_resize='bicubic',
+            layer_scale=1.0,
+        ),
+        text_encoder=dict(type=BertTextEncoder, layers=4, **language),
+        universal=dict(type=UniversalLayers, layers=2, queries=50, **language),
+        fusion=dict(type=FusionLayers, layers=2, **language),
+        decoder=dict(type=TextDecoder, layers=6, **language),
+    ),
+)
