@@ -1,0 +1,30 @@
+"""Benchmarks, one class each, reading their official files."""
+
+from .base import CaptionDataset, MultiModalDataset
+from .coco import CocoCaption
+from .collate import multimodal_collate
+from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
+from .msrvtt import MSRVTTQA, MSRVTTCaption
+from .msvd import MSVDQA, MSVDCaption
+from .sampler import Draw, ResumableSampler
+from .video_qa import VideoQADataset
+from .vqa import VQAv2
+
+__all__ = [
+    'MSRVTTQA',
+    'MSVDQA',
+    'AnnotationError',
+    'BadSampleError',
+    'BadSamples',
+    'CaptionDataset',
+    'CocoCaption',
+    'Draw',
+    'MSRVTTCaption',
+    'MSVDCaption',
+    'MultiModalDataset',
+    'ResumableSampler',
+    'TooManyBadSamples',
+    'VQAv2',
+    'VideoQADataset',
+    'multimodal_collate',
+]

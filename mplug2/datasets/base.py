@@ -1,0 +1,148 @@
+"""What the datasets of all benchmarks share."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from ..registry import TRANSFORMS
+from .errors import AnnotationError, BadSampleError, BadSamples
+from .sampler import Draw
+
+_ATTEMPTS = 100  # at finding a readable sample in place of a bad one
+
+
+class MultiModalDataset(Dataset):
+    """A benchmark's samples, each a record read from its official files and sent through a pipeline of transforms.
+
+    A subclass reads its files in `load_records`. A record holds ``sample_id``, ``media`` ('image', 'video' or 'text'), ``path``
+    (relative to `data_prefix`) unless it is text, and the annotations under the benchmark's own names. A transform
+    receives the record as a dict, with ``test_mode`` added and ``path`` joined.
+
+    Args:
+        pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
+        bad_samples: arguments of `BadSamples` (``dict(policy='replace', max_bad=0.01)``), or the policy alone.
+        indices: the first n records (int), or these records. metainfo: added to the dataset's own.
+
+    Raises:
+        AnnotationError: an annotation file is not as the benchmark publishes it, or gives no record.
+    """
+
+    METAINFO: dict[str, Any] = {}
+
+    def __init__(
+        self,
+        pipeline: Sequence[dict | Callable] = (),
+        data_prefix: str = '',
+        test_mode: bool = False,
+        bad_samples: dict | str = 'raise',
+        indices: int | Sequence[int] | None = None,
+        metainfo: dict | None = None,
+    ) -> None:
+        self.data_prefix = str(data_prefix).rstrip('/')
+        self.test_mode = test_mode
+        records = self.load_records()
+        if indices is not None:
+            records = records[:indices] if isinstance(indices, int) else [records[index] for index in indices]
+        if not records:
+            raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
+        # One block of bytes: Python objects would be copied into every worker as their reference counts are touched.
+        stored = [pickle.dumps(record, protocol=pickle.HIGHEST_PROTOCOL) for record in records]
+        self._ends = np.cumsum([len(record) for record in stored])
+        self._bytes = np.frombuffer(b''.join(stored), dtype=np.uint8)
+        self._metainfo = {'dataset': type(self).__name__} | self.METAINFO | (metainfo or {})
+        self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
+        self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
+
+    def load_records(self) -> list[dict]:
+        """Read the annotation files."""
+        raise NotImplementedError
+
+    @property
+    def source(self) -> str:
+        """The annotation files, for messages."""
+        return str(getattr(self, 'ann_file', 'its annotation file'))
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        return dict(self._metainfo)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def record(self, index: int) -> dict:
+        """A record, without reading its media."""
+        start = self._ends[index - 1] if index else 0
+        record = pickle.loads(self._bytes[start : self._ends[index]])
+        if self.data_prefix and 'path' in record:
+            record['path'] = f'{self.data_prefix}/{record["path"]}'
+        return record
+
+    def __getitem__(self, index: int) -> Any:
+        """A sample as the pipeline leaves it; None for a bad one under the policy 'skip'.
+
+        Raises:
+            BadSampleError: under the policy 'raise', or nothing readable was found. TooManyBadSamples: see `BadSamples`.
+        """
+        draw = index if isinstance(index, Draw) else None
+        index = int(index)
+        for attempt in range(_ATTEMPTS):
+            if draw is not None:
+                draw.seed_everything()
+            record = self.record(index)
+            try:
+                return self.prepare(record)
+            except BadSampleError as error:
+                message = f'sample {record.get("sample_id", index)}: {error}'
+                self.bad_samples.add(index, message)
+            if self.bad_samples.policy == 'skip':
+                return None
+            source = Draw(index, 0, index) if draw is None else draw
+            index = int(source.generator(attempt).integers(len(self)))
+        raise BadSampleError(f'{_ATTEMPTS} samples drawn in place of a bad one were bad as well; the last: {message}')
+
+    def prepare(self, record: dict) -> Any:
+        """Send a record through the pipeline."""
+        record['test_mode'] = self.test_mode
+        for transform in self.transforms:
+            result = transform(record)
+            if result is None:
+                raise BadSampleError(f'{type(transform).__name__} returned nothing for {record.get("path", "its text")}')
+            record = result
+        return record
+
+
+class CaptionDataset(MultiModalDataset):
+    """Media with captions.
+
+    Args:
+        each: 'sample': one item a picture or clip, with all of its captions. 'caption': one item a caption (training).
+
+    Raises:
+        ValueError: items by caption in a test, which would score a prediction many times.
+    """
+
+    def __init__(self, each: str = 'sample', test_mode: bool = False, **kwargs: Any) -> None:
+        if each not in ('sample', 'caption'):
+            raise ValueError(f"each is 'sample' or 'caption', not {each!r}")
+        if each == 'caption' and test_mode:
+            raise ValueError("each='caption' is for training; a test has one item for each picture or clip: each='sample'")
+        self.each = each
+        super().__init__(test_mode=test_mode, **kwargs)
+
+    def load_records(self) -> list[dict]:
+        records = self.load_captions()
+        for record in records:
+            if not record['captions']:
+                raise AnnotationError(f'{self.source}: {record["sample_id"]} has no captions')
+        if self.each == 'caption':
+            return [record | {'captions': [caption]} for record in records for caption in record['captions']]
+        return records
+
+    def load_captions(self) -> list[dict]:
+        """Records with ``captions``, a list."""
+        raise NotImplementedError

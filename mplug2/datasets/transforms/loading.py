@@ -1,0 +1,39 @@
+"""From a path to pixels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmcv.transforms import BaseTransform
+
+from ...registry import TRANSFORMS
+from .video import READERS, read_image, sample_frames
+
+
+@TRANSFORMS.register_module()
+class LoadImage(BaseTransform):
+    """``path`` -> ``frames`` (1, H, W, 3) uint8 RGB: an image is a clip of one frame."""
+
+    def transform(self, results: dict) -> dict:
+        results['frames'] = read_image(results['path'])[None]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadVideo(BaseTransform):
+    """``path`` -> ``frames`` (T, H, W, 3) uint8 RGB, sampled by `sample_frames`.
+
+    Args:
+        num_frames: T. backend: 'decord'; 'pyav', where decord has no wheel; 'frames': each clip is a folder of pictures.
+    """
+
+    def __init__(self, num_frames: int = 4, backend: str = 'decord') -> None:
+        if backend not in READERS:
+            raise ValueError(f'LoadVideo: backend is one of {", ".join(map(repr, READERS))}, not {backend!r}')
+        self.num_frames = num_frames
+        self.read = READERS[backend]
+
+    def transform(self, results: dict) -> dict:
+        choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'])
+        results['frames'] = self.read(results['path'], choose)
+        return results

@@ -1,0 +1,109 @@
+"""From texts to token ids."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+from mmcv.transforms import BaseTransform
+
+from ...registry import TOKENIZERS, TRANSFORMS
+from ...text.cleaning import CLEANERS
+from .packing import Target
+
+CHOICES = ('random', 'first', 'all')
+
+
+class _Tokenizing(BaseTransform):
+    """A tokenizer and a cleaner, by config."""
+
+    def __init__(self, tokenizer: dict | Any, clean: str | None, max_words: int | None) -> None:
+        if clean is not None and clean not in CLEANERS:
+            raise ValueError(f'{type(self).__name__}: clean is None or one of {", ".join(map(repr, CLEANERS))}, not {clean!r}')
+        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        self._clean, self.max_words = clean, max_words
+
+    def clean(self, text: str) -> str:
+        return text if self._clean is None else CLEANERS[self._clean](text, self.max_words)
+
+    def value(self, results: dict, key: str) -> Any:
+        try:
+            return results[key]
+        except KeyError:
+            raise KeyError(
+                f'{type(self).__name__}: sample {results.get("sample_id")} has no {key!r}; it has {", ".join(results)}'
+            ) from None
+
+
+@TRANSFORMS.register_module()
+class TokenizeText(_Tokenizing):
+    """The text that goes in: the instruction, then the sample's own -> token ids.
+
+    Args:
+        tokenizer: config. key: of the sample's text; None for tasks whose instruction is all the text they have.
+        instruction: words put before. max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
+        max_words: kept by the cleaning. out: key of the result.
+    """
+
+    def __init__(
+        self,
+        tokenizer: dict | Any,
+        key: str | None = None,
+        instruction: str = '',
+        max_length: int | None = None,
+        clean: str | None = None,
+        max_words: int | None = None,
+        out: str = 'text',
+    ) -> None:
+        super().__init__(tokenizer, clean, max_words)
+        if key is None and not instruction:
+            raise ValueError('TokenizeText needs a key, an instruction, or both')
+        self.key, self.instruction, self.max_length, self.out = key, instruction, max_length, out
+
+    def transform(self, results: dict) -> dict:
+        parts = [self.instruction] if self.instruction else []
+        if self.key is not None:
+            parts.append(self.clean(self.value(results, self.key)))
+        results[self.out] = self.tokenizer.encode(' '.join(parts), self.max_length)
+        return results
+
+
+@TRANSFORMS.register_module()
+class TokenizeTarget(_Tokenizing):
+    """The texts to generate -> a list of `Target`.
+
+    Args:
+        tokenizer: config. key: of a text or a list of texts. choose: of a list: 'random' one (captions in training), the
+            'first', or 'all': every distinct one, weighted by its share (the answers of VQA's annotators).
+        prompt: words before each text, given and not learnt. max_length: tokens; the rest is cut.
+        clean: 'caption', 'question' or None. max_words: kept by the cleaning. out: key of the result.
+    """
+
+    def __init__(
+        self,
+        tokenizer: dict | Any,
+        key: str,
+        choose: str = 'random',
+        prompt: str = '',
+        max_length: int | None = None,
+        clean: str | None = None,
+        max_words: int | None = None,
+        out: str = 'target',
+    ) -> None:
+        super().__init__(tokenizer, clean, max_words)
+        if choose not in CHOICES:
+            raise ValueError(f'TokenizeTarget: choose is one of {", ".join(map(repr, CHOICES))}, not {choose!r}')
+        self.key, self.choose, self.prompt, self.max_length, self.out = key, choose, prompt, max_length, out
+
+    def transform(self, results: dict) -> dict:
+        texts = self.value(results, self.key)
+        texts = [texts] if isinstance(texts, str) else texts
+        if self.choose == 'all':
+            shares = {text: count / len(texts) for text, count in Counter(map(self.clean, texts)).items()}
+        else:
+            shares = {self.clean(random.choice(texts) if self.choose == 'random' else texts[0]): 1.0}
+        results[self.out] = [
+            Target(*self.tokenizer.encode_target(text, self.prompt, self.max_length), weight) for text, weight in shares.items()
+        ]
+        return results

@@ -1,0 +1,133 @@
+"""Which frames of a clip are taken, and one reader for each way to decode them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import BadSampleError
+
+Choose = Callable[[int], list[int]]
+
+
+def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
+    """Split [0, length) into equal intervals and take a frame of each: the middle one in tests, a random one in training.
+
+    A clip with fewer frames than asked repeats the last that was taken. (As the published code samples.)
+    """
+    taken = min(length, num_frames)
+    bounds = np.linspace(0, length, taken + 1).astype(int).tolist()
+    if test_mode:
+        frames = [(start + end - 1) // 2 for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    else:
+        frames = [random.randrange(start, end) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    return frames + frames[-1:] * (num_frames - taken)
+
+
+def check_file(path: str) -> None:
+    """Raise `BadSampleError` unless a file is there and holds something."""
+    try:
+        size = Path(path).stat().st_size
+    except OSError:
+        raise BadSampleError(f'{path}: no such file') from None
+    if size == 0:
+        raise BadSampleError(f'{path}: the file is empty (0 bytes)')
+
+
+def read_decord(path: str, choose: Choose) -> np.ndarray:
+    """Frames by decord, which decodes from the nearest key frame only: (T, H, W, 3) uint8 RGB.
+
+    Args:
+        choose: number of frames -> which of them, in order.
+
+    Raises:
+        BadSampleError: missing, empty, truncated or not a video.
+    """
+    import decord
+
+    check_file(path)
+    try:
+        reader = decord.VideoReader(path, num_threads=1)
+        frames = choose(_length(path, len(reader)))
+        wanted = sorted(set(frames))
+        pixels = reader.get_batch(wanted).asnumpy()
+        reader.seek(0)  # lets go of the frames that it decoded ahead
+    except (RuntimeError, decord.DECORDError) as error:
+        raise BadSampleError(f'{path}: decord cannot read it, so it is truncated or no video ({_last(error)})') from None
+    return pixels if wanted == frames else pixels[[wanted.index(frame) for frame in frames]]
+
+
+def read_pyav(path: str, choose: Choose) -> np.ndarray:
+    """As `read_decord`, by PyAV."""
+    import av
+
+    check_file(path)
+    try:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream) if packet.pts is not None]
+            times = sorted(time for time, _ in packets)
+            keys = np.array(sorted(time for time, is_key in packets if is_key))
+            frames = choose(_length(path, len(times)))
+            found: dict[int, np.ndarray] = {}
+            reached = None
+            for time in sorted({times[frame] for frame in frames}):
+                key = int(keys[max(0, np.searchsorted(keys, time, side='right') - 1)])
+                if reached is None or key > reached:
+                    container.seek(key, stream=stream)
+                    decoded = container.decode(stream)
+                for frame in decoded:
+                    reached = frame.pts
+                    if reached >= time:
+                        found[time] = frame.to_ndarray(format='rgb24')
+                        break
+            return np.stack([found[times[frame]] for frame in frames])
+    except (av.FFmpegError, IndexError, KeyError) as error:
+        raise BadSampleError(f'{path}: PyAV cannot read it, so it is truncated or no video ({_last(error)})') from None
+
+
+def read_frames(path: str, choose: Choose) -> np.ndarray:
+    """As `read_decord`, from a folder of pictures, one a frame, in the order of the numbers in their names."""
+    if not Path(path).is_dir():
+        raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of pictures")
+    files = [file for file in Path(path).iterdir() if file.suffix.lower() in Image.registered_extensions()]
+    files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
+    return np.stack([read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])
+
+
+def read_image(path: str) -> np.ndarray:
+    """A picture: (H, W, 3) uint8 RGB.
+
+    Raises:
+        BadSampleError: missing, empty, truncated or not a picture.
+    """
+    check_file(path)
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert('RGB'))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files of its formats
+        raise BadSampleError(f'{path}: truncated or no picture ({_last(error)})') from None
+
+
+READERS: dict[str, Callable[[str, Choose], np.ndarray]] = {
+    'decord': read_decord,
+    'pyav': read_pyav,
+    'frames': read_frames,
+}
+
+
+def _length(path: str, length: int) -> int:
+    if length == 0:
+        raise BadSampleError(f'{path}: the clip has no frames')
+    return length
+
+
+def _last(error: Exception) -> str:
+    """An error's text in one line: decoders append stack traces."""
+    return str(error).strip().split('\n')[0]
