@@ -6,6 +6,7 @@ plug-ins (entry points of the group ``mplug2.plugins``) are imported with it.
 
 from __future__ import annotations
 
+import copy
 import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -120,7 +121,7 @@ _TABLE: dict[str, tuple[str, list[str]]] = {
     'OPTIM_WRAPPER_CONSTRUCTORS': ('OPTIM_WRAPPER_CONSTRUCTORS', ['mplug2.engine']),
     'PARAM_SCHEDULERS': ('PARAM_SCHEDULERS', []),
     'LOG_PROCESSORS': ('LOG_PROCESSORS', ['mplug2.engine']),
-    'WEIGHT_INITIALIZERS': ('WEIGHT_INITIALIZERS', []),
+    'WEIGHT_INITIALIZERS': ('WEIGHT_INITIALIZERS', ['mplug2.weights']),
     'VISUALIZERS': ('VISUALIZERS', []),
     'VISBACKENDS': ('VISBACKENDS', []),
 }
@@ -152,3 +153,21 @@ VISBACKENDS = REGISTRIES['VISBACKENDS']
 # Tasks hold parameters, so they are models; a registry of their own keeps the two families of names apart.
 TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
 REGISTRIES['TASKS'] = TASKS
+
+
+def resolve(cfg: Any, kind: Registry) -> Any:
+    """Replace the name in a config's ``type`` by its class, looked up in our registry and its parents.
+
+    MMEngine builds from its own roots, which do not know our names unless they are spelt with the scope; and a default
+    scope would break the libraries that build from strings of their own.
+
+    Raises:
+        KeyError: no such name, with near ones.
+    """
+    if isinstance(cfg, (list, tuple)):
+        return [resolve(item, kind) for item in cfg]
+    if not isinstance(cfg, dict) or not isinstance(cfg.get('type'), str):
+        return cfg
+    cfg = copy.copy(cfg)
+    cfg['type'] = kind.find(cfg['type'])
+    return cfg

@@ -1,4 +1,4 @@
-"""The published modules' numbers, and a network of ours holding the same weights."""
+"""The published modules' numbers, and models of ours holding the same weights."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mplug2.modules import (
-    BertTextEncoder,
-    DualVisionEncoder,
-    FusionLayers,
-    LocalTemporal,
-    Network,
-    TextDecoder,
-    UniversalLayers,
-)
-from mplug2.weights.release import ReleaseFormat
+from mplug2.model import MPlug2
+from mplug2.modules import Network
+from mplug2.weights import Entry, ReleaseFormat, load_release
 
 FOLDER = Path(__file__).parent / 'data' / 'golden'
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 START, END = 101, 102
+# What the files do not say: the measured modules had 4 heads at a text width of 64, and used 2 of 5 fusion layers stored.
+TEXT_HEADS, FUSION_LAYERS = 4, 2
 
 
 def numbers(name: str) -> dict[str, Tensor]:
@@ -32,42 +27,20 @@ def gradient_norms(name: str) -> dict[str, float]:
     return json.loads((FOLDER / f'{name}_gradient_norms.json').read_text())
 
 
-def release_format() -> ReleaseFormat:
-    return ReleaseFormat(
-        vision_layers=3,
-        text_layers=3,
-        universal_layers=2,
-        stored_layers=5,
-        fusion_layers=2,
-        decoder_layers=3,
-        projected=True,
-    )
-
-
-def tiny_network() -> Network:
-    """The golden size, with dropout off so that training losses compare."""
-    sizes = dict(width=64, heads=4, hidden=136, dropout=0.0)
-    return Network(
-        vision_encoder=DualVisionEncoder(32, 8, 128, 3, 2, temporal=dict(type=LocalTemporal)),
-        text_encoder=BertTextEncoder(131, layers=3, positions=40, **sizes),
-        universal=UniversalLayers(layers=2, vision_width=128, **sizes),
-        fusion=FusionLayers(layers=2, **sizes),
-        decoder=TextDecoder(131, layers=3, positions=40, **sizes),
-    )
-
-
 def published(values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix('state_dict/'): value for key, value in values.items() if key.startswith('state_dict/')}
 
 
-def loaded_network(values: dict[str, Tensor]) -> Network:
-    """A network with the weights among `values`; modules whose weights are not there are left empty."""
-    state = published(values)
-    network = tiny_network()
-    ours = {entry.ours: entry.read(state) for entry in release_format().entries if all(key in state for key in entry.theirs)}
-    held = {key.split('.')[0] for key in ours}
-    for name, _ in list(network.named_children()):
-        if name not in held:
-            setattr(network, name, None)
-    network.load_state_dict(ours)
-    return network.eval()
+def release_entries(state: dict[str, Tensor]) -> list[Entry]:
+    """The key table of a published state dict."""
+    return ReleaseFormat(FUSION_LAYERS).file_entries(state)
+
+
+def loaded_model(values: dict[str, Tensor], task: str) -> MPlug2:
+    """The model of the weights among `values`."""
+    return load_release(published(values), task, text_heads=TEXT_HEADS, fusion_layers=FUSION_LAYERS)
+
+
+def loaded_network(values: dict[str, Tensor], task: str = 'qa') -> Network:
+    """Its network."""
+    return loaded_model(values, task).network

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,35 +14,9 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from ..weights.files import CheckpointError, load_checkpoint, replace_file
+
 BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written, read or loaded; the message is one sentence for the user."""
-
-
-def replace_file(path: Path, write) -> None:
-    """Write a file under a temporary name, flush it to the disk, then rename it: `path` is never half a file.
-
-    Args:
-        path: the file. write: called with the open binary file.
-    """
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name, too
-    finally:
-        os.close(folder)
 
 
 def plain(value: Any) -> Any:
@@ -102,33 +74,6 @@ def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
             f'could not write the checkpoint {path}: {why} ({free:.0f} MiB free there); nothing half-written is left '
             'and earlier checkpoints are untouched: make room and run the same command with --resume'
         ) from error
-
-
-def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
-    """Read a checkpoint without unpickling anything but plain data.
-
-    Raises:
-        CheckpointError: no such file, or one that is truncated, or of another kind, or that holds more than plain data.
-    """
-    path = Path(path)
-    if not path.exists():
-        near = sorted(other.name for other in path.parent.glob('*.pth')) if path.parent.is_dir() else []
-        there = f'; there are {", ".join(near)}' if near else ''
-        raise CheckpointError(f'no checkpoint {path}{there}')
-    if path.suffix == '.safetensors':
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        return torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # the reader has no exception of its own: zip, unpickling, end of file, ...
-        if path.stat().st_size == 0:
-            why = 'the file is empty'
-        elif 'Unsupported' in str(error) or 'weights_only' in str(error).lower():
-            why = 'it holds Python objects beside tensors and numbers, which are not loaded for safety'
-        else:
-            why = f'it is damaged or not a checkpoint ({str(error).splitlines()[0][:120]})'
-        raise CheckpointError(f'cannot read the checkpoint {path}: {why}') from error
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> None:

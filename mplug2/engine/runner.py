@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import registry
+from ..registry import resolve
 from ..version import __version__
 from .checkpoint import (
     CheckpointError,
@@ -36,24 +37,6 @@ DEFAULT_HOOKS = dict(
     sampler_seed=None,  # our samplers need no epoch
     checkpoint=dict(type=CheckpointHook),
 )
-
-
-def resolve(cfg: Any, kind: registry.Registry) -> Any:
-    """Replace the name in a config's ``type`` by its class, looked up in our registry and its parents.
-
-    MMEngine builds from its own roots, which do not know our names unless they are spelt with the scope; and a default
-    scope would break the libraries that build from strings of their own.
-
-    Raises:
-        KeyError: no such name, with near ones.
-    """
-    if isinstance(cfg, (list, tuple)):
-        return [resolve(item, kind) for item in cfg]
-    if not isinstance(cfg, dict) or not isinstance(cfg.get('type'), str):
-        return cfg
-    cfg = copy.copy(cfg)
-    cfg['type'] = kind.find(cfg['type'])
-    return cfg
 
 
 @registry.RUNNERS.register_module()

@@ -1,89 +1,147 @@
-"""The base of weight adapters: one table between a foreign format and ours, read in both directions."""
+"""The base of weight adapters: one table between a foreign format and ours, read in both directions.
+
+"Ours" are keys of `Network`: ``vision_encoder.blocks.0...``. The first component of a key is called its part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
+
+from .files import CheckpointError
 
 
 class Entry(NamedTuple):
     """One of our tensors and the foreign tensors that make it.
 
     ours: our key. theirs: foreign keys, concatenated along the first dimension where there are several.
-    trailing: dimensions of size one that the foreign tensor has after those of ours. middle: a dimension of size one
-    that it has at this place.
+    ones: places of dimensions of size one that the foreign tensor has and ours has not.
     """
 
     ours: str
     theirs: tuple[str, ...]
-    trailing: int = 0
-    middle: int | None = None
+    ones: tuple[int, ...] = ()
 
-    def read(self, state: dict[str, Tensor]) -> Tensor:
-        """Foreign tensors -> ours."""
+    @property
+    def part(self) -> str:
+        return self.ours.split('.')[0]
+
+    def read(self, state: Mapping[str, Tensor]) -> Tensor:
+        """Foreign tensors -> ours, in fp32."""
         tensor = torch.cat([state[key] for key in self.theirs]) if len(self.theirs) > 1 else state[self.theirs[0]]
-        for _ in range(self.trailing):
-            tensor = tensor.squeeze(-1)
-        return tensor if self.middle is None else tensor.squeeze(self.middle)
+        for place in reversed(self.ones):
+            tensor = tensor.squeeze(place)
+        return tensor.float()
 
     def write(self, tensor: Tensor) -> dict[str, Tensor]:
         """Ours -> foreign tensors."""
-        if self.middle is not None:
-            tensor = tensor.unsqueeze(self.middle)
-        tensor = tensor[(..., *(None,) * self.trailing)]
+        for place in self.ones:
+            tensor = tensor.unsqueeze(place)
         return dict(zip(self.theirs, tensor.chunk(len(self.theirs)), strict=True))
 
 
-def pair(ours: str, theirs: str) -> Iterator[Entry]:
-    """Weight and bias of one layer."""
-    for name in ('weight', 'bias'):
-        yield Entry(f'{ours}.{name}', (f'{theirs}.{name}',))
+class Translation(NamedTuple):
+    """A foreign file in our keys.
+
+    weights: ours -> tensor. sources: ours -> the foreign keys it was made of. left_out: foreign keys that nothing of ours
+    is made of -> their number of values.
+    """
+
+    weights: dict[str, Tensor]
+    sources: dict[str, tuple[str, ...]]
+    left_out: dict[str, int]
 
 
-def fused(ours: str, *theirs: str) -> Iterator[Entry]:
-    """Weight and bias of a fused projection, made of several foreign ones."""
-    for name in ('weight', 'bias'):
-        yield Entry(f'{ours}.{name}', tuple(f'{one}.{name}' for one in theirs))
+class Adapter(ABC):
+    """A foreign format. Sizes are read off the state dict at hand."""
+
+    name: ClassVar[str]
+    # Patterns of keys of ours that files of this format never hold, so that their absence is no error.
+    absent: ClassVar[tuple[str, ...]] = ()
+    # How a table of positions is resampled to another grid, as the format's own code does it.
+    resize_mode: ClassVar[str] = 'bilinear'
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, keys: Collection[str]) -> bool:
+        """Whether a file with these keys, once cleaned, is of this format."""
+
+    @classmethod
+    def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state dict with the format's variants of spelling made one."""
+        return dict(state)
+
+    @abstractmethod
+    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
+        """The table for a cleaned foreign state dict; `parts` of ours alone if given."""
+
+    @abstractmethod
+    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
+        """The table for writing a network's state dict."""
+
+    def copies(self, keys: Collection[str]) -> dict[str, str]:
+        """Foreign keys that hold the same tensor as another foreign key (tied weights) -> that key."""
+        return {}
+
+    def translate(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> Translation:
+        """A foreign state dict in our keys, with what was made of what.
+
+        Args:
+            parts: those of ours that are wanted; all that the file holds if None.
+
+        Raises:
+            CheckpointError: keys are missing, or tied weights differ.
+        """
+        state = self.clean(state)
+        entries = self.file_entries(state, parts)
+        missing = [key for entry in entries for key in entry.theirs if key not in state]
+        if missing:
+            raise CheckpointError(
+                f'the {self.name} weights lack {len(missing)} of the tensors that the format has, such as {missing[0]}; '
+                'the file is incomplete or of another format'
+            )
+        copies = self.copies(state)
+        for copy, original in copies.items():
+            if not state[copy].is_meta and not torch.equal(state[copy], state[original]):
+                raise CheckpointError(f'{copy} and {original} differ in the {self.name} weights, but the format ties them')
+        read = {key for entry in entries for key in entry.theirs}
+        read |= {copy for copy, original in copies.items() if original in read}
+        return Translation(
+            {entry.ours: entry.read(state) for entry in entries},
+            {entry.ours: entry.theirs for entry in entries},
+            {key: value.numel() for key, value in state.items() if key not in read},
+        )
+
+    def to_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Foreign keys -> those of `Network`.
+
+        Raises:
+            CheckpointError: as in `translate`.
+        """
+        return self.translate(state).weights
+
+    def from_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Keys of `Network` -> foreign ones, for the parts that the format knows.
+
+        Raises:
+            CheckpointError: the network has none of them.
+        """
+        entries = self.network_entries(state)
+        missing = [entry.ours for entry in entries if entry.ours not in state]
+        if missing or not entries:
+            what = f'{missing[0]}' if missing else 'any part of it'
+            raise CheckpointError(f'the network has no {what}, so it cannot be written as {self.name} weights')
+        foreign: dict[str, Tensor] = {}
+        for entry in entries:
+            foreign.update(entry.write(state[entry.ours]))
+        return foreign | {copy: foreign[original] for copy, original in self.copies(foreign).items()}
 
 
-def bert_attention(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
-    """A HuggingFace BERT attention and the residual around it."""
-    kind = 'cross' if cross else 'self'
-    if cross:
-        yield from pair(f'{ours}.cross_attention.query', f'{theirs}.self.query')
-        yield from fused(f'{ours}.cross_attention.key_value', f'{theirs}.self.key', f'{theirs}.self.value')
-    else:
-        yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self.{name}' for name in ('query', 'key', 'value')))
-    yield from pair(f'{ours}.{kind}_attention.out', f'{theirs}.output.dense')
-    yield from pair(f'{ours}.{kind}_residual.norm', f'{theirs}.output.LayerNorm')
-
-
-def bert_layer(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
-    """A HuggingFace BERT layer."""
-    yield from bert_attention(ours, f'{theirs}.attention', cross=False)
-    if cross:
-        yield from bert_attention(ours, f'{theirs}.crossattention', cross=True)
-    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.intermediate.dense')
-    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.output.dense')
-    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.output.LayerNorm')
-
-
-def bert_embedding(ours: str, theirs: str) -> Iterator[Entry]:
-    """A HuggingFace BERT embedding."""
-    for one, other in (
-        ('word', 'word_embeddings'),
-        ('position', 'position_embeddings'),
-        ('segment', 'token_type_embeddings'),
-    ):
-        yield Entry(f'{ours}.{one}.weight', (f'{theirs}.{other}.weight',))
-    yield from pair(f'{ours}.norm', f'{theirs}.LayerNorm')
-
-
-def prediction_head(ours: str, theirs: str) -> Iterator[Entry]:
-    """A HuggingFace BERT prediction head; its word table is tied to the embedding."""
-    yield from pair(f'{ours}.dense', f'{theirs}.transform.dense')
-    yield from pair(f'{ours}.norm', f'{theirs}.transform.LayerNorm')
-    yield Entry(f'{ours}.bias', (f'{theirs}.bias',))
+def count(keys: Iterable[str], prefix: str) -> int:
+    """How many numbered children a prefix has: 1 + the largest n with keys ``prefix + n + '.'``."""
+    numbers = {key[len(prefix) :].split('.')[0] for key in keys if key.startswith(prefix)}
+    return 1 + max((int(number) for number in numbers if number.isdigit()), default=-1)

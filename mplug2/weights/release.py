@@ -2,101 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from torch import Tensor
 
-from .adapter import Entry, bert_attention, bert_embedding, bert_layer, pair, prediction_head
+from .adapter import Adapter, Entry, count
+from .bert import bert_attention, bert_embedding, bert_layer, head_copies, pair, prediction_head
+from .files import CheckpointError
+from .vit import clip_block, clip_stem
+
+# How many of the fusion layers stored are used; the files do not say. Base stores 12, Large 24.
+USED_FUSION_LAYERS = {12: 3, 24: 6}
+PARTS = ('vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder')
+
+_VISUAL = 'visual_encoder.visual'
+_TEXT = 'text_encoder'
+_FUSION = 'fusion_encoder'
+_DECODER = 'text_decoder'
 
 
-class ReleaseFormat:
-    """Key table between a published state dict and a network of ours.
+class ReleaseLayers(NamedTuple):
+    """Layer counts. text: the universal ones not counted. stored: in the file's fusion encoder, of which the last `fusion`
+    are used. projected: the vision width differs from the text width."""
+
+    vision: int
+    text: int
+    universal: int
+    stored: int
+    fusion: int
+    decoder: int
+    projected: bool
+
+
+class ReleaseFormat(Adapter):
+    """The published state dicts.
 
     Args:
-        vision_layers: blocks of the ViT. text_layers: layers of the text encoder, the universal ones not counted.
-        universal_layers: S. stored_layers: layers in the file's fusion encoder, of which the last `fusion_layers` are used.
-        decoder_layers: of the decoder. projected: the vision width differs from the text width.
+        fusion_layers: how many of the stored fusion layers are used, counted from the last. None: 3 of 12, 6 of 24; another
+            stored number is an error where fusion layers are wanted, because the file does not say.
     """
 
-    def __init__(
-        self,
-        vision_layers: int,
-        text_layers: int,
-        universal_layers: int,
-        stored_layers: int,
-        fusion_layers: int,
-        decoder_layers: int,
-        projected: bool,
-    ) -> None:
-        self.vision_layers = vision_layers
-        self.text_layers = text_layers
-        self.universal_layers = universal_layers
-        self.stored_layers = stored_layers
-        self.fusion_layers = fusion_layers
-        self.decoder_layers = decoder_layers
-        self.projected = projected
-        self.entries = [*self._vision(), *self._text(), *self._universal(), *self._fusion(), *self._decoder()]
+    name = 'release'
 
-    def _vision(self) -> Iterator[Entry]:
-        ours, theirs = 'vision_encoder', 'visual_encoder.visual'
-        yield Entry(f'{ours}.patch_embedding.weight', (f'{theirs}.conv1.weight',), middle=2)
-        yield Entry(f'{ours}.class_embedding', (f'{theirs}.class_embedding',))
-        yield Entry(f'{ours}.position_embedding', (f'{theirs}.positional_embedding',))
-        yield from pair(f'{ours}.norm_before', f'{theirs}.ln_pre')
-        yield from pair(f'{ours}.norm_after', f'{theirs}.ln_post')
-        for layer in range(self.vision_layers):
-            block, resblock = f'{ours}.blocks.{layer}', f'{theirs}.transformer.resblocks.{layer}'
+    def __init__(self, fusion_layers: int | None = None) -> None:
+        self.fusion_layers = fusion_layers
+
+    @classmethod
+    def recognises(cls, keys: Collection[str]) -> bool:
+        return any(key.startswith(f'{_VISUAL}.') for key in keys)
+
+    @classmethod
+    def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Without the ``bert`` level that pre-training files have in text and fusion encoder."""
+
+        def spelling(key: str) -> str:
+            if key.startswith('bert.'):
+                key = f'{_TEXT}.{key.removeprefix("bert.")}'
+            return re.sub(rf'^({_TEXT}|{_FUSION})\.bert\.', r'\1.', key)
+
+        return {spelling(key): value for key, value in state.items()}
+
+    def file_layers(self, state: Mapping[str, Tensor], with_fusion: bool = True) -> ReleaseLayers:
+        """Layer counts of a cleaned state dict.
+
+        Raises:
+            CheckpointError: how many fusion layers are used is neither given nor known, or more than are stored.
+        """
+        text = count(state, f'{_TEXT}.encoder.layer.')
+        universal = len(
+            {key.split('.')[3] for key in state if re.match(rf'{_TEXT}\.encoder\.layer\.\d+\.crossattention\.', key)}
+        )
+        stored = count(state, f'{_FUSION}.encoder.layer.')
+        used = self.fusion_layers if self.fusion_layers is not None else USED_FUSION_LAYERS.get(stored)
+        if not with_fusion or stored == 0:
+            used = 0
+        elif used is None or used > stored:
+            known = ', '.join(f'{few} of {all_}' for all_, few in USED_FUSION_LAYERS.items())
+            raise CheckpointError(
+                f'the file stores {stored} fusion layers and does not say how many of them are used (published: {known}): '
+                f'give fusion_layers, at most {stored}'
+            )
+        return ReleaseLayers(
+            count(state, f'{_VISUAL}.transformer.resblocks.'),
+            text - universal,
+            universal,
+            stored,
+            used,
+            count(state, f'{_DECODER}.bert.encoder.layer.'),
+            'visn_fc.weight' in state,
+        )
+
+    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
+        return self.table(self.file_layers(state, parts is None or 'fusion' in parts), parts)
+
+    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
+        """The used fusion layers are written as the last of as many as the text layers, as published."""
+        text, universal = count(state, 'text_encoder.layers.'), count(state, 'universal.layers.')
+        fusion = count(state, 'fusion.layers.')
+        held = {key.split('.')[0] for key in state}
+        layers = ReleaseLayers(
+            count(state, 'vision_encoder.blocks.'),
+            text,
+            universal,
+            max(text + universal, fusion),
+            fusion,
+            count(state, 'decoder.layers.'),
+            'universal.projection.0.weight' in state,
+        )
+        return self.table(layers, held)
+
+    def table(self, layers: ReleaseLayers, parts: Collection[str] | None = None) -> list[Entry]:
+        """The table at the given layer counts."""
+        entries = [
+            *self._vision(layers),
+            *self._text(layers),
+            *self._universal(layers),
+            *self._fusion(layers),
+            *self._decoder(layers),
+        ]
+        return [entry for entry in entries if parts is None or entry.part in parts]
+
+    def copies(self, keys: Collection[str]) -> dict[str, str]:
+        return head_copies(keys, f'{_DECODER}.cls.predictions', f'{_DECODER}.bert.embeddings.word_embeddings.weight')
+
+    def _vision(self, layers: ReleaseLayers) -> Iterator[Entry]:
+        if layers.vision:
+            yield from clip_stem(_VISUAL, (2,))
+        for layer in range(layers.vision):
+            block, resblock = f'vision_encoder.blocks.{layer}', f'{_VISUAL}.transformer.resblocks.{layer}'
             for place, name in (('first', 'lmhra1'), ('second', 'lmhra2')):
                 temporal, old = f'{block}.temporal_{place}', f'{resblock}.{name}'
                 yield from pair(f'{block}.residual_{place}.norm', f'{old}.ln')
                 for one, other in (('down', 'down_proj'), ('up', 'up_proj')):
-                    yield Entry(f'{temporal}.{one}.weight', (f'{old}.{other}.weight',), trailing=3)
+                    yield Entry(f'{temporal}.{one}.weight', (f'{old}.{other}.weight',), (2, 3, 4))
                     yield Entry(f'{temporal}.{one}.bias', (f'{old}.{other}.bias',))
-                yield Entry(f'{temporal}.kernel', (f'{old}.conv.weight',), trailing=2, middle=1)
+                yield Entry(f'{temporal}.kernel', (f'{old}.conv.weight',), (1, 3, 4))
                 yield Entry(f'{temporal}.bias', (f'{old}.conv.bias',))
-            layer_ = f'{block}.layer'
-            yield Entry(f'{layer_}.self_attention.qkv.weight', (f'{resblock}.attn.in_proj_weight',))
-            yield Entry(f'{layer_}.self_attention.qkv.bias', (f'{resblock}.attn.in_proj_bias',))
-            yield from pair(f'{layer_}.self_attention.out', f'{resblock}.attn.out_proj')
-            yield from pair(f'{layer_}.self_residual.norm', f'{resblock}.ln_1')
-            yield from pair(f'{layer_}.feed_forward.up', f'{resblock}.mlp.c_fc')
-            yield from pair(f'{layer_}.feed_forward.down', f'{resblock}.mlp.c_proj')
-            yield from pair(f'{layer_}.feed_forward_residual.norm', f'{resblock}.ln_2')
+            yield from clip_block(f'{block}.layer', resblock)
 
-    def _text(self) -> Iterator[Entry]:
-        yield from bert_embedding('text_encoder.embedding', 'text_encoder.embeddings')
-        for layer in range(self.text_layers):
-            yield from bert_layer(f'text_encoder.layers.{layer}', f'text_encoder.encoder.layer.{layer}', cross=False)
+    def _text(self, layers: ReleaseLayers) -> Iterator[Entry]:
+        if layers.text:
+            yield from bert_embedding('text_encoder.embedding', f'{_TEXT}.embeddings')
+        for layer in range(layers.text):
+            yield from bert_layer(f'text_encoder.layers.{layer}', f'{_TEXT}.encoder.layer.{layer}', cross=False)
 
-    def _universal(self) -> Iterator[Entry]:
-        yield Entry('universal.queries', (f'text_encoder.encoder.layer.{self.text_layers}.latents',))
-        for layer in range(self.universal_layers):
-            theirs = f'text_encoder.encoder.layer.{self.text_layers + layer}'
+    def _universal(self, layers: ReleaseLayers) -> Iterator[Entry]:
+        if not layers.universal:
+            return
+        yield Entry('universal.queries', (f'{_TEXT}.encoder.layer.{layers.text}.latents',))
+        for layer in range(layers.universal):
+            theirs = f'{_TEXT}.encoder.layer.{layers.text + layer}'
             yield from bert_layer(f'universal.layers.{layer}', theirs, cross=False)
             yield from bert_attention(f'universal.layers.{layer}', f'{theirs}.crossattention', cross=True)
         yield from pair('universal.merge_norm', 'visn_emb_norm')
-        if self.projected:
+        if layers.projected:
             yield from pair('universal.projection.0', 'visn_fc')
             yield from pair('universal.projection.1', 'visn_layer_norm')
 
-    def _fusion(self) -> Iterator[Entry]:
-        first = self.stored_layers - self.fusion_layers
-        for layer in range(self.fusion_layers):
-            yield from bert_layer(f'fusion.layers.{layer}', f'fusion_encoder.encoder.layer.{first + layer}', cross=True)
+    def _fusion(self, layers: ReleaseLayers) -> Iterator[Entry]:
+        first = layers.stored - layers.fusion
+        for layer in range(layers.fusion):
+            yield from bert_layer(f'fusion.layers.{layer}', f'{_FUSION}.encoder.layer.{first + layer}', cross=True)
 
-    def _decoder(self) -> Iterator[Entry]:
-        yield from bert_embedding('decoder.embedding', 'text_decoder.bert.embeddings')
-        for layer in range(self.decoder_layers):
-            yield from bert_layer(f'decoder.layers.{layer}', f'text_decoder.bert.encoder.layer.{layer}', cross=True)
-        yield from prediction_head('decoder.head', 'text_decoder.cls.predictions')
-
-    def to_mplug2(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Published keys -> those of `Network`."""
-        return {entry.ours: entry.read(state) for entry in self.entries}
-
-    def from_mplug2(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Keys of `Network` -> published ones (those that a forward pass reads)."""
-        published: dict[str, Tensor] = {}
-        for entry in self.entries:
-            published.update(entry.write(state[entry.ours]))
-        return published
+    def _decoder(self, layers: ReleaseLayers) -> Iterator[Entry]:
+        if layers.decoder:
+            yield from bert_embedding('decoder.embedding', f'{_DECODER}.bert.embeddings')
+            yield from prediction_head('decoder.head', f'{_DECODER}.cls.predictions')
+        for layer in range(layers.decoder):
+            yield from bert_layer(f'decoder.layers.{layer}', f'{_DECODER}.bert.encoder.layer.{layer}', cross=True)

@@ -1,0 +1,43 @@
+"""Weights of other projects and of the authors: adapters in both directions, strict loading, ``init_cfg`` initialisers."""
+
+from .adapter import Adapter, Entry, Translation
+from .bert import BertFormat
+from .files import CheckpointError, find_weights, load_checkpoint, read_state, write_state
+from .initializers import BertWeights, ClipWeights, DinoWeights, MPlug2Weights, ReleaseWeights, pick_adapter
+from .loading import LoadReport, load_strictly
+from .published import load_release
+from .release import ReleaseFormat
+from .vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
+
+# By the name that `mplug2 convert` knows; the order is that of recognition.
+FORMATS: dict[str, type[Adapter]] = {
+    kind.name: kind
+    for kind in (ReleaseFormat, ClipFormat, HuggingFaceClipFormat, BertFormat, DinoFormat, HuggingFaceDinoFormat)
+}
+
+__all__ = [
+    'FORMATS',
+    'Adapter',
+    'BertFormat',
+    'BertWeights',
+    'CheckpointError',
+    'ClipFormat',
+    'ClipWeights',
+    'DinoFormat',
+    'DinoWeights',
+    'Entry',
+    'HuggingFaceClipFormat',
+    'HuggingFaceDinoFormat',
+    'LoadReport',
+    'MPlug2Weights',
+    'ReleaseFormat',
+    'ReleaseWeights',
+    'Translation',
+    'find_weights',
+    'load_checkpoint',
+    'load_release',
+    'load_strictly',
+    'pick_adapter',
+    'read_state',
+    'write_state',
+]

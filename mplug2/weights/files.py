@@ -1,0 +1,147 @@
+"""Weight files: read without unpickling anything but plain data, written all or nothing, found locally or on the hub."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+# What a folder or a hub repository calls its weights, the preferred first.
+FILENAMES = ('model.safetensors', 'pytorch_model.bin')
+# Where published files keep the weights inside their dict.
+WRAPPERS = ('state_dict', 'model', 'module')
+
+
+class CheckpointError(RuntimeError):
+    """Weights that cannot be read, written or loaded; the message is one sentence for the user."""
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file under a temporary name, flush it to the disk, then rename it: `path` is never half a file.
+
+    Args:
+        path: the file. write: called with the open binary file.
+    """
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too
+    finally:
+        os.close(folder)
+
+
+def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
+    """Read a checkpoint without unpickling anything but plain data.
+
+    Raises:
+        CheckpointError: no such file, or one that is truncated, or of another kind, or that holds more than plain data.
+    """
+    path = Path(path)
+    if not path.exists():
+        near = sorted(other.name for other in path.parent.glob(f'*{path.suffix or ".pth"}')) if path.parent.is_dir() else []
+        there = f'; there are {", ".join(near)}' if near else ''
+        raise CheckpointError(f'no checkpoint {path}{there}')
+    try:
+        if path.suffix == '.safetensors':
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # the readers have no exception of their own: zip, unpickling, end of file, ...
+        if path.stat().st_size == 0:
+            why = 'the file is empty'
+        elif 'TorchScript' in str(error):
+            why = (
+                'it is a TorchScript archive, which is a program and not only weights (OpenAI publishes CLIP so): take the '
+                'weights out with tools/model_converters/torchscript_to_safetensors.py'
+            )
+        elif 'Unsupported' in str(error) or 'weights_only' in str(error).lower():
+            why = 'it holds Python objects beside tensors and numbers, which are not loaded for safety'
+        else:
+            why = f'it is damaged or not a checkpoint ({(str(error).splitlines() or [type(error).__name__])[0][:120]})'
+        raise CheckpointError(f'cannot read the checkpoint {path}: {why}') from error
+
+
+def find_weights(source: str | Path) -> Path:
+    """The file of a local path, of a folder (`FILENAMES`, or its only weight file) or of a hub repository.
+
+    Raises:
+        CheckpointError: there is none, or a folder has several.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        for name in FILENAMES:
+            if (path / name).is_file():
+                return path / name
+        files = sorted(file for file in path.iterdir() if file.suffix in ('.safetensors', '.bin', '.pt', '.pth'))
+        if len(files) == 1:
+            return files[0]
+        found = ', '.join(file.name for file in files) or 'no weight file'
+        raise CheckpointError(f'the folder {path} holds {found}; name one file, or keep one of {", ".join(FILENAMES)} there')
+    looks_local = path.is_absolute() or path.suffix in ('.pt', '.pth', '.bin', '.safetensors') or str(source).count('/') > 1
+    if looks_local:
+        raise CheckpointError(f'no weights at {path}: neither a file nor a folder')
+    from transformers.utils import cached_file
+
+    failures = []
+    for name in FILENAMES:
+        try:
+            return Path(cached_file(str(source), name))
+        except OSError as error:
+            failures.append(str(error).splitlines()[0])
+    raise CheckpointError(f'no weights {source}: neither a local file or folder, nor on the hub ({failures[0]})')
+
+
+def read_state(source: str | Path | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a file, folder, hub repository or dict, without the wrappers that training code puts around them.
+
+    Raises:
+        CheckpointError: none there, unreadable, or no weights in it.
+    """
+    content = source if isinstance(source, Mapping) else load_checkpoint(find_weights(source))
+    for wrapper in WRAPPERS:
+        if isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    state = {key.removeprefix('module.'): value for key, value in content.items() if isinstance(value, Tensor)}
+    if not state:
+        what = 'the given dict' if isinstance(source, Mapping) else source
+        raise CheckpointError(f'no tensors in {what}; it has the keys {sorted(map(str, content))[:8]}')
+    return state
+
+
+def write_state(state: Mapping[str, Tensor], path: str | Path) -> None:
+    """Write weights as safetensors, all or nothing.
+
+    Raises:
+        CheckpointError: the name does not end in .safetensors, or the file could not be written.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    if path.suffix != '.safetensors':
+        raise CheckpointError(f'weights are written as .safetensors, so {path} needs that ending')
+    # Tensors that share storage (tied weights, slices of a fused one) are stored apart.
+    own = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda file: save_file(own, file.name))
+    except OSError as error:
+        raise CheckpointError(f'could not write {path}: {error.strerror or error}') from error

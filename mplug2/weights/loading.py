@@ -1,0 +1,171 @@
+"""Strict loading, with a table of what became what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from ..modules.vision import resize_positions
+from .adapter import Adapter
+from .files import CheckpointError
+
+
+class LoadReport(NamedTuple):
+    """What a load did, tensor by tensor; printed as a table with one line for each group of layers.
+
+    source: what was read. loaded: our key -> (foreign keys, number of values). resized: of those, the ones resampled to
+    another grid. new: our keys that keep their own initialisation -> number of values. left_out: foreign keys that went
+    nowhere -> number of values.
+    """
+
+    source: str
+    loaded: dict[str, tuple[tuple[str, ...], int]]
+    resized: tuple[str, ...]
+    new: dict[str, int]
+    left_out: dict[str, int]
+
+    def __str__(self) -> str:
+        groups: dict[tuple[str, str, str], list[int]] = {}
+        for ours, (theirs, values) in self.loaded.items():
+            status = 'resized' if ours in self.resized else 'matched' if theirs == (ours,) else 'renamed'
+            groups.setdefault((status, _group(theirs[0]), _group(ours)), []).append(values)
+        for key, values in self.new.items():
+            groups.setdefault(('new', '', _group(key)), []).append(values)
+        for key, values in self.left_out.items():
+            groups.setdefault(('left out', _group(key), ''), []).append(values)
+        rows = [('', 'in the file', 'in the model', 'tensors', 'values')]
+        rows += [(*group, str(len(sizes)), f'{sum(sizes):,}') for group, sizes in groups.items()]
+        return f'weights from {self.source}\n{table(rows)}'
+
+    def totals(self) -> dict[str, int]:
+        """Values loaded, new and left out."""
+        loaded = sum(values for _, values in self.loaded.values())
+        return dict(loaded=loaded, new=sum(self.new.values()), left_out=sum(self.left_out.values()))
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Aligned columns, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+    def cell(text: str, width: int) -> str:
+        return text.rjust(width) if text.replace(',', '').replace('.', '').isdigit() else text.ljust(width)
+
+    return '\n'.join('  '.join(map(cell, row, widths)).rstrip() for row in rows)
+
+
+def _group(key: str) -> str:
+    """A layer's place in its stack, for the table: ``a.layers.*`` of ``a.layers.3.weight``, else the first two components."""
+    parts = key.split('.')
+    for place, part in enumerate(parts):
+        if part.isdigit():
+            return '.'.join([*parts[:place], '*'])
+    return '.'.join(parts[:2] if len(parts) > 2 else parts[:1])
+
+
+def matches(key: str, patterns: Iterable[str]) -> bool:
+    """Whether a key is one of the patterns (``*`` stands for anything, dots included)."""
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+def load_strictly(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: str,
+    *,
+    within: Collection[str] | None = None,
+    new: Collection[str] = (),
+    absent: Collection[str] = (),
+    sources: Mapping[str, tuple[str, ...]] | None = None,
+    left_out: Mapping[str, int] | None = None,
+    resize_mode: str = Adapter.resize_mode,
+    assign: bool = False,
+) -> LoadReport:
+    """Load weights, each in its shape, all that the model has.
+
+    Args:
+        model: what they go to. weights: by the model's keys. source: what messages call them.
+        within: first components of the keys that must be filled; all keys if None.
+        new: patterns of keys that keep their own initialisation, whatever the file holds.
+        absent: patterns of keys that may be missing from the file.
+        sources, left_out: of the `Translation`, for the report. resize_mode: for a table of positions of another grid.
+        assign: let the model hold the given tensors instead of copying their values.
+
+    Raises:
+        CheckpointError: missing, unexpected or misshaped weights, with examples; the model is then unchanged.
+    """
+    own = {key: value for key, value in model.state_dict().items() if within is None or key.split('.')[0] in within}
+    kept_new = {key: value for key, value in own.items() if matches(key, new)}
+    unfilled = {key: value for key, value in own.items() if key not in kept_new and key not in weights and matches(key, absent)}
+    filled = {key: value for key, value in weights.items() if not matches(key, new)}
+    resized = []
+    for key in filled:
+        if key.endswith('position_embedding') and key in own and _other_grid(filled[key], own[key]):
+            side = round((own[key].shape[0] - 1) ** 0.5)
+            filled[key] = resize_positions(filled[key], (side, side), resize_mode)
+            resized.append(key)
+    problems = {
+        'missing from the file': [key for key in own if key not in filled and key not in kept_new and key not in unfilled],
+        'unknown to the model': [key for key in filled if key not in own],
+        'of another shape': [
+            f'{key} ({tuple(filled[key].shape)} in the file, {tuple(own[key].shape)} in the model)'
+            for key in filled
+            if key in own and filled[key].shape != own[key].shape
+        ],
+    }
+    found = {kind: keys for kind, keys in problems.items() if keys}
+    if found:
+        told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in found.items())
+        raise CheckpointError(
+            f'the weights of {source} do not fit the model: {told}. Sizes must be those that the weights were trained with; '
+            'list what is meant to start anew under new=[...] (patterns of keys)'
+        )
+    state = model.state_dict()
+    state.update(filled)
+    model.load_state_dict(state, assign=assign)
+    names = sources or {}
+    return LoadReport(
+        source,
+        {key: (names.get(key, (key,)), own[key].numel()) for key in filled},
+        tuple(resized),
+        {key: value.numel() for key, value in {**kept_new, **unfilled}.items()},
+        dict(left_out or {}),
+    )
+
+
+def _other_grid(theirs: Tensor, ours: Tensor) -> bool:
+    """Two tables of class row and square grid, of the same width, that differ in the grid."""
+    if theirs.ndim != 2 or theirs.shape[1:] != ours.shape[1:] or theirs.shape[0] == ours.shape[0]:
+        return False
+    return all(round((len(table) - 1) ** 0.5) ** 2 == len(table) - 1 for table in (theirs, ours))
+
+
+def show(report: LoadReport) -> LoadReport:
+    """Print a report where MMEngine's current logger writes, else to the standard output."""
+    print_log(str(report), logger='current')
+    return report
+
+
+@torch.no_grad()
+def resample_patches(kernel: Tensor, size: int) -> Tensor:
+    """Change the patch size of a patch embedding so that resized images give the same tokens, as nearly as can be.
+
+    The pseudo-inverse of bilinear resizing (FlexiViT, Beyer et al. 2023).
+
+    Args:
+        kernel: (C, 3, p, p). size: the patch size wanted.
+
+    Returns:
+        (C, 3, size, size).
+    """
+    old = kernel.shape[-1]
+    basis = torch.eye(old * old, dtype=torch.float64).view(old * old, 1, old, old)
+    resize = nn.functional.interpolate(basis, (size, size), mode='bilinear', align_corners=False, antialias=size < old)
+    # Rows: old pixels; columns: new ones. A patch x becomes x @ resize; want kernel' with (x @ resize) . kernel' = x . kernel.
+    inverse = torch.linalg.pinv(resize.flatten(1))
+    flat = kernel.double().flatten(2) @ inverse.T
+    return flat.unflatten(2, (size, size)).to(kernel.dtype)

@@ -1,0 +1,148 @@
+"""Vision transformers of other projects: CLIP (OpenAI's and HuggingFace's keys) and DINOv2 (Meta's and HuggingFace's keys)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from .adapter import Adapter, Entry, count
+from .bert import fused, pair
+
+OURS = 'vision_encoder'
+
+
+def clip_block(ours: str, theirs: str) -> Iterator[Entry]:
+    """A block with OpenAI's keys."""
+    for name in ('weight', 'bias'):
+        yield Entry(f'{ours}.self_attention.qkv.{name}', (f'{theirs}.attn.in_proj_{name}',))
+    yield from pair(f'{ours}.self_attention.out', f'{theirs}.attn.out_proj')
+    yield from pair(f'{ours}.self_residual.norm', f'{theirs}.ln_1')
+    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.c_fc')
+    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.c_proj')
+    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.ln_2')
+
+
+def clip_stem(theirs: str, kernel_ones: tuple[int, ...] = ()) -> Iterator[Entry]:
+    """What is outside the blocks, with OpenAI's keys. kernel_ones: as in `Entry`, of the patch kernel."""
+    yield Entry(f'{OURS}.patch_embedding.weight', (f'{theirs}.conv1.weight',), kernel_ones)
+    yield Entry(f'{OURS}.class_embedding', (f'{theirs}.class_embedding',))
+    yield Entry(f'{OURS}.position_embedding', (f'{theirs}.positional_embedding',))
+    yield from pair(f'{OURS}.norm_before', f'{theirs}.ln_pre')
+    yield from pair(f'{OURS}.norm_after', f'{theirs}.ln_post')
+
+
+class VitFormat(Adapter):
+    """Base of the formats that hold a ViT, which fills our vision encoder; temporal modules start as they are."""
+
+    absent = (f'{OURS}.blocks.*.temporal_*', f'{OURS}.blocks.*.residual_first.*', f'{OURS}.blocks.*.residual_second.*')
+    stem: ClassVar[str]  # a key that tells the format
+    blocks: ClassVar[str]  # what numbered blocks are under
+
+    @classmethod
+    def recognises(cls, keys: Collection[str]) -> bool:
+        return cls.stem in keys and any(key.startswith(cls.blocks) for key in keys)
+
+    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
+        return [*self.table(count(state, self.blocks))] if parts is None or OURS in parts else []
+
+    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
+        return [*self.table(count(state, f'{OURS}.blocks.'))]
+
+    def table(self, layers: int) -> Iterator[Entry]:
+        """The table of a ViT with so many blocks."""
+        raise NotImplementedError
+
+
+class ClipFormat(VitFormat):
+    """OpenAI's CLIP (also open_clip's): ``visual.*``. The text tower and the projections are left out."""
+
+    name = 'clip'
+    stem = 'visual.class_embedding'
+    blocks = 'visual.transformer.resblocks.'
+
+    def table(self, layers: int) -> Iterator[Entry]:
+        yield from clip_stem('visual')
+        for layer in range(layers):
+            yield from clip_block(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}')
+
+
+class HuggingFaceClipFormat(VitFormat):
+    """``CLIPModel`` and ``CLIPVisionModel`` of transformers: ``vision_model.*``."""
+
+    name = 'clip-hf'
+    stem = 'vision_model.embeddings.class_embedding'
+    blocks = 'vision_model.encoder.layers.'
+
+    def table(self, layers: int) -> Iterator[Entry]:
+        embeddings = 'vision_model.embeddings'
+        yield Entry(f'{OURS}.patch_embedding.weight', (f'{embeddings}.patch_embedding.weight',))
+        yield Entry(f'{OURS}.class_embedding', (f'{embeddings}.class_embedding',))
+        yield Entry(f'{OURS}.position_embedding', (f'{embeddings}.position_embedding.weight',))
+        yield from pair(f'{OURS}.norm_before', 'vision_model.pre_layrnorm')  # spelt so over there
+        yield from pair(f'{OURS}.norm_after', 'vision_model.post_layernorm')
+        for layer in range(layers):
+            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
+            yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self_attn.{name}_proj' for name in 'qkv'))
+            yield from pair(f'{ours}.self_attention.out', f'{theirs}.self_attn.out_proj')
+            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.layer_norm1')
+            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
+            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
+            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layer_norm2')
+
+
+class DinoFormat(VitFormat):
+    """DINOv2 with the keys of Meta and timm."""
+
+    name = 'dino'
+    resize_mode = 'bicubic'
+    stem = 'cls_token'
+    blocks = 'blocks.'
+
+    def table(self, layers: int) -> Iterator[Entry]:
+        yield from pair(f'{OURS}.patch_embedding', 'patch_embed.proj')
+        yield Entry(f'{OURS}.class_embedding', ('cls_token',), (0, 1))
+        yield Entry(f'{OURS}.position_embedding', ('pos_embed',), (0,))
+        yield from pair(f'{OURS}.norm_after', 'norm')
+        for layer in range(layers):
+            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
+            yield from pair(f'{ours}.self_attention.qkv', f'{theirs}.attn.qkv')
+            yield from pair(f'{ours}.self_attention.out', f'{theirs}.attn.proj')
+            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.norm1')
+            yield Entry(f'{ours}.self_residual.gain', (f'{theirs}.ls1.gamma',))
+            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
+            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
+            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.norm2')
+            yield Entry(f'{ours}.feed_forward_residual.gain', (f'{theirs}.ls2.gamma',))
+
+
+class HuggingFaceDinoFormat(VitFormat):
+    """``Dinov2Model`` of transformers."""
+
+    name = 'dino-hf'
+    resize_mode = 'bicubic'
+    stem = 'embeddings.cls_token'
+    blocks = 'encoder.layer.'
+
+    @classmethod
+    def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Without the prefix of models that have a head."""
+        return {key.removeprefix('dinov2.'): value for key, value in state.items()}
+
+    def table(self, layers: int) -> Iterator[Entry]:
+        yield from pair(f'{OURS}.patch_embedding', 'embeddings.patch_embeddings.projection')
+        yield Entry(f'{OURS}.class_embedding', ('embeddings.cls_token',), (0, 1))
+        yield Entry(f'{OURS}.position_embedding', ('embeddings.position_embeddings',), (0,))
+        yield from pair(f'{OURS}.norm_after', 'layernorm')
+        for layer in range(layers):
+            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
+            attention = f'{theirs}.attention.attention'
+            yield from fused(f'{ours}.self_attention.qkv', *(f'{attention}.{name}' for name in ('query', 'key', 'value')))
+            yield from pair(f'{ours}.self_attention.out', f'{theirs}.attention.output.dense')
+            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.norm1')
+            yield Entry(f'{ours}.self_residual.gain', (f'{theirs}.layer_scale1.lambda1',))
+            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
+            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
+            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.norm2')
+            yield Entry(f'{ours}.feed_forward_residual.gain', (f'{theirs}.layer_scale2.lambda1',))
