@@ -40,9 +40,9 @@ class Draw(int):
 class ResumableSampler(Sampler):
     """Shuffles every pass over the data and never ends.
 
-    The stream of all ranks together is pass after pass without padding; sample g of it goes to rank g mod W. Order and draws are
-    a function of (seed, g), so resuming costs nothing, and neither the number of workers nor the number of ranks changes
-    what is sample g.
+    The stream of all ranks together is pass after pass without padding; sample g of it goes to rank g mod W. Order and draws
+    are a function of (seed, g), so resuming costs nothing, and neither the number of workers nor the number of ranks
+    changes what sample g is.
 
     Args:
         dataset: its length counts. seed: of the stream; the training loop sets the run's. shuffle: False keeps the order.

@@ -147,7 +147,7 @@ class HorizontalFlip(BaseTransform):
     """Mirror, and swap left and right in what is said of the picture.
 
     Args:
-        prob: of mirroring. texts: keys of texts, or of lists of texts, that speak of sides; those that are absent are passed over.
+        prob: of mirroring. texts: keys of texts, or of lists of texts, that speak of sides; absent ones are passed over.
     """
 
     def __init__(self, prob: float = 0.5, texts: Sequence[str] = ('captions', 'question', 'answers')) -> None:

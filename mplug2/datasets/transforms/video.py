@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,9 @@ def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
     taken = min(length, num_frames)
     bounds = np.linspace(0, length, taken + 1).astype(int).tolist()
     if test_mode:
-        frames = [(start + end - 1) // 2 for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        frames = [(start + end - 1) // 2 for start, end in pairwise(bounds)]
     else:
-        frames = [random.randrange(start, end) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        frames = [random.randrange(start, end) for start, end in pairwise(bounds)]
     return frames + frames[-1:] * (num_frames - taken)
 
 
