@@ -1,0 +1,128 @@
+"""Metrics of predicted captions."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from mmengine.logging import print_log
+
+from ..registry import METRICS
+from .base import Metric, field, mean, percent, write_json
+from .caption_scores import Words, bleu, cider_d, rouge_l
+from .ptb import ptb_tokens
+
+
+@cache
+def _meteor_runs() -> bool:
+    needed = [('pycocoevalcap', find_spec('pycocoevalcap')), ('java', shutil.which('java'))]
+    missing = [name for name, found in needed if not found]
+    if missing:
+        print_log(f'METEOR is left out of the caption metrics: {" and ".join(missing)} not found', logger='current')
+    return not missing
+
+
+def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:
+    """Corpus METEOR 1.5 of tokenized captions; None, with one notice, where Java or pycocoevalcap is missing."""
+    if not _meteor_runs():
+        return None
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    said = {number: [' '.join(words)] for number, words in enumerate(candidates)}
+    expected = {number: [' '.join(words) for words in refs] for number, refs in enumerate(references)}
+    score, _ = Meteor().compute_score(expected, said)
+    return score
+
+
+@METRICS.register_module()
+class CaptionMetric(Metric):
+    """The COCO caption metrics: BLEU-1 to BLEU-4, ROUGE-L (0 to 1), CIDEr-D (0 to 10), METEOR (0 to 1).
+
+    Equal to pycocoevalcap with its Java tokenizer (whose "CIDEr" is CIDEr-D). ``exact_match`` is the share, in percent,
+    of captions equal to one of their references after tokenization.
+
+    Reads ``captions`` (the references), ``pred_caption``, and for the result file ``image_id`` (else ``sample_id``).
+
+    Args:
+        meteor: compute METEOR, which needs Java and pycocoevalcap and is left out with a notice without them.
+        out_file: write COCO's result JSON, ``[{"image_id", "caption"}]``, here.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
+    """
+
+    def __init__(self, meteor: bool = True, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.meteor = meteor
+        self.out_file = out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        for sample in data_samples:
+            references = list(field(sample, 'captions', self))
+            if not references:
+                raise ValueError(f'CaptionMetric: sample {sample.get("sample_id")!r} has no reference in its captions')
+            image_id = sample.get('image_id', sample.get('sample_id'))
+            self.results.append((image_id, field(sample, 'pred_caption', self), references))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        if self.out_file is not None:
+            write_json([dict(image_id=image_id, caption=caption) for image_id, caption, _ in results], self.out_file)
+        candidates = [ptb_tokens(caption) for _, caption, _ in results]
+        references = [[ptb_tokens(ref) for ref in refs] for *_, refs in results]
+        metrics = {f'BLEU-{n}': score for n, score in enumerate(bleu(candidates, references), 1)}
+        metrics['ROUGE-L'] = mean([rouge_l(words, refs) for words, refs in zip(candidates, references, strict=True)])
+        metrics['CIDEr-D'] = mean(cider_d(candidates, references))
+        if self.meteor:
+            score = meteor(candidates, references)
+            if score is not None:
+                metrics['METEOR'] = score
+        metrics['exact_match'] = percent([words in refs for words, refs in zip(candidates, references, strict=True)])
+        return metrics
+
+
+@METRICS.register_module()
+class WordAccuracy(Metric):
+    """Share of captions, in percent, that say exactly the expected words of a group (its colours, its digits, ...).
+
+    The words of a group that a caption contains, with repetitions and in any order, must equal those of one of its
+    references; or, where the sample carries ``facts``, those that it lists for the group. Results are
+    ``word_accuracy/<group>``, over the samples that are counted.
+
+    Reads ``captions``, ``pred_caption`` and, if it is there, ``facts`` (dict of group to words).
+
+    Args:
+        groups: name of each group, and its words or phrases. A longer phrase hides the shorter ones inside it.
+        only_when: fields and values that a sample must have to be counted, such as ``dict(media='video')``.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
+    """
+
+    def __init__(self, groups: dict[str, Sequence[str]], only_when: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.patterns = {}
+        for group, phrases in groups.items():
+            tokenized = sorted({' '.join(ptb_tokens(phrase)) for phrase in phrases}, key=len, reverse=True)
+            self.patterns[group] = re.compile(rf'(?<!\S)(?:{"|".join(map(re.escape, tokenized))})(?!\S)')
+        self.only_when = only_when or {}
+
+    def _words(self, group: str, caption: str) -> list[str]:
+        return sorted(self.patterns[group].findall(' '.join(ptb_tokens(caption))))
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        for sample in data_samples:
+            right = {}  # empty, not None, for a sample that is not counted: see Metric
+            if all(sample.get(key) == value for key, value in self.only_when.items()):
+                caption = field(sample, 'pred_caption', self)
+                facts = sample.get('facts') or {}
+                for group in self.patterns:
+                    if group in facts:
+                        expected = [sorted(' '.join(ptb_tokens(word)) for word in facts[group])]
+                    else:
+                        expected = [self._words(group, reference) for reference in field(sample, 'captions', self)]
+                    right[group] = self._words(group, caption) in expected
+            self.results.append(right)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        counted = [right for right in results if right]
+        return {f'word_accuracy/{group}': percent([right[group] for right in counted]) for group in self.patterns}

@@ -1,0 +1,120 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mmengine.evaluator import Evaluator
+
+from mplug2.evaluation import CaptionMetric, WordAccuracy
+from mplug2.evaluation import caption as module
+from mplug2.registry import METRICS
+from mplug2.structures import MultiModalDataSample
+
+DATA = Path(__file__).parents[1] / 'data' / 'caption_metrics'
+PUBLISHED = json.loads((DATA / 'scores.json').read_text())
+
+
+def evaluate(metric, samples):
+    metric.process(None, samples)
+    return metric.evaluate(len(samples))
+
+
+def human_captions(predicted, references):
+    with open(DATA / 'example_1.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    names = [f'caption_{k}' for k in references]
+    return [
+        dict(sample_id=i, pred_caption=row[predicted], captions=[row[name] for name in names]) for i, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize(
+    ('who', 'predicted', 'references'), [('predicted', 'caption_predicted', range(1, 6)), ('human', 'caption_1', range(2, 6))]
+)
+def test_published_scores_of_human_captions(who, predicted, references):
+    metrics = evaluate(CaptionMetric(meteor=False), human_captions(predicted, references))
+    for name, value in PUBLISHED[who].items():
+        if name != 'METEOR':
+            assert metrics[name] == pytest.approx(value, abs=1e-4), name
+    assert 'METEOR' not in metrics
+
+
+@pytest.mark.skipif(shutil.which('java') is None, reason='METEOR needs Java')
+def test_meteor_through_java():
+    pytest.importorskip('pycocoevalcap')
+    samples = [
+        dict(sample_id=0, pred_caption='a dog runs', captions=['A dog runs.']),
+        dict(sample_id=1, pred_caption='', captions=['a cat sleeps']),
+    ]
+    metrics = evaluate(CaptionMetric(), samples)
+    assert 0 < metrics['METEOR'] < 1
+
+
+def test_without_java_there_is_one_notice(monkeypatch):
+    notices = []
+    monkeypatch.setattr(module.shutil, 'which', lambda name: None)
+    monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: notices.append(text))
+    module._meteor_runs.cache_clear()
+    sample = dict(sample_id=0, pred_caption='a dog', captions=['a dog'])
+    for _ in range(2):
+        assert 'METEOR' not in evaluate(CaptionMetric(), [sample])
+    assert len(notices) == 1
+    assert 'java' in notices[0]
+    module._meteor_runs.cache_clear()
+
+
+def test_exact_match_and_the_result_file(tmp_path):
+    samples = [
+        dict(sample_id='v1', image_id=7, pred_caption='a red three moves left', captions=['A red three moves left.', 'no']),
+        dict(sample_id='v2', pred_caption='a red three', captions=['a red three moves left']),
+    ]
+    out_file = tmp_path / 'results' / 'captions.json'
+    metrics = evaluate(CaptionMetric(meteor=False, out_file=str(out_file)), samples)
+    assert metrics['exact_match'] == 50
+    assert json.loads(out_file.read_text()) == [
+        {'image_id': 7, 'caption': 'a red three moves left'},
+        {'image_id': 'v2', 'caption': 'a red three'},
+    ]
+
+
+def test_runs_from_a_config_on_data_samples():
+    sample = MultiModalDataSample(metainfo=dict(sample_id='v1', media='video', path='v1.mp4'))
+    sample.captions, sample.pred_caption = ['a dog'], 'a dog'
+    metric = METRICS.build(dict(type='CaptionMetric', meteor=False))
+    evaluator = Evaluator([metric])
+    evaluator.process([sample])
+    metrics = evaluator.evaluate(1)
+    assert metrics['exact_match'] == 100
+    assert metrics['BLEU-1'] == pytest.approx(1)
+
+
+def test_errors_name_the_sample_and_the_field():
+    with pytest.raises(KeyError, match=r"CaptionMetric needs 'pred_caption'.*'v9'"):
+        CaptionMetric(meteor=False).process(None, [dict(sample_id='v9', captions=['a'])])
+    with pytest.raises(ValueError, match=r"'v9' has no reference"):
+        CaptionMetric(meteor=False).process(None, [dict(sample_id='v9', captions=[], pred_caption='a')])
+
+
+GROUPS = dict(colour=['red', 'blue', 'light blue'], motion=['moves left', 'moves right'])
+
+
+def test_word_accuracy_compares_the_words_of_a_group():
+    samples = [
+        dict(sample_id=0, pred_caption='A light blue 3 moves left.', captions=['a light blue 5 moves left']),
+        dict(sample_id=1, pred_caption='a blue 3 moves left', captions=['a light blue 5 moves left']),  # not the same blue
+        dict(sample_id=2, pred_caption='a red and a red 3', captions=['a red 3 moves right']),  # one red too many
+        dict(sample_id=3, pred_caption='a 3', captions=['a 3']),  # nothing expected, nothing said
+    ]
+    metrics = evaluate(WordAccuracy(GROUPS), samples)
+    assert metrics == {'word_accuracy/colour': 50, 'word_accuracy/motion': 75}
+
+
+def test_word_accuracy_prefers_facts_and_counts_only_some_samples():
+    samples = [
+        dict(sample_id=0, media='video', pred_caption='red, blue', captions=['x'], facts=dict(colour=['blue', 'red'])),
+        dict(sample_id=1, media='image', pred_caption='red', captions=['blue']),
+        dict(sample_id=2, media='video', pred_caption='blue', captions=['blue'], facts=dict(colour=['red'])),
+    ]
+    metric = WordAccuracy(dict(colour=['red', 'blue']), only_when=dict(media='video'))
+    assert evaluate(metric, samples) == {'word_accuracy/colour': 50}
