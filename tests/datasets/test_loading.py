@@ -1,0 +1,123 @@
+import random
+
+import numpy as np
+import pytest
+
+from mplug2.datasets import BadSampleError
+from mplug2.datasets.transforms import READERS, LoadImage, LoadVideo, sample_frames
+from mplug2.datasets.transforms.video import read_image
+
+from .media import frame_numbers, write_image, write_video
+
+
+@pytest.mark.parametrize(
+    ('length', 'num_frames', 'expected'),
+    [
+        (8, 4, [0, 2, 4, 6]),  # intervals of two frames: (start + end - 1) // 2 is the first
+        (12, 4, [1, 4, 7, 10]),
+        (10, 4, [0, 3, 5, 8]),  # bounds 0 2 5 7 10
+        (4, 4, [0, 1, 2, 3]),
+        (2, 4, [0, 1, 1, 1]),
+        (1, 3, [0, 0, 0]),
+        (300, 1, [149]),
+    ],
+)
+def test_test_frames_are_the_middles_of_equal_intervals(length, num_frames, expected):
+    assert sample_frames(length, num_frames, test_mode=True) == expected
+
+
+def test_training_frames_are_random_in_their_intervals():
+    drawn = np.array([sample_frames(10, 4, test_mode=False) for _ in range(300)])
+    for column, (start, end) in enumerate([(0, 2), (2, 5), (5, 7), (7, 10)]):
+        assert set(drawn[:, column]) == set(range(start, end))
+    assert sample_frames(2, 4, test_mode=False) == [0, 1, 1, 1]
+
+
+@pytest.fixture(scope='module')
+def clip(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp('clips') / 'clip.mp4')
+
+
+@pytest.mark.parametrize('backend', ['decord', 'pyav'])
+@pytest.mark.parametrize('wanted', [[0], [29], [3, 11, 18, 26], [5, 6, 7, 7, 7], [7, 8, 15, 16]])
+def test_readers_give_the_frames_asked_for(clip, backend, wanted):
+    lengths = []
+    frames = READERS[backend](str(clip), lambda length: lengths.append(length) or wanted)
+    assert frames.dtype == np.uint8
+    assert frames.shape == (len(wanted), 64, 64, 3)
+    assert frame_numbers(frames) == wanted
+    assert lengths == [30]
+
+
+def test_a_folder_of_pictures_is_read_in_the_order_of_its_numbers(tmp_path):
+    for number in range(12):
+        write_image(tmp_path / f'frame_{number}.png', value=8 * number)
+    (tmp_path / 'notes.txt').write_text('no picture')
+    loaded = LoadVideo(num_frames=4, backend='frames').transform(dict(path=str(tmp_path), test_mode=True))
+    assert frame_numbers(loaded['frames']) == [1, 4, 7, 10]
+
+
+def test_test_mode_decides_and_training_draws_by_seed(clip):
+    load = LoadVideo(num_frames=4)
+    assert frame_numbers(load.transform(dict(path=str(clip), test_mode=True))['frames']) == [3, 10, 18, 25]
+    random.seed(5)
+    first = load.transform(dict(path=str(clip), test_mode=False))['frames']
+    random.seed(5)
+    assert np.array_equal(first, load.transform(dict(path=str(clip), test_mode=False))['frames'])
+
+
+def test_images_are_clips_of_one_frame(tmp_path):
+    frames = LoadImage().transform(dict(path=str(write_image(tmp_path / 'a.jpg', value=200))))['frames']
+    assert frames.shape == (1, 32, 32, 3)
+    assert frames.dtype == np.uint8
+    assert abs(int(frames.mean()) - 200) < 2
+
+
+def _truncate(path, share):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    return path
+
+
+@pytest.mark.parametrize('backend', ['decord', 'pyav'])
+def test_faulty_videos_are_named(tmp_path, backend):
+    read = READERS[backend]
+    with pytest.raises(BadSampleError, match=r'missing\.mp4: no such file'):
+        read(str(tmp_path / 'missing.mp4'), lambda length: [0])
+    empty = tmp_path / 'empty.mp4'
+    empty.touch()
+    with pytest.raises(BadSampleError, match=r'empty\.mp4: the file is empty'):
+        read(str(empty), lambda length: [0])
+    for share in (0.1, 0.5, 0.8):
+        cut = _truncate(write_video(tmp_path / 'cut.mp4'), share)
+        with pytest.raises(BadSampleError, match=r'cut\.mp4: .* truncated or no video') as caught:
+            read(str(cut), lambda length: [0, length // 2, length - 1])
+        assert '\n' not in str(caught.value)
+    text = tmp_path / 'text.mp4'
+    text.write_text('not a video at all')
+    with pytest.raises(BadSampleError, match=r'text\.mp4: .* truncated or no video'):
+        read(str(text), lambda length: [0])
+
+
+def test_faulty_images_are_named(tmp_path):
+    with pytest.raises(BadSampleError, match=r'missing\.jpg: no such file'):
+        read_image(str(tmp_path / 'missing.jpg'))
+    empty = tmp_path / 'empty.jpg'
+    empty.touch()
+    with pytest.raises(BadSampleError, match=r'empty\.jpg: the file is empty \(0 bytes\)'):
+        read_image(str(empty))
+    cut = _truncate(write_image(tmp_path / 'cut.jpg', side=256), 0.6)
+    with pytest.raises(BadSampleError, match=r'cut\.jpg: truncated'):
+        read_image(str(cut))
+    text = tmp_path / 'text.jpg'
+    text.write_text('not a picture at all')
+    with pytest.raises(BadSampleError, match=r'text\.jpg: truncated or no picture'):
+        read_image(str(text))
+
+
+def test_faulty_folders_are_named(tmp_path):
+    with pytest.raises(BadSampleError, match='no such folder'):
+        READERS['frames'](str(tmp_path / 'none'), lambda length: [0])
+    with pytest.raises(BadSampleError, match='no frames'):
+        READERS['frames'](str(tmp_path), lambda length: [0])
+    with pytest.raises(ValueError, match="'decord', 'pyav', 'frames'"):
+        LoadVideo(backend='other')
