@@ -53,8 +53,9 @@ class QuestionAnswering(Task):
             )
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, fused_memory(features.fused()), batch.target)
-        return {'loss_answer': answering_loss(logits, batch.target, len(batch.samples))}
+        memory = fused_memory(features.fused())
+        logits = decode_targets(features, memory, batch.target)
+        return {'loss_answer': answering_loss(logits, batch.target, len(memory.tokens))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         memory = fused_memory(features.fused())

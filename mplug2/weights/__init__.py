@@ -2,6 +2,7 @@
 
 from .adapter import Adapter, Entry, Translation
 from .bert import BertFormat
+from .convert import convert
 from .files import CheckpointError, find_weights, load_checkpoint, read_state, write_state
 from .initializers import BertWeights, ClipWeights, DinoWeights, MPlug2Weights, ReleaseWeights, pick_adapter
 from .loading import LoadReport, load_strictly
@@ -9,14 +10,7 @@ from .published import load_release
 from .release import ReleaseFormat
 from .vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 
-# By the name that `mplug2 convert` knows; the order is that of recognition.
-FORMATS: dict[str, type[Adapter]] = {
-    kind.name: kind
-    for kind in (ReleaseFormat, ClipFormat, HuggingFaceClipFormat, BertFormat, DinoFormat, HuggingFaceDinoFormat)
-}
-
 __all__ = [
-    'FORMATS',
     'Adapter',
     'BertFormat',
     'BertWeights',
@@ -33,6 +27,7 @@ __all__ = [
     'ReleaseFormat',
     'ReleaseWeights',
     'Translation',
+    'convert',
     'find_weights',
     'load_checkpoint',
     'load_release',

@@ -83,8 +83,9 @@ class BertFormat(Adapter):
         '*.cross_attention.*',
         '*.cross_residual.*',
         'universal.queries',
-        'universal.merge_norm.*',
+        'universal.merge_*',
         'universal.projection.*',
+        'decoder.head.*',
     )
 
     def __init__(self, universal_layers: int = 2, fusion_layers: int = 0, decoder_layers: int = 0) -> None:

@@ -133,15 +133,20 @@ def write_state(state: Mapping[str, Tensor], path: str | Path) -> None:
     Raises:
         CheckpointError: the name does not end in .safetensors, or the file could not be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     if path.suffix != '.safetensors':
         raise CheckpointError(f'weights are written as .safetensors, so {path} needs that ending')
-    # Tensors that share storage (tied weights, slices of a fused one) are stored apart.
-    own = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: save_file(own, file.name))
+        replace_file(path, lambda file: file.write(save({key: _owned(value) for key, value in state.items()})))
     except OSError as error:
         raise CheckpointError(f'could not write {path}: {error.strerror or error}') from error
+
+
+def _owned(tensor: Tensor) -> Tensor:
+    """The tensor in a storage of its own size: the format refuses slices of a fused weight."""
+    tensor = tensor.detach().cpu().contiguous()
+    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone()

@@ -1,0 +1,35 @@
+"""``mplug2 convert``."""
+
+from __future__ import annotations
+
+import argparse
+
+FORMATS = ('release', 'clip', 'clip-hf', 'bert', 'dino', 'dino-hf')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('source', help='a weight file, a folder with one, or the name of a hub repository')
+    parser.add_argument('out', help='the .safetensors file to write')
+    parser.add_argument('--format', default='auto', choices=('auto', 'mplug2', *FORMATS), help='what the source is')
+    parser.add_argument('--to', default='mplug2', choices=('mplug2', *FORMATS), help='what to write')
+    parser.add_argument(
+        '--universal-layers', type=int, default=2, metavar='S', help='layers of a BERT that become universal layers'
+    )
+    parser.add_argument(
+        '--fusion-layers',
+        type=int,
+        metavar='N',
+        help='fusion layers that a published file uses (3 of 12 and 6 of 24 are known)',
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from ..weights import read_state, write_state
+    from ..weights.convert import convert
+
+    state, report = convert(
+        read_state(args.source), args.source, args.format, args.to, args.universal_layers, args.fusion_layers
+    )
+    write_state(state, args.out)
+    print(report)
+    print(f'wrote {args.out}: {args.to}, {len(state)} tensors, {sum(value.numel() for value in state.values()):,} values')

@@ -1,0 +1,159 @@
+"""``mplug2 modules``."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+FUNCTIONS = ('vision_encoder', 'text_encoder', 'fusion', 'decoder')  # modules entered by a plain call
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ..config import DictAction
+
+    parser.add_argument('config', help='a config file, or the name of a shipped one')
+    parser.add_argument(
+        '--frames', type=int, default=8, metavar='T', help='frames of a clip, for tasks over videos (default 8)'
+    )
+    parser.add_argument('--size', type=int, help="side of a frame in pixels (default: what the model's positions are made for)")
+    parser.add_argument('--text', type=int, default=30, metavar='L', help='tokens of the text (default 30)')
+    parser.add_argument('--target', type=int, default=20, metavar='L', help='tokens of the target (default 20)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.layers=3'
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from ..config import load_config
+
+    cfg = load_config(args.config, args.cfg_options)
+    print(describe(cfg.model, args.frames, args.size, args.text, args.target))
+
+
+def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: int = 30, target: int = 20) -> str:
+    """Tables of a model's modules and tasks; nothing is allocated.
+
+    Args:
+        model_cfg: config of an `MPlug2`. frames, size, text, target: T, pixels and tokens of the one sample that FLOPs are
+            counted for; images have one frame.
+
+    Raises:
+        ValueError: the config's model is not an `MPlug2`.
+    """
+    from torch._subclasses import FakeTensorMode
+
+    from ..model import MPlug2
+    from ..registry import MODELS
+    from ..tasks import INPUTS, MODULES
+    from ..weights.loading import table
+
+    model_cfg = {key: value for key, value in model_cfg.items() if key not in ('blocks', 'init_cfg')}
+    with FakeTensorMode():  # shapes without storage
+        model = MODELS.build(model_cfg)
+        if not isinstance(model, MPlug2):
+            raise ValueError(f"the config's model is a {type(model).__name__}; modules are listed of an MPlug2")
+        model.eval()
+        costs = {
+            name: task_flops(model.network, task.spec, frames if 'video' in task.spec.inputs else 1, size, text, target)
+            for name, task in model.tasks.items()
+        }
+    rows = [('module', 'class', 'parameters', *(f'GFLOPs {name}' for name in costs))]
+    parts = [*model.network.named_children()]
+    for name, module in parts:
+        rows.append((name, type(module).__name__, _size(module), *(_giga(cost.get(name, 0)) for cost in costs.values())))
+    for name, task in model.tasks.items():
+        if any(True for _ in task.parameters()):
+            rows.append((f'task {name}', type(task).__name__, _size(task), *('' for _ in costs)))
+    rows.append(('total', '', _size(model), *(_giga(sum(cost.values())) for cost in costs.values())))
+
+    columns = [*INPUTS, *MODULES]
+    marks = [('task', *columns)]
+    for name, task in model.tasks.items():
+        marks.append((name, *('x' if column in task.spec.inputs | task.spec.modules else '' for column in columns)))
+    given = f'forward of one sample: {frames} frames a clip, {text} text tokens, {target} target tokens'
+    return f'{table(rows)}\n({given})\n\nTable 2:\n{table(marks)}'
+
+
+def task_flops(network, spec, frames: int, size: int | None, text: int, target: int) -> Counter:
+    """FLOPs of a forward through the modules of a task's row, by module; multiply and add are two.
+
+    Args:
+        network: of fake tensors. spec: the task's `TaskSpec`. frames, size, text, target: of one sample.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from ..modules.features import Features
+    from ..structures import Batch, Tokens
+    from ..tasks.generative import fused_memory
+
+    needed = spec.network_modules
+
+    def tokens(length: int) -> Tokens:
+        return Tokens(torch.zeros(1, length, dtype=torch.long), torch.ones(1, length, dtype=torch.bool))
+
+    pictures = None
+    if 'vision_encoder' in needed:
+        encoder = network.vision_encoder
+        if size is None:
+            size = round((encoder.position_embedding.shape[0] - 1) ** 0.5) * encoder.patch_size
+        pictures = torch.zeros(1, frames, 3, size, size)
+    features = Features(network, Batch(frames=pictures, text=tokens(text)))
+    # The explicit attention, because PyTorch has no formula for the fused one on the CPU.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _count_flops(network) as flops:
+        memory = None
+        if pictures is not None:
+            memory = features.vision().as_memory()
+        if 'text_encoder' in needed:
+            memory = features.text().as_memory()
+        if 'fusion' in needed:
+            memory = fused_memory(features.fused())
+        if 'decoder' in needed:
+            network.decoder(tokens(target).ids, memory)
+    return flops.by_module
+
+
+def _count_flops(network) -> Any:
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
+
+    class Counting(TorchDispatchMode):
+        """What happens outside the modules of `FUNCTIONS` happens in the universal layers, which are entered by many names."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.by_module: Counter = Counter()
+            self.inside: list[str] = []
+            self.handles = []
+            for name in FUNCTIONS:
+                module = getattr(network, name)
+                if module is not None:
+                    self.handles.append(module.register_forward_pre_hook(self._enter(name)))
+                    self.handles.append(module.register_forward_hook(lambda *_: self.inside.pop() and None))
+
+        def _enter(self, name: str) -> Callable[..., None]:
+            return lambda *_: self.inside.append(name)
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            formula = flop_registry.get(function._overloadpacket)
+            if formula is not None:
+                self.by_module[self.inside[-1] if self.inside else 'universal'] += formula(*args, **(kwargs or {}), out_val=out)
+            return out
+
+        def __exit__(self, *error: Any) -> None:
+            for handle in self.handles:
+                handle.remove()
+            super().__exit__(*error)
+
+    return Counting()
+
+
+def _size(module) -> str:
+    return f'{sum(parameter.numel() for parameter in module.parameters()):,}'
+
+
+def _giga(flops: float) -> str:
+    return f'{flops / 1e9:,.2f}' if flops else '-'
