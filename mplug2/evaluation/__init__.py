@@ -2,7 +2,28 @@
 
 from .caption import CaptionMetric, WordAccuracy
 from .caption_scores import CiderD, DocumentFrequencies
+from .grounding import GroundingMetric, box_iou
 from .ptb import ptb_tokens
 from .question_answering import ExactMatch, VQAMetric
+from .retrieval import ranks_of_relevant, recall_at_k, retrieval_metrics
+from .summarization import RougeMetric
+from .text_classification import GLUEMetric
+from .text_qa import SQuADMetric
 
-__all__ = ['CaptionMetric', 'CiderD', 'DocumentFrequencies', 'ExactMatch', 'VQAMetric', 'WordAccuracy', 'ptb_tokens']
+__all__ = [
+    'CaptionMetric',
+    'CiderD',
+    'DocumentFrequencies',
+    'ExactMatch',
+    'GLUEMetric',
+    'GroundingMetric',
+    'RougeMetric',
+    'SQuADMetric',
+    'VQAMetric',
+    'WordAccuracy',
+    'box_iou',
+    'ptb_tokens',
+    'ranks_of_relevant',
+    'recall_at_k',
+    'retrieval_metrics',
+]

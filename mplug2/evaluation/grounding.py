@@ -1,0 +1,53 @@
+"""Visual grounding: accuracy at an overlap of one half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..registry import METRICS
+from .base import Metric, field, mean, percent
+
+Box = Sequence[float]
+
+
+def box_iou(first: Box, second: Box) -> float:
+    """Intersection over union of two boxes (x1, y1, x2, y2), in any one unit; 0 where both are empty."""
+
+    def area(x1: float, y1: float, x2: float, y2: float) -> float:
+        return max(0.0, x2 - x1) * max(0.0, y2 - y1)
+
+    first, second = [float(side) for side in first], [float(side) for side in second]
+    low = [max(a, b) for a, b in zip(first[:2], second[:2], strict=True)]
+    high = [min(a, b) for a, b in zip(first[2:], second[2:], strict=True)]
+    common = area(*low, *high)
+    union = area(*first) + area(*second) - common
+    return common / union if union > 0 else 0.0
+
+
+@METRICS.register_module()
+class GroundingMetric(Metric):
+    """``accuracy@0.5``, the share in percent of boxes whose overlap with the right one exceeds 0.5, and ``mean_iou``.
+
+    Reads ``box`` and ``pred_box``, both (x1, y1, x2, y2) in the same unit; a ``pred_box`` of None (the text that was
+    generated holds no box) is wrong.
+
+    Args:
+        threshold: the overlap to exceed.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
+    """
+
+    def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.threshold = threshold
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        for sample in data_samples:
+            predicted, box = field(sample, 'pred_box', self), field(sample, 'box', self)
+            self.results.append(0.0 if predicted is None else box_iou(predicted, box))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        return {
+            f'accuracy@{self.threshold:g}': percent([iou > self.threshold for iou in results]),
+            'mean_iou': mean(results),
+        }

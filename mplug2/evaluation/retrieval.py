@@ -1,0 +1,71 @@
+"""Retrieval: ranks of the right items and recall at k, in both directions.
+
+Letters: Q queries, N items to choose from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def ranks_of_relevant(similarity: Tensor, relevant: Sequence[Iterable[int]], rows: int = 1024) -> Tensor:
+    """The rank of each query's best ranked relevant item, (Q,) long, from 1.
+
+    An item that is not relevant and has an equal score comes first, so that a model which scores everything alike is not
+    taken for a perfect one.
+
+    Args:
+        similarity: (Q, N). relevant: for each query, the indices of the items that are right. rows: queries at a time.
+
+    Raises:
+        ValueError: a query without a relevant item, a wrong number of queries, or a score that is not a number.
+    """
+    if len(relevant) != len(similarity):
+        raise ValueError(f'{len(similarity)} rows of similarity, but relevant items of {len(relevant)} queries')
+    ranks = []
+    for start in range(0, len(similarity), rows):
+        scores = similarity[start : start + rows]
+        if scores.isnan().any():
+            raise ValueError('the similarity holds scores that are not numbers')
+        right = torch.zeros_like(scores, dtype=torch.bool)
+        for row, items in enumerate(relevant[start : start + rows]):
+            indices = list(items)
+            if not indices:
+                raise ValueError(f'query {start + row} has no relevant item')
+            right[row, indices] = True
+        best = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+        ranks.append(((scores >= best) & ~right).sum(1) + 1)
+    return torch.cat(ranks) if ranks else torch.zeros(0, dtype=torch.long)
+
+
+def recall_at_k(ranks: Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """``R@k`` in percent, their mean ``R@mean``, and the median (``MedR``) and mean (``MnR``) rank, from ranks (Q,)."""
+    recalls = {f'R@{k}': 100.0 * (ranks <= k).double().mean().item() for k in ks}
+    return recalls | {
+        'R@mean': sum(recalls.values()) / len(recalls),
+        'MedR': ranks.double().quantile(0.5).item(),
+        'MnR': ranks.double().mean().item(),
+    }
+
+
+def retrieval_metrics(
+    similarity: Tensor, media_of_text: Sequence[int], names: tuple[str, str] = ('t2v', 'v2t'), back: Tensor | None = None
+) -> dict[str, float]:
+    """Recall at 1, 5 and 10 and ranks, from texts to media (``t2v/R@1``, ...) and from media to texts (``v2t/R@1``, ...).
+
+    Args:
+        similarity: (texts, media). media_of_text: for each text, the index of its picture or clip; several texts may
+            share one. names: of the two directions. back: (media, texts) scores of the second direction where they are
+            not the first one's, as after a re-ranking of each direction's best.
+    """
+    texts_of_media: list[list[int]] = [[] for _ in range(similarity.shape[1])]
+    for text, media in enumerate(media_of_text):
+        texts_of_media[media].append(text)
+    forward = recall_at_k(ranks_of_relevant(similarity, [[media] for media in media_of_text]))
+    backward = recall_at_k(ranks_of_relevant(similarity.T if back is None else back, texts_of_media))
+    return {
+        f'{name}/{key}': value for name, found in zip(names, (forward, backward), strict=True) for key, value in found.items()
+    }

@@ -1,0 +1,73 @@
+"""Metrics of extractive question answering (SQuAD 1.1 and 2.0)."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ..registry import METRICS
+from .base import Metric, field, percent, write_json
+
+
+def normalize_squad_answer(answer: str) -> str:
+    """Lower case, without ASCII punctuation and articles, single blanks."""
+    text = answer.lower().translate(str.maketrans('', '', string.punctuation))
+    return ' '.join(re.sub(r'\b(?:a|an|the)\b', ' ', text).split())
+
+
+def squad_scores(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
+    """Exact match and F1 of words, 0 to 1, each the best over the answers.
+
+    A question without an answer (none given, or none but articles and punctuation) is right where the prediction is empty
+    too.
+    """
+    said = normalize_squad_answer(prediction)
+    expected = [normal for normal in map(normalize_squad_answer, answers) if normal] or ['']
+    return float(said in expected), max(_word_f1(said.split(), normal.split()) for normal in expected)
+
+
+def _word_f1(said: list[str], expected: list[str]) -> float:
+    if not said or not expected:
+        return float(said == expected)
+    common = (Counter(said) & Counter(expected)).total()
+    return 2 * common / (len(said) + len(expected))
+
+
+@METRICS.register_module()
+class SQuADMetric(Metric):
+    """``exact_match`` and ``F1`` in percent; where some questions have no answer also ``answerable/...`` and
+    ``unanswerable/...``.
+
+    Reads ``answers`` (empty for a question without one), ``pred_answer`` (empty for "no answer") and, for the prediction
+    file, ``question_id``.
+
+    Args:
+        out_file: write the prediction file, ``{question_id: answer}``, here.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
+    """
+
+    def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.out_file = out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        for sample in data_samples:
+            question_id = field(sample, 'question_id', self) if self.out_file is not None else None
+            self.results.append((question_id, field(sample, 'pred_answer', self), list(field(sample, 'answers', self))))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        if self.out_file is not None:
+            write_json({question_id: answer for question_id, answer, _ in results}, self.out_file)
+        scores = [(bool(answers), *squad_scores(said, answers)) for _, said, answers in results]
+        groups = {'': scores}
+        if not all(answerable for answerable, *_ in scores):
+            groups['answerable/'] = [score for score in scores if score[0]]
+            groups['unanswerable/'] = [score for score in scores if not score[0]]
+        metrics = {}
+        for prefix, members in groups.items():
+            metrics[f'{prefix}exact_match'] = percent([exact for _, exact, _ in members])
+            metrics[f'{prefix}F1'] = percent([overlap for *_, overlap in members])
+        return metrics
