@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mplug2.datasets import BadSampleError
-from mplug2.datasets.transforms import READERS, LoadImage, LoadVideo, sample_frames
-from mplug2.datasets.transforms.video import read_image
+from mplug2.datasets.transforms import LoadImage, LoadVideo
+from mplug2.datasets.video import READERS, read_image, read_video, sample_frames
 
 from .media import frame_numbers, write_image, write_video
 
@@ -47,6 +47,7 @@ def test_readers_give_the_frames_asked_for(clip, backend, wanted):
     assert frames.shape == (len(wanted), 64, 64, 3)
     assert frame_numbers(frames) == wanted
     assert lengths == [30]
+    assert np.array_equal(read_video(clip, lambda length: wanted, backend), frames)
 
 
 def test_a_folder_of_pictures_is_read_in_the_order_of_its_numbers(tmp_path):

@@ -4,10 +4,8 @@ from .loading import LoadImage, LoadVideo
 from .packing import PackInputs, Target
 from .spatial import CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
-from .video import READERS, sample_frames
 
 __all__ = [
-    'READERS',
     'CenterCrop',
     'ColorJitter',
     'HorizontalFlip',
@@ -19,5 +17,4 @@ __all__ = [
     'Target',
     'TokenizeTarget',
     'TokenizeText',
-    'sample_frames',
 ]

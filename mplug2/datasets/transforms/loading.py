@@ -7,7 +7,7 @@ from functools import partial
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
-from .video import READERS, read_image, sample_frames
+from ..video import READERS, read_image, read_video, sample_frames
 
 
 @TRANSFORMS.register_module()
@@ -31,9 +31,9 @@ class LoadVideo(BaseTransform):
         if backend not in READERS:
             raise ValueError(f'LoadVideo: backend is one of {", ".join(map(repr, READERS))}, not {backend!r}')
         self.num_frames = num_frames
-        self.read = READERS[backend]
+        self.backend = backend
 
     def transform(self, results: dict) -> dict:
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'])
-        results['frames'] = self.read(results['path'], choose)
+        results['frames'] = read_video(results['path'], choose, self.backend)
         return results

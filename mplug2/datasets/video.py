@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..errors import BadSampleError
+from .errors import BadSampleError
 
 Choose = Callable[[int], list[int]]
 
@@ -121,6 +121,18 @@ READERS: dict[str, Callable[[str, Choose], np.ndarray]] = {
     'pyav': read_pyav,
     'frames': read_frames,
 }
+
+
+def read_video(path: str | Path, choose: Choose, backend: str = 'decord') -> np.ndarray:
+    """Frames of a clip: (T, H, W, 3) uint8 RGB; only what they need is decoded.
+
+    Args:
+        choose: number of frames -> which of them, in order. backend: of `READERS`.
+
+    Raises:
+        BadSampleError: missing, empty, truncated or not a video.
+    """
+    return READERS[backend](str(path), choose)
 
 
 def _length(path: str, length: int) -> int:
