@@ -83,7 +83,7 @@ class Adapter(ABC):
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         """The table for writing a network's state dict."""
 
-    def copies(self, keys: Collection[str]) -> dict[str, str]:
+    def copies(self) -> dict[str, str]:
         """Foreign keys that hold the same tensor as another foreign key (tied weights) -> that key."""
         return {}
 
@@ -104,7 +104,7 @@ class Adapter(ABC):
                 f'the {self.name} weights lack {len(missing)} of the tensors that the format has, such as {missing[0]}; '
                 'the file is incomplete or of another format'
             )
-        copies = self.copies(state)
+        copies = {copy: original for copy, original in self.copies().items() if copy in state and original in state}
         for copy, original in copies.items():
             if not state[copy].is_meta and not torch.equal(state[copy], state[original]):
                 raise CheckpointError(f'{copy} and {original} differ in the {self.name} weights, but the format ties them')
@@ -138,7 +138,7 @@ class Adapter(ABC):
         foreign: dict[str, Tensor] = {}
         for entry in entries:
             foreign.update(entry.write(state[entry.ours]))
-        return foreign | {copy: foreign[original] for copy, original in self.copies(foreign).items()}
+        return foreign
 
 
 def count(keys: Iterable[str], prefix: str) -> int:

@@ -61,10 +61,9 @@ def prediction_head(ours: str, theirs: str) -> Iterator[Entry]:
     yield Entry(f'{ours}.bias', (f'{theirs}.bias',))
 
 
-def head_copies(keys: Collection[str], head: str, words: str) -> dict[str, str]:
-    """The tied tensors of a prediction head that are there."""
-    copies = {f'{head}.decoder.weight': words, f'{head}.decoder.bias': f'{head}.bias'}
-    return {copy: original for copy, original in copies.items() if original in keys and copy in keys}
+def head_copies(head: str, words: str) -> dict[str, str]:
+    """The tied tensors of a prediction head: copy -> original."""
+    return {f'{head}.decoder.weight': words, f'{head}.decoder.bias': f'{head}.bias'}
 
 
 class BertFormat(Adapter):
@@ -132,5 +131,5 @@ class BertFormat(Adapter):
             ours = f'universal.layers.{layer - text_layers}' if universal else f'text_encoder.layers.{layer}'
             yield from bert_layer(ours, f'encoder.layer.{layer}', cross=False)
 
-    def copies(self, keys: Collection[str]) -> dict[str, str]:
-        return head_copies(keys, 'cls.predictions', 'embeddings.word_embeddings.weight')
+    def copies(self) -> dict[str, str]:
+        return head_copies('cls.predictions', 'embeddings.word_embeddings.weight')

@@ -124,8 +124,17 @@ class ReleaseFormat(Adapter):
         ]
         return [entry for entry in entries if parts is None or entry.part in parts]
 
-    def copies(self, keys: Collection[str]) -> dict[str, str]:
-        return head_copies(keys, f'{_DECODER}.cls.predictions', f'{_DECODER}.bert.embeddings.word_embeddings.weight')
+    def from_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Keys of `Network` -> published ones, the tied copies among them.
+
+        Raises:
+            CheckpointError: the network has no part that the format knows.
+        """
+        published = super().from_mplug2(state)
+        return published | {copy: published[original] for copy, original in self.copies().items() if original in published}
+
+    def copies(self) -> dict[str, str]:
+        return head_copies(f'{_DECODER}.cls.predictions', f'{_DECODER}.bert.embeddings.word_embeddings.weight')
 
     def _vision(self, layers: ReleaseLayers) -> Iterator[Entry]:
         if layers.vision:
