@@ -42,7 +42,7 @@ def message_hub_state(hub: MessageHub) -> dict:
         scalars[key] = dict(
             values=torch.as_tensor(np.asarray(values, dtype=np.float64)),
             counts=torch.as_tensor(np.asarray(counts, dtype=np.int64)),
-            max_length=buffer._max_length,
+            max_length=buffer.max_length,
         )
     return dict(scalars=scalars, info=plain(hub.runtime_info), resumed=plain(dict(hub._resumed_keys)))
 
