@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import MODELS
-from .layers import activation_function, initialize_transformer
+from .layers import activation_function, full_precision, initialize_transformer
 
 
 @MODELS.register_module()
@@ -34,7 +34,7 @@ class LanguageHead(nn.Module):
     def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
         """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V), fp32 under autocast too."""
         x = self.norm(self.activation(self.dense(x)))
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             return F.linear(x.float(), word_table.float(), self.bias.float())
 
 
@@ -75,7 +75,7 @@ class ContrastiveHead(nn.Module):
 
     def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
-        with torch.autocast(rows.device.type, enabled=False):
+        with full_precision(rows):
             return rows.float() @ columns.float().T / self.temperature.clamp(*self.bounds)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -76,6 +77,13 @@ def attention(
         weights = F.dropout(scores.float().softmax(-1).to(query.dtype), dropout, dropout > 0)
         return weights @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+
+
+def full_precision(x: Tensor) -> AbstractContextManager:
+    """Lift autocast: words and similarities are computed in fp32."""
+    # Where it is off there is nothing to lift, and the meta device has no autocast at all.
+    enabled = x.device.type != 'meta' and torch.is_autocast_enabled(x.device.type)
+    return torch.autocast(x.device.type, enabled=False) if enabled else nullcontext()
 
 
 def padding_mask(mask: Tensor | None) -> Tensor | None:

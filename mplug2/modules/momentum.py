@@ -45,9 +45,7 @@ class MomentumTwin(nn.Module):
         names = [name for name, _ in self.module.named_parameters()]
         missing = [name for name in names if name not in theirs]
         if missing:
-            raise KeyError(
-                f'the source of a momentum twin lacks {missing[0]!r} (and {len(missing) - 1} more of its parameters)'
-            )
+            raise KeyError(f"the source of a momentum twin lacks {len(missing)} of the twin's parameters, first {missing[0]!r}")
         mine = list(self.module.parameters())
         if mine:
             torch._foreach_lerp_(mine, [theirs[name].detach() for name in names], 1 - self.momentum if self.filled else 1.0)

@@ -1,0 +1,58 @@
+"""Heads: what they return, and that similarity and words stay in full precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+from transformers import BertConfig
+from transformers.models.bert.modeling_bert import BertLMPredictionHead
+
+from mplug2.modules import ContrastiveHead, LanguageHead, MatchingHead
+from mplug2.weights.bert import prediction_head
+from tests.modules.helpers import VOCAB, carry_over, randomize
+
+
+def test_the_language_head_is_berts() -> None:
+    theirs = randomize(BertLMPredictionHead(BertConfig(VOCAB, 32)))
+    ours = LanguageHead(32, VOCAB)
+    state = {f'cls.predictions.{key}': value for key, value in theirs.state_dict().items()}
+    carry_over(ours, 'head', prediction_head('head', 'cls.predictions'), state)
+    x = torch.randn(2, 5, 32)
+    assert_close(ours(x, theirs.decoder.weight), theirs(x), rtol=1e-4, atol=1e-5)
+
+
+def test_contrastive_logits_are_cosines_over_the_temperature() -> None:
+    head = randomize(ContrastiveHead(16, embedding=8))
+    with torch.no_grad():
+        head.temperature.fill_(0.1)
+    x, y = torch.randn(3, 16), torch.randn(4, 16)
+    vision, text = head.vision(x), head.text(y)
+    assert_close(vision.norm(dim=-1), torch.ones(3))
+    expected = torch.cosine_similarity(head.vision_projection(x)[:, None], head.text_projection(y)[None], dim=-1) / 0.1
+    assert_close(head.logits(vision, text), expected)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert_close(head.logits(vision, text), expected)
+
+
+@pytest.mark.parametrize(('value', 'used'), [(-1.0, 0.001), (0.2, 0.2), (3.0, 0.5)])
+def test_the_temperature_is_bounded(value: float, used: float) -> None:
+    head = ContrastiveHead(16)
+    with torch.no_grad():
+        head.temperature.fill_(value)
+    x = torch.nn.functional.normalize(torch.randn(2, 256), dim=-1)
+    assert_close(head.logits(x, x), x @ x.T / used)
+
+
+def test_initialisation_restores_the_temperature() -> None:
+    head = randomize(ContrastiveHead(16, temperature=0.05))
+    head.init_weights()
+    assert head.temperature.item() == pytest.approx(0.05)
+
+
+def test_the_matching_head_answers_in_full_precision() -> None:
+    head = MatchingHead(16)
+    with torch.autocast('cpu', torch.bfloat16):
+        logits = head(torch.randn(5, 16))
+    assert logits.shape == (5, 2)
+    assert logits.dtype == torch.float32

@@ -1,0 +1,120 @@
+"""The momentum twin and the feature queue."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mplug2.modules import FeatureQueue, MomentumTwin
+from tests.modules.helpers import randomize, small_network
+
+
+def unit(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def test_the_twin_follows_slowly() -> None:
+    source = torch.nn.Linear(3, 2)
+    twin = MomentumTwin(source, momentum=0.9)
+    randomize(source, seed=1)  # weights loaded after the twin was built
+    twin.update(source)  # first: becomes its source
+    assert_close(twin.module.weight, source.weight)
+    before = source.weight.detach().clone()
+    randomize(source, seed=2)
+    twin.update(source)
+    twin.update(source)
+    assert_close(twin.module.weight, 0.81 * before + 0.19 * source.weight)
+
+
+def test_the_twin_has_no_gradients_and_no_dropout() -> None:
+    network = small_network(dropout=0.5).train()
+    twin = MomentumTwin(network).train()
+    assert not any(parameter.requires_grad for parameter in twin.parameters())
+    assert not any(module.training for module in twin.modules())
+    assert network.training
+    assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
+
+
+def test_a_twin_of_some_parts_follows_the_whole_network() -> None:
+    network = small_network()
+    twin = MomentumTwin(network.subset(['vision_encoder', 'text_encoder', 'universal']))
+    assert twin.module.decoder is None
+    randomize(network, seed=5)
+    twin.update(network)
+    for name, parameter in twin.module.named_parameters():
+        assert_close(parameter, network.get_parameter(name))
+    network.universal = None
+    with pytest.raises(KeyError, match=r"lacks .* of the twin's parameters, first 'universal"):
+        twin.update(network)
+
+
+def test_a_loaded_twin_is_not_overwritten() -> None:
+    source = randomize(torch.nn.Linear(3, 2), seed=1)
+    twin = MomentumTwin(source, momentum=0.5)
+    twin.update(source)
+    saved = torch.nn.ModuleDict({'twin': twin}).state_dict()
+    resumed = MomentumTwin(torch.nn.Linear(3, 2), momentum=0.5)
+    torch.nn.ModuleDict({'twin': resumed}).load_state_dict(saved)
+    randomize(source, seed=2)
+    for each in (twin, resumed):
+        each.update(source)
+    assert_close(resumed.module.weight, twin.module.weight)
+    assert not torch.allclose(resumed.module.weight, source.weight)
+
+
+def test_buffers_are_copied() -> None:
+    source = torch.nn.BatchNorm1d(3)
+    twin = MomentumTwin(source)
+    source(torch.randn(8, 3) + 5)
+    twin.update(source)
+    assert_close(twin.module.running_mean, source.running_mean)
+    assert twin.module.num_batches_tracked == 1
+
+
+# Queue
+
+
+@pytest.mark.parametrize('sizes', [[3, 3, 3, 3], [1, 4, 2, 5, 1], [10], [3, 10, 2], [7, 7], [25]])
+def test_the_queue_holds_the_last_features(sizes: list[int]) -> None:
+    """Any batch size, larger than the queue too; compared with a plain list."""
+    queue, history, count = FeatureQueue(7, 4), [], 0
+    for step, size in enumerate(sizes):
+        features, ids = unit(size, 4, seed=step), torch.arange(count, count + size)
+        queue.enqueue(features, ids)
+        history += zip(ids.tolist(), features, strict=True)
+        count += size
+        kept = dict(history[-7:])
+        held = [number for number in queue.ids.tolist() if number != FeatureQueue.EMPTY]
+        assert sorted(held) == sorted(kept)
+        for place, number in enumerate(queue.ids.tolist()):
+            if number != FeatureQueue.EMPTY:
+                assert_close(queue.features[place], kept[number])
+
+
+def test_a_resumed_queue_goes_on_where_it_was() -> None:
+    queue, resumed = FeatureQueue(5, 4), FeatureQueue(5, 4)
+    queue.enqueue(unit(3, 4), torch.arange(3))
+    file = io.BytesIO()
+    torch.save(queue.state_dict(), file)
+    file.seek(0)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    for each in (queue, resumed):
+        each.enqueue(unit(4, 4, seed=1), torch.arange(3, 7))
+    assert_close(resumed.features, queue.features)
+    assert resumed.ids.tolist() == queue.ids.tolist() == [5, 6, 2, 3, 4]
+    assert resumed.cursor == 2
+
+
+def test_columns_are_the_batch_and_then_the_queue() -> None:
+    queue = FeatureQueue(4, 3)
+    queue.enqueue(unit(2, 3), torch.tensor([8, 9]))
+    batch = unit(2, 3, seed=1).requires_grad_()
+    features, ids = queue.columns(batch, torch.tensor([1, 2]))
+    assert ids.tolist() == [1, 2, 8, 9, FeatureQueue.EMPTY, FeatureQueue.EMPTY]
+    assert_close(features[:4], torch.cat([batch, unit(2, 3)]))
+    queue.enqueue(unit(2, 3, seed=2), torch.tensor([3, 4]))  # must not disturb what is about to be differentiated
+    features.sum().backward()
+    assert_close(batch.grad, torch.ones(2, 3))
