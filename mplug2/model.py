@@ -116,20 +116,21 @@ class MPlug2(BaseModel):
 
     @torch.no_grad()
     def generate(
-        self, frames: Tensor, question: Tokens | None = None, start_id: int = 101, end_id: int = 102, **how
+        self, frames: Tensor, question: Tokens | None = None, start_id: int | None = None, end_id: int | None = None, **how
     ) -> tuple[list[list[list[int]]], list[list[float]]]:
         """Generate token ids straight from tensors, without dropout whatever mode the model is in.
 
         Args:
-            frames: (B, T, 3, H, W), normalised. question: decoded together with vision if given. start_id, end_id: special
-                tokens where the model has no tokenizer. how: arguments of `Generation`; those of the model's only
-                generating task where they are not given.
+            frames: (B, T, 3, H, W), normalised. question: decoded together with vision if given.
+            start_id, end_id: special tokens; if None the tokenizer's, or without one BERT's 101 and 102.
+            how: arguments of `Generation`; those of the model's only generating task where they are not given.
 
         Returns:
             ids and scores: for each sample `num_return` id lists from the start token on, and their scores, best first.
         """
-        if self.tokenizer is not None:
-            start_id, end_id = self.tokenizer.cls_id, self.tokenizer.sep_id
+        special = (101, 102) if self.tokenizer is None else (self.tokenizer.cls_id, self.tokenizer.sep_id)
+        start_id = special[0] if start_id is None else start_id
+        end_id = special[1] if end_id is None else end_id
         settings = [task.generator.how for task in self.tasks.values() if hasattr(task, 'generator')]
         how = dataclasses.replace(settings[0] if len(settings) == 1 else Generation(), **how)
         training = self.training

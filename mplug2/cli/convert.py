@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..weights import read_state, write_state
-    from ..weights.convert import convert
+    from ..weights import convert, read_state, write_state
 
     state, report = convert(
         read_state(args.source), args.source, args.format, args.to, args.universal_layers, args.fusion_layers

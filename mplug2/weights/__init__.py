@@ -2,7 +2,7 @@
 
 from .adapter import Adapter, Entry, Translation
 from .bert import BertFormat
-from .convert import convert
+from .conversion import convert
 from .files import CheckpointError, find_weights, load_checkpoint, read_state, write_state
 from .initializers import BertWeights, ClipWeights, DinoWeights, MPlug2Weights, ReleaseWeights, pick_adapter
 from .loading import LoadReport, load_strictly

@@ -140,13 +140,20 @@ def write_state(state: Mapping[str, Tensor], path: str | Path) -> None:
         raise CheckpointError(f'weights are written as .safetensors, so {path} needs that ending')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: file.write(save({key: _owned(value) for key, value in state.items()})))
+        replace_file(path, lambda file: file.write(save(_apart(state))))
     except OSError as error:
         raise CheckpointError(f'could not write {path}: {error.strerror or error}') from error
 
 
-def _owned(tensor: Tensor) -> Tensor:
-    """The tensor in a storage of its own size: the format refuses slices of a fused weight."""
-    tensor = tensor.detach().cpu().contiguous()
-    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
-    return tensor if whole else tensor.clone()
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share no storage: the format refuses tied weights and slices of a fused one."""
+    apart: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for key, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        storage = tensor.untyped_storage()
+        if storage.nbytes() != tensor.nbytes or storage.data_ptr() in seen:
+            tensor = tensor.clone()
+        seen.add(tensor.untyped_storage().data_ptr())
+        apart[key] = tensor
+    return apart

@@ -11,6 +11,16 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    Features,
+    FusionLayers,
+    LocalTemporal,
+    Network,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.structures import Batch, Targets, Tokens
 from mplug2.weights import CheckpointError, MPlug2Weights, ReleaseFormat, ReleaseWeights, load_release, write_state
 from mplug2.weights.release import USED_FUSION_LAYERS
@@ -151,6 +161,34 @@ def test_there_and_back() -> None:
         assert_close(back[key], value, rtol=0, atol=0)
     again = adapter.translate(back)
     assert not again.left_out
+
+
+@pytest.mark.parametrize('universal', [2, 3])
+@pytest.mark.parametrize('vision_width', [64, 128])
+def test_other_sizes_are_inferred(universal: int, vision_width: int) -> None:
+    language = dict(width=128, heads=2, hidden=72, dropout=0.0)
+    words = dict(vocab_size=110, positions=24)
+    torch.manual_seed(0)
+    network = Network(
+        vision_encoder=DualVisionEncoder(20, 5, vision_width, 1, 2, 96, dict(type=LocalTemporal, hidden=24, kernel_size=5)),
+        text_encoder=BertTextEncoder(layers=2, **words, **language),
+        universal=UniversalLayers(layers=universal, queries=7, vision_width=vision_width, **language),
+        fusion=FusionLayers(layers=3, **language),
+        decoder=TextDecoder(layers=1, **words, **language),
+    ).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    state = ReleaseFormat().from_mplug2(network.state_dict())
+    model = load_release(state, 'qa', vision_heads=2, fusion_layers=3)
+    frames, ids = torch.randn(2, 3, 3, 20, 20), torch.randint(1, 110, (2, 6))
+    question = Tokens(ids, torch.arange(6) < torch.tensor([[6], [4]]))
+    ours, theirs = (Features(one, Batch(frames=frames, text=question)).fused() for one in (model.network, network))
+    assert_close(ours.vision, theirs.vision)
+    assert_close(ours.text, theirs.text)
+    how = dict(num_beams=3, min_length=2, max_length=6, num_return=2, start_id=5, end_id=6)
+    found, scores = model.generate(frames, question, **how)
+    assert [[one[0] for one in sample] for sample in found] == [[5, 5], [5, 5]]
+    assert all(first >= second for first, second in scores)
 
 
 def test_tied_weights_that_differ_are_refused() -> None:

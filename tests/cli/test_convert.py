@@ -1,0 +1,46 @@
+"""``mplug2 convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from torch.testing import assert_close
+
+from mplug2.cli import main
+from mplug2.weights import read_state, write_state
+from tests import golden
+
+
+def test_a_published_file_and_back(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    state = golden.published(golden.numbers('modules'))
+    published, ours, back = (str(tmp_path / f'{name}.safetensors') for name in ('published', 'ours', 'back'))
+    write_state(state, published)
+    assert main(['convert', published, ours, '--fusion-layers', str(golden.FUSION_LAYERS)]) == 0
+    told = capsys.readouterr().out
+    assert 'visual_encoder.visual.transformer.resblocks.*  vision_encoder.blocks.*' in told
+    assert all(key.startswith('network.') for key in read_state(ours))
+    assert main(['convert', ours, back, '--to', 'release']) == 0
+    again = read_state(back)
+    for key, value in state.items():
+        assert_close(again[key], value, rtol=0, atol=0)
+
+
+def test_parts_in_other_projects_formats(tmp_path: Path) -> None:
+    published, out = str(tmp_path / 'published.safetensors'), str(tmp_path / 'out.safetensors')
+    write_state(golden.published(golden.numbers('modules')), published)
+    assert main(['convert', published, out, '--fusion-layers', '2', '--to', 'bert']) == 0
+    assert 'encoder.layer.4.attention.self.query.weight' in read_state(out)
+    assert main(['convert', published, out, '--fusion-layers', '2', '--to', 'clip-hf']) == 0
+    assert read_state(out)['vision_model.embeddings.patch_embedding.weight'].shape == (128, 3, 8, 8)
+
+
+def test_what_cannot_be_converted_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    published, out = str(tmp_path / 'published.safetensors'), str(tmp_path / 'out.safetensors')
+    write_state(golden.published(golden.numbers('modules')), published)
+    assert main(['convert', published, out]) == 1
+    assert 'give fusion_layers' in capsys.readouterr().err.splitlines()[-1]
+    assert main(['convert', published, out, '--format', 'bert']) == 1
+    assert 'none of the formats bert' in capsys.readouterr().err.splitlines()[-1]
+    assert main(['convert', published, out, '--fusion-layers', '2', '--to', 'dino']) == 1
+    assert 'cannot be written as dino' in capsys.readouterr().err.splitlines()[-1]
