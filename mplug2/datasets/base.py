@@ -30,6 +30,7 @@ class MultiModalDataset(Dataset):
 
     Raises:
         AnnotationError: an annotation file is not as the benchmark publishes it, or gives no record.
+        ValueError: bad samples of a test are to be replaced.
     """
 
     METAINFO: dict[str, Any] = {}
@@ -56,6 +57,8 @@ class MultiModalDataset(Dataset):
         self._bytes = np.frombuffer(b''.join(stored), dtype=np.uint8)
         self._metainfo = {'dataset': type(self).__name__} | self.METAINFO | (metainfo or {})
         self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
+        if test_mode and self.bad_samples.policy == 'replace':
+            raise ValueError("a test scores each sample once: its bad-sample policy is 'raise' or 'skip', not 'replace'")
         self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
 
     def load_records(self) -> list[dict]:

@@ -125,6 +125,12 @@ def test_all_bad(tmp_path):
         dataset[0]
 
 
+def test_tests_replace_nothing():
+    with pytest.raises(ValueError, match='a test scores each sample once'):
+        Pictures(3, test_mode=True, bad_samples='replace')
+    assert Pictures(3, test_mode=True).bad_samples.policy == 'raise'
+
+
 def test_policy_arguments():
     assert BadSamples(1000, 'skip').bound == 10
     assert BadSamples(1000, 'skip', max_bad=3).bound == 3

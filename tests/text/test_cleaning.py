@@ -1,6 +1,6 @@
 import pytest
 
-from mplug2.text import INSTRUCTIONS, clean_caption, clean_question, instruction
+from mplug2.text import INSTRUCTIONS, BertTokenizer, clean_caption, clean_question, instruction
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,10 @@ def test_instructions_cover_the_table():
     assert instruction('captioning', 'video') == 'describe the video .'
     with pytest.raises(KeyError, match="'captioning' of 'sound'"):
         instruction('captioning', 'sound')
+
+
+def test_the_small_vocabulary_holds_every_instruction():
+    tokenizer = BertTokenizer('mini')
+    for text in INSTRUCTIONS.values():
+        assert len(tokenizer.encode(text)) == 1 + len(text.split())  # whole words
+        assert tokenizer.unk_id not in tokenizer.encode(text)
