@@ -16,7 +16,7 @@ from ..registry import WEIGHT_INITIALIZERS
 from .adapter import Adapter
 from .bert import BertFormat
 from .files import CheckpointError, read_state
-from .loading import LoadReport, load_strictly, resample_patches, show
+from .loading import LoadReport, load_strictly, show
 from .release import PARTS, ReleaseFormat
 from .vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 
@@ -50,22 +50,18 @@ class ForeignWeights:
         """The formats that the file may have, at the sizes of the network."""
         raise NotImplementedError
 
-    def prepare(self, weights: dict[str, Tensor], network: Network) -> None:
-        """Fit weights to the network's geometry, in place."""
-
     def __call__(self, module: nn.Module) -> LoadReport:
         network = find_network(module)
         state = read_state(self.source)
         adapter = pick_adapter(state, self.adapters(network), self.name)
         parts = [part for part in self.parts if getattr(network, part) is not None]
         translated = adapter.translate(state, parts)
-        self.prepare(translated.weights, network)
         return show(
             load_strictly(
                 network,
                 translated.weights,
                 self.name,
-                within=parts,
+                within=[f'{part}.' for part in parts],
                 new=self.new,
                 absent=adapter.absent,
                 sources=translated.sources,
@@ -80,12 +76,6 @@ class _VisionWeights(ForeignWeights):
     differ; temporal modules, which images know nothing of, start as they are."""
 
     known_parts = ('vision_encoder',)
-
-    def prepare(self, weights: dict[str, Tensor], network: Network) -> None:
-        key = 'vision_encoder.patch_embedding.weight'
-        size = network.vision_encoder.patch_size
-        if weights and weights[key].shape[-1] != size:
-            weights[key] = resample_patches(weights[key], size)
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -137,6 +127,7 @@ class MPlug2Weights:
             initialisation. prefix: what stands before ``network.`` in the file (``backbone.model.`` of a detector's).
         rename: prefixes of keys in the file -> what the model calls them
             (``{'tasks.contrastive.': 'tasks.retrieval.'}``).
+        parts: of the network to fill, with nothing else; if None the whole model, task heads included.
 
     Keys of the file that the model has no place for are left out and listed; a model key that the file lacks is an error.
     """
@@ -147,11 +138,13 @@ class MPlug2Weights:
         new: Sequence[str] = (),
         prefix: str = '',
         rename: Mapping[str, str] | None = None,
+        parts: Sequence[str] | None = None,
     ) -> None:
         self.source = source
         self.new = tuple(new)
         self.prefix = prefix
         self.rename = dict(rename or {})
+        self.within = ('',) if parts is None else tuple(f'network.{part}.' for part in parts)
 
     def __call__(self, module: nn.Module) -> LoadReport:
         model = find_model(module)
@@ -163,16 +156,21 @@ class MPlug2Weights:
                 f'{name} has no keys under {self.prefix}network.; it has {there}: '
                 'set prefix to what stands before network., or convert the file first (mplug2 convert)'
             )
-        own = model.state_dict()
+        wanted = {key for key in model.state_dict() if key.startswith(self.within)}
         sources = {self._ours(key): (key,) for key in state if key.startswith(self.prefix)}
+        filled = {ours: state[theirs[0]] for ours, theirs in sources.items() if ours in wanted}
+        used = {sources[ours][0] for ours in filled}
+        encoder = model.network.vision_encoder
         return show(
             load_strictly(
                 model,
-                {ours: state[theirs[0]] for ours, theirs in sources.items() if ours in own},
+                filled,
                 name,
+                within=self.within,
                 new=self.new,
                 sources=sources,
-                left_out={k: v.numel() for k, v in state.items() if not k.startswith(self.prefix) or self._ours(k) not in own},
+                left_out={key: value.numel() for key, value in state.items() if key not in used},
+                resize_mode=getattr(encoder, 'position_resize', 'bilinear'),
             )
         )
 
@@ -193,10 +191,12 @@ def find_model(module: nn.Module) -> nn.Module:
     Raises:
         ValueError: there is none, or several.
     """
+    if isinstance(getattr(module, 'network', None), Network):
+        return module
     holders = [child for child in module.modules() if isinstance(getattr(child, 'network', None), Network)]
     if len(holders) != 1:
         raise ValueError(f'weights fill a model with one network, but {type(module).__name__} has {len(holders)}')
-    if holders[0] is not module and not getattr(holders[0], 'is_init', True):
+    if not getattr(holders[0], 'is_init', True):
         holders[0].init_weights()
     return holders[0]
 

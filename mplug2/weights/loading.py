@@ -19,8 +19,8 @@ class LoadReport(NamedTuple):
     """What a load did, tensor by tensor; printed as a table with one line for each group of layers.
 
     source: what was read. loaded: our key -> (foreign keys, number of values). resized: of those, the ones resampled to
-    another grid. new: our keys that keep their own initialisation -> number of values. left_out: foreign keys that went
-    nowhere -> number of values.
+    another grid or patch size. new: our keys that keep their own initialisation -> number of values. left_out: foreign keys
+    that went nowhere -> number of values.
     """
 
     source: str
@@ -85,11 +85,11 @@ def load_strictly(
     resize_mode: str = Adapter.resize_mode,
     assign: bool = False,
 ) -> LoadReport:
-    """Load weights, each in its shape, all that the model has.
+    """Load weights, each in its shape, all that the model has. A vision encoder's positions and patch kernel are resampled.
 
     Args:
         model: what they go to. weights: by the model's keys. source: what messages call them.
-        within: first components of the keys that must be filled; all keys if None.
+        within: prefixes of the keys that must be filled; all keys if None.
         new: patterns of keys that keep their own initialisation, whatever the file holds.
         absent: patterns of keys that may be missing from the file.
         sources, left_out: of the `Translation`, for the report. resize_mode: for a table of positions of another grid.
@@ -98,15 +98,15 @@ def load_strictly(
     Raises:
         CheckpointError: missing, unexpected or misshaped weights, with examples; the model is then unchanged.
     """
-    own = {key: value for key, value in model.state_dict().items() if within is None or key.split('.')[0] in within}
+    own = {key: value for key, value in model.state_dict().items() if within is None or key.startswith(tuple(within))}
     kept_new = {key: value for key, value in own.items() if matches(key, new)}
     unfilled = {key: value for key, value in own.items() if key not in kept_new and key not in weights and matches(key, absent)}
     filled = {key: value for key, value in weights.items() if not matches(key, new)}
     resized = []
-    for key in filled:
-        if key.endswith('position_embedding') and key in own and _other_grid(filled[key], own[key]):
-            side = round((own[key].shape[0] - 1) ** 0.5)
-            filled[key] = resize_positions(filled[key], (side, side), resize_mode)
+    for key in [key for key in filled if key in own]:
+        fitted = _fit(key, filled[key], own[key], resize_mode)
+        if fitted is not filled[key]:
+            filled[key] = fitted
             resized.append(key)
     problems = {
         'missing from the file': [key for key in own if key not in filled and key not in kept_new and key not in unfilled],
@@ -137,11 +137,17 @@ def load_strictly(
     )
 
 
-def _other_grid(theirs: Tensor, ours: Tensor) -> bool:
-    """Two tables of class row and square grid, of the same width, that differ in the grid."""
-    if theirs.ndim != 2 or theirs.shape[1:] != ours.shape[1:] or theirs.shape[0] == ours.shape[0]:
-        return False
-    return all(round((len(table) - 1) ** 0.5) ** 2 == len(table) - 1 for table in (theirs, ours))
+def _fit(key: str, theirs: Tensor, ours: Tensor, mode: str) -> Tensor:
+    """A vision encoder's positions on our grid and its patch kernel in our patch size; anything else as it is."""
+    if theirs.shape == ours.shape or theirs.ndim != ours.ndim:
+        return theirs
+    if key.endswith('patch_embedding.weight') and theirs.shape[:2] == ours.shape[:2] and ours.shape[2] == ours.shape[3]:
+        return resample_patches(theirs, ours.shape[-1])
+    if key.endswith('position_embedding') and theirs.shape[1:] == ours.shape[1:]:
+        sides = [round((len(table) - 1) ** 0.5) for table in (theirs, ours)]
+        if all(side**2 + 1 == len(table) for side, table in zip(sides, (theirs, ours), strict=True)):
+            return resize_positions(theirs, (sides[1], sides[1]), mode)
+    return theirs
 
 
 def show(report: LoadReport) -> LoadReport:

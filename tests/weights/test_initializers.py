@@ -15,7 +15,17 @@ from mplug2.model import MPlug2
 from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, TextDecoder, UniversalLayers
 from mplug2.registry import WEIGHT_INITIALIZERS
 from mplug2.tasks import Captioning, QuestionAnswering
-from mplug2.weights import BertFormat, BertWeights, CheckpointError, ClipFormat, ClipWeights, MPlug2Weights, write_state
+from mplug2.weights import (
+    BertFormat,
+    BertWeights,
+    CheckpointError,
+    ClipFormat,
+    ClipWeights,
+    MPlug2Weights,
+    convert,
+    read_state,
+    write_state,
+)
 
 LANGUAGE = dict(width=32, heads=4, hidden=48)
 WORDS = dict(vocab_size=50, positions=16)
@@ -106,6 +116,18 @@ def test_our_own_files_are_strict_and_leave_out_what_has_no_place(tmp_path: Path
     assert len(report.new) == 5
     with pytest.raises(CheckpointError, match=r'no keys under network\.; it has decoder, '):
         MPlug2Weights(source.network.state_dict())(build())
+
+
+def test_converted_parts_fill_those_parts_alone(tmp_path: Path) -> None:
+    source, clip, _ = saved(tmp_path)
+    ours, _ = convert(read_state(clip), 'clip')
+    model, before = build(), build().network.decoder.state_dict()
+    report = MPlug2Weights(ours, parts=['vision_encoder'])(model)
+    assert not report.new
+    assert_equal(source.network.vision_encoder.state_dict(), model.network.vision_encoder.state_dict())
+    assert_equal(before, model.network.decoder.state_dict())
+    with pytest.raises(CheckpointError, match=r'missing from the file, such as network\.text_encoder'):
+        MPlug2Weights(ours)(build())
 
 
 def test_parameters_may_be_renamed() -> None:
