@@ -14,7 +14,7 @@ COMMANDS = {
     'data': 'build the embedded benchmark, or draw samples of it',
     'explain': "print a config key's value and the file that set it",
     'doctor': 'say which tasks can run on this machine, and what the others miss',
-    'bench': 'measure the loader and the training step of a config',
+    'bench': 'measure the loader, a training step, generation or the vision encoder',
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
     'demo': 'build the benchmark, train, test and draw predictions, from nothing',

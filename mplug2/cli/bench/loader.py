@@ -1,4 +1,4 @@
-"""``mplug2 bench``: is the loader fast enough for the model?"""
+"""``mplug2 bench loader``: is the loader fast enough for the model?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 
-from ..config import DictAction, load_config
+from ...config import DictAction, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from ..engine.runner import Runner
+    from ...engine.runner import Runner
 
     cfg = load_config(args.config, args.cfg_options)
     if args.amp:

@@ -1,0 +1,45 @@
+"""``mplug2 bench generation``: what caches and shared memories are worth."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--size', default='base', help='model base (default: base)')
+    parser.add_argument('--batch', type=int, default=1, help='samples (default: 1)')
+    parser.add_argument('--frames', type=int, default=8, help='frames whose tokens are the memory (default: 8)')
+    parser.add_argument('--beams', type=int, default=5)
+    parser.add_argument('--tokens', type=int, default=20, help='tokens generated, no more and no fewer (default: 20)')
+    parser.add_argument('--repeat', type=int, default=3, help='runs of which the median is taken (default: 3)')
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from ...modules import Generation, Memory, generate
+    from .measure import describe_run, network_of, parameters, seconds
+    from .plain import plain_beam_search
+
+    torch.manual_seed(0)
+    network = network_of(args.size, 'vision_encoder', 'decoder').eval()
+    encoder, decoder = network.vision_encoder, network.decoder
+    tokens = 1 + args.frames * (len(encoder.position_embedding) - 1)
+    memory = Memory(torch.randn(args.batch, tokens, network.width))
+    how = Generation(args.beams, args.tokens, args.tokens, num_return=args.beams)
+    found: dict[str, list] = {}
+
+    def searching(name: str, search):
+        return lambda: found.update({name: search(decoder, memory, how, 101 % decoder.vocab_size, 102 % decoder.vocab_size)})
+
+    times = seconds({'cached': searching('cached', generate), 'plain': searching('plain', plain_beam_search)}, args.repeat)
+    same = [[h.ids for h in sample] for sample in found['cached']] == [[h.ids for h in sample] for sample in found['plain']]
+    print(describe_run())
+    print(f'{args.size} decoder, {parameters(decoder)}, fp32; memory of {tokens} tokens ({args.frames} frames), given')
+    print(f'{args.batch} samples, {args.beams} beams, {args.tokens} tokens; median of {args.repeat}')
+    rate = args.batch * args.tokens
+    print(
+        f'  plain   {times["plain"]:9.3f} s  {rate / times["plain"]:8.2f} tokens/s   re-runs the prefix, projects for every beam'
+    )
+    print(f'  cached  {times["cached"]:9.3f} s  {rate / times["cached"]:8.2f} tokens/s')
+    print(f'  ratio   {times["plain"] / times["cached"]:9.1f} x   ids of all beams {"agree" if same else "DIFFER"}')

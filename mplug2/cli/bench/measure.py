@@ -1,0 +1,121 @@
+"""What the measurements share: what they ran on, how long a call takes, how much memory it needs at its peak."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...config import load_config
+from ...model import build_network
+from ...modules import Network
+
+
+def describe_run() -> str:
+    """The machine, the versions, the commit and the command, for a report that can be repeated."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path('/proc/cpuinfo')
+    if cpuinfo.is_file():
+        models = [line.split(':', 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith('model name')]
+        name = models[0] if models else name
+    device = f'; {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
+    commit = subprocess.run(
+        ['git', 'describe', '--always', '--dirty', '--abbrev=12'],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return '\n'.join(
+        [
+            f'machine  {name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.system()}{device}',
+            f'versions Python {platform.python_version()}, torch {torch.__version__}',
+            f'commit   {commit.stdout.strip() or "not a git checkout"}',
+            f'command  mplug2 {" ".join(sys.argv[1:])}',
+        ]
+    )
+
+
+def network_of(size: str, *parts: str, device: str = 'cpu') -> Network:
+    """A model base's network with only those modules, randomly initialised.
+
+    Args:
+        size: 'tiny', 'small', 'base', 'large', or one of these with '_paper'.
+    """
+    modules = load_config(f'_base_/models/mplug2_{size}').model.network
+    with torch.device(device):
+        network = build_network({name: modules[name] for name in parts})
+    for module in network.children():
+        module.init_weights()
+    return network
+
+
+def clips_of(encoder: nn.Module, batch: int, frames: int) -> Tensor:
+    """Random clips (B, T, 3, H, W) of the size that the encoder's positions are made for."""
+    side = encoder.patch_size * round((len(encoder.position_embedding) - 1) ** 0.5)
+    return torch.randn(batch, frames, 3, side, side)
+
+
+def synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
+    """Median seconds of each call, after one that does not count; the calls take turns, so that drift hits all of them."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(repeat + 1):
+        for name, call in calls.items():
+            synchronise()
+            start = time.perf_counter()
+            call()
+            synchronise()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _peak(connection: Any, call: Callable[..., Callable[[], Any]], arguments: tuple) -> None:
+    run = call(*arguments)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    connection.send((before * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+
+
+def peak_memory(call: Callable[..., Callable[[], Any]], *arguments: Any) -> tuple[int, int]:
+    """Peak resident bytes of a fresh process before and after a run.
+
+    Args:
+        call: a function of a module (it is sent to the process by name) that prepares and returns the run.
+            arguments: for it.
+    """
+    context = multiprocessing.get_context('spawn')
+    here, there = context.Pipe()
+    process = context.Process(target=_peak, args=(there, call, arguments))
+    process.start()
+    there.close()
+    try:
+        return here.recv()
+    except EOFError:
+        raise RuntimeError(f'{call.__name__}{arguments}: the measured process ended without a result') from None
+    finally:
+        process.join()
+
+
+def parameters(module: nn.Module) -> str:
+    return f'{sum(parameter.numel() for parameter in module.parameters()) / 1e6:.1f} M parameters'
+
+
+def gigabytes(count: float) -> str:
+    return f'{count / 1e9:.2f} GB'
