@@ -87,8 +87,8 @@ def full_precision(x: Tensor) -> AbstractContextManager:
 
 
 def padding_mask(mask: Tensor | None) -> Tensor | None:
-    """(B, N) True at real tokens -> (B, 1, 1, N), the form that `attention` takes."""
-    return None if mask is None else mask[:, None, None, :]
+    """(B, N) True (or 1, as tokenizers write it) at real tokens -> (B, 1, 1, N), the form that `attention` takes."""
+    return None if mask is None else mask[:, None, None, :].bool()
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
