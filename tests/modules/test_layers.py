@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules.layers import PLAIN_ATTENTION, DropPath, TextEmbedding, TransformerLayer, attention
+from mplug2.modules.layers import PLAIN_ATTENTION, DropPath, TextEmbedding, TransformerLayer, attention, quick_gelu
 from tests.modules.helpers import randomize
 
 
@@ -85,3 +85,10 @@ def test_drop_path_keeps_the_mean_and_drops_whole_samples() -> None:
 def test_text_longer_than_the_position_table_is_refused() -> None:
     with pytest.raises(ValueError, match='text of 9 tokens, but the model has 8 positions'):
         TextEmbedding(11, 4, positions=8)(torch.ones(1, 9, dtype=torch.long))
+
+
+def test_quick_gelu_is_what_it_says() -> None:
+    x = torch.linspace(-8, 8, 101, dtype=torch.float64, requires_grad=True)
+    expected = x * torch.sigmoid(1.702 * x)
+    assert_close(quick_gelu(x), expected)
+    assert_close(*(torch.autograd.grad(y.sum(), x)[0] for y in (quick_gelu(x), expected)))

@@ -38,8 +38,6 @@ def run(args: argparse.Namespace) -> None:
     print(f'{args.size} decoder, {parameters(decoder)}, fp32; memory of {tokens} tokens ({args.frames} frames), given')
     print(f'{args.batch} samples, {args.beams} beams, {args.tokens} tokens; median of {args.repeat}')
     rate = args.batch * args.tokens
-    print(
-        f'  plain   {times["plain"]:9.3f} s  {rate / times["plain"]:8.2f} tokens/s   re-runs the prefix, projects for every beam'
-    )
-    print(f'  cached  {times["cached"]:9.3f} s  {rate / times["cached"]:8.2f} tokens/s')
+    for name, told in (('plain', 're-runs the prefix and projects the memory for every beam'), ('cached', 'as it is')):
+        print(f'  {name:<8}{times[name]:9.3f} s  {rate / times[name]:8.2f} tokens/s   {told}')
     print(f'  ratio   {times["plain"] / times["cached"]:9.1f} x   ids of all beams {"agree" if same else "DIFFER"}')

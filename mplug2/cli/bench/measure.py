@@ -88,13 +88,13 @@ def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float
 
 def _peak(connection: Any, call: Callable[..., Callable[[], Any]], arguments: tuple) -> None:
     run = call(*arguments)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
     run()
-    connection.send((before * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+    connection.send((before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
 
 
 def peak_memory(call: Callable[..., Callable[[], Any]], *arguments: Any) -> tuple[int, int]:
-    """Peak resident bytes of a fresh process before and after a run.
+    """Resident bytes of a fresh process before a run, and at its peak (Linux).
 
     Args:
         call: a function of a module (it is sent to the process by name) that prepares and returns the run.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...modules import temporal
+from ...modules import LocalTemporal
 from ...modules.decoder import Memory, TextDecoder
 from ...modules.generation import Generation, Hypothesis, restrict
 from ...modules.layers import PLAIN_ATTENTION
@@ -57,27 +58,33 @@ def _one(
     return sorted(found, key=lambda hypothesis: hypothesis.score, reverse=True)[: how.num_return]
 
 
-def permuted_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The temporal convolution as a depth-wise Conv3d over channels-first volumes (B, C, T, P, 1), copied there and back.
+def permuted_local_temporal(module: LocalTemporal, x: Tensor) -> Tensor:
+    """Local temporal modelling as published: three Conv3d over channels-first volumes (B, C, T, P, 1), copied there and back.
 
-    Arguments and result are those of `temporal_convolution`.
+    Arguments and result are those of ``module(x)``.
     """
+
+    def convolve(volume: Tensor, weight: Tensor, bias: Tensor | None, **how: Any) -> Tensor:
+        return F.conv3d(volume, weight[..., None, None], bias, **how)
+
+    taps = module.kernel.repeat_interleave(module.channels_per_group, 0)
     volume = x.permute(0, 3, 1, 2).contiguous()[..., None]
-    padding = (weight.shape[1] // 2, 0, 0)
-    out = F.conv3d(volume, weight[:, None, :, None, None], bias, padding=padding, groups=len(weight))
-    return out[..., 0].permute(0, 2, 3, 1).contiguous()
+    volume = convolve(volume, module.down.weight[..., None], module.down.bias)
+    volume = convolve(volume, taps[:, None], module.bias, padding=(taps.shape[1] // 2, 0, 0), groups=len(taps))
+    volume = convolve(module.activation(volume), module.up.weight[..., None], module.up.bias)
+    return volume[..., 0].permute(0, 2, 3, 1).contiguous()
 
 
 @contextmanager
 def plain_modules() -> Iterator[None]:
-    """Inside, attention is an explicit softmax and the temporal convolution a permuted Conv3d, in all modules."""
-    fast, before = temporal.temporal_convolution, os.environ.get(PLAIN_ATTENTION)
-    temporal.temporal_convolution = permuted_convolution
+    """Inside, attention is an explicit softmax and local temporal modelling permuted Conv3d, in all modules."""
+    fast, before = LocalTemporal.forward, os.environ.get(PLAIN_ATTENTION)
+    LocalTemporal.forward = permuted_local_temporal
     os.environ[PLAIN_ATTENTION] = '1'
     try:
         yield
     finally:
-        temporal.temporal_convolution = fast
+        LocalTemporal.forward = fast
         if before is None:
             del os.environ[PLAIN_ATTENTION]
         else:

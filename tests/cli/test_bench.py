@@ -1,0 +1,76 @@
+"""The benchmarks run at tiny size, and the plain forms that they compare with are right."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mplug2.cli import main
+from mplug2.cli.bench import measure
+from mplug2.cli.bench.plain import permuted_local_temporal, plain_modules
+from mplug2.modules import LocalTemporal
+from mplug2.modules.layers import PLAIN_ATTENTION
+from tests.modules.helpers import randomize, small_network, some_frames
+
+
+@pytest.mark.parametrize('groups', [None, 2])
+def test_the_permuted_form_equals_the_channels_last_one(groups: int | None) -> None:
+    module = randomize(LocalTemporal(8, groups=groups))
+    x = torch.randn(2, 3, 5, 8, requires_grad=True)
+    ours, plain = module(x), permuted_local_temporal(module, x)
+    assert_close(plain, ours, rtol=1e-4, atol=1e-5)
+    assert_close(*(torch.autograd.grad(y.square().sum(), x)[0] for y in (plain, ours)), rtol=1e-4, atol=1e-5)
+
+
+def test_plain_modules_give_the_same_and_are_put_back() -> None:
+    network, frames = small_network(), some_frames(2, 3)
+    fast = network.encode_vision(frames)
+    forward, before = LocalTemporal.forward, os.environ.get(PLAIN_ATTENTION)
+    with plain_modules():
+        assert LocalTemporal.forward is not forward
+        plain = network.encode_vision(frames)
+    assert LocalTemporal.forward is forward
+    assert os.environ.get(PLAIN_ATTENTION) == before
+    for one, other in zip(fast, plain, strict=True):
+        assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def holding(megabytes: int):
+    return lambda: torch.ones(megabytes * 2**18).sum()
+
+
+def test_peak_memory_is_that_of_the_run() -> None:
+    before, after = measure.peak_memory(holding, 200)
+    assert 195e6 < after - before < 260e6
+
+
+SMALL = ['--size', 'tiny', '--frames', '2', '--repeat', '1']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['generation', *SMALL, '--tokens', '4', '--beams', '2'], ['cached', 'ids of all beams agree']),
+        (['vision', *SMALL, '--memory-size', 'tiny', '--memory-frames', '2'], ['frames/s', 'peak resident memory']),
+    ],
+)
+def test_a_measurement_says_what_it_ran_on(arguments: list[str], expected: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(['bench', *arguments]) == 0
+    report = capsys.readouterr().out
+    for word in ['machine', 'versions', 'commit', 'command', *expected]:
+        assert word in report
+
+
+def test_a_training_step_is_weighed_in_all_forms(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_this_process(call, *arguments) -> tuple[int, int]:
+        call(*arguments)()
+        return 0, 1
+
+    monkeypatch.setattr(measure, 'peak_memory', in_this_process)
+    assert main(['bench', 'train', *SMALL, '--tokens', '4']) == 0
+    report = capsys.readouterr().out
+    assert all(word in report for word in ('plain', 'fast', 'recomputed', 'activations and gradients', 'plain / fast'))
+    assert torch.get_float32_matmul_precision() == 'highest'
