@@ -30,6 +30,8 @@ def describe_run() -> str:
         models = [line.split(':', 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith('model name')]
         name = models[0] if models else name
     device = f'; {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
+    program = Path(sys.argv[0]).name
+    program = 'mplug2' if program == '__main__.py' else program
     commit = subprocess.run(
         ['git', 'describe', '--always', '--dirty', '--abbrev=12'],
         cwd=Path(__file__).parent,
@@ -42,7 +44,7 @@ def describe_run() -> str:
             f'machine  {name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.system()}{device}',
             f'versions Python {platform.python_version()}, torch {torch.__version__}',
             f'commit   {commit.stdout.strip() or "not a git checkout"}',
-            f'command  mplug2 {" ".join(sys.argv[1:])}',
+            f'command  {" ".join([program, *sys.argv[1:]])}',
         ]
     )
 
