@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -88,11 +87,20 @@ def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def _resident(key: str) -> int:
+    """Bytes that this process holds ('VmRSS') or held at its peak ('VmHWM')."""
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f'/proc/self/status has no line {key}')
+
+
 def _peak(connection: Any, call: Callable[..., Callable[[], Any]], arguments: tuple) -> None:
     run = call(*arguments)
-    before = int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
+    Path('/proc/self/clear_refs').write_text('5')  # forget the peak of what was prepared
+    before = _resident('VmRSS')
     run()
-    connection.send((before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+    connection.send((before, _resident('VmHWM')))
 
 
 def peak_memory(call: Callable[..., Callable[[], Any]], *arguments: Any) -> tuple[int, int]:
