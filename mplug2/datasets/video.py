@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ from PIL import Image
 from .errors import BadSampleError
 
 Choose = Callable[[int], list[int]]
+_SHORT = 64  # frames
 
 
 def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
@@ -72,6 +74,8 @@ def read_pyav(path: str, choose: Choose) -> np.ndarray:
         with av.open(path) as container:
             stream = container.streams.video[0]
             stream.thread_count = 1
+            if 0 < stream.frames <= _SHORT:  # as the container says
+                return _read_through(container, path, choose, stream.frames)
             packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream) if packet.pts is not None]
             times = sorted(time for time, _ in packets)
             keys = np.array(sorted(time for time, is_key in packets if is_key))
@@ -91,6 +95,21 @@ def read_pyav(path: str, choose: Choose) -> np.ndarray:
             return np.stack([found[times[frame]] for frame in frames])
     except (av.FFmpegError, IndexError, KeyError) as error:
         raise BadSampleError(f'{path}: PyAV cannot read it, so it is truncated or no video ({_last(error)})') from None
+
+
+def _read_through(container: Any, path: str, choose: Choose, length: int) -> np.ndarray:
+    """Decode a short clip from its start to the last frame that is wanted: cheaper than finding key frames and seeking."""
+    from av.video.reformatter import VideoReformatter
+
+    frames = choose(length)
+    last, wanted, found = max(frames), set(frames), {}
+    to_rgb = VideoReformatter()  # one for all frames: each new one sets the colour conversion up anew
+    for place, frame in enumerate(container.decode(video=0)):
+        if place in wanted:
+            found[place] = to_rgb.reformat(frame, format='rgb24').to_ndarray()
+        if place == last:
+            return np.stack([found[frame] for frame in frames])
+    raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
 
 
 def read_frames(path: str, choose: Choose) -> np.ndarray:

@@ -17,7 +17,7 @@ from mplug2.datasets.transforms import (
     TokenizeText,
 )
 from mplug2.registry import TRANSFORMS
-from mplug2.text import BertTokenizer
+from mplug2.text import INSTRUCTIONS, BertTokenizer
 
 
 def clip(height=40, width=60, frames=3) -> dict:
@@ -99,17 +99,18 @@ def test_colour_jitter():
 
 
 def test_text_is_instruction_then_the_own_words(tokenizer):
-    both = TokenizeText(tokenizer, 'question', 'answer the question .', clean='question')
-    out = both.transform(dict(question='What is this?', sample_id=1))
-    assert out['text'] == tokenizer.encode('answer the question . what is this')
-    alone = TokenizeText(tokenizer, instruction='describe the image .', out='instruction')
-    assert alone.transform(dict())['instruction'] == tokenizer.encode('describe the image .')
+    both = TokenizeText(tokenizer, 'question', 'question_answering', clean='question')
+    out = both.transform(dict(question='What is this?', sample_id=1, media='image'))
+    assert out['text'] == tokenizer.encode(f'{INSTRUCTIONS["question_answering", "image"]} what is this')
+    alone = TokenizeText(tokenizer, instruction='captioning', out='words')
+    assert alone.transform(dict(media='video'))['words'] == tokenizer.encode(INSTRUCTIONS['captioning', 'video'])
+    assert TokenizeText(tokenizer).transform(dict(media='video'))['text'] == [tokenizer.cls_id]
     cut = TokenizeText(tokenizer, 'question', max_length=4).transform(dict(question='what is this thing'))
     assert cut['text'] == tokenizer.encode('what is this')
     with pytest.raises(KeyError, match=r"sample 1 has no 'question'"):
-        both.transform(dict(sample_id=1, captions=[]))
-    with pytest.raises(ValueError, match='key, an instruction'):
-        TokenizeText(tokenizer)
+        both.transform(dict(sample_id=1, captions=[], media='image'))
+    with pytest.raises(KeyError, match="no instruction is written for 'singing'"):
+        TokenizeText(tokenizer, instruction='singing').transform(dict(media='image'))
     with pytest.raises(ValueError, match="'question', 'caption'"):
         TokenizeText(tokenizer, 'question', clean='other')
 

@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 
 from ...registry import TOKENIZERS, TRANSFORMS
 from ...text.cleaning import CLEANERS
+from ...text.instructions import instruction
 from .packing import Target
 
 CHOICES = ('random', 'first', 'all')
@@ -42,7 +43,8 @@ class TokenizeText(_Tokenizing):
 
     Args:
         tokenizer: config. key: of the sample's text; None for tasks whose instruction is all the text they have.
-        instruction: words put before. max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
+        instruction: name of a task in `mplug2.text.INSTRUCTIONS`, whose words for the sample's media come first; None puts
+            no instruction (Table 14's comparison). max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
         max_words: kept by the cleaning. out: key of the result.
     """
 
@@ -50,19 +52,17 @@ class TokenizeText(_Tokenizing):
         self,
         tokenizer: dict | Any,
         key: str | None = None,
-        instruction: str = '',
+        instruction: str | None = None,
         max_length: int | None = None,
         clean: str | None = None,
         max_words: int | None = None,
         out: str = 'text',
     ) -> None:
         super().__init__(tokenizer, clean, max_words)
-        if key is None and not instruction:
-            raise ValueError('TokenizeText needs a key, an instruction, or both')
         self.key, self.instruction, self.max_length, self.out = key, instruction, max_length, out
 
     def transform(self, results: dict) -> dict:
-        parts = [self.instruction] if self.instruction else []
+        parts = [] if self.instruction is None else [instruction(self.instruction, results['media'])]
         if self.key is not None:
             parts.append(self.clean(self.value(results, self.key)))
         results[self.out] = self.tokenizer.encode(' '.join(parts), self.max_length)
