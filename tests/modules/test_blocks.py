@@ -9,10 +9,22 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from mplug2.modules import Features, Network, blocks_of, checkpoint_blocks, compile_blocks, prepare_blocks
+from mplug2.model import MPlug2
+from mplug2.modules import (
+    DualVisionEncoder,
+    Features,
+    Network,
+    TextDecoder,
+    UniversalLayers,
+    blocks_of,
+    checkpoint_blocks,
+    compile_blocks,
+    prepare_blocks,
+)
 from mplug2.structures import Batch
+from mplug2.tasks import Captioning
 from mplug2.tasks.generative import fused_memory
-from tests.modules.helpers import small_network, some_frames, some_text
+from tests.modules.helpers import VOCAB, small_network, some_frames, some_text
 
 MODULES = ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']
 
@@ -107,3 +119,20 @@ def test_names_that_the_network_lacks_are_refused() -> None:
     network.fusion = torch.nn.Linear(3, 3)
     with pytest.raises(ValueError, match=r'fusion \(Linear\) is not made of blocks'):
         compile_blocks(network, ['fusion'])
+
+
+def test_a_config_says_how_blocks_run() -> None:
+    model = MPlug2(
+        network=dict(
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, layers=2, heads=2),
+            universal=dict(type=UniversalLayers, width=32, layers=2, heads=2, hidden=48, queries=3),
+            decoder=dict(type=TextDecoder, vocab_size=VOCAB, width=32, layers=1, heads=2, hidden=48),
+        ),
+        tasks=dict(caption=dict(type=Captioning, condition='vision')),
+        blocks=dict(recompute=['vision_encoder'], every=2, compile=['decoder'], options=dict(backend='eager')),
+    )
+    network = model.network
+    assert [block.recompute for block in network.vision_encoder.blocks] == [True, False]
+    assert not any(block.recompute for block in network.universal.layers)
+    assert network.decoder.layers[0]._compiled_call_impl is not None
+    assert network.universal.layers[0]._compiled_call_impl is None

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules import FeatureQueue, MomentumTwin
+from mplug2.modules import FeatureQueue, MomentumTwin, gather_features
 from tests.modules.helpers import randomize, small_network
 
 
@@ -118,3 +118,21 @@ def test_columns_are_the_batch_and_then_the_queue() -> None:
     queue.enqueue(unit(2, 3, seed=2), torch.tensor([3, 4]))  # must not disturb what is about to be differentiated
     features.sum().backward()
     assert_close(batch.grad, torch.ones(2, 3))
+
+
+def _work(rank: int, folder: str) -> None:
+    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    queue = FeatureQueue(8, 4)
+    for step in range(3):
+        gathered = gather_features(unit(2, 4, seed=10 * step + rank), torch.arange(2) + 2 * rank + 4 * step)
+        queue.enqueue(*gathered)
+    torch.save(queue.state_dict(), f'{folder}/{rank}.pth')
+    torch.distributed.destroy_process_group()
+
+
+def test_all_ranks_hold_the_same_queue(tmp_path) -> None:
+    torch.multiprocessing.spawn(_work, (str(tmp_path),), nprocs=2)
+    states = [torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in range(2)]
+    assert states[0]['ids'].tolist() == states[1]['ids'].tolist() == [8, 9, 10, 11, 4, 5, 6, 7]
+    assert_close(states[0]['features'], states[1]['features'])
+    assert_close(states[0]['features'][2:4], unit(2, 4, seed=21))  # of the second rank's last step

@@ -17,18 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def captioning_of(size: str, frames: int) -> Callable[[], Any]:
-    """Caption one clip: vision encoder, universal layers, decoder with 5 beams and 20 tokens."""
+    """Caption one clip under an instruction, with every module of the network, 5 beams and 20 tokens."""
     import torch
 
-    from ...modules import Generation, generate
+    from ...modules import Features, Generation, generate
+    from ...structures import Batch, Tokens
+    from ...tasks.generative import fused_memory
     from .measure import clips_of, network_of
 
-    network = network_of(size, 'vision_encoder', 'universal', 'decoder').eval()
+    network = network_of(size, 'vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder').eval()
     clip = clips_of(network.vision_encoder, 1, frames)
+    text = Tokens(torch.full((1, 8), 7), torch.ones(1, 8, dtype=torch.bool))
 
     def caption() -> None:
         with torch.inference_mode():
-            memory = network.encode_vision(clip).as_memory()
+            memory = fused_memory(Features(network, Batch(frames=clip, text=text)).fused())
             generate(network.decoder, memory, Generation(5, 20, 20), 101, 102)
 
     return caption
@@ -68,5 +71,5 @@ def run(args: argparse.Namespace) -> None:
         fast, plain = times[name], times[f'{name}, plain']
         rate = args.batch * args.frames / fast
         print(f'  {told:<22}{fast:8.3f} s  {rate:7.2f} frames/s   plain {plain:8.3f} s   ratio {plain / fast:5.2f} x')
-    print(f'{args.memory_size}, one clip of {args.memory_frames} frames, caption of 20 tokens with 5 beams, fp32:')
+    print(f'{args.memory_size}, all modules, one clip of {args.memory_frames} frames, caption of 20 tokens with 5 beams, fp32:')
     print(f'  peak resident memory {gigabytes(peak)} ({gigabytes(built)} once the model was built)')
