@@ -13,19 +13,27 @@ from torch import Tensor, nn
 from ..registry import OPTIM_WRAPPERS
 
 
+def computes_bf16() -> bool:
+    """Whether the GPU, or else the processor, multiplies bf16 natively; elsewhere it is emulated and slower than fp32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 @OPTIM_WRAPPERS.register_module()
 class OptimWrapper(_OptimWrapper):
     """MMEngine's wrapper, with bf16 in the forward pass on request; bf16 needs no loss scaling, on the CPU or elsewhere.
 
     Args:
-        dtype: 'bfloat16' to run the forward pass under autocast, None for full precision. others: as in MMEngine.
+        dtype: 'bfloat16' to run the forward pass under autocast, None for full precision, 'auto' for bfloat16 where the
+            hardware computes it natively. others: as in MMEngine.
     """
 
     def __init__(self, *args: Any, dtype: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if dtype not in (None, 'bfloat16'):
-            raise ValueError(f"optim_wrapper.dtype is None or 'bfloat16', not {dtype!r}")
-        self.dtype = None if dtype is None else torch.bfloat16
+        if dtype not in (None, 'bfloat16', 'auto'):
+            raise ValueError(f"optim_wrapper.dtype is None, 'bfloat16' or 'auto', not {dtype!r}")
+        self.dtype = torch.bfloat16 if dtype == 'bfloat16' or (dtype == 'auto' and computes_bf16()) else None
         self.grad_norm: Tensor | None = None
 
     @contextmanager

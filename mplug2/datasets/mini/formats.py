@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .language import (
+    SYNONYMS,
     clip_captions,
     clip_questions,
     description,
@@ -26,7 +27,6 @@ from .world import DIGITS, IMAGE_SIDE, MOTIONS, SPLITS, Scene, ink
 Plan = dict[str, list[Scene]]
 Names = dict[str, list[str]]
 
-SYNONYMS = {'purple': 'violet', 'pink': 'rose', 'large': 'big', 'small': 'little'}
 _WNID = 'n{:08d}'
 
 

@@ -17,6 +17,10 @@ VERBS = ('moves', 'grows', 'shrinks', 'appears', 'stays')
 WORDS = {'colour': tuple(COLOURS), 'digit': DIGITS, 'motion': (*VERBS, *DIRECTIONS, *SPEEDS)}
 
 
+# Other words that some annotators use.
+SYNONYMS = {'purple': 'violet', 'pink': 'rose', 'large': 'big', 'small': 'little'}
+
+
 class Question(NamedTuple):
     """text, answer; kind: how it begins ('what color', ...); answer_type: VQA's 'yes/no', 'number' or 'other'."""
 
@@ -332,5 +336,5 @@ def vocabulary_words() -> list[str]:
         'a the at of to in on from and while that there is are photo video digit digits what which where how many color does '
         'do move left right top bottom middle small large or nothing yes no first second third fourth , . ?'
     )
-    words = [*said.split(), *COUNTS, *VERBS, 'still', *SIZES, *COLOURS, *DIGITS, *DIRECTIONS, *SPEEDS]
+    words = [*said.split(), *COUNTS, *VERBS, 'still', *SYNONYMS.values(), *SIZES, *COLOURS, *DIGITS, *DIRECTIONS, *SPEEDS]
     return list(dict.fromkeys(words))

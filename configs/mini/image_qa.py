@@ -1,0 +1,64 @@
+# Image question answering on the embedded benchmark, in VQA v2's files; minival is for choosing, val for reporting.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import ResumableSampler, VQAv2
+from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
+from mplug2.evaluation import VQAMetric
+from mplug2.tasks import QuestionAnswering
+
+with read_base():
+    from .._base_.datasets.mini_image import *
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_tiny import *
+    from .._base_.schedules.mini import *
+
+model.update(
+    tasks=dict(
+        answering=dict(type=QuestionAnswering, media='image', generation=dict(num_beams=3, min_length=1, max_length=4)),
+    )
+)
+
+data_root = 'data/mini/vqa'
+questions = dict(type=VQAv2, data_prefix='data/mini/coco')
+instruct = dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question')
+target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all')
+pack = dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type', 'answer_type'])
+train_dataloader = dict(
+    **batches,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        **questions,
+        questions=f'{data_root}/v2_OpenEnded_mscoco_train2014_questions.json',
+        annotations=f'{data_root}/v2_mscoco_train2014_annotations.json',
+        pipeline=[*read, instruct, target, pack],
+    ),
+)
+val_dataloader = dict(
+    batch_size=100,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        **questions,
+        questions=f'{data_root}/v2_OpenEnded_mscoco_minival2014_questions.json',
+        annotations=f'{data_root}/v2_mscoco_minival2014_annotations.json',
+        test_mode=True,
+        pipeline=[*read, instruct, pack],
+    ),
+)
+test_dataloader = dict(
+    batch_size=100,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        **questions,
+        questions=f'{data_root}/v2_OpenEnded_mscoco_val2014_questions.json',
+        annotations=f'{data_root}/v2_mscoco_val2014_annotations.json',
+        test_mode=True,
+        pipeline=[*read, instruct, pack],
+    ),
+)
+val_evaluator = dict(type=VQAMetric)
+test_evaluator = val_evaluator
+default_hooks['checkpoint'].update(save_best='accuracy')
+train_cfg.update(max_iters=8000, val_interval=2000)

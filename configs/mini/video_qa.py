@@ -1,0 +1,46 @@
+# Video question answering on the embedded benchmark, in MSRVTT-QA's files.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import MSRVTTQA, ResumableSampler
+from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
+from mplug2.evaluation import ExactMatch
+from mplug2.tasks import QuestionAnswering
+
+with read_base():
+    from .._base_.datasets.mini_video import *
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_tiny import *
+    from .._base_.schedules.mini import *
+
+model.update(
+    tasks=dict(
+        answering=dict(type=QuestionAnswering, media='video', generation=dict(num_beams=3, min_length=1, max_length=4)),
+    )
+)
+
+questions = dict(type=MSRVTTQA, data_prefix='data/mini/msrvtt/videos')
+instruct = dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question')
+target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all')
+pack = dict(type=PackInputs, fields=['question', 'answers', 'question_type'])
+train_dataloader = dict(
+    **batches,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(**questions, ann_file='data/mini/msrvtt_qa/train_qa.json', pipeline=[*read, instruct, target, pack]),
+)
+val_dataloader = dict(
+    batch_size=50,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**questions, ann_file='data/mini/msrvtt_qa/val_qa.json', test_mode=True, pipeline=[*read, instruct, pack]),
+)
+test_dataloader = dict(
+    batch_size=50,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**questions, ann_file='data/mini/msrvtt_qa/test_qa.json', test_mode=True, pipeline=[*read, instruct, pack]),
+)
+val_evaluator = dict(type=ExactMatch)
+test_evaluator = val_evaluator
+default_hooks['checkpoint'].update(save_best='accuracy')
+train_cfg.update(max_iters=5000, val_interval=1250)
