@@ -319,10 +319,12 @@ def rank(
     first = F.softmax(logits.float(), -1).index_select(1, candidates[:, 1])  # (B, A)
     probability, picked = first.topk(top_k, -1)
 
-    ids = candidates[picked.flatten()]  # (B * top_k, L)
-    targets = mask[picked.flatten()][:, 1:]
-    logits = decoder(ids, memory)[:, :-1].float()
-    log_probability = F.log_softmax(logits, -1).gather(-1, ids[:, 1:, None])[..., 0]
-    total = (log_probability * targets).sum(-1).view(batch, top_k) + probability.log()
+    totals = []
+    for row in range(batch):  # one sample at a time: the logits of top_k candidates are (top_k, L, V)
+        ids, targets = candidates[picked[row]], mask[picked[row]][:, 1:]
+        logits = decoder(ids, memory.select(torch.tensor([row], device=ids.device)))[:, :-1].float()
+        log_probability = F.log_softmax(logits, -1).gather(-1, ids[:, 1:, None])[..., 0]
+        totals.append((log_probability * targets).sum(-1))
+    total = torch.stack(totals) + probability.log()
     order = total.argsort(-1, descending=True)
     return picked.gather(1, order), total.softmax(-1).gather(1, order)
