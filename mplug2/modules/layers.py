@@ -83,7 +83,7 @@ def attention(
 
 
 def _explicit_is_faster(query: Tensor, key: Tensor) -> bool:
-    """On CPUs PyTorch's fused bf16 kernel takes 3 to 20 times as long as the explicit softmax at 17 to 197 tokens, with backward.
+    """On CPUs PyTorch's fused bf16 kernel takes 3 to 20 times as long as the explicit softmax at 17 to 197 tokens.
 
     Longer sequences keep the fused kernel, because explicit scores take memory.
     """
