@@ -34,9 +34,17 @@ def load_plugins() -> None:
         try:
             entry.load()
         except Exception as error:
+            _plugins_loaded = False
             raise ImportError(
                 f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}'
             ) from error
+
+
+class NotRegistered(KeyError):
+    """A name that no registry knows; reads as the sentence that it is, without a KeyError's quotes."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Registry(roots.Registry):
@@ -46,15 +54,19 @@ class Registry(roots.Registry):
         if self._imported:
             return
         self._imported = True  # set first: the modules imported below look their own registry up
-        for location in self._locations:
-            import_module(location)
-        load_plugins()
+        try:
+            for location in self._locations:
+                import_module(location)
+            load_plugins()
+        except BaseException:
+            self._imported = False  # so that the next look-up tells of the failed import too, not of a missing name
+            raise
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
         """Build an object from its config.
 
         Raises:
-            KeyError: no such type; names near ones, the registries searched and what to import.
+            NotRegistered: no such type; names near ones, the registries searched and what to import.
         """
         kind = cfg.get('type') if hasattr(cfg, 'get') else None
         if isinstance(kind, str):
@@ -65,11 +77,11 @@ class Registry(roots.Registry):
         """The class of that name here or in a parent.
 
         Raises:
-            KeyError: as in `build`.
+            NotRegistered: as in `build`.
         """
         found = self._find(kind)
         if found is None:
-            raise KeyError(self._not_found(kind))
+            raise NotRegistered(self._not_found(kind))
         return found
 
     def _find(self, kind: str) -> Any:
@@ -162,7 +174,7 @@ def resolve(cfg: Any, kind: Registry) -> Any:
     scope would break the libraries that build from strings of their own.
 
     Raises:
-        KeyError: no such name, with near ones.
+        NotRegistered: no such name, with near ones.
     """
     if isinstance(cfg, (list, tuple)):
         return [resolve(item, kind) for item in cfg]

@@ -40,6 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         # The traceback is for whoever writes modules; the last line is for whoever runs them.
         traceback.print_exc()
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f'\nmplug2 {parsed.command}: {message}', file=sys.stderr)
+        print(f'\nmplug2 {parsed.command}: {sentence(error)}', file=sys.stderr)
         return 1
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, on one line: without a KeyError's quotes or the traceback that a loader's worker sends along."""
+    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if 'Original Traceback' in message:
+        message = message.strip().splitlines()[-1].partition(': ')[2]
+    return ' '.join(message.split()) or type(error).__name__

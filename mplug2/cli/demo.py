@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..config import find_config
+from ..config import config_folder, find_config
 
 CONFIG = 'mini/video_captioning_demo'
 
@@ -27,9 +27,9 @@ def run(args: argparse.Namespace) -> None:
         ['train', config, '--work-dir', str(folder)],
         ['test', config, str(folder), '--work-dir', str(folder / 'test'), '--out', str(tested), '--show-dir', str(folder)],
     ):
-        script = Path(__file__).parents[2] / 'tools' / f'{command[0]}.py'  # an installed package has no tools/ beside it
+        script = config_folder().parent / 'tools' / f'{command[0]}.py'
         entry = [str(script)] if script.is_file() else ['-m', 'mplug2.cli', command[0]]
-        print(f'\n$ {" ".join(["mplug2", *command]) if not script.is_file() else " ".join(["python", *entry, *command[1:]])}')
+        print(f'\n$ {" ".join(["python", *entry, *command[1:]])}')
         subprocess.run([sys.executable, *entry, *command[1:]], check=True)
     metrics = json.loads(tested.read_text())
     metrics['seconds'] = round(time.perf_counter() - start, 1)

@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
+    from mmengine.dist import is_main_process
+
     from ..engine.checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, replace_file
     from ..engine.hooks import PredictionPictures
     from ..engine.runner import build_runner
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)
+    if not is_main_process():
+        return
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))

@@ -58,6 +58,11 @@ class CheckpointHook(Hook):
             runner.save_checkpoint(runner.work_dir, f'iter_{step}.pth', meta=dict(iter=step))
             self._prune(runner)
 
+    def after_train(self, runner: Any) -> None:
+        if runner.iter < runner.max_iters and runner.iter % self.interval:  # stopped early, at a step without a checkpoint
+            runner.save_checkpoint(runner.work_dir, f'iter_{runner.iter}.pth', meta=dict(iter=runner.iter))
+            self._prune(runner)
+
     def _prune(self, runner: Any) -> None:
         if self.max_keep_ckpts is None or not is_main_process():
             return

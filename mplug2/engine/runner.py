@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from mmengine.dist import master_only
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner as _Runner
 from torch import nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from .. import registry
@@ -49,7 +51,6 @@ class Runner(_Runner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.scalars = ScalarBuffer()
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
-        # Tests and validation need no loader of the other kind, so whichever is absent from the config stays None.
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
             _initialise_gloo()
         super().__init__(*args, **kwargs)
@@ -62,7 +63,21 @@ class Runner(_Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         if isinstance(optim_wrapper, dict):
             optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
-        return super().build_optim_wrapper(optim_wrapper)
+            if 'optimizer' in optim_wrapper:
+                optim_wrapper['optimizer'] = resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS)
+        self.logger.addFilter(_not_a_parameter)
+        try:
+            built = super().build_optim_wrapper(optim_wrapper)
+        finally:
+            self.logger.removeFilter(_not_a_parameter)
+        self.logger.info(describe_optimizer(built.optimizer))
+        return built
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        return super().build_param_scheduler(resolve(scheduler, registry.PARAM_SCHEDULERS))
+
+    def build_log_processor(self, log_processor: Any) -> Any:
+        return super().build_log_processor(resolve(log_processor, registry.LOG_PROCESSORS))
 
     def build_train_loop(self, loop: Any) -> Any:
         if isinstance(loop, dict):
@@ -99,7 +114,9 @@ class Runner(_Runner):
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
-            return MMDistributedDataParallel(module=model, broadcast_buffers=False)  # MMEngine would pass CUDA devices
+            # MMEngine would pass CUDA devices.
+            unused = self.cfg.get('find_unused_parameters', False)
+            return MMDistributedDataParallel(module=model, broadcast_buffers=False, find_unused_parameters=unused)
         return super().wrap_model(model_wrapper_cfg, model)
 
     # Checkpoints.
@@ -206,6 +223,24 @@ class Runner(_Runner):
         for scheduler, state in zip(self.param_schedulers or [], checkpoint['param_schedulers'], strict=True):
             scheduler.load_state_dict(state)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
+
+
+def describe_optimizer(optimizer: Optimizer) -> str:
+    """An optimizer in one line: its name, learning rate, and how many parameters it has with and without weight decay."""
+    counts = {True: 0, False: 0}
+    for group in optimizer.param_groups:
+        counts[bool(group.get('weight_decay'))] += sum(parameter.numel() for parameter in group['params'])
+    rates = sorted({group['lr'] for group in optimizer.param_groups})
+    rate = f'{rates[0]:g}' if len(rates) == 1 else f'{rates[0]:g} to {rates[-1]:g}'
+    return (
+        f'{type(optimizer).__name__}, learning rate {rate}: {counts[True]:,} parameters with weight decay, '
+        f'{counts[False]:,} without'
+    )
+
+
+def _not_a_parameter(record: logging.LogRecord) -> bool:
+    """Leaves out the line that MMEngine's optimizer constructor prints for every option of every parameter."""
+    return not str(record.msg).startswith('paramwise_options')
 
 
 def _initialise_gloo() -> None:
