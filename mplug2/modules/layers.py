@@ -188,7 +188,7 @@ class FeedForward(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Drop a residual branch for whole samples (stochastic depth, Huang et al. 2016)."""
+    """Drop a residual branch for whole rows of the batch, which are frames in the vision encoder (Huang et al. 2016)."""
 
     def __init__(self, probability: float = 0.0) -> None:
         super().__init__()

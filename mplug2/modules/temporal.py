@@ -115,7 +115,7 @@ class TemporalConvolution(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, not {kernel_size}')
-        self.convolution = nn.Conv1d(width, width, kernel_size, padding=kernel_size // 2)  # run as 2-D, like the above
+        self.convolution = nn.Conv1d(width, width, kernel_size, padding=kernel_size // 2)
 
     def init_weights(self) -> None:
         nn.init.zeros_(self.convolution.weight)
@@ -123,6 +123,7 @@ class TemporalConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, P, C). Returns (B, T, P, C)."""
+        # As a K x 1 convolution of a channels-last image, for the reason given in `temporal_convolution`.
         weight, bias = self.convolution.weight[..., None], self.convolution.bias
         out = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=(weight.shape[2] // 2, 0))
         return out.permute(0, 2, 3, 1)

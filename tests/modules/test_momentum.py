@@ -121,6 +121,7 @@ def test_columns_are_the_batch_and_then_the_queue() -> None:
 
 
 def _work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)  # threads do not survive the fork
     torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
     queue = FeatureQueue(8, 4)
     for step in range(3):
@@ -131,7 +132,7 @@ def _work(rank: int, folder: str) -> None:
 
 
 def test_all_ranks_hold_the_same_queue(tmp_path) -> None:
-    torch.multiprocessing.spawn(_work, (str(tmp_path),), nprocs=2)
+    torch.multiprocessing.start_processes(_work, (str(tmp_path),), nprocs=2, start_method='fork')
     states = [torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in range(2)]
     assert states[0]['ids'].tolist() == states[1]['ids'].tolist() == [8, 9, 10, 11, 4, 5, 6, 7]
     assert_close(states[0]['features'], states[1]['features'])

@@ -82,3 +82,11 @@ def test_weights_come_from_a_local_folder(tmp_path) -> None:
 def test_a_config_without_its_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="the config needs a 'model_type'"):
         HuggingFaceTextEncoder(dict(hidden_size=32))
+
+
+def test_sizes_can_be_read_without_storage() -> None:
+    """A model reads its modules' sizes from a skeleton on the meta device before it builds them."""
+    with torch.device('meta'):
+        encoder = HuggingFaceTextEncoder(DEBERTA)
+    assert all(parameter.is_meta for parameter in encoder.parameters())
+    assert (encoder.width, encoder.vocab_size) == (32, VOCAB)
