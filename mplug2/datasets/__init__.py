@@ -4,7 +4,7 @@ from .base import CaptionDataset, MultiModalDataset
 from .coco import CocoCaption
 from .collate import multimodal_collate
 from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
-from .msrvtt import MSRVTTQA, MSRVTTCaption
+from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
 from .msvd import MSVDQA, MSVDCaption
 from .sampler import Draw, ResumableSampler
 from .video_qa import VideoQADataset
@@ -20,6 +20,7 @@ __all__ = [
     'CocoCaption',
     'Draw',
     'MSRVTTCaption',
+    'MSRVTTRetrieval',
     'MSVDCaption',
     'MultiModalDataset',
     'ResumableSampler',

@@ -7,7 +7,7 @@ from typing import Any
 from ..registry import DATASETS
 from .base import CaptionDataset
 from .errors import AnnotationError
-from .reading import Files, as_list, read_ids, read_json, rows, section
+from .reading import Files, as_list, read_columns, read_ids, read_json, rows, section
 from .video_qa import VideoQADataset, stem
 
 # Names of protocols -> splits of the official file; None: the clips that an id file lists.
@@ -75,6 +75,29 @@ class MSRVTTCaption(CaptionDataset):
             if video not in splits:
                 raise AnnotationError(f'{self.ids} lists {video!r}, which is in none of {self.source}')
         return wanted
+
+
+@DATASETS.register_module()
+class MSRVTTRetrieval(CaptionDataset):
+    """MSRVTT's 1k-A test: 1,000 clips with one sentence each, from ``MSRVTT_JSFUSION_test.csv``.
+
+    (Training takes `MSRVTTCaption` with the split '9k'.) Clips lie as ``data_prefix/video7010.mp4``. Fields: ``captions``, of
+    one sentence.
+
+    Args:
+        ann_file: the csv, of whose columns ``video_id`` and ``sentence`` are read. suffix: of the clips' names.
+        kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, suffix: str = '.mp4', **kwargs: Any) -> None:
+        self.ann_file, self.suffix = ann_file, suffix
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        return [
+            dict(sample_id=video, media='video', path=video + self.suffix, captions=[sentence])
+            for video, sentence in read_columns(self.ann_file, ('video_id', 'sentence'))
+        ]
 
 
 @DATASETS.register_module()

@@ -78,10 +78,20 @@ def read_ids(path: str | Path, column: str) -> list[str]:
     """
     if not str(path).endswith('.csv'):
         return read_lines(path)
+    return [value for (value,) in read_columns(path, [column])]
+
+
+def read_columns(path: str | Path, columns: Sequence[str]) -> list[list[str]]:
+    """The named columns of a ``.csv`` file with a header, row by row.
+
+    Raises:
+        FileNotFoundError: no such file. AnnotationError: a column is missing; names those that are there.
+    """
     table = csv.DictReader(_text(path).splitlines())
-    if column not in (table.fieldnames or ()):
-        raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')
-    return [row[column] for row in table]
+    for column in columns:
+        if column not in (table.fieldnames or ()):
+            raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')
+    return [[row[column] for column in columns] for row in table]
 
 
 def section(path: str | Path, content: Any, key: str) -> list[dict]:

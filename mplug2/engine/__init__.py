@@ -5,6 +5,7 @@ from .hooks import CheckpointHook, PredictionPictures, RuntimeInfoHook
 from .logs import LogProcessor, ScalarBuffer
 from .loops import TrainLoop
 from .optim import OptimWrapper
+from .retrieval import RetrievalTestLoop, RetrievalValLoop
 from .runner import Runner
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     'LogProcessor',
     'OptimWrapper',
     'PredictionPictures',
+    'RetrievalTestLoop',
+    'RetrievalValLoop',
     'Runner',
     'RuntimeInfoHook',
     'ScalarBuffer',

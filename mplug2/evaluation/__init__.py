@@ -5,7 +5,7 @@ from .caption_scores import CiderD, DocumentFrequencies
 from .grounding import GroundingMetric, box_iou
 from .ptb import ptb_tokens
 from .question_answering import ExactMatch, VQAMetric
-from .retrieval import ranks_of_relevant, recall_at_k, retrieval_metrics
+from .retrieval import RetrievalMetric, ranks_of_relevant, recall_at_k, retrieval_metrics
 from .summarization import RougeMetric
 from .text_classification import GLUEMetric
 from .text_qa import SQuADMetric
@@ -17,6 +17,7 @@ __all__ = [
     'ExactMatch',
     'GLUEMetric',
     'GroundingMetric',
+    'RetrievalMetric',
     'RougeMetric',
     'SQuADMetric',
     'VQAMetric',

@@ -6,9 +6,13 @@ Letters: Q queries, N items to choose from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..registry import METRICS
+from .base import Metric, field, write_json
 
 
 def ranks_of_relevant(similarity: Tensor, relevant: Sequence[Iterable[int]], rows: int = 1024) -> Tensor:
@@ -69,3 +73,43 @@ def retrieval_metrics(
     return {
         f'{name}/{key}': value for name, found in zip(names, (forward, backward), strict=True) for key, value in found.items()
     }
+
+
+@METRICS.register_module()
+class RetrievalMetric(Metric):
+    """Recall at 1, 5 and 10 in percent, and the median and mean rank, each way.
+
+    Results: ``text_to_image_R@1``, ``image_to_text_R@1``, ... (``video`` for clips), their mean ``R@mean``, and the same under
+    ``dual_`` before re-ranking. A query is right as soon as one of its relevant items is within the first k.
+
+    Reads a record a query, as the retrieval loops give them: ``direction``, ``rank``, ``dual_rank``, and for the file
+    ``query`` and ``best``.
+
+    Args:
+        out_file: write ``{direction: [{"query", "best"}]}`` here, the first ten of every query.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
+    """
+
+    def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.out_file = out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        keys = ('direction', 'rank', 'dual_rank', *(() if self.out_file is None else ('query', 'best')))
+        for sample in data_samples:
+            self.results.append(tuple(field(sample, key, self) for key in keys))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        metrics = {}
+        directions = list(dict.fromkeys(direction for direction, *_ in results))
+        for place, start in ((1, ''), (2, 'dual_')):
+            means = []
+            for direction in directions:
+                found = recall_at_k(torch.tensor([record[place] for record in results if record[0] == direction]))
+                metrics |= {f'{start}{direction}_{key}': value for key, value in found.items()}
+                means.append(found['R@mean'])
+            metrics[f'{start}R@mean'] = sum(means) / len(means)
+        if self.out_file is not None:
+            files = {name: [dict(query=r[3], best=r[4]) for r in results if r[0] == name] for name in directions}
+            write_json(files, self.out_file)
+        return metrics

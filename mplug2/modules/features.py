@@ -117,6 +117,14 @@ class Network(nn.Module):
                 return module.width
         raise ValueError('the network has no encoder')
 
+    @property
+    def reads_across(self) -> bool:
+        """Whether fusion first lets vision read the text and the text vision, as in the paper's form.
+
+        Otherwise fusion needs no more than `VisionFeatures.memory` and `TextFeatures.tokens`.
+        """
+        return self.universal is not None and not self.universal.swap_last
+
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
         """frames: (B, T, 3, H, W), normalised."""
         tokens = self.vision_encoder(frames)
@@ -132,7 +140,7 @@ class Network(nn.Module):
 
     def fuse(self, text: TextFeatures, vision: VisionFeatures) -> FusedFeatures:
         tokens, memory = text.tokens, vision.memory
-        if self.universal is not None and not self.universal.swap_last:
+        if self.reads_across:
             memory, tokens = self.universal.combine(vision.tokens, vision.queries, text.encoded, text.tokens, text.mask)
         return FusedFeatures(self.fusion(tokens, text.mask, memory), text.mask, memory)
 

@@ -3,6 +3,7 @@
 from .base import Task
 from .captioning import Captioning
 from .question_answering import QuestionAnswering
+from .retrieval import Retrieval
 from .spec import INPUTS, MODULES, TaskSpec, vision_spec
 
-__all__ = ['INPUTS', 'MODULES', 'Captioning', 'QuestionAnswering', 'Task', 'TaskSpec', 'vision_spec']
+__all__ = ['INPUTS', 'MODULES', 'Captioning', 'QuestionAnswering', 'Retrieval', 'Task', 'TaskSpec', 'vision_spec']

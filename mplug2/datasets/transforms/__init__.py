@@ -2,19 +2,24 @@
 
 from .loading import LoadImage, LoadVideo
 from .packing import PackInputs, Target
-from .spatial import CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
+from .pairs import ChooseText, MediaIdentity, TokenizeTexts
+from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
 
 __all__ = [
+    'BlankFrames',
     'CenterCrop',
+    'ChooseText',
     'ColorJitter',
     'HorizontalFlip',
     'LoadImage',
     'LoadVideo',
+    'MediaIdentity',
     'PackInputs',
     'RandomResizedCrop',
     'Resize',
     'Target',
     'TokenizeTarget',
     'TokenizeText',
+    'TokenizeTexts',
 ]

@@ -1,0 +1,58 @@
+# Image-text retrieval on the embedded benchmark, in COCO's files: a gallery of 500 pictures with distinct descriptions.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import CocoCaption, ResumableSampler
+from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
+from mplug2.evaluation import RetrievalMetric
+from mplug2.tasks import Retrieval
+
+with read_base():
+    from .._base_.datasets.mini_image import *
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_tiny import *
+    from .._base_.schedules.mini import *
+
+model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', embedding=128, momentum=0.99, queue_size=2048, soft=0.2)))
+
+data_root = 'data/mini/coco'
+pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=40)
+train_dataloader = dict(
+    **(batches | dict(batch_size=64)),
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        **pictures,
+        split='train',
+        pipeline=[
+            *read,
+            dict(type=MediaIdentity),
+            dict(type=ChooseText),
+            dict(type=TokenizeText, key='caption', **words),
+            dict(type=PackInputs, inputs=['item']),
+        ],
+    ),
+)
+gallery = dict(
+    test_mode=True,
+    pipeline=[*read, dict(type=TokenizeTexts, key='captions', **words), dict(type=PackInputs, fields=['texts'])],
+)
+val_dataloader = dict(
+    batch_size=50,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='val', **gallery),
+)
+test_dataloader = dict(
+    batch_size=50,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='test', **gallery),
+)
+val_cfg = dict(type=RetrievalValLoop, top_k=16)
+test_cfg = dict(type=RetrievalTestLoop, top_k=64)
+val_evaluator = [dict(type=RetrievalMetric)]
+test_evaluator = val_evaluator
+default_hooks['checkpoint'].update(save_best='text_to_image_R@1')
+train_cfg.update(max_iters=4000, val_interval=2000)
