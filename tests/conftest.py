@@ -2,3 +2,23 @@ import os
 
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+
+@pytest.fixture(scope='session')
+def mini_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the embedded benchmark, very small, under ``data/mini``, where the shipped configs look for it.
+
+    Built once for all processes of a test run; tests only read it.
+    """
+    from mplug2.datasets import mini
+
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'mini_home'
+    with FileLock(f'{home}.lock'):
+        mini.build(home / 'data' / 'mini', workers=1, scale=0.01)  # returns at once where it is built
+    return home

@@ -25,7 +25,6 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.dist import is_main_process
 
     from ..engine.checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, replace_file
-    from ..engine.hooks import PredictionPictures
     from ..engine.runner import build_runner
 
     checkpoint = Path(args.checkpoint)
@@ -40,7 +39,8 @@ def run(args: argparse.Namespace) -> None:
         cfg[key] = None  # not needed, so their files need not be there
     cfg.val_evaluator = None
     if args.show_dir:
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type=PredictionPictures, folder=args.show_dir)]
+        # A name, because MMEngine cannot print a config to which a class was added.
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictures', folder=args.show_dir)]
     start = time.perf_counter()
     metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)

@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> None:
     if args.amp:
         cfg.merge_from_dict({'optim_wrapper.dtype': 'bfloat16'})
     if args.tensorboard:
-        from mmengine.visualization import LocalVisBackend, TensorboardVisBackend, Visualizer
-
-        cfg.visualizer = dict(type=Visualizer, vis_backends=[dict(type=LocalVisBackend), dict(type=TensorboardVisBackend)])
+        # Names, because MMEngine cannot print a config to which a class was added.
+        backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+        cfg.visualizer = dict(type='Visualizer', vis_backends=backends)
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')

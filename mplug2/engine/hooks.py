@@ -50,6 +50,9 @@ class CheckpointHook(Hook):
         self._best: dict | None = None
 
     def before_train(self, runner: Any) -> None:
+        if is_main_process():
+            for file in Path(runner.work_dir).glob('.*.pth.*.tmp'):  # a killed run was writing it
+                file.unlink()
         self._best = read_best(runner.work_dir) if runner.iter else None  # a fresh run does not inherit an old one's best
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:

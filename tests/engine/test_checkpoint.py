@@ -1,0 +1,120 @@
+"""Checkpoint files on their own."""
+
+from __future__ import annotations
+
+import pickle
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from mplug2.engine import (
+    CheckpointError,
+    best_checkpoint,
+    latest_checkpoint,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from mplug2.engine.checkpoint import message_hub_state, plain, restore_message_hub, write_best
+
+
+class Gadget:
+    """Something that only unpickling could bring back."""
+
+
+def test_plain_keeps_data_and_drops_objects() -> None:
+    made = plain({'a': np.float32(2), 'b': (1, [Gadget()]), 'c': torch.ones(2, requires_grad=True), 'd': 'x', 'e': None})
+    assert made['a'] == 2
+    assert type(made['a']) is float
+    assert made['b'] == (1, [None])
+    assert not made['c'].requires_grad
+
+
+def test_a_message_hub_comes_back(tmp_path: Path) -> None:
+    hub, other = (MessageHub.get_instance(f'{tmp_path.name}-{number}') for number in range(2))
+    for value in (3.0, 1.0, 2.0):
+        hub.update_scalar('train/loss', value)
+    hub.update_scalar('train/time', 9.0, resumed=False)
+    hub.update_info('validated_iter', 7)
+    hub.update_info('gadget', Gadget())
+    save_checkpoint(dict(hub=message_hub_state(hub)), tmp_path / 'hub.pth')
+    restore_message_hub(other, load_checkpoint(tmp_path / 'hub.pth')['hub'])
+    assert other.get_scalar('train/loss').mean(3) == 2
+    assert 'train/time' not in other.log_scalars
+    assert other.get_info('validated_iter') == 7
+    other.update_scalar('train/loss', 4.0)  # a buffer that goes on
+    assert other.get_scalar('train/loss').current() == 4
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """The operating system refuses to write on at 64 kB, as a full disk would."""
+    path = tmp_path / 'iter_1.pth'
+    save_checkpoint({'state_dict': {'w': torch.ones(8)}}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r'could not write the checkpoint .*iter_1\.pth: .*MiB free there'):
+            save_checkpoint({'state_dict': {'w': torch.zeros(100_000)}}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert torch.equal(load_checkpoint(path)['state_dict']['w'], torch.ones(8))
+    assert [file.name for file in tmp_path.iterdir()] == ['iter_1.pth']
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    torch.save({'state_dict': {}, 'gadget': Gadget()}, tmp_path / 'bad.pth')
+    for load in (load_checkpoint, CheckpointLoader.load_checkpoint):  # MMEngine's own initialisers use the second
+        with pytest.raises(CheckpointError, match='holds Python objects beside tensors and numbers'):
+            load(str(tmp_path / 'bad.pth'))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'iter_3.pth'
+    save_checkpoint({'state_dict': {'w': torch.ones(1000)}}, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=r'iter_3\.pth: it is damaged'):
+        load_checkpoint(path)
+    path.write_bytes(b'')
+    with pytest.raises(CheckpointError, match='the file is empty'):
+        load_checkpoint(path)
+    path.write_bytes(pickle.dumps(Gadget))
+    with pytest.raises(CheckpointError, match=r'iter_3\.pth'):
+        load_checkpoint(path)
+    with pytest.raises(CheckpointError, match=r'no checkpoint .*iter_4\.pth; there are iter_3\.pth'):
+        load_checkpoint(tmp_path / 'iter_4.pth')
+
+
+def test_weights_load_all_or_not_at_all() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    state = {f'module.{key}': value + 1 for key, value in before.items()}
+    load_weights(model, state, 'a file')
+    assert torch.equal(model[0].weight, before['0.weight'] + 1)
+    wrong = {'0.weight': torch.zeros(3, 2), '0.bias': torch.zeros(4), '1.weight': torch.zeros(1, 3), 'more': torch.zeros(1)}
+    with pytest.raises(CheckpointError) as caught:
+        load_weights(model, wrong, 'iter_9.pth')
+    message = str(caught.value)
+    assert 'the weights in iter_9.pth do not fit the model (4 weights)' in message
+    assert '1 missing from it, such as 1.bias' in message
+    assert '1 unknown to the model, such as more' in message
+    assert '0.bias is (4,) in the file and (3,) in the model' in message
+    assert torch.equal(model[0].weight, before['0.weight'] + 1)
+
+
+def test_latest_and_best_of_a_folder(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    assert best_checkpoint(tmp_path) is None
+    for number in (10, 9):  # written in this order: a new run in an old folder
+        save_checkpoint({}, tmp_path / f'iter_{number}.pth')
+    assert latest_checkpoint(tmp_path).name == 'iter_9.pth'
+    write_best(tmp_path, dict(file='best_x_iter_9.pth', metric='x', score=1.0, iter=9))
+    assert best_checkpoint(tmp_path) is None  # noted, but gone
+    save_checkpoint({}, tmp_path / 'best_x_iter_9.pth')
+    assert best_checkpoint(tmp_path).name == 'best_x_iter_9.pth'

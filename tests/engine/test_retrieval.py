@@ -1,0 +1,148 @@
+import json
+import os
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import Evaluator
+from torch.utils.data import DataLoader
+
+from mplug2.datasets import MultiModalDataset, multimodal_collate
+from mplug2.datasets.transforms import PackInputs
+from mplug2.engine.retrieval import RetrievalTestLoop, rank_by_cosine, ranks_after
+from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
+from mplug2.modules.features import Features
+from mplug2.structures import Batch, Tokens
+from mplug2.tasks import Retrieval
+
+from ..tasks.models import small_model
+
+
+class Pictures(MultiModalDataset):
+    """Noise with one to three texts each."""
+
+    def load_records(self):
+        rng = np.random.default_rng(0)
+        return [
+            dict(
+                sample_id=f'p{number}',
+                media='image',
+                frames=rng.integers(0, 256, (1, 32, 32, 3), dtype=np.uint8),
+                texts=[rng.integers(5, 900, int(rng.integers(2, 7))).tolist() for _ in range(int(rng.integers(1, 4)))],
+            )
+            for number in range(11)
+        ]
+
+
+def evaluate(form='release', top_k=4, out_file=None, **kwargs):
+    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=4), form).eval()
+    dataset = Pictures(pipeline=[PackInputs(fields=['texts'])], test_mode=True)
+    loader = DataLoader(dataset, 3, sampler=DefaultSampler(dataset, shuffle=False), collate_fn=multimodal_collate)
+    runner = MagicMock(model=model)
+    metric = RetrievalMetric(out_file=out_file, collect_device='cpu')
+    loop = RetrievalTestLoop(runner, loader, Evaluator(metric), top_k=top_k, pairs=5, block=30, **kwargs)
+    return model, dataset, loop.run()
+
+
+def by_hand(model, dataset, top_k):
+    """Every pair by itself, whole matrices, no caches."""
+    task = model.tasks['task']
+    records = [dataset.record(index) for index in range(len(dataset))]
+    texts = [(place, ids) for place, record in enumerate(records) for ids in record['texts']]
+    frames = [torch.from_numpy(record['frames'].transpose(0, 3, 1, 2))[None] for record in records]
+    batches = [model.data_preprocessor(dict(inputs=dict(frames=one), data_samples=[]))['inputs'] for one in frames]
+    vision = [Features(model.network, batch).vision() for batch in batches]
+
+    def tokens(ids):
+        return Tokens(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.bool))
+
+    text = [Features(model.network, Batch(text=tokens(ids))).text() for _, ids in texts]
+    cosine = torch.cat([task.embed_text(one) for one in text]) @ torch.cat([task.embed_vision(one) for one in vision]).T
+    logits = torch.tensor([[task.match(model.network, t, v)[0, 1].item() for v in vision] for t in text])
+    owner = [place for place, _ in texts]
+    of_media = [[row for row, place in enumerate(owner) if place == media] for media in range(len(records))]
+    found = {}
+    for name, near, match, right in (
+        ('text_to_image', cosine, logits, [[place] for place in owner]),
+        ('image_to_text', cosine.T, logits.T, of_media),
+    ):
+        final = near - 1e4  # behind whatever was re-ranked
+        best = near.topk(top_k, 1).indices
+        final = final.scatter(1, best, (near + match).gather(1, best))
+        found |= {f'{name}_{key}': value for key, value in recall_at_k(ranks_of_relevant(final, right)).items()}
+        found |= {f'dual_{name}_{key}': value for key, value in recall_at_k(ranks_of_relevant(near, right)).items()}
+    return found
+
+
+@pytest.mark.parametrize('form', ['release', 'paper'])
+@torch.no_grad()
+def test_loop_equals_scoring_every_pair_alone(form, tmp_path):
+    model, dataset, found = evaluate(form, out_file=str(tmp_path / 'best.json'))
+    expected = by_hand(model, dataset, 4)
+    assert {key: found[key] for key in expected} == pytest.approx(expected)
+    assert any(found[key] != found[f'dual_{key}'] for key in expected if f'dual_{key}' in expected)
+    best = json.loads((tmp_path / 'best.json').read_text())
+    assert len(best['image_to_text']) == 11
+    assert best['text_to_image'][0]['query'] == 0
+    right = sum(record['best'][0] == f'p{place}' for place, record in zip(owners(dataset), best['text_to_image'], strict=True))
+    assert 100 * right / len(best['text_to_image']) == pytest.approx(found['text_to_image_R@1'])
+
+
+def owners(dataset):
+    return [index for index in range(len(dataset)) for _ in dataset.record(index)['texts']]
+
+
+def test_features_that_do_not_fit_are_encoded_again():
+    *_, kept = evaluate()
+    *_, nothing_kept = evaluate(keep_gib=0)
+    *_, some_kept = evaluate(keep_gib=6000 / 2**30)
+    assert kept == nothing_kept == some_kept
+
+
+def test_without_reranking_the_order_is_that_of_cosine():
+    *_, found = evaluate(top_k=0)
+    assert found['R@mean'] == found['dual_R@mean']
+
+
+def test_blocks_do_not_matter():
+    queries, items = torch.randn(13, 8), torch.randn(9, 8)
+    right = [[row % 9, (row + 1) % 9] for row in range(13)]
+    ranks, best = rank_by_cosine(queries, items, right, 5, 1, torch.device('cpu'))
+    assert torch.equal(ranks, ranks_of_relevant(queries @ items.T, right))
+    assert torch.equal(best.long(), (queries @ items.T).topk(5, 1).indices)
+
+
+def test_ranks_after_by_hand():
+    best = torch.tensor([[4, 2, 7], [4, 2, 7], [4, 2, 7]])
+    scores = torch.tensor([[0.1, 0.9, 0.5], [0.1, 0.9, 0.5], [0.5, 0.5, 0.5]])
+    # item 7 is second now; item 3 was not among the best and stays fourth; equal scores are no success
+    assert ranks_after(scores, best, [[7], [3], [2]], torch.tensor([3, 4, 2])).tolist() == [2, 4, 3]
+
+
+def work(rank, folder):
+    os.chdir(folder)  # MMEngine exchanges results through a folder below the current one
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    results = [evaluate()[2], evaluate(keep_gib=0)[2]]
+    with open(f'{folder}/results_{rank}.json', 'w') as file:
+        json.dump(results, file)
+    dist.destroy_process_group()
+
+
+def test_two_processes_find_what_one_does(tmp_path):
+    *_, alone = evaluate()
+    mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method='fork')
+    for rank in (0, 1):
+        assert json.loads((tmp_path / f'results_{rank}.json').read_text()) == [alone, alone]
+
+
+def test_a_model_without_a_retrieval_task_is_refused():
+    loop = RetrievalTestLoop.__new__(RetrievalTestLoop)
+    loop._runner = SimpleNamespace(model=SimpleNamespace(tasks={}))
+    with pytest.raises(ValueError, match='needs one retrieval task'):
+        loop.score('test')

@@ -1,0 +1,114 @@
+"""A run from start to end: what it leaves, what its options do, and that testing reads it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mplug2.config import load_config
+from mplug2.engine import best_checkpoint, latest_checkpoint, load_checkpoint
+from mplug2.engine.runner import build_runner
+from tests.runs import TINY, TINY_QA, logged, mplug2, weights
+
+
+def test_a_run_learns_validates_and_keeps_its_last_and_best_checkpoints(trained: Path) -> None:
+    losses = logged(trained)
+    assert list(losses) == list(range(1, 13))
+    assert losses[12] < losses[1]
+    scores = logged(trained, 'CIDEr-D')
+    assert list(scores) == [6, 12]  # every val_interval, and at the end
+    assert sorted(file.name for file in trained.glob('iter_*')) == ['iter_12.pth', 'iter_4.pth', 'iter_8.pth']
+    assert latest_checkpoint(trained) == trained / 'iter_12.pth'
+    best = json.loads((trained / 'best.json').read_text())
+    assert best['score'] == max(scores.values())
+    assert best_checkpoint(trained).name == best['file'] == f'best_CIDEr-D_iter_{best["iter"]}.pth'
+    assert not list(trained.glob('.*'))  # no temporary file is left
+
+
+def test_a_checkpoint_is_plain_data(trained: Path) -> None:
+    checkpoint = torch.load(trained / 'iter_12.pth', weights_only=True)
+    assert set(checkpoint) == {'meta', 'state_dict', 'message_hub', 'optimizer', 'param_schedulers'}
+    assert checkpoint['meta']['iter'] == 12
+    assert checkpoint['meta']['seed'] == 0
+    assert 'optimizer' not in load_checkpoint(best_checkpoint(trained))
+
+
+def test_the_log_says_what_a_user_watches(trained: Path) -> None:
+    (log,) = trained.glob('*/*.log')
+    text = log.read_text()
+    line = next(line for line in text.splitlines() if 'Iter(train) [ 5/12]' in line)
+    assert all(word in line for word in ('eta:', 'memory:', 'loss:', 'grad_norm:', 'lr:', 'time:', 'data_time:'))
+    assert 'paramwise_options' not in text
+    assert 'AdamW, learning rate 0.001: ' in text
+    model = sum(value.numel() for value in weights(trained / 'iter_12.pth').values())
+    told = next(line for line in text.splitlines() if 'with weight decay' in line).split('learning rate 0.001: ')[1]
+    decayed, plain = (int(part.split()[0].replace(',', '')) for part in told.split(', ', 1))
+    assert plain < decayed < model
+    assert decayed + plain <= model  # tied weights are one parameter
+
+
+def test_a_work_directory_is_tested_by_its_best_checkpoint(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'metrics.json'
+    arguments = ['--work-dir', tmp_path / 'work', '--out', out, '--show-dir', tmp_path / 'pictures']
+    assert mplug2(mini_home, 'test', TINY, trained, *arguments) == 0
+    metrics = json.loads(out.read_text())
+    assert {'CIDEr-D', 'BLEU-4', 'exact_match', 'word_accuracy/colour', 'seconds'} <= set(metrics)
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert (tmp_path / 'pictures' / 'predictions.png').stat().st_size > 10_000
+    (log,) = (tmp_path / 'work').glob('*/*.log')
+    assert f'loaded {best_checkpoint(trained)}' in log.read_text()
+
+
+def test_testing_needs_no_training_files(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    """The training and validation annotations may be gone."""
+    data = tmp_path / 'data' / 'mini' / 'msrvtt'
+    data.mkdir(parents=True)
+    for name in ('videos', 'test_videodatainfo.json'):
+        (data / name).symlink_to(mini_home / 'data' / 'mini' / 'msrvtt' / name)
+    assert mplug2(tmp_path, 'test', TINY, trained / 'iter_12.pth', '--work-dir', tmp_path / 'work') == 0
+
+
+def test_amp_scaled_rate_and_tensorboard(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    options = ['train_cfg.max_iters=2', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
+    arguments = ['--work-dir', tmp_path, '--amp', '--auto-scale-lr', '--tensorboard', '--seed', '0', '--cfg-options', *options]
+    assert mplug2(mini_home, 'train', TINY, *arguments) == 0
+    assert Config.fromfile(tmp_path / 'tiny_captioning.py').optim_wrapper.dtype == 'bfloat16'
+    plain, mixed = logged(trained)[1], logged(tmp_path)[1]
+    assert mixed != plain
+    assert mixed == pytest.approx(plain, rel=1e-2)
+    # The config's rate is for 32 samples a step, and the tiny run takes 4.
+    assert logged(tmp_path, 'lr')[1] == pytest.approx(logged(trained, 'lr')[1] * 4 / 32)
+    (events,) = tmp_path.glob('**/events.out.tfevents*')
+    assert b'loss_caption' in events.read_bytes()
+
+
+def test_the_rate_is_not_scaled_without_a_base(mini_home: Path, capsys: pytest.CaptureFixture) -> None:
+    assert mplug2(mini_home, 'train', TINY, '--auto-scale-lr', '--cfg-options', 'auto_scale_lr=None') == 1
+    assert 'auto_scale_lr=dict(base_batch_size=...)' in capsys.readouterr().err
+
+
+def test_gradients_are_clipped(mini_home: Path, tmp_path: Path) -> None:
+    """Plain descent at rate 1 with clipping to 1e-3: the step is as long as the bound, the logged norm is that before it."""
+    common = ['train_cfg.max_iters=1', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
+    clipped = ['optim_wrapper.clip_grad.max_norm=1e-3', 'optim_wrapper.optimizer.lr=1.0', 'param_scheduler=None']
+    still = ['optim_wrapper.optimizer.lr=0.0', 'param_scheduler=None']
+    for name, options in (('clipped', clipped), ('still', still)):
+        assert mplug2(mini_home, 'train', TINY_QA, '--work-dir', tmp_path / name, '--cfg-options', *common, *options) == 0
+    moved, start = (weights(tmp_path / name / 'iter_1.pth') for name in ('clipped', 'still'))
+    step = torch.stack([(moved[key] - start[key]).double().square().sum() for key in start]).sum().sqrt().item()
+    assert step == pytest.approx(1e-3, rel=0.02)
+    assert logged(tmp_path / 'clipped', 'grad_norm')[1] > 0.1
+
+
+def test_a_run_stopped_early_keeps_where_it_stopped(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = load_config(TINY_QA, {'train_cfg.val_interval': 3, 'default_hooks.checkpoint.interval': 100})
+    stopping = dict(type='EarlyStoppingHook', monitor='accuracy', rule='greater', patience=0, min_delta=200.0)
+    cfg.merge_from_dict(dict(custom_hooks=[stopping], work_dir=str(tmp_path), experiment_name='stopped'))
+    monkeypatch.chdir(mini_home)
+    build_runner(cfg).train()
+    assert [file.name for file in tmp_path.glob('iter_*')] == ['iter_6.pth']

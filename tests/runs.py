@@ -1,0 +1,73 @@
+"""What the tests of training share: running the command line here or in a process of its own, and reading what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from mplug2.cli import main
+from mplug2.engine import load_checkpoint
+
+ROOT = Path(__file__).parents[1]
+TINY = str(ROOT / 'tests' / 'engine' / 'tiny_captioning.py')
+TINY_QA = str(ROOT / 'tests' / 'engine' / 'tiny_question_answering.py')
+_numbers = count()
+
+
+def mplug2(home: Path, *arguments: str | Path) -> int:
+    """Run ``mplug2 ARGUMENTS`` in this process with `home` as the working directory; returns the exit status."""
+    words = [str(word) for word in arguments]
+    # MMEngine keeps one message hub for each name and second.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        return main([*words, *_named(words)])
+
+
+def _named(words: list[str]) -> list[str]:
+    if words[0] not in ('train', 'test'):
+        return []
+    name = f'experiment_name=run{next(_numbers)}'
+    return [name] if '--cfg-options' in words else ['--cfg-options', name]
+
+
+def process(home: Path, *command: str | Path, **environment: str) -> subprocess.Popen:
+    """Start ``python COMMAND`` with `home` as the working directory and no PYTHONPATH."""
+    env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    env.update(OMP_NUM_THREADS='1', **environment)
+    words = [sys.executable, *map(str, command)]
+    return subprocess.Popen(words, cwd=home, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finished(home: Path, *command: str | Path, **environment: str) -> str:
+    """Run ``python COMMAND`` to its end, which must be a good one; returns what it printed."""
+    started = process(home, *command, **environment)
+    printed, _ = started.communicate(timeout=240)
+    assert started.returncode == 0, printed[-4000:]
+    return printed
+
+
+def logged(work_dir: Path, key: str = 'loss') -> dict[int, float]:
+    """A scalar by step, as the log files of all runs in a work directory have it; later runs win."""
+    found = {}
+    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in file.read_text().splitlines():
+            record = json.loads(line)
+            if key in record:
+                found[record['step']] = record[key]
+    return found
+
+
+def weights(file: Path) -> dict[str, Tensor]:
+    return load_checkpoint(file)['state_dict']
+
+
+def last_line(capsys: pytest.CaptureFixture) -> str:
+    """The last line that a command printed for its user."""
+    return capsys.readouterr().err.strip().splitlines()[-1]
