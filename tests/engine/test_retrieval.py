@@ -71,6 +71,7 @@ def by_hand(model, dataset, top_k):
         ('text_to_image', cosine, logits, [[place] for place in owner]),
         ('image_to_text', cosine.T, logits.T, of_media),
     ):
+        near, match = near.double(), match.double()
         final = near - 1e4  # behind whatever was re-ranked
         best = near.topk(top_k, 1).indices
         final = final.scatter(1, best, (near + match).gather(1, best))

@@ -1,9 +1,11 @@
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mplug2.evaluation import ranks_of_relevant, recall_at_k, retrieval_metrics
+from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k, retrieval_metrics
 
 
 def test_ranks_by_hand():
@@ -53,3 +55,26 @@ def test_errors():
         ranks_of_relevant(torch.zeros(2, 2), [[0], []])
     with pytest.raises(ValueError, match=r'2 rows .* 1 queries'):
         ranks_of_relevant(torch.zeros(2, 2), [[0]])
+
+
+def test_metric_counts_each_direction_before_and_after_reranking(tmp_path):
+    metric = RetrievalMetric(out_file=str(tmp_path / 'best.json'))
+    records = [
+        dict(direction='text_to_video', query=0, rank=1, dual_rank=2, best=['a', 'b']),
+        dict(direction='text_to_video', query=1, rank=6, dual_rank=6, best=['b', 'a']),
+        dict(direction='video_to_text', query='a', rank=3, dual_rank=1, best=[4, 0]),
+    ]
+    metric.process(None, records[:2])
+    metric.process(None, records[2:])
+    found = metric.evaluate(3)
+    assert found['text_to_video_R@1'] == 50
+    assert found['dual_text_to_video_R@1'] == 0
+    assert found['text_to_video_MnR'] == 3.5
+    assert found['video_to_text_R@1'] == 0
+    assert found['dual_video_to_text_R@1'] == 100
+    assert found['R@mean'] == pytest.approx(((50 + 50 + 100) / 3 + 200 / 3) / 2)
+    written = json.loads((tmp_path / 'best.json').read_text())
+    assert written == {
+        'text_to_video': [dict(query=0, best=['a', 'b']), dict(query=1, best=['b', 'a'])],
+        'video_to_text': [dict(query='a', best=[4, 0])],
+    }

@@ -1,0 +1,52 @@
+"""A small model of one task, built from configs as a user's is, and batches for it."""
+
+from __future__ import annotations
+
+import torch
+
+from mplug2.model import MPlug2
+from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.structures import Batch, MultiModalDataSample
+from mplug2.text import BertTokenizer
+
+from ..modules.helpers import randomize, some_frames, some_text
+
+LAYER = dict(width=32, heads=2, hidden=48)
+WORDS = dict(vocab_size=1000, positions=64)
+
+
+def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0.2) -> MPlug2:
+    """Random weights, no dropout, 32 pixels in patches of 8, the vocabulary of the embedded benchmark."""
+    language = dict(**LAYER, dropout=0.0)
+    vision = dict(temporal=dict(type=LocalTemporal))
+    merging = {}
+    if form == 'paper':
+        vision |= dict(temporal_at=('attention',), temporal_on_images=False, norm='post')
+        merging = dict(last='same', merge='cross_attention')
+    model = MPlug2(
+        tokenizer=dict(type=BertTokenizer, vocab='mini'),
+        network=dict(
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, layers=2, **LAYER, **vision),
+            text_encoder=dict(type=BertTextEncoder, layers=1, **WORDS, **language),
+            universal=dict(type=UniversalLayers, layers=2, queries=5, **language, **merging),
+            fusion=dict(type=FusionLayers, layers=1, **language),
+            decoder=dict(type=TextDecoder, layers=2, **WORDS, **language),
+        ),
+        tasks=dict(task=task),
+    )
+    randomize(model.network, seed, std)
+    for part in model.tasks.values():
+        for head in part.children():
+            if not hasattr(head, 'filled') and not hasattr(head, 'cursor'):
+                randomize(head, seed + 1, std)
+    return model
+
+
+def some_batch(size: int, frames: int = 1, seed: int = 0, **extra) -> Batch:
+    """Random pictures or clips, each with a text."""
+    samples = [MultiModalDataSample(metainfo=dict(sample_id=row, media='image')) for row in range(size)]
+    return Batch(some_frames(size, frames, seed=seed), some_text(size, 6, seed), extra=extra, samples=samples)
+
+
+def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}

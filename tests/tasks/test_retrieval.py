@@ -1,0 +1,134 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mplug2.modules.features import Features
+from mplug2.modules.losses import hard_negatives
+from mplug2.structures import Tokens
+from mplug2.tasks import Retrieval
+
+from .models import small_model, some_batch
+
+IDS = torch.tensor([3, 9, 3, 7])
+
+
+def task_cfg(**kwargs):
+    return dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=0.9, **kwargs)
+
+
+def run(model, batch):
+    torch.manual_seed(0)
+    return model(batch, mode='loss')
+
+
+@pytest.mark.parametrize('form', ['release', 'paper'])
+def test_losses_equal_the_recipe_written_out(form):
+    model = small_model(task_cfg(), form)
+    task, network = model.tasks['task'], model.network
+    batches = [some_batch(4, seed=seed, item=IDS + seed) for seed in range(3)]
+    queue_v, queue_t, queue_ids = [], [], []
+    twin, twin_head = copy.deepcopy(network), copy.deepcopy(task.head)
+    for batch in batches:
+        found = run(model, batch)
+        ids = batch.extra['item']
+        with torch.no_grad():  # the twin moves first; at the first step it is the network
+            for slow, fast in ((twin, network), (twin_head, task.head)):
+                for a, b in zip(slow.parameters(), fast.parameters(), strict=True):
+                    a.copy_(0.9 * a + 0.1 * b)
+
+        def embed(net, head, batch=batch):
+            features = Features(net, batch)
+            return head.vision(features.vision().memory[:, 0]), head.text(features.text().tokens[:, 0])
+
+        v, t = embed(network, task.head)
+        with torch.no_grad():
+            mv, mt = embed(twin, twin_head)
+        all_ids = torch.cat([*queue_ids, ids])[-10:]
+        total = 0.0
+        for rows, slow_rows, columns in (
+            (v, mv, torch.cat([*queue_t, mt])[-10:]),
+            (t, mt, torch.cat([*queue_v, mv])[-10:]),
+        ):
+            hard = (ids[:, None] == all_ids).float()
+            hard /= hard.sum(1, keepdim=True)
+            soft = (slow_rows @ columns.T / task.head.temperature).softmax(1)
+            target = 0.4 * soft + 0.6 * hard
+            total = total - (target * (rows @ columns.T / task.head.temperature).log_softmax(1)).sum(1).mean() / 2
+        assert found['loss_contrastive'].item() == pytest.approx(total.item(), rel=1e-4)
+        queue_v, queue_t, queue_ids = [*queue_v, mv], [*queue_t, mt], [*queue_ids, ids]
+
+        torch.manual_seed(0)
+        logits, same = v @ t.T / task.head.temperature, ids[:, None] == ids
+        wrong_t, _ = hard_negatives(logits, same)
+        wrong_v, _ = hard_negatives(logits.T, same)
+        features = Features(network, batch)
+        losses = []
+        for row in range(4):
+            for media, text, right in ((row, row, 1), (row, wrong_t[row], 0), (wrong_v[row], row, 0)):
+                pair = network.fuse(
+                    features.text().select(torch.tensor([text])), features.vision().select(torch.tensor([media]))
+                )
+                losses.append(F.cross_entropy(task.matching(pair.text[:, 0]), torch.tensor([right])))
+                assert right or ids[media] != ids[text]
+        assert found['loss_matching'].item() == pytest.approx(torch.stack(losses).mean().item(), rel=1e-4)
+        with torch.no_grad():  # as an optimizer step would
+            for parameter in network.parameters():
+                parameter.mul_(1.01)
+
+
+def test_gradients_reach_every_parameter_but_the_twin():
+    model = small_model(task_cfg())
+    losses = run(model, some_batch(4, item=IDS))
+    sum(value for key, value in losses.items() if 'loss' in key).backward()
+    without = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert not without
+    assert all(not p.requires_grad for p in model.tasks['task'].twin.parameters())
+
+
+def test_a_checkpoint_holds_twin_and_queues():
+    model = small_model(task_cfg())
+    run(model, some_batch(4, item=IDS))
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.mul_(1.05)
+    other = small_model(task_cfg(), seed=5)
+    other.load_state_dict(model.state_dict())
+    batch = some_batch(4, seed=1, item=IDS)
+    first, second = run(model, batch), run(other, batch)
+    assert {k: v.item() for k, v in first.items()} == {k: v.item() for k, v in second.items()}
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[key]), key
+
+
+def test_twin_that_was_never_filled_is_finite():
+    assert all(value.isfinite().all() for value in small_model(task_cfg()).state_dict().values())
+
+
+@pytest.mark.parametrize('form', ['release', 'paper'])
+def test_many_texts_share_the_vision_of_one(form):
+    model = small_model(task_cfg(), form).eval()
+    features = Features(model.network, some_batch(6))
+    text, vision = features.text(), features.vision()
+    shared = model.tasks['task'].match(model.network, text, vision.select(torch.tensor([1, 4])))
+    tiled = model.tasks['task'].match(model.network, text, vision.select(torch.tensor([1, 1, 1, 4, 4, 4])))
+    torch.testing.assert_close(shared, tiled, rtol=1e-4, atol=1e-5)
+
+
+def test_predictions_of_single_pairs():
+    model = small_model(task_cfg()).eval()
+    batch = some_batch(3)
+    with torch.no_grad():
+        samples = model(batch, mode='predict')
+        one = Features(model.network, batch._replace(frames=batch.frames[1:2], text=Tokens(*(x[1:2] for x in batch.text[:2]))))
+        task = model.tasks['task']
+        cosine = (task.embed_vision(one.vision()) @ task.embed_text(one.text()).T).item()
+        match = task.match(model.network, one.text(), one.vision()).softmax(-1)[0, 1].item()
+    assert samples[1].pred_similarity == pytest.approx(cosine, abs=1e-5)
+    assert samples[1].pred_match == pytest.approx(match, abs=1e-5)
+
+
+def test_a_batch_without_identities_is_refused():
+    with pytest.raises(KeyError, match='add MediaIdentity'):
+        small_model(task_cfg())(some_batch(2), mode='loss')
