@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.dist import is_main_process
 
     from ..engine.checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, replace_file
-    from ..engine.runner import build_runner
+    from ..engine.runner import build_runner, leave_processes
 
     checkpoint = Path(args.checkpoint)
     if checkpoint.is_dir():
@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)
-    if not is_main_process():
+    main_process = is_main_process()
+    leave_processes()
+    if not main_process:
         return
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

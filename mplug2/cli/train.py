@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
 
-    from ..engine.runner import build_runner
+    from ..engine.runner import build_runner, leave_processes
 
     build_runner(cfg).train()
+    leave_processes()

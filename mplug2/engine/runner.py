@@ -249,6 +249,12 @@ def _initialise_gloo() -> None:
         torch.distributed.init_process_group('gloo')
 
 
+def leave_processes() -> None:
+    """Part from the other processes of a run: one whose group is torn down by the interpreter's exit may be aborted there."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def build_runner(cfg: Config) -> Runner:
     """The runner of a config: ours unless ``runner_type`` names another."""
     if 'runner_type' in cfg:

@@ -92,9 +92,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     assert_ends_like(trained, tmp_path, since=1)
 
 
-def test_weights_alone_cannot_be_resumed(
-    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_weights_alone_cannot_be_resumed(mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (best,) = trained.glob('best_*.pth')
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', best) == 1
     assert 'holds weights but no optimizer and no param_schedulers' in last_line(capsys)
