@@ -1,0 +1,170 @@
+"""Table 2: every task, run under a recorder, touches the modules and inputs of its row, computes each feature once, no more.
+
+A new task joins by one line of `ROWS`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from mplug2.datasets.collate import collate_targets
+from mplug2.datasets.transforms.packing import Target
+from mplug2.model import MPlug2
+from mplug2.modules import Network
+from mplug2.modules.features import Features
+from mplug2.registry import TASKS
+from mplug2.structures import Batch
+from mplug2.tasks import MODULES, TaskSpec
+
+from .models import small_model, some_batch
+
+ALL = 'text_encoder universal fusion decoder'
+# row -> (config of the task, inputs, modules), as the paper's Table 2 has them; those with 'published' have other columns.
+ROWS: dict[str, tuple[dict, str, str]] = {
+    'video captioning': (dict(type='Captioning', media='video'), 'text video', f'video_encoder {ALL}'),
+    'image captioning': (dict(type='Captioning', media='image'), 'text image', f'image_encoder {ALL}'),
+    'video captioning, published': (
+        dict(type='Captioning', media='video', condition='vision'),
+        'video',
+        'video_encoder universal decoder',
+    ),
+    'video question answering': (dict(type='QuestionAnswering', media='video'), 'text video', f'video_encoder {ALL}'),
+    'image question answering': (dict(type='QuestionAnswering', media='image'), 'text image', f'image_encoder {ALL}'),
+    'image question answering by ranking': (
+        dict(type='QuestionAnswering', media='image', answers=['red', 'blue', 'left'], top_k=2),
+        'text image',
+        f'image_encoder {ALL}',
+    ),
+    'video-text retrieval': (
+        dict(type='Retrieval', media='video', embedding=8, queue_size=8),
+        'text video',
+        'video_encoder text_encoder universal fusion',
+    ),
+    'image-text retrieval': (
+        dict(type='Retrieval', media='image', embedding=8, queue_size=8),
+        'text image',
+        'image_encoder text_encoder universal fusion',
+    ),
+    'visual grounding': (
+        dict(type='Grounding', locations=dict(bins=17, first='[unused1]', marker='[unused0]')),
+        'text image',
+        f'image_encoder {ALL}',
+    ),
+}
+
+
+@contextmanager
+def recording(network: Network) -> Iterator[dict]:
+    """Which parts of the network run, which inputs are asked for, and how often each input is encoded by each module set."""
+    seen: dict = dict(modules=set(), inputs=set(), encoded=Counter(), fused=Counter())
+    hooks = []
+    for name, part in network.named_children():
+        for module in part.modules():
+            hooks.append(module.register_forward_pre_hook(lambda *_, name=name: seen['modules'].add(name)))
+    with pytest.MonkeyPatch.context() as patch:
+        ask, vision, text, fused = Features._input, Network.encode_vision, Network.encode_text, Network.fuse
+
+        def asked(self: Features, name: str):
+            if self.network is network:
+                seen['inputs'].add(name)
+            return ask(self, name)
+
+        def encode_vision(self: Network, frames):
+            seen['encoded'][id(self), frames.data_ptr()] += 1
+            return vision(self, frames)
+
+        def encode_text(self: Network, tokens):
+            seen['encoded'][id(self), tokens.ids.data_ptr()] += 1
+            return text(self, tokens)
+
+        def fuse(self: Network, words, pictures):
+            seen['fused'][id(self), words.tokens.data_ptr(), pictures.memory.data_ptr()] += 1
+            return fused(self, words, pictures)
+
+        patch.setattr(Features, '_input', asked)
+        patch.setattr(Network, 'encode_vision', encode_vision)
+        patch.setattr(Network, 'encode_text', encode_text)
+        patch.setattr(Network, 'fuse', fuse)
+        yield seen
+    for hook in hooks:
+        hook.remove()
+
+
+def batch_for(spec: TaskSpec) -> Batch:
+    """Three samples with what the row allows, and nothing else to lean on."""
+    batch = some_batch(3, frames=4 if 'video' in spec.inputs else 1, item=torch.arange(3))
+    targets = [[Target([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
+    batch = batch._replace(target=collate_targets(targets, 0))
+    if 'text' not in spec.inputs:
+        batch = batch._replace(text=None)
+    if not spec.inputs & {'image', 'video'}:
+        batch = batch._replace(frames=None)
+    return batch
+
+
+def run(model: MPlug2, mode: str) -> dict:
+    (task,) = model.tasks.values()
+    model.train(mode == 'loss')
+    with recording(model.network) as seen:
+        result = model(batch_for(task.spec), mode=mode)
+        if mode == 'loss':
+            sum(value for name, value in result.items() if 'loss' in name).backward()
+    return seen
+
+
+@pytest.mark.parametrize('row', ROWS)
+def test_the_spec_is_the_row(row: str) -> None:
+    cfg, inputs, modules = ROWS[row]
+    (task,) = small_model(cfg).tasks.values()
+    assert task.spec == TaskSpec.of(inputs, modules)
+
+
+@pytest.mark.parametrize('mode', ['loss', 'predict'])
+@pytest.mark.parametrize('form', ['release', 'paper'])
+@pytest.mark.parametrize('row', ROWS)
+def test_what_runs_is_the_row(row: str, form: str, mode: str) -> None:
+    cfg, inputs, _ = ROWS[row]
+    model = small_model(cfg, form)
+    (task,) = model.tasks.values()
+    seen = run(model, mode)
+    assert seen['modules'] == task.spec.network_modules
+    asked = {'frames' if name in ('image', 'video') else name for name in inputs.split()}
+    assert seen['inputs'] == asked
+    assert set(seen['encoded'].values()) == {1}
+    assert set(seen['fused'].values()) <= {1}
+
+
+@pytest.mark.parametrize('row', ROWS)
+def test_every_module_that_is_built_learns(row: str) -> None:
+    """What the row names gets gradients; what it does not is not built."""
+    model = small_model(ROWS[row][0])
+    (task,) = model.tasks.values()
+    run(model, 'loss')
+    built = {name for name, part in model.network._modules.items() if part is not None}
+    learns = {name for name, part in model.network.named_children() if any(p.grad is not None for p in part.parameters())}
+    assert built == learns == task.spec.network_modules
+
+
+def test_every_registered_task_has_a_row() -> None:
+    TASKS.import_from_location()
+    ours = {name for name, task in TASKS.module_dict.items() if task.__module__.startswith('mplug2.')}
+    assert ours == {cfg['type'] for cfg, _, _ in ROWS.values()}
+
+
+def test_the_recorder_sees_a_task_that_strays() -> None:
+    model = small_model(ROWS['video captioning'][0])
+    (task,) = model.tasks.values()
+    task.memory = lambda features: features.vision().as_memory()
+    assert run(model, 'loss')['modules'] == {'vision_encoder', 'universal', 'decoder'} != task.spec.network_modules
+
+
+@pytest.mark.parametrize(('inputs', 'modules', 'wrong'), [('audio', 'decoder', 'audio'), ('text', 'encoder', 'encoder')])
+def test_specs_take_columns_of_the_table_only(inputs: str, modules: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=f'not a column of Table 2: {[wrong]!r}'.replace('[', r'\[')):
+        TaskSpec.of(inputs, modules)
+    assert len(MODULES) == 6

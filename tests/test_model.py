@@ -1,0 +1,107 @@
+"""The model: a bag of modules and tasks, checked when it is built."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mplug2.model import MPlug2, build_network
+from mplug2.modules.features import Features
+from tests.tasks.models import LAYER, WORDS, small_model, some_batch
+
+CAPTIONING = dict(type='Captioning', media='video', generation=dict(num_beams=1, min_length=1, max_length=3))
+PUBLISHED = dict(**CAPTIONING, condition='vision')
+DECODER = dict(type='TextDecoder', layers=1, **WORDS, **LAYER)
+VISION = dict(type='DualVisionEncoder', image_size=32, patch_size=16, layers=1, **LAYER)
+TOKENIZER = dict(type='BertTokenizer', vocab='mini')
+
+
+def test_a_network_without_what_the_task_needs_is_refused() -> None:
+    with pytest.raises(ValueError, match='needs fusion') as caught:
+        MPlug2(dict(vision_encoder=VISION, decoder=DECODER), dict(clips=CAPTIONING), TOKENIZER)
+    assert str(caught.value) == (
+        "task 'clips' (Captioning) needs fusion and text_encoder and universal, which the network config lacks; "
+        'it has decoder, vision_encoder'
+    )
+
+
+def test_a_part_set_to_none_is_absent() -> None:
+    """As an override of a base config sets it."""
+    with pytest.raises(ValueError, match='needs universal, which the network config lacks'):
+        MPlug2(dict(vision_encoder=VISION, universal=None, decoder=DECODER), dict(clips=PUBLISHED), TOKENIZER)
+
+
+def test_what_no_task_names_is_not_built() -> None:
+    model = small_model(PUBLISHED)
+    assert model.network.text_encoder is None
+    assert model.network.fusion is None
+    assert not [name for name in model.state_dict() if name.startswith(('network.text_encoder', 'network.fusion'))]
+
+
+def test_several_tasks_share_one_network() -> None:
+    both = dict(clips=PUBLISHED, pictures=dict(type='QuestionAnswering', media='image'))
+    model = MPlug2(small_model(CAPTIONING).network_cfg, both, TOKENIZER)
+    assert all(part is not None for part in model.network._modules.values())
+    assert model.task_of(some_batch(1)._replace(task='pictures')) is model.tasks['pictures']
+    with pytest.raises(KeyError, match=r"the batch is for task None; the model has \['clips', 'pictures'\]"):
+        model.task_of(some_batch(1))
+
+
+def test_an_unknown_part_is_refused() -> None:
+    with pytest.raises(ValueError, match='a network has no place for encoder; its places are vision_encoder, text_encoder'):
+        build_network(dict(encoder=VISION))
+
+
+def test_vocabularies_must_agree() -> None:
+    network = dict(small_model(CAPTIONING).network_cfg)
+    network['decoder'] = dict(network['decoder'], vocab_size=999)
+    with pytest.raises(ValueError, match='decoder has 999 words, but the tokenizer has 1000'):
+        MPlug2(network, dict(clips=CAPTIONING), TOKENIZER)
+
+
+def test_widths_must_agree() -> None:
+    network = dict(small_model(CAPTIONING).network_cfg)
+    network['fusion'] = dict(network['fusion'], width=64)
+    with pytest.raises(ValueError, match=r'one width, but they have: .*fusion 64'):
+        MPlug2(network, dict(clips=CAPTIONING), TOKENIZER)
+
+
+def test_the_modes_of_the_forward() -> None:
+    model = small_model(CAPTIONING).eval()
+    batch = some_batch(2, frames=2)
+    assert isinstance(model(batch), Features)
+    predicted = model(batch, mode='predict')
+    assert [sample.sample_id for sample in predicted] == [0, 1]
+    assert all(isinstance(sample.pred_caption, str) for sample in predicted)
+    with pytest.raises(ValueError, match="mode is 'loss', 'predict' or 'tensor', not 'test'"):
+        model(batch, mode='test')
+
+
+def test_an_input_that_the_pipeline_did_not_make_is_named() -> None:
+    with pytest.raises(KeyError, match="asks for 'text', which the batch lacks: add the transform that makes it"):
+        small_model(CAPTIONING)(some_batch(1)._replace(text=None), mode='predict')
+
+
+def test_generating_from_tensors_equals_the_task() -> None:
+    model = small_model(CAPTIONING).train()
+    batch = some_batch(2, frames=2)
+    ids, scores = model.generate(batch.frames, batch.text)
+    assert model.training  # as it was
+    predicted = model.eval()(batch, mode='predict')
+    assert [model.tokenizer.decode(one[0]) for one in ids] == [sample.pred_caption for sample in predicted]
+    assert [one[0] for one in scores] == pytest.approx([sample.pred_score for sample in predicted])
+
+
+def test_weights_are_initialised_once() -> None:
+    model = small_model(PUBLISHED)
+    model.init_weights()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model.init_weights()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_nothing_stays_without_storage() -> None:
+    """Tasks are built beside a network on the meta device; the model must not keep a piece of it."""
+    for task in (CAPTIONING, dict(type='Retrieval', media='video', embedding=8, queue_size=8)):
+        model = small_model(task)
+        assert not [name for name, value in (*model.named_parameters(), *model.named_buffers()) if value.is_meta]
