@@ -6,6 +6,7 @@ from .collate import multimodal_collate
 from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
 from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
 from .msvd import MSVDQA, MSVDCaption
+from .refcoco import RefCOCO
 from .sampler import Draw, ResumableSampler
 from .video_qa import VideoQADataset
 from .vqa import VQAv2
@@ -23,6 +24,7 @@ __all__ = [
     'MSRVTTRetrieval',
     'MSVDCaption',
     'MultiModalDataset',
+    'RefCOCO',
     'ResumableSampler',
     'TooManyBadSamples',
     'VQAv2',

@@ -2,8 +2,9 @@
 
 from .base import Task
 from .captioning import Captioning
+from .grounding import Grounding
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
 from .spec import INPUTS, MODULES, TaskSpec, vision_spec
 
-__all__ = ['INPUTS', 'MODULES', 'Captioning', 'QuestionAnswering', 'Retrieval', 'Task', 'TaskSpec', 'vision_spec']
+__all__ = ['INPUTS', 'MODULES', 'Captioning', 'Grounding', 'QuestionAnswering', 'Retrieval', 'Task', 'TaskSpec', 'vision_spec']

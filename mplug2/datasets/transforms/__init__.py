@@ -1,5 +1,6 @@
 """Transforms: a record of a dataset -> what the collate takes. All are registered in ``TRANSFORMS``."""
 
+from .grounding import BoxTarget, ObjectResizedCrop
 from .loading import LoadImage, LoadVideo
 from .packing import PackInputs, Target
 from .pairs import ChooseText, MediaIdentity, TokenizeTexts
@@ -8,6 +9,7 @@ from .text import TokenizeTarget, TokenizeText
 
 __all__ = [
     'BlankFrames',
+    'BoxTarget',
     'CenterCrop',
     'ChooseText',
     'ColorJitter',
@@ -15,6 +17,7 @@ __all__ = [
     'LoadImage',
     'LoadVideo',
     'MediaIdentity',
+    'ObjectResizedCrop',
     'PackInputs',
     'RandomResizedCrop',
     'Resize',
