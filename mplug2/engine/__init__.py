@@ -6,9 +6,11 @@ from .logs import LogProcessor, ScalarBuffer
 from .loops import TrainLoop
 from .optim import OptimWrapper
 from .retrieval import RetrievalTestLoop, RetrievalValLoop
+from .rewards import CaptionReward
 from .runner import Runner
 
 __all__ = [
+    'CaptionReward',
     'CheckpointError',
     'CheckpointHook',
     'LogProcessor',

@@ -5,6 +5,18 @@ from .captioning import Captioning
 from .grounding import Grounding
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
+from .self_critical import SelfCriticalCaptioning
 from .spec import INPUTS, MODULES, TaskSpec, vision_spec
 
-__all__ = ['INPUTS', 'MODULES', 'Captioning', 'Grounding', 'QuestionAnswering', 'Retrieval', 'Task', 'TaskSpec', 'vision_spec']
+__all__ = [
+    'INPUTS',
+    'MODULES',
+    'Captioning',
+    'Grounding',
+    'QuestionAnswering',
+    'Retrieval',
+    'SelfCriticalCaptioning',
+    'Task',
+    'TaskSpec',
+    'vision_spec',
+]

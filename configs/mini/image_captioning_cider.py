@@ -1,0 +1,19 @@
+# CIDEr optimisation of image captioning on the embedded benchmark, from the end of mini/image_captioning.
+from mmengine.config import read_base
+
+from mplug2.engine import CaptionReward
+from mplug2.tasks import SelfCriticalCaptioning
+
+with read_base():
+    from .image_captioning import *
+
+load_from = 'work_dirs/image_captioning/iter_8000.pth'
+model['tasks']['captioning'].update(type=SelfCriticalCaptioning, draws=5)
+custom_hooks = [dict(type=CaptionReward)]
+train_dataloader.update(batch_size=16)
+train_dataloader['dataset']['pipeline'] = [*read, instruct, pack]  # the reward takes the captions as they are
+optim_wrapper['optimizer'].update(lr=5e-5)
+for step in param_scheduler:
+    step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
+del step
+train_cfg.update(max_iters=600, val_interval=300)

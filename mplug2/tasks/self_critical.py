@@ -1,0 +1,108 @@
+"""CIDEr optimisation of captioning: self-critical sequence training (Rennie et al., 2017), Appendix B.2.3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from ..evaluation.caption_scores import CiderD, DocumentFrequencies
+from ..evaluation.ptb import ptb_tokens
+from ..modules.decoder import Memory, TextDecoder
+from ..modules.features import Features
+from ..modules.generation import Generation, Hypothesis, generate
+from ..modules.losses import token_losses
+from ..registry import TASKS
+from ..structures import Batch, Targets
+from .captioning import Captioning
+
+BASELINES = ('others', 'greedy')
+
+
+@TASKS.register_module()
+class SelfCriticalCaptioning(Captioning):
+    """Captioning whose own samples are made likelier the more their CIDEr-D exceeds a baseline; it starts from `Captioning`.
+
+    Training needs the captions of the sample, ``captions``, on the data samples, and `reference` called with those of the
+    whole training set, whose document frequencies the reward takes: the hook `CaptionReward` does it. Each has the same
+    parameters as `Captioning`, so checkpoints of the one load into the other.
+
+    Args:
+        draws: captions sampled for each picture or clip. baseline: 'others': the mean reward of the other draws; 'greedy': the
+            reward of the greedy caption. kwargs: of `Captioning`.
+    """
+
+    def __init__(self, network: nn.Module, tokenizer, draws: int = 5, baseline: str = 'others', **kwargs: Any) -> None:
+        super().__init__(network, tokenizer, **kwargs)
+        if baseline not in BASELINES:
+            raise ValueError(f'baseline is one of {", ".join(map(repr, BASELINES))}, not {baseline!r}')
+        if draws < 1 + (baseline == 'others'):
+            raise ValueError(f'draws={draws} leaves no other caption for the baseline {baseline!r}')
+        self.draws, self.baseline = draws, baseline
+        length = self.generator.how.max_length
+        # No minimum: what is drawn must be distributed as the decoder says, or the gradient is that of something else.
+        self.sampling = Generation(num_beams=1, num_return=draws, min_length=0, max_length=length, temperature=1.0)
+        self.greedy = Generation(num_beams=1, min_length=0, max_length=length)
+        self.scorer: CiderD | None = None
+
+    def reference(self, captions: Iterable[Sequence[str]]) -> None:
+        """Take the document frequencies of the reward from the captions of each training sample."""
+        self.scorer = CiderD(DocumentFrequencies.of([ptb_tokens(caption) for caption in one] for one in captions))
+
+    def rewards(self, hypotheses: list[list[Hypothesis]], batch: Batch) -> Tensor:
+        """CIDEr-D of each sample's hypotheses against its captions, (B, draws), on the host."""
+        if self.scorer is None:
+            raise RuntimeError(
+                'the CIDEr-D reward has no document frequencies: add the hook CaptionReward to custom_hooks in the config'
+            )
+        found = []
+        for sample, one in zip(batch.samples, hypotheses, strict=True):
+            references = [self.scorer.cook(ptb_tokens(caption)) for caption in sample.captions]
+            found.append([self.scorer.score(ptb_tokens(self.generator.text(h)), references) for h in one])
+        return torch.tensor(found)
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        memory = self.memory(features)
+        decoder = features.network.decoder
+        with without_dropout(decoder):
+            drawn = self._generate(decoder, memory, self.sampling)
+            target = as_targets(drawn, memory.tokens.device)
+            reward = self.rewards(drawn, batch)
+            if self.baseline == 'others':
+                base = (reward.sum(1, keepdim=True) - reward) / (self.draws - 1)
+            else:
+                base = self.rewards(self._generate(decoder, memory, self.greedy), batch)
+            advantage = (reward - base).flatten().to(memory.tokens.device)
+            losses = token_losses(decoder(target.ids, memory), target)  # minus log-probabilities
+        loss = (losses * advantage[:, None]).sum() / target.loss_mask.sum()
+        return {'loss_reward': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}
+
+    def _generate(self, decoder: TextDecoder, memory: Memory, how: Generation) -> list[list[Hypothesis]]:
+        tokenizer = self.generator.tokenizer
+        return generate(decoder, memory, how, tokenizer.cls_id, tokenizer.sep_id)
+
+
+def as_targets(hypotheses: list[list[Hypothesis]], device: torch.device) -> Targets:
+    """Generated texts as targets, those of a sample next to each other; all but the start token is learnt."""
+    ids = [torch.tensor(h.ids) for one in hypotheses for h in one]
+    sample = torch.tensor([row for row, one in enumerate(hypotheses) for _ in one])
+    padded = pad_sequence(ids, batch_first=True)
+    mask = torch.arange(padded.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
+    learnt = mask.clone()
+    learnt[:, 0] = False
+    return Targets(*(part.to(device) for part in (padded, mask, learnt, sample, torch.ones(len(ids)))))
+
+
+@contextmanager
+def without_dropout(module: nn.Module) -> Iterator[None]:
+    """Put a module in evaluation mode for a while."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)

@@ -1,0 +1,116 @@
+import pytest
+import torch
+
+from mplug2.evaluation.caption_scores import CiderD, DocumentFrequencies
+from mplug2.evaluation.ptb import ptb_tokens
+from mplug2.modules.generation import Hypothesis
+from mplug2.tasks import SelfCriticalCaptioning
+from mplug2.tasks.self_critical import as_targets
+from mplug2.text import BertTokenizer
+
+from .models import small_model, some_batch
+
+TOKENIZER = BertTokenizer('mini')
+CAPTIONS = [['a large purple five', 'there is a five'], ['a small red one', 'one red'], ['two blue zeros', 'a zero']]
+
+
+def task_cfg(**kwargs):
+    return dict(
+        type=SelfCriticalCaptioning, media='image', generation=dict(num_beams=1, min_length=1, max_length=6), draws=3, **kwargs
+    )
+
+
+def batch_with_captions():
+    batch = some_batch(3)
+    for sample, captions in zip(batch.samples, CAPTIONS, strict=True):
+        sample.captions = captions
+    return batch
+
+
+def hypothesis(text):
+    return Hypothesis(TOKENIZER.encode_target(text)[0], 0.0)
+
+
+def test_reward_is_cider_d_with_the_training_captions_frequencies():
+    model = small_model(task_cfg())
+    task = model.tasks['task']
+    training = [*CAPTIONS, ['a green four'], ['a large six']]
+    task.reference(training)
+    said = ['a large purple five', 'a five', 'a small red one']
+    found = task.rewards([[hypothesis(text) for text in said]] * 3, batch_with_captions())
+    scorer = CiderD(DocumentFrequencies.of([[ptb_tokens(c) for c in one] for one in training]))
+    for row, captions in enumerate(CAPTIONS):
+        references = [scorer.cook(ptb_tokens(caption)) for caption in captions]
+        for place, text in enumerate(said):
+            assert found[row, place].item() == pytest.approx(scorer.score(ptb_tokens(text), references), rel=1e-5)
+    assert found[0, 0] > found[0, 1] > found[0, 2]
+    assert found[1].argmax() == 2
+
+
+@pytest.mark.parametrize('baseline', ['others', 'greedy'])
+def test_loss_by_hand(baseline, monkeypatch):
+    model = small_model(task_cfg(baseline=baseline), std=0.1)
+    task, batch = model.tasks['task'], batch_with_captions()
+    drawn = [[hypothesis(text) for text in ('a five', 'a large purple five', 'one')]] * 3
+    greedy = [[hypothesis('a five')]] * 3
+    monkeypatch.setattr(task, '_generate', lambda decoder, memory, how: drawn if how is task.sampling else greedy)
+    task.reference(CAPTIONS)
+    found = model(batch, mode='loss')
+    reward = task.rewards(drawn, batch)
+    features = model(batch, mode='tensor')
+    decoder, memory = model.network.decoder, task.memory(features)
+    total, tokens = 0.0, 0
+    for row in range(3):
+        for place, one in enumerate(drawn[row]):
+            others = [reward[row, other] for other in range(3) if other != place]
+            base = sum(others) / 2 if baseline == 'others' else task.rewards(greedy, batch)[row, 0]
+            logits = decoder(torch.tensor([one.ids]), memory.select(torch.tensor([row])))
+            log_p = logits[0, :-1].log_softmax(-1)[range(len(one.ids) - 1), one.ids[1:]].sum()
+            total = total - (reward[row, place] - base) * log_p
+            tokens += len(one.ids) - 1
+    assert found['loss_reward'].item() == pytest.approx((total / tokens).item(), rel=1e-4)
+    assert found['reward'].item() == pytest.approx(reward.mean().item())
+
+
+def test_training_raises_the_reward():
+    torch.manual_seed(0)
+    model = small_model(task_cfg(), std=0.05)
+    task, batch = model.tasks['task'], batch_with_captions()
+    task.reference(CAPTIONS)
+    # a decoder that knows a few words to begin with, as after cross-entropy
+    words = torch.tensor([TOKENIZER.token_id(word) for word in ('five', 'purple', 'red', 'one', 'zero', 'a', '[SEP]')])
+    with torch.no_grad():
+        model.network.decoder.head.bias.fill_(-8.0)
+        model.network.decoder.head.bias[words] = 0.0
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    rewards = []
+    for _ in range(120):
+        losses = model(batch, mode='loss')
+        optimizer.zero_grad()
+        losses['loss_reward'].backward()
+        optimizer.step()
+        rewards.append(losses['reward'].item())
+    assert sum(rewards[-10:]) > 1.6 * sum(rewards[:10]) > 0
+
+
+def test_dropout_is_off_while_sampling_only():
+    model = small_model(task_cfg()).train()
+    model.tasks['task'].reference(CAPTIONS)
+    model(batch_with_captions(), mode='loss')
+    assert model.network.decoder.training
+
+
+def test_targets_of_generated_texts():
+    target = as_targets([[Hypothesis([2, 7, 8, 3], 0.0), Hypothesis([2, 3], 0.0)]], torch.device('cpu'))
+    assert target.ids.tolist() == [[2, 7, 8, 3], [2, 3, 0, 0]]
+    assert target.loss_mask.tolist() == [[False, True, True, True], [False, True, False, False]]
+    assert target.sample.tolist() == [0, 0]
+
+
+def test_errors():
+    with pytest.raises(RuntimeError, match='CaptionReward'):
+        small_model(task_cfg())(batch_with_captions(), mode='loss')
+    with pytest.raises(ValueError, match='leaves no other caption'):
+        small_model(task_cfg() | dict(draws=1))
+    with pytest.raises(ValueError, match='baseline is one of'):
+        small_model(task_cfg(baseline='mean'))
