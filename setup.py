@@ -1,4 +1,7 @@
-"""Installs the package; configs/ and tools/ travel inside it under ``.mim``, as MIM expects of MMEngine projects."""
+"""Installs the package; configs/ and tools/ travel inside it.
+
+MMEngine's configs of other projects find ours as ``mplug2.configs...``, MIM finds both folders under ``mplug2/.mim``.
+"""
 
 import shutil
 from pathlib import Path
@@ -21,9 +24,10 @@ class BuildWithConfigs(build_py):
         super().run()
         if self.editable_mode:
             return
-        for folder in ('configs', 'tools'):
-            target = Path(self.build_lib) / 'mplug2' / '.mim' / folder
-            shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns('__pycache__'))
+        package = Path(self.build_lib) / 'mplug2'
+        for folder, target in (('configs', 'configs'), ('configs', '.mim/configs'), ('tools', '.mim/tools')):
+            ignored = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(ROOT / folder, package / target, dirs_exist_ok=True, ignore=ignored)
 
 
 version: dict = {}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.config import config as config_module
 
 from .registry import load_plugins
 
@@ -15,9 +19,14 @@ _PACKAGE = Path(__file__).parent
 
 
 def config_folder() -> Path:
-    """Where the shipped configs lie: inside an installed package, or beside it in a checkout."""
-    installed = _PACKAGE / '.mim' / 'configs'
-    return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
+    """Where the shipped configs lie; ``from mplug2.configs... import *`` under ``read_base()`` finds them there too."""
+    return (_PACKAGE / 'configs').resolve()
+
+
+def tools_folder() -> Path:
+    """Where the scripts lie: inside an installed package, or beside it in a checkout."""
+    installed = _PACKAGE / '.mim' / 'tools'
+    return installed if installed.is_dir() else _PACKAGE.parent / 'tools'
 
 
 def find_config(name: str | Path) -> Path:
@@ -56,7 +65,8 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     """
     path = find_config(name)
     load_plugins()
-    cfg = Config.fromfile(path)
+    with _packages_as_imported():
+        cfg = Config.fromfile(path)
     if options:
         try:
             cfg.merge_from_dict(options)
@@ -70,6 +80,32 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
             raise ImportError(f'{path}: custom_imports names {module!r}, which does not import: {error}') from error
     cfg.setdefault('default_scope', None)
     return cfg
+
+
+def _imported_from(package: str) -> Path:
+    """The folder that Python imports a package from.
+
+    Raises:
+        ImportError: there is no such package.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(f'no package {package!r} is installed')
+    return Path(spec.submodule_search_locations[0])
+
+
+@contextmanager
+def _packages_as_imported() -> Iterator[None]:
+    """Let ``from package.configs... import *`` under ``read_base()`` look where Python imports the package from.
+
+    MMEngine asks the installer's records instead, which for an editable install name a folder that does not exist.
+    """
+    original = config_module.get_installed_path
+    config_module.get_installed_path = lambda package: str(_imported_from(package))
+    try:
+        yield
+    finally:
+        config_module.get_installed_path = original
 
 
 def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
@@ -123,9 +159,16 @@ def _bases(path: Path) -> list[Path]:
         if isinstance(node, ast.With) and any('read_base' in ast.unparse(item) for item in node.items):
             for statement in node.body:
                 if isinstance(statement, ast.ImportFrom):
-                    folder = path.resolve().parents[statement.level - 1]
+                    folder = _package_folder(statement, path)
                     bases.append(folder.joinpath(*(statement.module or '').split('.')).with_suffix('.py'))
     return [base for base in reversed(bases) if base.is_file()]
+
+
+def _package_folder(statement: ast.ImportFrom, path: Path) -> Path:
+    """Where the dotted name of an import starts: at the config for a relative one, else beside the package it names."""
+    if statement.level:
+        return path.resolve().parents[statement.level - 1]
+    return _imported_from((statement.module or '').split('.')[0]).parent
 
 
 def _line(path: Path, root: str) -> int:
@@ -141,4 +184,4 @@ def _line(path: Path, root: str) -> int:
     return found
 
 
-__all__ = ['DictAction', 'config_folder', 'explain', 'find_config', 'load_config']
+__all__ = ['DictAction', 'config_folder', 'explain', 'find_config', 'load_config', 'tools_folder']

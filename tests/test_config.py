@@ -105,6 +105,20 @@ def test_explain_names_value_file_and_line(key: str, value: object, file: str, l
     assert path.read_text().splitlines()[number - 1].startswith(line)
 
 
+def test_configs_of_other_projects_build_on_ours(tmp_path: Path) -> None:
+    config = tmp_path / 'config.py'
+    config.write_text(
+        'from mmengine.config import read_base\n\nwith read_base():\n    from mplug2.configs.mini.video_captioning import *\n\n'
+        'train_cfg.update(max_iters=7)\n'
+    )
+    assert load_config(config).train_cfg == dict(load_config('mini/video_captioning').train_cfg, max_iters=7)
+    found, path, _ = explain(config, 'model.network.universal.queries')
+    assert (found, path.name) == (8, 'mplug2_tiny.py')
+    config.write_text(config.read_text().replace('mplug2.configs', 'no_such_package.configs'))
+    with pytest.raises(ImportError, match="no package 'no_such_package' is installed"):
+        load_config(config)
+
+
 def test_explain_lists_what_is_there_instead() -> None:
     with pytest.raises(KeyError, match=r"no key 'train_cfg\.max_iter'; train_cfg has \['max_iters', 'type', 'val_interval'\]"):
         explain('mini/video_captioning', 'train_cfg.max_iter')

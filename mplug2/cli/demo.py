@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..config import config_folder, find_config
+from ..config import find_config, tools_folder
 
 CONFIG = 'mini/video_captioning_demo'
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
         ['train', config, '--work-dir', str(folder)],
         ['test', config, str(folder), '--work-dir', str(folder / 'test'), '--out', str(tested), '--show-dir', str(folder)],
     ):
-        script = config_folder().parent / 'tools' / f'{command[0]}.py'
+        script = tools_folder() / f'{command[0]}.py'
         entry = [str(script)] if script.is_file() else ['-m', 'mplug2.cli', command[0]]
         print(f'\n$ {" ".join(["python", *entry, *command[1:]])}')
         subprocess.run([sys.executable, *entry, *command[1:]], check=True)
