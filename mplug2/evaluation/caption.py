@@ -45,7 +45,9 @@ class CaptionMetric(Metric):
     Equal to pycocoevalcap with its Java tokenizer (whose "CIDEr" is CIDEr-D). ``exact_match`` is the share, in percent,
     of captions equal to one of their references after tokenization.
 
-    Reads ``captions`` (the references), ``pred_caption``, and for the result file ``image_id`` (else ``sample_id``).
+    Reads ``captions`` (the references), ``pred_caption``, and for the result file ``image_id`` (else ``sample_id``). Samples of
+    a test split, which have no references, are written but not scored. Where samples carry ``domain`` (NoCaps), there is
+    a ``CIDEr-D/<domain>`` as well.
 
     Args:
         meteor: compute METEOR, which needs Java and pycocoevalcap and is left out with a notice without them.
@@ -60,20 +62,29 @@ class CaptionMetric(Metric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
-            references = list(field(sample, 'captions', self))
-            if not references:
-                raise ValueError(f'CaptionMetric: sample {sample.get("sample_id")!r} has no reference in its captions')
+            references = list(field(sample, 'captions', self) if self.out_file is None else sample.get('captions') or [])
+            if not references and self.out_file is None:
+                raise ValueError(
+                    f'CaptionMetric: sample {sample.get("sample_id")!r} has no reference in its captions; for a test split '
+                    'give out_file'
+                )
             image_id = sample.get('image_id', sample.get('sample_id'))
-            self.results.append((image_id, field(sample, 'pred_caption', self), references))
+            self.results.append((image_id, field(sample, 'pred_caption', self), references, sample.get('domain')))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
-            write_json([dict(image_id=image_id, caption=caption) for image_id, caption, _ in results], self.out_file)
-        candidates = [ptb_tokens(caption) for _, caption, _ in results]
-        references = [[ptb_tokens(ref) for ref in refs] for *_, refs in results]
+            write_json([dict(image_id=image_id, caption=caption) for image_id, caption, *_ in results], self.out_file)
+        results = [record for record in results if record[2]]
+        if not results:
+            return {}
+        candidates = [ptb_tokens(caption) for _, caption, *_ in results]
+        references = [[ptb_tokens(ref) for ref in refs] for _, _, refs, _ in results]
         metrics = {f'BLEU-{n}': score for n, score in enumerate(bleu(candidates, references), 1)}
         metrics['ROUGE-L'] = mean([rouge_l(words, refs) for words, refs in zip(candidates, references, strict=True)])
         metrics['CIDEr-D'] = mean(cider_d(candidates, references))
+        for domain in sorted({domain for *_, domain in results if domain is not None}):
+            part = [place for place, record in enumerate(results) if record[3] == domain]
+            metrics[f'CIDEr-D/{domain}'] = mean(cider_d([candidates[i] for i in part], [references[i] for i in part]))
         if self.meteor:
             score = meteor(candidates, references)
             if score is not None:

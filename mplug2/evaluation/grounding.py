@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..registry import METRICS
-from .base import Metric, field, mean, percent
+from .base import Metric, field, mean, percent, write_json
 
 Box = Sequence[float]
 
@@ -33,21 +33,27 @@ class GroundingMetric(Metric):
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap to exceed.
+        threshold: the overlap to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
-    def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
+    def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.threshold = threshold
+        self.out_file = out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             predicted, box = field(sample, 'pred_box', self), field(sample, 'box', self)
-            self.results.append(0.0 if predicted is None else box_iou(predicted, box))
+            iou = 0.0 if predicted is None else box_iou(predicted, box)
+            record = dict(sent_id=sample.get('sample_id'), box=None if predicted is None else [float(x) for x in predicted])
+            self.results.append((iou, record))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
+        if self.out_file is not None:
+            write_json([record for _, record in results], self.out_file)
+        overlaps = [iou for iou, _ in results]
         return {
-            f'accuracy@{self.threshold:g}': percent([iou > self.threshold for iou in results]),
-            'mean_iou': mean(results),
+            f'accuracy@{self.threshold:g}': percent([iou > self.threshold for iou in overlaps]),
+            'mean_iou': mean(overlaps),
         }

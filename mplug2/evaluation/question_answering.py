@@ -111,14 +111,26 @@ class ExactMatch(Metric):
     """Share of answers, in percent, equal to an expected one but for case and outer blanks (open-ended video QA).
 
     Results: ``accuracy``, and ``accuracy/<question type>`` where samples carry ``question_type``.
-    Reads ``pred_answer``, ``answers`` (one or more) and, if it is there, ``question_type``.
+    Reads ``pred_answer``, ``answers`` (one or more), ``question_type`` if it is there, and for the file ``question_id`` (else
+    ``sample_id``).
+
+    Args:
+        out_file: write ``[{"question_id", "answer"}]`` here.
+        collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
+
+    def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.out_file = out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             expected = {answer.lower().strip() for answer in field(sample, 'answers', self)}
-            right = field(sample, 'pred_answer', self).lower().strip() in expected
-            self.results.append((sample.get('question_type'), float(right)))
+            answer = field(sample, 'pred_answer', self)
+            record = dict(question_id=sample.get('question_id', sample.get('sample_id')), answer=answer)
+            self.results.append((sample.get('question_type'), float(answer.lower().strip() in expected), record))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        return _by_kind(results)
+        if self.out_file is not None:
+            write_json([record for *_, record in results], self.out_file)
+        return _by_kind([(kind, score) for kind, score, _ in results])

@@ -10,6 +10,7 @@ from ..modules.generation import rank
 from ..modules.losses import answering_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
+from ..text.answers import read_answers
 from .base import Task
 from .generative import TextGenerator, decode_targets, fused_memory
 from .spec import vision_spec
@@ -22,7 +23,7 @@ class QuestionAnswering(Task):
     Args:
         network, tokenizer: given by the model. media: 'image' or 'video'.
         generation: arguments of `Generation`; the published 1 to 10 tokens at 5 beams if None.
-        answers: a list of answers to choose from; the published ranking then replaces free generation.
+        answers: to choose from, or a file of them (`read_answers`); the published ranking then replaces free generation.
         top_k: answers that the first token's probability passes on to the ranking.
 
     Training weighs each distinct answer of a sample (VQA: the share of annotators who gave it).
@@ -35,16 +36,16 @@ class QuestionAnswering(Task):
         tokenizer,
         media: str = 'video',
         generation: dict | None = None,
-        answers: list[str] | None = None,
+        answers: list[str] | str | None = None,
         top_k: int = 128,
     ) -> None:
         super().__init__()
         self.spec = vision_spec(media, 'text', 'text_encoder universal fusion decoder')
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=10))
-        self.answers = answers
+        self.answers = read_answers(answers) if isinstance(answers, str) else answers
         self.top_k = top_k
-        if answers is not None:
-            ids = [tokenizer.encode_target(answer)[0] for answer in answers]
+        if self.answers is not None:
+            ids = [tokenizer.encode_target(answer)[0] for answer in self.answers]
             length = max(map(len, ids))
             padded = [row + [tokenizer.pad_id] * (length - len(row)) for row in ids]
             self.register_buffer('candidates', torch.tensor(padded), persistent=False)

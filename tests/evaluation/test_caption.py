@@ -118,3 +118,23 @@ def test_word_accuracy_prefers_facts_and_counts_only_some_samples():
     ]
     metric = WordAccuracy(dict(colour=['red', 'blue']), only_when=dict(media='video'))
     assert evaluate(metric, samples) == {'word_accuracy/colour': 50}
+
+
+def test_domains_and_a_test_split_without_references(tmp_path):
+    samples = [
+        dict(image_id=1, pred_caption='a red dog runs', captions=['a red dog runs'], domain='in-domain'),
+        dict(image_id=2, pred_caption='a cat sits here', captions=['a blue cat sits'], domain='out-domain'),
+        dict(image_id=3, pred_caption='two birds fly', captions=['two birds fly'], domain='out-domain'),
+    ]
+    metric = CaptionMetric(meteor=False)
+    metric.process(None, samples)
+    found = metric.evaluate(3)
+    assert {key for key in found if key.startswith('CIDEr-D/')} == {'CIDEr-D/in-domain', 'CIDEr-D/out-domain'}
+    alone = CaptionMetric(meteor=False)
+    alone.process(None, [{**sample, 'domain': None} for sample in samples[1:]])
+    assert found['CIDEr-D/out-domain'] == alone.evaluate(2)['CIDEr-D']
+
+    unscored = CaptionMetric(meteor=False, out_file=str(tmp_path / 'captions.json'))
+    unscored.process(None, [dict(image_id=1, pred_caption='a red dog'), dict(image_id=2, pred_caption='a cat', captions=[])])
+    assert unscored.evaluate(2) == {}
+    assert len(json.loads((tmp_path / 'captions.json').read_text())) == 2

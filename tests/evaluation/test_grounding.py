@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -42,3 +44,13 @@ def test_accuracy_needs_more_than_one_half():
     metric = GroundingMetric()
     metric.process(None, samples)
     assert metric.evaluate(4) == pytest.approx({'accuracy@0.5': 50, 'mean_iou': (1 + 0.5 + 0.75 + 0) / 4})
+
+
+def test_result_file(tmp_path):
+    metric = GroundingMetric(out_file=str(tmp_path / 'boxes.json'))
+    metric.process(None, [dict(sample_id=3, box=(0, 0, 1, 1), pred_box=(0, 0.5, 1, 1)), dict(box=(0, 0, 1, 1), pred_box=None)])
+    metric.evaluate(2)
+    assert json.loads((tmp_path / 'boxes.json').read_text()) == [
+        dict(sent_id=3, box=[0, 0.5, 1, 1]),
+        dict(sent_id=None, box=None),
+    ]

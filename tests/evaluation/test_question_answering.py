@@ -98,3 +98,15 @@ def test_exact_match_by_question_type():
     expected = {'accuracy': 200 / 3, 'accuracy/how many': 100, 'accuracy/what': 100, 'accuracy/who': 0}
     assert metrics == pytest.approx(expected)
     assert evaluate(ExactMatch(), [dict(pred_answer='a', answers=['a'])]) == {'accuracy': 100}
+
+
+def test_video_qa_result_file(tmp_path):
+    metric = ExactMatch(out_file=str(tmp_path / 'answers.json'))
+    metric.process(
+        None, [dict(question_id=7, pred_answer='Dog', answers=['dog']), dict(sample_id='b', pred_answer='x', answers=['y'])]
+    )
+    assert metric.evaluate(2)['accuracy'] == 50
+    assert json.loads((tmp_path / 'answers.json').read_text()) == [
+        dict(question_id=7, answer='Dog'),
+        dict(question_id='b', answer='x'),
+    ]
