@@ -6,7 +6,7 @@ import argparse
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
 # What a group of tasks needs beyond the core, as (module, what to install).
@@ -21,15 +21,18 @@ _CORE = [
     ('safetensors', 'safetensors'),
 ]
 NEEDS = {
-    'image captioning, image question answering': _CORE,
-    'video captioning, video question answering': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
-    'embedded benchmark': [
+    'image captioning, question answering, retrieval; visual grounding': _CORE,
+    'video captioning, question answering, retrieval': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
+    'embedded benchmark (and all tasks on it)': [
+        *_CORE,
         ('sklearn', 'scikit-learn'),
         ('skimage', 'scikit-image'),
         ('av', 'av'),
         ('pycocotools', 'pycocotools'),
     ],
-    'METEOR (a caption metric)': [('pycocoevalcap', 'pycocoevalcap'), ('java', 'a Java runtime, such as default-jre-headless')],
+}
+EXTRAS = {
+    'METEOR, a caption metric': [('pycocoevalcap', 'pycocoevalcap'), ('java', 'a Java runtime, such as default-jre-headless')],
     'TensorBoard logs': [('tensorboard', 'tensorboard')],
 }
 
@@ -56,6 +59,7 @@ def _version(name: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Returns 1 if a task cannot run."""
     print(f'Python {platform.python_version()} on {platform.system()} {platform.machine()}, in {sys.prefix}')
     for name in ('mplug2', 'torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmaction2', 'transformers', 'decord', 'av'):
         print(f'  {name:<14}{_version(name)}')
@@ -63,20 +67,22 @@ def run(args: argparse.Namespace) -> int:
 
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none: runs on the CPU'
     print(f'  {"accelerator":<14}{accelerator}')
-    print(f'  {"processor":<14}{torch.get_num_threads()} threads, bf16 autocast by --amp')
-    if _version('mmcv') != 'not installed' and _version('mmcv-lite') != 'not installed':
-        print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
+    from ..engine.optim import computes_bf16
+
+    print(f'  {"processor":<14}{torch.get_num_threads()} threads')
+    print(f'  {"bf16 (--amp)":<14}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')
     failures = 0
+    if _version('mmcv') != 'not installed' and _version('mmcv-lite') != 'not installed':
+        failures = 1
+        print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
     print()
-    for what, needs in NEEDS.items():
+    for what, needs in (NEEDS | EXTRAS).items():
         absent = missing(needs)
-        failures += bool(absent) and 'metric' not in what and 'logs' not in what
+        failures += bool(absent) and what in NEEDS
         print(f'  {"ready  " if not absent else "missing"}  {what}' + (f': install {", ".join(absent)}' if absent else ''))
     from ..registry import PLUGIN_GROUP, load_plugins
 
-    load_plugins()
-    from importlib.metadata import entry_points
-
+    load_plugins()  # one that does not import is an error
     plugins = [f'{entry.name} ({entry.value})' for entry in entry_points(group=PLUGIN_GROUP)]
     print(f'\nplug-ins: {", ".join(plugins) or "none installed"}')
     return 1 if failures else 0

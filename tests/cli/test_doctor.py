@@ -1,0 +1,50 @@
+"""``mplug2 doctor``: what can run here."""
+
+from __future__ import annotations
+
+import pytest
+
+from mplug2 import registry
+from mplug2.cli import doctor, main
+
+
+def report(capsys: pytest.CaptureFixture, status: int) -> str:
+    assert main(['doctor']) == status
+    return capsys.readouterr().out
+
+
+def test_where_everything_is_there(capsys: pytest.CaptureFixture) -> None:
+    lines = report(capsys, 0).splitlines()
+    for what in doctor.NEEDS:
+        assert f'  ready    {what}' in lines
+    assert 'plug-ins: none installed' in lines
+    assert any(line.startswith('  torch ') for line in lines)
+
+
+def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = doctor.find_spec
+    monkeypatch.setattr(doctor, 'find_spec', lambda name: None if name == 'decord' else find(name))
+    lines = report(capsys, 1).splitlines()
+    video = next(line for line in lines if 'video captioning' in line)
+    assert video.startswith('  missing  ')
+    assert video.endswith(": install decord (or av, with backend='pyav')")
+    assert next(line for line in lines if 'image captioning' in line).startswith('  ready ')
+
+
+def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, 'which', lambda name: None)
+    assert 'METEOR, a caption metric: install a Java runtime' in report(capsys, 0)
+
+
+def test_two_packages_of_one_name_clash(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = doctor.version
+    monkeypatch.setattr(doctor, 'version', lambda name: '2.1.0' if name.startswith('mmcv') else version(name))
+    assert 'mmcv and mmcv-lite are both installed and overwrite each other' in report(capsys, 1)
+
+
+def test_a_plug_in_is_listed(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    monkeypatch.setattr(doctor, 'entry_points', lambda group: [EntryPoint('example', 'json', group)])
+    monkeypatch.setattr(registry, 'load_plugins', lambda: None)
+    assert 'plug-ins: example (json)' in report(capsys, 0)
