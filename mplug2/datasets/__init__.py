@@ -3,15 +3,21 @@
 from .base import CaptionDataset, MultiModalDataset
 from .coco import CocoCaption
 from .collate import multimodal_collate
+from .didemo import DiDeMoParagraph
 from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
+from .flickr import Flickr30K
+from .lsmdc import LSMDC
 from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
 from .msvd import MSVDQA, MSVDCaption
+from .nocaps import NoCaps
 from .refcoco import RefCOCO
 from .sampler import Draw, ResumableSampler
+from .tgif import TGIFFrameQA
 from .video_qa import VideoQADataset
 from .vqa import VQAv2
 
 __all__ = [
+    'LSMDC',
     'MSRVTTQA',
     'MSVDQA',
     'AnnotationError',
@@ -19,13 +25,17 @@ __all__ = [
     'BadSamples',
     'CaptionDataset',
     'CocoCaption',
+    'DiDeMoParagraph',
     'Draw',
+    'Flickr30K',
     'MSRVTTCaption',
     'MSRVTTRetrieval',
     'MSVDCaption',
     'MultiModalDataset',
+    'NoCaps',
     'RefCOCO',
     'ResumableSampler',
+    'TGIFFrameQA',
     'TooManyBadSamples',
     'VQAv2',
     'VideoQADataset',

@@ -81,13 +81,13 @@ def read_ids(path: str | Path, column: str) -> list[str]:
     return [value for (value,) in read_columns(path, [column])]
 
 
-def read_columns(path: str | Path, columns: Sequence[str]) -> list[list[str]]:
-    """The named columns of a ``.csv`` file with a header, row by row.
+def read_columns(path: str | Path, columns: Sequence[str], delimiter: str = ',') -> list[list[str]]:
+    """The named columns of a table with a header, row by row.
 
     Raises:
         FileNotFoundError: no such file. AnnotationError: a column is missing; names those that are there.
     """
-    table = csv.DictReader(_text(path).splitlines())
+    table = csv.DictReader(_text(path).splitlines(), delimiter=delimiter)
     for column in columns:
         if column not in (table.fieldnames or ()):
             raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')
