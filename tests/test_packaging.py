@@ -48,5 +48,5 @@ def test_the_command_works_where_it_is_installed(wheel: Path, tmp_path: Path) ->
     explained = finished(
         tmp_path, script, 'explain', 'mini/video_captioning', 'optim_wrapper.clip_grad', PYTHONPATH=str(target)
     )
-    assert "{'max_norm': 1.0}" in explained
+    assert "optim_wrapper.clip_grad = {'max_norm': " in explained
     assert 'set in site/mplug2/configs/_base_/schedules/mini.py:' in explained

@@ -6,11 +6,12 @@ with read_base():
     from ...configs.mini.video_captioning import *
 
 network = model['network']
-network['vision_encoder'].update(width=32, heads=2, hidden=48, layers=1, patch_size=32)
+vision = network['vision_encoder']
+vision.update(width=32, heads=2, hidden=48, layers=1, patch_size=vision['image_size'] // 2)
 for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
     network[name].update(width=32, heads=2, hidden=48, layers=1, dropout=0.1)
 network['universal'].update(layers=2, queries=4)
-del network, name
+del network, vision, name
 model['tasks']['captioning']['generation'].update(num_beams=1, min_length=2, max_length=5)
 train_dataloader.update(batch_size=4, num_workers=0)
 val_dataloader.update(batch_size=5, num_workers=0)

@@ -102,6 +102,10 @@ def test_answers_are_true(pictures: list[Scene]) -> None:
     for scene in pictures:
         colours = Counter(thing.colour for thing in scene.things)
         words = Counter(thing.word for thing in scene.things)
+        # Colours and digits of a scene all differ, so either names one thing; a lone one is asked for as "the digit".
+        assert len(colours) == len(words) == len(scene.things)
+        named = {name: thing for thing in scene.things for name in (thing.colour, thing.word)}
+        named |= {'there': scene.things[0], 'the': scene.things[0]}
         for question in image_questions(scene, rng, 4):
             text = question.text.split()
             if question.kind == 'how many':
@@ -109,9 +113,18 @@ def test_answers_are_true(pictures: list[Scene]) -> None:
             elif question.kind == 'is there':
                 (asked,) = set(text) & ({*WORDS['colour'], *DIGITS})
                 assert question.answer == ('yes' if colours[asked] or words[asked] else 'no')
-            elif text[:3] == ['what', 'digit', 'is'] and text[3] != 'there':
-                # Of two digits of one colour either answer would be right, so it is asked of one alone.
-                assert question.answer in {thing.word for thing in scene.things if thing.colour == text[3]}
+            elif question.kind == 'what digit':
+                assert question.answer == named[text[3]].word
+            elif question.kind == 'what color':
+                side = {'left': scene.things[0], 'right': scene.things[-1]}  # things stand in this order
+                sizes = {thing.size: thing for thing in scene.things}
+                word = text[-2] if text[-2] != 'digit' else text[-3]
+                assert question.answer == ({**named, **side, **sizes}[word]).colour
+            elif 'or' in text:
+                assert question.answer == named[text[2]].size
+            else:
+                assert text[3:8] == ['digit', 'to', 'the', 'left', 'of']
+                assert question.answer == ('yes' if named[text[2]].x < named[text[9]].x else 'no')
 
 
 def test_statements_are_as_true_as_they_should_be(pictures: list[Scene]) -> None:
