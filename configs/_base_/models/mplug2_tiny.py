@@ -12,7 +12,7 @@ model = dict(
     tokenizer=dict(type=BertTokenizer, vocab='mini'),
     network=dict(
         vision_encoder=dict(
-            type=DualVisionEncoder, image_size=64, patch_size=16, layers=4, temporal=dict(type=LocalTemporal), **layer
+            type=DualVisionEncoder, image_size=40, patch_size=8, layers=4, temporal=dict(type=LocalTemporal), **layer
         ),
         text_encoder=dict(type=BertTextEncoder, layers=1, **words, **language),
         universal=dict(type=UniversalLayers, layers=2, queries=8, **language),

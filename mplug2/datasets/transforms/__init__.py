@@ -1,5 +1,7 @@
 """Transforms: a record of a dataset -> what the collate takes. All are registered in ``TRANSFORMS``."""
 
+from .aspect import ResizeShorter
+from .constant import AddField
 from .grounding import BoxTarget, ObjectResizedCrop
 from .loading import LoadImage, LoadVideo
 from .packing import PackInputs, Target
@@ -8,6 +10,7 @@ from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, Rando
 from .text import TokenizeTarget, TokenizeText
 
 __all__ = [
+    'AddField',
     'BlankFrames',
     'BoxTarget',
     'CenterCrop',
@@ -21,6 +24,7 @@ __all__ = [
     'PackInputs',
     'RandomResizedCrop',
     'Resize',
+    'ResizeShorter',
     'Target',
     'TokenizeTarget',
     'TokenizeText',

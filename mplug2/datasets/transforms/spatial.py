@@ -194,3 +194,12 @@ class ColorJitter(BaseTransform):
             pixels = cv2.addWeighted(pixels, saturation, grey, 1 - saturation, 0)
         results['frames'] = pixels.reshape(shape)
         return results
+
+
+@TRANSFORMS.register_module()
+class BlankFrames(BaseTransform):
+    """Black frames in place of the sample's: a model trained so shows what the text alone gives away."""
+
+    def transform(self, results: dict) -> dict:
+        results['frames'] = np.zeros_like(results['frames'])
+        return results

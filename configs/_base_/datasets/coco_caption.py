@@ -1,0 +1,44 @@
+# COCO captions, Karpathy's split: 113,287 pictures to train on, 5,000 each to validate and test; 384 pixels.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import CocoCaption, ResumableSampler
+from mplug2.datasets.transforms import AddField, PackInputs, TokenizeTarget, TokenizeText
+from mplug2.evaluation import CaptionMetric
+
+with read_base():
+    from .pictures import *
+
+for step in (*read_train, *read_test):
+    if 'size' in step:
+        step.update(size=384)
+del step
+
+data_root = 'data/coco'
+pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+ask = [
+    dict(type=AddField, key='prompt', value='what does the image describe ?'),
+    dict(type=TokenizeText, tokenizer=tokenizer, key='prompt', instruction='captioning'),
+]
+target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=8,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(**pictures, split='train', each='caption', pipeline=[*read_train, *ask, target, dict(type=PackInputs)]),
+)
+tested = dict(test_mode=True, pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions'])])
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='val', **tested),
+)
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='test', **tested),
+)
+val_evaluator = [dict(type=CaptionMetric, meteor=False)]
+test_evaluator = [dict(type=CaptionMetric, out_file='results/coco_captions_karpathy_test.json')]

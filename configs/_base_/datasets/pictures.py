@@ -1,0 +1,11 @@
+# How pictures are read: 336 pixels; random crops of at least half the picture and flips in training, the centre in tests.
+from mplug2.datasets.transforms import CenterCrop, HorizontalFlip, LoadImage, RandomResizedCrop, ResizeShorter
+from mplug2.text import BertTokenizer
+
+tokenizer = dict(type=BertTokenizer)
+read_train = [
+    dict(type=LoadImage),
+    dict(type=RandomResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
+    dict(type=HorizontalFlip, prob=0.5),
+]
+read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=336), dict(type=CenterCrop, size=336)]

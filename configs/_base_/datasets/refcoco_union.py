@@ -1,0 +1,71 @@
+# The first stage of grounding: the training splits of RefCOCO, RefCOCO+ and RefCOCOg together, without any picture that one of
+# them validates or tests on; 336 pixels. Crops keep the object; tests squash, so that nothing is lost.
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import RefCOCO, ResumableSampler
+from mplug2.datasets.transforms import (
+    BoxTarget,
+    HorizontalFlip,
+    LoadImage,
+    ObjectResizedCrop,
+    PackInputs,
+    Resize,
+    TokenizeText,
+)
+from mplug2.evaluation import GroundingMetric
+from mplug2.text import BertTokenizer
+
+tokenizer = dict(type=BertTokenizer)
+locations = dict(bins=337, first='[unused340]', marker='[unused339]')
+data_root = 'data/refcoco'
+every = [f'{data_root}/{name}/refs.json' for name in ('refcoco', 'refcoco+', 'refcocog')]
+phrases = dict(
+    type=RefCOCO,
+    instances=[f'{data_root}/{name}/instances.json' for name in ('refcoco', 'refcoco+', 'refcocog')],
+    data_prefix='data/coco',
+)
+words = dict(type=TokenizeText, tokenizer=tokenizer, key='phrase', instruction='grounding', clean='question', max_words=40)
+boxes = dict(type=BoxTarget, tokenizer=tokenizer, locations=locations)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=8,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        **phrases,
+        refs=every,
+        split='train',
+        exclude=every,
+        pipeline=[
+            dict(type=LoadImage),
+            dict(type=ObjectResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
+            dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
+            words,
+            boxes,
+            dict(type=PackInputs),
+        ],
+    ),
+)
+tested = dict(
+    test_mode=True,
+    pipeline=[
+        dict(type=LoadImage),
+        dict(type=Resize, size=336, interpolation='bicubic'),
+        words,
+        boxes,
+        dict(type=PackInputs, fields=['phrase', 'box']),
+    ],
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**phrases, refs=every[2], split='val', **tested),
+)
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**phrases, refs=every[2], split='test', **tested),
+)
+val_evaluator = [dict(type=GroundingMetric)]
+test_evaluator = val_evaluator

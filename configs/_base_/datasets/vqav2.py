@@ -1,0 +1,48 @@
+# VQA v2 for the evaluation server: trained on train2014 and val2014, the answers to test-dev2015 are written, not scored; 576
+# pixels. For test-std, the file is that of test2015: --cfg-options
+# test_dataloader.dataset.questions=data/vqa/v2_OpenEnded_mscoco_test2015_questions.json
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import ResumableSampler, VQAv2
+from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
+from mplug2.evaluation import VQAMetric
+
+with read_base():
+    from .pictures import *
+
+for step in (*read_train, *read_test):
+    if 'size' in step:
+        step.update(size=576)
+del step
+
+data_root = 'data/vqa'
+pictures = dict(type=VQAv2, data_prefix='data/coco')
+ask = dict(
+    type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
+)
+answer = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', clean='question', max_length=10)
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        **pictures,
+        questions=[f'{data_root}/v2_OpenEnded_mscoco_{part}2014_questions.json' for part in ('train', 'val')],
+        annotations=[f'{data_root}/v2_mscoco_{part}2014_annotations.json' for part in ('train', 'val')],
+        pipeline=[*read_train, ask, answer, dict(type=PackInputs)],
+    ),
+)
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        **pictures,
+        questions=f'{data_root}/v2_OpenEnded_mscoco_test-dev2015_questions.json',
+        test_mode=True,
+        pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id'])],
+    ),
+)
+test_evaluator = [dict(type=VQAMetric, out_file='results/vqa_OpenEnded_mscoco_test_results.json')]
+val_dataloader = val_cfg = val_evaluator = None

@@ -1,0 +1,12 @@
+# The same without pictures: what the questions alone give away.
+from mmengine.config import read_base
+
+from mplug2.datasets.transforms import BlankFrames
+
+with read_base():
+    from .video_qa import *
+
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    loader['dataset']['pipeline'].insert(2, dict(type=BlankFrames))
+del loader
+train_cfg.update(max_iters=1500, val_interval=1500)
