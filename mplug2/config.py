@@ -60,13 +60,17 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
         name: a path, or the name of a shipped config. options: dotted key -> value.
 
     Raises:
-        FileNotFoundError: no such file. ImportError: a module of ``custom_imports`` does not import.
+        FileNotFoundError: no such file. SyntaxError: it is not Python. ImportError: a module of ``custom_imports`` does not
+            import.
         KeyError: an override goes through a key that is no dict or list.
     """
     path = find_config(name)
     load_plugins()
-    with _packages_as_imported():
-        cfg = Config.fromfile(path)
+    try:
+        with _packages_as_imported():
+            cfg = Config.fromfile(path)
+    except SyntaxError as error:
+        raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
     if options:
         try:
             cfg.merge_from_dict(options)

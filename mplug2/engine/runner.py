@@ -41,6 +41,15 @@ DEFAULT_HOOKS = dict(
 )
 
 
+def share_cores(workers: int) -> None:
+    """On the CPU, compute with the cores that the loader's worker processes leave; OMP_NUM_THREADS overrides.
+
+    PyTorch's threads wait for each other after every operation, so one that has to share its core holds all of them up.
+    """
+    if not torch.cuda.is_available() and 'OMP_NUM_THREADS' not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
+
+
 @registry.RUNNERS.register_module()
 class Runner(_Runner):
     """MMEngine's runner with our registries, exact resume, safe and strict checkpoints, and logs that do not stall the device.
@@ -54,6 +63,8 @@ class Runner(_Runner):
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
             _initialise_gloo()
         super().__init__(*args, **kwargs)
+        loader = self._train_dataloader or self._test_dataloader
+        share_cores(loader.get('num_workers', 0) if isinstance(loader, dict) else 0)
 
     # Building: names in configs are ours first.
 
@@ -203,7 +214,7 @@ class Runner(_Runner):
         """Go on where a checkpoint of `save_checkpoint` was written.
 
         Raises:
-            CheckpointError: unreadable, of another model, or without a training state.
+            CheckpointError: unreadable, of another model, of another schedule, or without a training state.
         """
         checkpoint = self.load_checkpoint(filename, map_location)
         missing = [key for key in ('meta', 'message_hub', 'optimizer', 'param_schedulers') if key not in checkpoint]
@@ -211,6 +222,12 @@ class Runner(_Runner):
             raise CheckpointError(
                 f'{filename} holds weights but no {" and no ".join(missing)}, so training cannot go on from it: resume from '
                 'an iter_*.pth, or start from these weights with --cfg-options load_from=...'
+            )
+        schedulers, states = self.param_schedulers or [], checkpoint['param_schedulers']
+        if len(schedulers) != len(states):
+            raise CheckpointError(
+                f'{filename} was written with {len(states)} parameter schedulers and the config has {len(schedulers)}: '
+                'resume with the config of that run'
             )
         meta = checkpoint['meta']
         self.train_loop._iter = meta['iter']
@@ -220,7 +237,7 @@ class Runner(_Runner):
             self.set_randomness(**self._randomness_cfg)
         restore_message_hub(self.message_hub, checkpoint['message_hub'])
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        for scheduler, state in zip(self.param_schedulers or [], checkpoint['param_schedulers'], strict=True):
+        for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
 

@@ -119,6 +119,29 @@ def test_a_wrong_name_anywhere(mini_home: Path, tmp_path: Path, capsys: pytest.C
     assert repr(near) in message
 
 
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        (
+            'from mplug2.engine import TrainLop\ntrain_cfg = dict(type=TrainLop)',
+            'Failed to import TrainLop from mplug2.engine in ',
+        ),
+        ('from mplug2.engin import TrainLoop\ntrain_cfg = dict(type=TrainLoop)', 'Failed to import mplug2.engin in '),
+        ('train_cfg = dict(', "config.py is not Python at line 6: '(' was never closed"),
+    ],
+)
+def test_a_config_with_a_slip(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture, line: str, said: str) -> None:
+    config = tmp_path / 'config.py'
+    base = (
+        'from mmengine.config import read_base\n\nwith read_base():\n    from mplug2.configs.mini.video_captioning import *\n\n'
+    )
+    config.write_text(base + line + '\n')
+    assert mplug2(mini_home, 'train', config, '--work-dir', tmp_path / 'work') == 1
+    message = last_line(capsys)
+    assert said in message
+    assert 'config.py' in message
+
+
 def test_a_wrong_argument_name(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     message = failing(mini_home, capsys, TINY, tmp_path, 'model.network.universal.layer=3')
     assert 'UniversalLayers' in message

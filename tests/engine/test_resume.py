@@ -98,6 +98,14 @@ def test_weights_alone_cannot_be_resumed(mini_home: Path, trained: Path, tmp_pat
     assert 'holds weights but no optimizer and no param_schedulers' in last_line(capsys)
 
 
+def test_another_schedule_cannot_be_resumed(
+    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ['--work-dir', tmp_path, '--resume', trained / LAST, '--cfg-options', 'param_scheduler=None']
+    assert mplug2(mini_home, 'train', TINY, *arguments) == 1
+    assert 'was written with 1 parameter schedulers and the config has 0' in last_line(capsys)
+
+
 def test_loading_starts_from_weights_at_step_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:
     """`load_from` without --resume: fine-tuning."""
     options = ['train_cfg.max_iters=1', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
