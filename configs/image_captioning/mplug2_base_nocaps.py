@@ -1,0 +1,23 @@
+# mPLUG-2 Base as trained on COCO captions, tested on the validation split of NoCaps; the prediction file is what the
+# evaluation server takes. For the test split, which has no captions: --cfg-options
+# test_dataloader.dataset.ann_file=data/nocaps/nocaps_test_image_info.json test_dataloader.dataset.data_prefix=data/nocaps/test
+from mmengine.config import read_base
+
+from mplug2.datasets import NoCaps
+from mplug2.datasets.transforms import PackInputs
+from mplug2.evaluation import CaptionMetric
+
+with read_base():
+    from .mplug2_base_coco import *
+
+model.pop('init_cfg')
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None
+test_dataloader['dataset'] = dict(
+    type=NoCaps,
+    ann_file='data/nocaps/nocaps_val_4500_captions.json',
+    data_prefix='data/nocaps/val',
+    test_mode=True,
+    pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions', 'image_id', 'domain'])],
+)
+test_evaluator = [dict(type=CaptionMetric, out_file='results/nocaps_val.json')]

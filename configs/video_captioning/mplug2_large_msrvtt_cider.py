@@ -1,0 +1,21 @@
+# The second stage: CIDEr optimisation for 5 epochs at 1e-6, 16 clips a step, from the end of mplug2_large_msrvtt.
+from mmengine.config import read_base
+
+from mplug2.datasets.transforms import PackInputs
+from mplug2.engine import CaptionReward
+from mplug2.tasks import SelfCriticalCaptioning
+
+with read_base():
+    from .mplug2_large_msrvtt import *
+
+load_from = 'work_dirs/mplug2_large_msrvtt/iter_14070.pth'  # the last step at 8 processes; with others its number differs
+model.pop('init_cfg')
+model['tasks']['captioning'].update(type=SelfCriticalCaptioning)
+custom_hooks = [dict(type=CaptionReward)]
+train_dataloader.update(batch_size=2)
+train_dataloader['dataset'].update(each='sample', pipeline=[*read_train, *ask, dict(type=PackInputs, fields=['captions'])])
+optim_wrapper['optimizer'].update(lr=1e-6)
+param_scheduler[0].update(end=100)
+param_scheduler[1].update(begin=100, eta_min=0.0)
+train_cfg.update(max_epochs=5)
+auto_scale_lr.update(base_batch_size=16)

@@ -1,0 +1,11 @@
+# mPLUG-2 Large as pre-trained, tested on MSVD-QA without fine-tuning (Table 20), choosing among the 1,000 commonest training
+# answers, which tools/dataset_converters/answer_list.py writes.
+from mmengine.config import read_base
+
+with read_base():
+    from .mplug2_large_msvd import *
+
+model.pop('init_cfg')
+model['tasks']['question_answering'].update(answers='data/msvd_qa/answers.json')
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None

@@ -1,0 +1,20 @@
+# mPLUG-2 Large, text-to-video retrieval on DiDeMo (paragraphs): 10 epochs at 2e-5, 192 pairs a step, 12 frames.
+from mmengine.config import read_base
+
+from mplug2.tasks import Retrieval
+from mplug2.weights import MPlug2Weights
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_large import *
+    from .._base_.schedules.finetune import *
+    from .._base_.datasets.didemo_retrieval import *
+
+model.update(
+    tasks=dict(retrieval=dict(type=Retrieval, media='video')),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
+)
+optim_wrapper['optimizer'].update(lr=2e-5)
+train_cfg.update(max_epochs=10, val_interval=44)
+auto_scale_lr.update(base_batch_size=192)
+default_hooks['checkpoint'].update(save_best='text_to_video_R@1')

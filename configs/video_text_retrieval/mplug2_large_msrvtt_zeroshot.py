@@ -1,0 +1,10 @@
+# mPLUG-2 Large as pre-trained, tested on MSRVTT (1k-A) without fine-tuning (Table 19): mplug2 test CONFIG CHECKPOINT, where the
+# checkpoint is what `tools/model_converters/pretrained_task.py` makes of a pre-training run.
+from mmengine.config import read_base
+
+with read_base():
+    from .mplug2_large_msrvtt import *
+
+model.pop('init_cfg')
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None

@@ -1,0 +1,260 @@
+"""Any config at a tiny size, on the embedded benchmark in place of its data: so that every config is run, not only read.
+
+`shrink` changes a loaded config, never a file. A project with data sets of its own adds them to `STAND_INS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .datasets.reading import read_json, read_records
+from .registry import TASKS
+
+PIXELS, FRAMES, SAMPLES = 32, 2, 8
+LOCATIONS = dict(bins=17, first='[unused1]', marker='[unused0]')
+# By the name of an argument, wherever it occurs in the network and its tasks.
+SIZES: dict[str, Any] = dict(
+    width=32,
+    heads=2,
+    hidden=48,
+    layers=2,
+    image_size=PIXELS,
+    patch_size=8,
+    vocab_size=1000,
+    positions=96,
+    queries=4,
+    embedding=16,
+    queue_size=8,
+    num_beams=2,
+    min_length=1,
+    max_length=6,
+    draws=2,
+    window=None,
+    drop_path=0.0,
+)
+# Those whose defaults are those of the full size, so that they are set where a class takes them.
+DEFAULTED = ('vocab_size', 'positions', 'embedding', 'queue_size', 'draws')
+COCO = 'coco/annotations/dataset_coco.json'
+
+
+def _msrvtt(root: Path, cfg: dict) -> dict:
+    files = [str(root / f'msrvtt/{name}_videodatainfo.json') for name in ('train_val', 'test')]
+    found = dict(ann_file=files, data_prefix=str(root / 'msrvtt/videos'), suffix='.mp4')
+    lists = {'9k': 'MSRVTT_train.9k.csv', '1k-A': 'MSRVTT_JSFUSION_test.csv'}
+    return found | dict(ids=str(root / 'msrvtt' / lists[cfg['split']]) if cfg['split'] in lists else None)
+
+
+def _video_qa(name: str, root: Path, cfg: dict) -> dict:
+    part = 'train' if 'train' in str(cfg['ann_file']) else 'test'
+    return dict(ann_file=str(root / f'{name}_qa/{part}_qa.json'), data_prefix=str(root / f'{name}/videos'), suffix='.mp4') | (
+        dict(mapping=str(root / f'{name}_qa/youtube_mapping.txt')) if name == 'msvd' else {}
+    )
+
+
+def _msvd(root: Path, cfg: dict) -> dict:
+    file = root / 'msvd' / Path(cfg['split_file']).name
+    descriptions = str(root / 'msvd/AllVideoDescriptions.txt')
+    return dict(ann_file=descriptions, split_file=str(file), data_prefix=str(root / 'msvd/videos'), suffix='.mp4')
+
+
+def _vqa(root: Path, cfg: dict) -> dict:
+    names = [cfg['questions']] if isinstance(cfg['questions'], str) else cfg['questions']
+    parts = ['train2014' if 'train2014' in name else 'val2014' for name in names]
+    found = dict(questions=[str(root / f'vqa/v2_OpenEnded_mscoco_{part}_questions.json') for part in parts])
+    if cfg.get('annotations'):
+        found['annotations'] = [str(root / f'vqa/v2_mscoco_{part}_annotations.json') for part in parts]
+    return found | dict(data_prefix=str(root / 'coco'))
+
+
+def _refcoco(root: Path, cfg: dict) -> dict:
+    def moved(files: str | list[str] | None) -> list[str] | None:
+        files = [files] if isinstance(files, str) else files
+        return files and [str(root / 'refcoco' / Path(file).parent.name / 'refs.json') for file in files]
+
+    instances = [str(root / f'coco/annotations/instances_{name}.json') for name in ('train2014', 'minival2014', 'val2014')]
+    return dict(refs=moved(cfg['refs']), exclude=moved(cfg.get('exclude')), instances=instances, data_prefix=str(root / 'coco'))
+
+
+def _written(folder: Path, name: str, content: Any) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    whole = path.with_suffix(f'.{os.getpid()}')
+    whole.write_text(content if isinstance(content, str) else json.dumps(content))
+    os.replace(whole, path)
+    return str(path)
+
+
+def _clips(root: Path, train: bool) -> Iterator[tuple[str, str]]:
+    """Names and captions of clips."""
+    info = read_json(root / f'msrvtt/{"train_val" if train else "test"}_videodatainfo.json')
+    for sentence in info['sentences']:
+        yield sentence['video_id'], sentence['caption']
+
+
+def _didemo(root: Path, cfg: dict) -> dict:
+    part = 'train' if 'train' in cfg['ann_file'] else 'test'
+    moments = [dict(video=f'{video}.mov', description=said) for video, said in _clips(root, part == 'train')]
+    file = _written(root / 'tiny', f'didemo_{part}.json', moments)
+    return dict(ann_file=file, data_prefix=str(root / 'msrvtt/videos'), suffix='.mp4')
+
+
+def _lsmdc(root: Path, cfg: dict) -> dict:
+    part = 'train' if 'training' in str(cfg['ann_file']) else 'test'
+    folder, lines = root / 'tiny/lsmdc/1_Mini', []
+    folder.mkdir(parents=True, exist_ok=True)
+    for video, said in list(dict(_clips(root, part == 'train')).items())[:SAMPLES]:
+        clip = f'1_Mini_{video}-{video}'
+        if not (folder / f'{clip}.mp4').is_symlink():
+            (folder / f'{clip}.mp4').symlink_to((root / f'msrvtt/videos/{video}.mp4').resolve())
+        lines.append('\t'.join([clip, '0', '1', '0', '1', said]))
+    file = _written(root / 'tiny', f'lsmdc_{part}.csv', '\n'.join(lines))
+    return dict(ann_file=file, data_prefix=str(root / 'tiny/lsmdc'), suffix='.mp4')
+
+
+def _tgif(root: Path, cfg: dict) -> dict:
+    part = 'test' if cfg['split'] == 'test' else 'train'
+    rows = ['gif_name\tquestion\tanswer\ttype\tvid_id']
+    for record in read_records(root / f'msrvtt_qa/{part}_qa.json'):
+        rows.append(f'video{record["video_id"]}\t{record["question"]}\t{record["answer"]}\t{record["id"] % 4}\tFRAMEQA')
+    file = _written(root / 'tiny', f'frameqa_{part}.csv', '\n'.join(rows))
+    return dict(ann_file=file, data_prefix=str(root / 'msrvtt/videos'), suffix='.mp4')
+
+
+def _flickr(root: Path, cfg: dict) -> dict:
+    images = [image | dict(filename=f'{image["filepath"]}/{image["filename"]}') for image in read_json(root / COCO)['images']]
+    file = _written(root / 'tiny', 'dataset_flickr30k.json', dict(images=images))
+    return dict(ann_file=file, data_prefix=str(root / 'coco'))
+
+
+def _nocaps(root: Path, cfg: dict) -> dict:
+    images, annotations = [], []
+    for image in read_json(root / COCO)['images']:
+        if image['split'] == 'test':
+            name = f'{image["filepath"]}/{image["filename"]}'
+            images.append(dict(id=image['cocoid'], file_name=name, domain=('in-domain', 'out-domain')[image['cocoid'] % 2]))
+            annotations += [dict(image_id=image['cocoid'], caption=said['raw']) for said in image['sentences']]
+    file = _written(root / 'tiny', 'nocaps_val.json', dict(images=images, annotations=annotations))
+    return dict(ann_file=file, data_prefix=str(root / 'coco'))
+
+
+# Name of a data set's class -> (root of the embedded benchmark, the config) -> what to change of the config.
+STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
+    'CocoCaption': lambda root, cfg: dict(ann_file=str(root / COCO), data_prefix=str(root / 'coco')),
+    'DiDeMoParagraph': _didemo,
+    'Flickr30K': _flickr,
+    'LSMDC': _lsmdc,
+    'MSRVTTCaption': _msrvtt,
+    'MSRVTTQA': lambda root, cfg: _video_qa('msrvtt', root, cfg),
+    'MSRVTTRetrieval': lambda root, cfg: dict(
+        ann_file=str(root / 'msrvtt/MSRVTT_JSFUSION_test.csv'), data_prefix=str(root / 'msrvtt/videos'), suffix='.mp4'
+    ),
+    'MSVDCaption': _msvd,
+    'MSVDQA': lambda root, cfg: _video_qa('msvd', root, cfg),
+    'NoCaps': _nocaps,
+    'RefCOCO': _refcoco,
+    'TGIFFrameQA': _tgif,
+    'VQAv2': _vqa,
+}
+
+
+def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
+    """Make a config tiny: one training step of four samples, and tests of eight, on the embedded benchmark.
+
+    Args:
+        cfg: changed in place. root: of the embedded benchmark, where files in the format of further benchmarks are written
+            too. out: folder of results and logs.
+
+    Returns:
+        the config.
+
+    Raises:
+        KeyError: a data set has no stand-in; names those that have.
+    """
+    root, out = Path(root), Path(out)
+    for node in _nodes({key: cfg[key] for key in ('model',) if key in cfg}):
+        _resize_model(node)
+    cfg.model.init_cfg = None
+    cfg.model.blocks = None
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(key):
+            _shrink_loader(cfg[key], root)
+    for key in ('val_evaluator', 'test_evaluator'):
+        for node in _nodes(cfg.get(key) or {}):
+            if 'out_file' in node:
+                node['out_file'] = str(out / Path(node['out_file']).name)
+            if node.get('type') and _name(node) == 'CaptionMetric':
+                node['meteor'] = False  # starts Java
+    for key in ('val_cfg', 'test_cfg'):
+        if cfg.get(key) and 'top_k' in cfg[key]:
+            cfg[key].top_k = 3
+    if cfg.get('train_cfg'):
+        cfg.train_cfg.pop('max_epochs', None)
+        cfg.train_cfg.update(max_iters=1, val_interval=1)
+        cfg.param_scheduler = None
+        cfg.optim_wrapper.dtype = None
+    cfg.load_from, cfg.resume, cfg.work_dir = None, False, str(out)
+    return cfg
+
+
+def _resize_model(node: dict) -> None:
+    if 'vocab' in node or (node.get('type') and _name(node) == 'BertTokenizer'):
+        node['vocab'] = 'mini'
+    if 'locations' in node:
+        node['locations'] = dict(LOCATIONS)
+    if isinstance(node.get('answers'), str):
+        node['answers'] = ['red', 'blue', 'yes', 'no']
+    taken = inspect.signature(kind).parameters if (kind := _class(node)) is not None else ()
+    for key, value in SIZES.items():
+        if key in node or (key in DEFAULTED and key in taken):
+            node[key] = value
+
+
+def _shrink_loader(loader: dict, root: Path) -> None:
+    loader.update(batch_size=4, num_workers=0)
+    for node in [node for node in _nodes(loader['dataset']) if 'pipeline' in node and node.get('type')]:
+        name = _name(node)
+        if name not in STAND_INS:
+            raise KeyError(f'no stand-in for the data set {name} in mplug2.tiny; there are {", ".join(STAND_INS)}')
+        node.update(STAND_INS[name](root, node))
+        node['indices'] = SAMPLES
+        for step in _nodes(node['pipeline']):
+            _shrink_step(step)
+
+
+def _shrink_step(step: dict) -> None:
+    if _name(step) == 'BertTokenizer':
+        step['vocab'] = 'mini'
+    if 'size' in step:
+        step['size'] = PIXELS
+    if 'num_frames' in step:
+        step.update(num_frames=FRAMES, backend='pyav')
+    if 'locations' in step:
+        step['locations'] = dict(LOCATIONS)
+
+
+def _name(node: dict) -> str:
+    kind = node.get('type', '')
+    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
+
+
+def _class(node: dict) -> type | None:
+    kind = node.get('type')
+    return TASKS.get(kind) if isinstance(kind, str) else kind
+
+
+def _nodes(value: Any) -> Iterator[dict]:
+    """Every dict in a config, outermost first."""
+    if isinstance(value, dict):
+        yield value
+        for item in list(value.values()):
+            yield from _nodes(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _nodes(item)
