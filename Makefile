@@ -1,6 +1,5 @@
 # `make demo` and `make test` do everything on a fresh machine; they share one environment.
 PYTHON_BIN = $(or $(VENV),.venv)/bin
-export OMP_NUM_THREADS ?= 2
 
 .PHONY: demo test lint env
 

@@ -55,7 +55,11 @@ test_dataloader = dict(
         pipeline=[*read, instruct, pack],
     ),
 )
-val_evaluator = [dict(type=CaptionMetric, meteor=False), dict(type=WordAccuracy, groups=fact_words)]
+val_evaluator = [
+    dict(type=CaptionMetric, meteor=False),
+    dict(type=WordAccuracy, groups=fact_words),
+    dict(type=WordAccuracy, groups=dict(digit=fact_words['digit']), words=1, prefix='one_digit'),
+]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='CIDEr-D')
 train_cfg.update(max_iters=8000, val_interval=2000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -95,45 +96,45 @@ class CaptionMetric(Metric):
 
 @METRICS.register_module()
 class WordAccuracy(Metric):
-    """Share of captions, in percent, that say exactly the expected words of a group (its colours, its digits, ...).
+    """Share, in percent, of the words of a group (colours, digits, ...) that captions get right.
 
-    The words of a group that a caption contains, with repetitions and in any order, must equal those of one of its
-    references; or, where the sample carries ``facts``, those that it lists for the group. Results are
-    ``word_accuracy/<group>``, over the samples that are counted.
+    Of a caption, the group's words count, with repetitions and in any order: as right those that the best fitting reference
+    says as well, out of as many as the longer of the two has. Results are ``word_accuracy/<group>``, over all samples' words.
 
-    Reads ``captions``, ``pred_caption`` and, if it is there, ``facts`` (dict of group to words).
+    Reads ``captions`` and ``pred_caption``.
 
     Args:
         groups: name of each group, and its words or phrases. A longer phrase hides the shorter ones inside it.
-        only_when: fields and values that a sample must have to be counted, such as ``dict(media='video')``.
+        words: count only samples whose first reference has that many words of the group (1: pictures of one thing).
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
-    def __init__(self, groups: dict[str, Sequence[str]], only_when: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, groups: dict[str, Sequence[str]], words: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.patterns = {}
         for group, phrases in groups.items():
             tokenized = sorted({' '.join(ptb_tokens(phrase)) for phrase in phrases}, key=len, reverse=True)
             self.patterns[group] = re.compile(rf'(?<!\S)(?:{"|".join(map(re.escape, tokenized))})(?!\S)')
-        self.only_when = only_when or {}
-
-    def _words(self, group: str, caption: str) -> list[str]:
-        return sorted(self.patterns[group].findall(' '.join(ptb_tokens(caption))))
+        self.words = words
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
-            right = {}  # empty, not None, for a sample that is not counted: see Metric
-            if all(sample.get(key) == value for key, value in self.only_when.items()):
-                caption = field(sample, 'pred_caption', self)
-                facts = sample.get('facts') or {}
-                for group in self.patterns:
-                    if group in facts:
-                        expected = [sorted(' '.join(ptb_tokens(word)) for word in facts[group])]
-                    else:
-                        expected = [self._words(group, reference) for reference in field(sample, 'captions', self)]
-                    right[group] = self._words(group, caption) in expected
-            self.results.append(right)
+            caption, *references = (
+                ' '.join(ptb_tokens(text)) for text in (field(sample, 'pred_caption', self), *field(sample, 'captions', self))
+            )
+            counts = {}  # of a group: words that are right, and words
+            for group, pattern in self.patterns.items():
+                said = Counter(pattern.findall(caption))
+                expected = [Counter(pattern.findall(reference)) for reference in references]
+                if self.words is None or expected[0].total() == self.words:
+                    overlaps = [((said & one).total(), max(said.total(), one.total())) for one in expected]
+                    counts[group] = max(overlaps, key=lambda overlap: overlap[0] / overlap[1] if overlap[1] else 1)
+            self.results.append(counts)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        counted = [right for right in results if right]
-        return {f'word_accuracy/{group}': percent([right[group] for right in counted]) for group in self.patterns}
+        metrics = {}
+        for group in self.patterns:
+            counts = [result[group] for result in results if group in result]
+            total = sum(words for _, words in counts)
+            metrics[f'word_accuracy/{group}'] = 100 * sum(right for right, _ in counts) / total if total else float('nan')
+        return metrics

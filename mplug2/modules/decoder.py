@@ -79,7 +79,7 @@ class TextDecoder(nn.Module):
         self.head = LanguageHead(width, vocab_size, eps)
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.width)
         nn.init.zeros_(self.head.bias)
 
     @property

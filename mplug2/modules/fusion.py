@@ -33,7 +33,7 @@ class FusionLayers(nn.Module):
         )
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.width)
 
     def forward(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
         """text: (B, L, C), mask: (B, L), vision: (B, N, C). Returns fused text (B, L, C)."""

@@ -28,7 +28,7 @@ class LanguageHead(nn.Module):
         self.activation = activation_function(activation)
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.dense.in_features)
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class ContrastiveHead(nn.Module):
         self.bounds = (low, high)
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.vision_projection.in_features)
         nn.init.constant_(self.temperature, self.initial)
 
     def vision(self, x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class MatchingHead(nn.Module):
         self.classifier = nn.Linear(width, 2)
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.classifier.in_features)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., C), fused class tokens. Returns logits (..., 2), fp32."""

@@ -40,7 +40,7 @@ class BertTextEncoder(nn.Module):
         )
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.width)
 
     @property
     def word_table(self) -> Tensor:

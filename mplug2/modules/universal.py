@@ -71,7 +71,7 @@ class UniversalLayers(nn.Module):
             self.merge_residual = Residual(width, 'post', eps, dropout)
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
+        initialize_transformer(self, self.width)
         nn.init.normal_(self.queries)
 
     def text(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

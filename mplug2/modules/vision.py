@@ -222,9 +222,9 @@ class DualVisionEncoder(nn.Module):
         return self
 
     def init_weights(self) -> None:
-        initialize_transformer(self)
-        nn.init.normal_(self.class_embedding, std=0.02)
-        nn.init.normal_(self.position_embedding, std=0.02)
+        initialize_transformer(self, self.width)
+        for embedding in (self.class_embedding, self.position_embedding):
+            nn.init.normal_(embedding, std=self.width**-0.5)  # as CLIP
         nn.init.normal_(self.patch_embedding.weight, std=(3 * self.patch_size**2) ** -0.5)
         if self.patch_embedding.bias is not None:
             nn.init.zeros_(self.patch_embedding.bias)

@@ -99,25 +99,29 @@ def test_errors_name_the_sample_and_the_field():
 GROUPS = dict(colour=['red', 'blue', 'light blue'], motion=['moves left', 'moves right'])
 
 
-def test_word_accuracy_compares_the_words_of_a_group():
+def test_word_accuracy_counts_the_words_of_a_group():
     samples = [
-        dict(sample_id=0, pred_caption='A light blue 3 moves left.', captions=['a light blue 5 moves left']),
-        dict(sample_id=1, pred_caption='a blue 3 moves left', captions=['a light blue 5 moves left']),  # not the same blue
-        dict(sample_id=2, pred_caption='a red and a red 3', captions=['a red 3 moves right']),  # one red too many
+        dict(sample_id=0, pred_caption='A light blue 3 moves left.', captions=['a light blue 5 moves left']),  # 1/1, 1/1
+        dict(
+            sample_id=1, pred_caption='a blue 3 moves left', captions=['a light blue 5 moves left']
+        ),  # not the same blue: 0/1, 1/1
+        dict(sample_id=2, pred_caption='a red and a red 3', captions=['a red 3 moves right']),  # one red too many: 1/2, 0/1
         dict(sample_id=3, pred_caption='a 3', captions=['a 3']),  # nothing expected, nothing said
+        dict(
+            sample_id=4, pred_caption='a red 3', captions=['a blue 3', 'a red 3 moves left']
+        ),  # the better reference: 1/1, 0/0
     ]
     metrics = evaluate(WordAccuracy(GROUPS), samples)
-    assert metrics == {'word_accuracy/colour': 50, 'word_accuracy/motion': 75}
+    assert metrics == {'word_accuracy/colour': pytest.approx(100 * 3 / 5), 'word_accuracy/motion': pytest.approx(100 * 2 / 3)}
 
 
-def test_word_accuracy_prefers_facts_and_counts_only_some_samples():
+def test_word_accuracy_of_samples_with_one_word():
     samples = [
-        dict(sample_id=0, media='video', pred_caption='red, blue', captions=['x'], facts=dict(colour=['blue', 'red'])),
-        dict(sample_id=1, media='image', pred_caption='red', captions=['blue']),
-        dict(sample_id=2, media='video', pred_caption='blue', captions=['blue'], facts=dict(colour=['red'])),
+        dict(sample_id=0, pred_caption='red', captions=['red']),
+        dict(sample_id=1, pred_caption='blue', captions=['red']),
+        dict(sample_id=2, pred_caption='blue', captions=['red and red']),
     ]
-    metric = WordAccuracy(dict(colour=['red', 'blue']), only_when=dict(media='video'))
-    assert evaluate(metric, samples) == {'word_accuracy/colour': 50}
+    assert evaluate(WordAccuracy(dict(colour=['red', 'blue']), words=1), samples) == {'word_accuracy/colour': 50}
 
 
 def test_domains_and_a_test_split_without_references(tmp_path):
