@@ -48,7 +48,7 @@ def process(home: Path, *command: str | Path, **environment: str) -> subprocess.
 def finished(home: Path, *command: str | Path, **environment: str) -> str:
     """Run ``python COMMAND`` to its end, which must be a good one; returns what it printed."""
     started = process(home, *command, **environment)
-    printed, _ = started.communicate(timeout=240)
+    printed, _ = started.communicate(timeout=400)
     assert started.returncode == 0, printed[-4000:]
     return printed
 

@@ -43,7 +43,7 @@ def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(mini_home: Path, tra
     script = ROOT / 'tools' / 'train.py'
     run = process(mini_home, script, TINY, '--work-dir', tmp_path, '--cfg-options', 'train_dataloader.num_workers=1')
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not (tmp_path / 'iter_4.pth').exists():
             assert run.poll() is None, run.communicate()[0][-4000:]
             assert time.monotonic() < deadline
