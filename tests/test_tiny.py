@@ -1,0 +1,62 @@
+"""Shipped configs run: one of every task and every data set class; `make test-configs` runs them all."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from mplug2 import datasets
+from mplug2.config import load_config
+from mplug2.datasets import CaptionDataset, MultiModalDataset, VideoQADataset
+from mplug2.tiny import STAND_INS, shrink
+
+RUN = runpy.run_path(str(Path(__file__).parents[1] / 'tools/analysis_tools/run_configs.py'))
+CONFIGS = [
+    'image_captioning/mplug2_large_coco',
+    'image_captioning/mplug2_base_nocaps',
+    'image_qa/mplug2_base_vqav2_ranking',
+    'image_text_retrieval/mplug2_large_flickr30k',
+    'video_captioning/mplug2_base_msvd_cider',
+    'video_captioning/mplug2_large_msrvtt_release',
+    'video_qa/mplug2_base_msrvtt',
+    'video_qa/mplug2_base_msvd_temporal_attention',
+    'video_qa/mplug2_base_tgif',
+    'video_text_retrieval/mplug2_base_didemo',
+    'video_text_retrieval/mplug2_base_lsmdc_zeroshot',
+    'video_text_retrieval/mplug2_large_msrvtt',
+    'visual_grounding/mplug2_base_refcocog',
+]
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_a_step_a_test_and_its_metric(name, mini_home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    metrics = RUN['run'](name, mini_home / 'data/mini', tmp_path)
+    assert metrics or 'vqav2' in name  # whose test split has no public answers
+    if 'vqav2' in name:
+        assert len((tmp_path / name / 'vqa_OpenEnded_mscoco_test_results.json').read_text()) > 100
+
+
+def test_every_data_set_of_the_seven_rows_is_among_them(mini_home, tmp_path):
+    used = set()
+    for name in CONFIGS:
+        cfg = load_config(name)
+        loaders = [cfg.get(key) for key in ('train_dataloader', 'test_dataloader')]
+        used |= {loader.dataset.type.__name__ for loader in loaders if loader}
+    shared = (MultiModalDataset, CaptionDataset, VideoQADataset)
+    assert set(STAND_INS) <= used | {'MSVDQA'}
+    ours = {name for name in datasets.__all__ if isinstance(getattr(datasets, name), type)}
+    ours = {name for name in ours if issubclass(getattr(datasets, name), MultiModalDataset)} - {k.__name__ for k in shared}
+    assert set(STAND_INS) <= ours
+
+
+def test_a_data_set_without_stand_in_is_named(mini_home, tmp_path):
+    cfg = load_config('mini/image_qa')
+    cfg.train_dataloader.dataset.type = 'Unheard'
+    with pytest.raises(KeyError, match='no stand-in for the data set Unheard'):
+        shrink(cfg, mini_home / 'data/mini', tmp_path)
+
+
+def test_names_by_their_start():
+    assert 'video_qa/mplug2_base_tgif' in RUN['names'](['video_qa'])
+    assert not [name for name in RUN['names']([]) if name.startswith('_base_')]

@@ -1,0 +1,47 @@
+"""The tools that prepare benchmarks."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mplug2.datasets.video import read_video
+
+TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+
+
+def run(tool, monkeypatch, *words):
+    monkeypatch.setattr('sys.argv', [tool, *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TOOLS / tool), run_name='__main__')
+    return ended.value.code
+
+
+def test_check_counts_and_names_what_is_missing(mini_home, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(mini_home)
+    assert not run('check.py', monkeypatch, 'mini/image_qa')
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told] == ['train', 'val', 'test']
+    assert all('VQAv2: ' in line and 'questions' in line and 'missing' not in line for line in told)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'data/mini').mkdir(parents=True)
+    (tmp_path / 'data/mini/vqa').symlink_to(mini_home / 'data/mini/vqa')
+    assert run('check.py', monkeypatch, 'mini/image_qa', '--list', 'missing.txt') == 1
+    assert 'are missing or empty, such as data/mini/coco/train2014/' in capsys.readouterr().out
+    assert (tmp_path / 'missing.txt').read_text().startswith('data/mini/coco/')
+
+
+def test_gifs_become_clips(tmp_path):
+    convert = runpy.run_path(str(TOOLS / 'tgif.py'))['convert']
+    levels = (20, 90, 160, 230)
+    frames = [Image.fromarray(np.full((41, 60, 3), level, np.uint8)) for level in levels]
+    frames[0].save(tmp_path / 'a.gif', save_all=True, append_images=frames[1:], duration=100)
+    assert convert(tmp_path / 'a.gif', tmp_path) is None
+    pixels = read_video(tmp_path / 'a.mp4', lambda length: list(range(length)), 'pyav')
+    assert pixels.shape == (4, 40, 60, 3)
+    assert np.abs(pixels.mean((1, 2, 3)) - levels).max() < 6
+    (tmp_path / 'b.gif').write_bytes(b'GIF89a')
+    assert 'b.gif: ' in convert(tmp_path / 'b.gif', tmp_path)
+    assert sorted(path.name for path in tmp_path.glob('*b*')) == ['b.gif']

@@ -1,0 +1,67 @@
+"""Reads the annotation files of a config's data sets, checks that every picture or clip is there, and says what they hold.
+
+    python tools/dataset_converters/check.py video_text_retrieval/mplug2_base_didemo
+
+Benchmarks whose official files need no conversion are prepared once this ends without a complaint. Ends with 1 if media are
+missing or empty; --list writes their paths, one a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from mplug2 import registry
+from mplug2.config import load_config
+from mplug2.datasets import MultiModalDataset
+from mplug2.registry import resolve
+
+TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be several a record
+
+
+def summary(dataset: MultiModalDataset) -> tuple[str, list[str]]:
+    """What a data set holds, in one line, and the paths of media that are missing or empty."""
+    media: dict[str, int] = {}
+    texts: dict[str, int] = {}
+    for index in range(len(dataset)):
+        record = dataset.record(index)
+        if 'path' in record:
+            media[record['path']] = media.get(record['path'], 0) + 1
+        for key in TEXTS:
+            if key in record:
+                texts[key] = texts.get(key, 0) + (len(record[key]) if isinstance(record[key], list) else 1)
+    bad = [path for path in media if not Path(path).is_file() or not Path(path).stat().st_size]
+    told = ''.join(f', {count} {key if key.endswith("s") else key + "s"}' for key, count in texts.items())
+    line = f'{type(dataset).__name__}: {len(dataset)} samples of {len(media)} pictures or clips{told}'
+    return line + (f'; {len(bad)} pictures or clips are missing or empty, such as {bad[0]}' if bad else ''), bad
+
+
+def datasets(cfg: Any) -> dict[str, MultiModalDataset]:
+    """The data sets of a config by 'train', 'val' and 'test', without their pipelines."""
+    found = {}
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader')
+        if loader:
+            found[part] = registry.DATASETS.build(resolve(loader.dataset | dict(pipeline=[]), registry.DATASETS))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument('--list', type=Path, help='write the paths of missing or empty media here')
+    args = parser.parse_args()
+    missing: list[str] = []
+    for part, dataset in datasets(load_config(args.config)).items():
+        line, bad = summary(dataset)
+        print(f'{part:>5}  {line}')
+        missing += bad
+    if args.list:
+        args.list.write_text(''.join(f'{path}\n' for path in missing))
+    sys.exit(bool(missing))
+
+
+if __name__ == '__main__':
+    main()
