@@ -8,6 +8,7 @@ from .optim import OptimWrapper
 from .retrieval import RetrievalTestLoop, RetrievalValLoop
 from .rewards import CaptionReward
 from .runner import Runner
+from .validation_loss import ValidationLoss
 
 __all__ = [
     'CaptionReward',
@@ -22,6 +23,7 @@ __all__ = [
     'RuntimeInfoHook',
     'ScalarBuffer',
     'TrainLoop',
+    'ValidationLoss',
     'best_checkpoint',
     'latest_checkpoint',
     'load_checkpoint',

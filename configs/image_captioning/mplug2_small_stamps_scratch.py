@@ -1,0 +1,62 @@
+# mPLUG-2 small from scratch, captions of Tux Paint's stamps: what real weights are compared with. 112 pixels, 200 steps of 32.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import CocoCaption, ResumableSampler
+from mplug2.datasets.transforms import LoadImage, PackInputs, RandomResizedCrop, Resize, TokenizeTarget, TokenizeText
+from mplug2.engine import ValidationLoss
+from mplug2.evaluation import CaptionMetric
+from mplug2.tasks import Captioning
+from mplug2.text import BertTokenizer
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_small import *
+    from .._base_.schedules.finetune import *
+
+captioning = dict(type=Captioning, media='image', generation=dict(num_beams=3, min_length=2, max_length=20))
+model.update(tasks=dict(captioning=captioning))
+model['network']['vision_encoder'].update(image_size=112)
+
+data_root = 'data/stamps'
+pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+tokenizer = dict(type=BertTokenizer)
+# No mirroring: many stamps are letters and signs.
+read_train = [dict(type=LoadImage), dict(type=RandomResizedCrop, size=112, scale=(0.6, 1.0), interpolation='area')]
+read_test = [dict(type=LoadImage), dict(type=Resize, size=112, interpolation='area')]
+instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning')
+target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_words=20)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=1,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(**pictures, split='train', pipeline=[*read_train, instruct, target, dict(type=PackInputs)]),
+)
+# Targets in validation, too, for its loss.
+tested = dict(test_mode=True, pipeline=[*read_test, instruct, target, dict(type=PackInputs, fields=['captions'])])
+val_dataloader = dict(
+    batch_size=40,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='val', **tested),
+)
+test_dataloader = dict(
+    batch_size=40,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='test', **tested),
+)
+val_evaluator = [dict(type=CaptionMetric, meteor=False)]
+test_evaluator = val_evaluator
+custom_hooks = [dict(type=ValidationLoss)]
+
+optim_wrapper.update(dtype='auto')
+optim_wrapper['optimizer'].update(lr=1e-4, weight_decay=0.05)
+for step in param_scheduler:
+    step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
+del step
+train_cfg.pop('max_epochs')
+train_cfg.update(max_iters=200, val_interval=20)
+default_hooks['logger'].update(interval=10)
+default_hooks['checkpoint'].update(interval=100, save_best='CIDEr-D')
+auto_scale_lr.update(base_batch_size=32)

@@ -1,0 +1,38 @@
+"""The loss on the samples of validation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from ..registry import HOOKS
+
+
+@HOOKS.register_module()
+class ValidationLoss(Hook):
+    """Logs the task's losses over the validation set as ``val/<name of the loss>``, without dropout; mean over samples.
+
+    The pipeline of the validation set has to make targets, as that of the training set does.
+    """
+
+    def before_val_epoch(self, runner: Any) -> None:
+        self._sums: dict[str, torch.Tensor] = defaultdict(float)
+        self._samples = 0
+
+    @torch.no_grad()
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        for name, loss in model(**model.data_preprocessor(data_batch), mode='loss').items():
+            self._sums[name] = self._sums[name] + loss.detach().float() * len(outputs)
+        self._samples += len(outputs)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        for name, total in self._sums.items():
+            sums = torch.stack([total, torch.full_like(total, self._samples)])
+            all_reduce(sums)
+            runner.message_hub.update_scalar(f'val/{name}', float(sums[0] / sums[1]))

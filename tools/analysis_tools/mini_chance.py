@@ -1,0 +1,77 @@
+"""What guessing without looking scores on a config's test data, by the config's own metrics.
+
+- ``majority``: to every question, the answer that training gives it most often (over all questions, to a new one);
+- ``drawn``: the caption, or the box, of a training sample drawn at random;
+- ``ranking``: galleries in random order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from math import comb
+
+from mmengine.config import Config
+
+from mplug2 import registry
+from mplug2.registry import resolve
+
+
+def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]:
+    """Scores of guesses by metric.
+
+    Args:
+        cfg: of the row. kind: of guess. metrics: those wanted; one that guessing has no value for is left out.
+    """
+    test = _records(cfg.test_dataloader.dataset)
+    if kind == 'ranking':
+        sizes = [len(record['captions']) for record in test]
+        return {metric: _random_recall(metric, sizes) for metric in metrics}
+    train = _records(cfg.train_dataloader.dataset)
+    guesses = _majority(train, test) if kind == 'majority' else _drawn(train, test)
+    scores: dict[str, float] = {}
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    for evaluator in evaluators:
+        metric = registry.METRICS.build(resolve(evaluator, registry.METRICS))
+        metric.process(None, guesses)
+        scores |= metric.compute_metrics(metric.results)
+    return {metric: float(scores[metric]) for metric in metrics if metric in scores}
+
+
+def _records(dataset: dict) -> list[dict]:
+    data = registry.DATASETS.build(resolve(dataset | dict(pipeline=[]), registry.DATASETS))
+    return [data.record(index) for index in range(len(data))]
+
+
+def _majority(train: list[dict], test: list[dict]) -> list[dict]:
+    answers: dict[str, Counter] = defaultdict(Counter)
+    for record in train:
+        answers[record['question']].update(record['answers'])
+    overall = sum(answers.values(), Counter())
+    return [record | dict(pred_answer=answers.get(record['question'], overall).most_common(1)[0][0]) for record in test]
+
+
+def _drawn(train: list[dict], test: list[dict]) -> list[dict]:
+    draw = random.Random(0)
+    guesses = []
+    for record in test:
+        drawn = draw.choice(train)
+        if 'boxes' in record:  # in pixels, of pictures that are all of one size
+            guesses.append(record | dict(box=record['boxes'][0], pred_box=drawn['boxes'][0]))
+        else:
+            guesses.append(record | dict(pred_caption=draw.choice(drawn['captions'])))
+    return guesses
+
+
+def _random_recall(metric: str, sizes: list[int]) -> float:
+    """Percent of queries with a right item among the first k of a random order.
+
+    Args:
+        metric: ``text_to_image_R@5``, ... sizes: captions of each picture or clip.
+    """
+    direction, _, k = metric.rpartition('_R@')
+    if direction.startswith('text_to_'):
+        return 100 * min(1.0, int(k) / len(sizes))
+    texts = sum(sizes)
+    missed = [comb(texts - size, int(k)) / comb(texts, int(k)) for size in sizes]
+    return 100 * (1 - sum(missed) / len(missed))

@@ -1,0 +1,329 @@
+"""Trains and tests the rows of the embedded benchmark's results, and writes docs/results-mini.json and docs/results-mini.md.
+
+    python tools/analysis_tools/mini_results.py                      # every row that is not done yet
+    python tools/analysis_tools/mini_results.py --rows video_qa image_qa_blind --seeds 0 1 2
+    python tools/analysis_tools/mini_results.py --list
+    python tools/analysis_tools/mini_results.py --adopt image_qa=work_dirs/image_qa
+
+A run is kept as soon as it is tested, in work_dirs/mini_results/ROW/seed_N, and one that was stopped goes on from its last
+checkpoint when the command is given again. --adopt takes in a run made by hand: a work directory of the row's very config, with
+the metrics that tools/test.py wrote there by --out as test.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from mini_chance import chance
+from mini_rows import ROWS, Row
+from mmengine.config import Config
+
+from mplug2.config import load_config, tools_folder
+from mplug2.engine.checkpoint import latest_checkpoint
+
+OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
+# What a result depends on; the rest of a config is where files go and what is printed.
+COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'test_cfg', 'train_cfg', 'optim_wrapper')
+COMPARED += ('param_scheduler', 'custom_hooks')
+
+
+class RowError(RuntimeError):
+    """A row that cannot be run or taken in; the message is one sentence for the user."""
+
+
+def plain(cfg: Config) -> dict[str, Any]:
+    """The compared keys of a config as a dump of it reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'config.py'
+        cfg.dump(str(path))
+        read = Config.fromfile(path)
+    return {key: read.get(key) for key in COMPARED}
+
+
+def check_same(row: Row, folder: Path) -> int:
+    """Compare the config dumped in a work directory with the row's. Returns the seed of the run.
+
+    Raises:
+        RowError: there is no dumped config, or it differs; names the keys.
+    """
+    cfg = load_config(row.config, row.options)
+    path = folder / f'{Path(row.config).name}.py'
+    if not path.is_file():
+        raise RowError(f'{folder}: no {path.name}, which training a config of that name leaves there')
+    done, wanted = Config.fromfile(path), plain(cfg)
+    different = [key for key in COMPARED if _plain_value(done.get(key)) != _plain_value(wanted[key])]
+    if different:
+        raise RowError(
+            f'{path} differs from row {row.name} in {", ".join(different)}: remove or move {folder}, or adopt another'
+        )
+    return done.get('randomness', {}).get('seed', 0)
+
+
+def _plain_value(value: Any) -> Any:
+    """Lists for tuples, so that a config compares equal to its dump."""
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in value.items()}
+    return [_plain_value(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def call(command: Sequence[str], log: Path) -> None:
+    """Run one of the tools on one thread, its output added to a log.
+
+    Raises:
+        RowError: it failed; has the last line of its output.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, 'ab') as file:
+        environment = os.environ | {'OMP_NUM_THREADS': '1'}
+        done = subprocess.run([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment)
+    if done.returncode:
+        lines = log.read_text(errors='replace').strip().splitlines()
+        raise RowError(f'{command[0]} ended with {done.returncode}: {lines[-1] if lines else "it said nothing"} (see {log})')
+
+
+def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | None) -> list[str]:
+    """Training of a row, going on where `folder` has a checkpoint."""
+    command = [str(tools_folder() / 'train.py'), row.config, '--work-dir', str(folder), '--seed', str(seed)]
+    if latest_checkpoint(folder):
+        command.append('--resume')
+    options = row.options | ({} if checkpoint is None else {'load_from': str(checkpoint)})
+    return command + _options(options)
+
+
+def test_command(row: Row, folder: Path) -> list[str]:
+    """Test of a row's best checkpoint, or of its last where none is marked as best."""
+    command = [str(tools_folder() / 'test.py'), row.config, str(folder), '--work-dir', str(folder / 'test')]
+    return [*command, '--out', str(folder / 'test.json'), *_options(row.options)]
+
+
+def _options(options: dict[str, Any]) -> list[str]:
+    return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())] if options else []
+
+
+def run(row: Row, seed: int, out: Path = OUT) -> dict:
+    """Train and test a row with one seed, unless that is done.
+
+    Returns:
+        what is kept of the run: seed, metrics, minutes, commit, folder.
+
+    Raises:
+        RowError: it failed, was done with another config, or the row it starts from is missing.
+    """
+    folder = out / row.name / f'seed_{seed}'
+    kept = read_run(folder)
+    if kept is not None:
+        check_same(row, Path(kept['folder']))
+        return kept
+    if latest_checkpoint(folder):
+        check_same(row, folder)
+    checkpoint = None
+    if row.start is not None:
+        before = read_run(out / row.start / f'seed_{seed}')
+        checkpoint = before and latest_checkpoint(Path(before['folder']))
+        if checkpoint is None:
+            raise RowError(f'{row.name} starts from {row.start}, of which seed {seed} is not done: run that row first')
+    call(train_command(row, seed, folder, checkpoint), folder / 'output.log')
+    call(test_command(row, folder), folder / 'output.log')
+    return keep(row, seed, folder, folder)
+
+
+def adopt(row: Row, folder: Path, out: Path = OUT) -> dict:
+    """Take in a run made by hand. Returns what is kept of it, as `run` does.
+
+    Raises:
+        RowError: its config is not the row's, or it has not been tested.
+    """
+    seed = check_same(row, folder)
+    return keep(row, seed, folder, out / row.name / f'seed_{seed}')
+
+
+def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
+    """Write ``run.json`` of a run in `folder` to `place`.
+
+    Raises:
+        RowError: ``test.json`` is missing, or lacks a metric of the row.
+    """
+    path = folder / 'test.json'
+    if not path.is_file():
+        raise RowError(f'{folder}: no test.json; write it by tools/test.py {row.config} {folder} --out {path}')
+    metrics = json.loads(path.read_text())
+    missing = [metric for metric in row.metrics if metric not in metrics]
+    if missing:
+        raise RowError(f'{path} has no {", ".join(missing)} but {", ".join(metrics)}')
+    starts = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[:8].isdigit())
+    kept = dict(
+        seed=seed,
+        metrics={metric: metrics[metric] for metric in row.metrics},
+        minutes=training_minutes(folder),
+        commit=commit_at(starts[0] if starts else None),
+        folder=str(folder),
+    )
+    place.mkdir(parents=True, exist_ok=True)
+    temporary = place / '.run.json'
+    temporary.write_text(json.dumps(kept, indent=1))
+    os.replace(temporary, place / 'run.json')
+    return kept
+
+
+def read_run(place: Path) -> dict | None:
+    """What `keep` wrote, or None."""
+    path = place / 'run.json'
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def training_minutes(folder: Path) -> float | None:
+    """Minutes that the steps of a run took, without validation, from its logs; a resumed run's steps count once."""
+    seconds: dict[int, float] = {}  # of one step, by the step it was logged at
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            if 'loss' in record:
+                seconds[record['step']] = record['time']
+    total, last = 0.0, 0
+    for step, time_of_step in sorted(seconds.items()):
+        total, last = total + (step - last) * time_of_step, step
+    return round(total / 60, 1) if seconds else None
+
+
+def commit_at(moment: str | None) -> str | None:
+    """The commit that was checked out at a moment (``20261124_120000``, local time), or now; None outside a repository."""
+    until = [] if moment is None else [f'--before={time.mktime(time.strptime(moment, "%Y%m%d_%H%M%S")):.0f}']
+    found = subprocess.run(['git', 'log', '-1', '--format=%h', *until], capture_output=True, text=True)
+    return found.stdout.strip() or None
+
+
+def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
+    """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
+    command, commit}``. `std` is that of a sample and None for one seed; `seeds` counts them; `minutes` are one run's."""
+    records = []
+    for row in rows:
+        runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
+        if not runs:
+            continue
+        guessed = _chance_of(row, out)
+        minutes = [one['minutes'] for one in runs if one['minutes'] is not None]
+        seeds = ' '.join(str(one['seed']) for one in runs)
+        for metric in row.metrics:
+            values = [one['metrics'][metric] for one in runs]
+            records.append(
+                dict(
+                    task=row.task,
+                    config=row.config,
+                    metric=metric,
+                    mean=round(mean(values), 4),
+                    std=round(stdev(values), 4) if len(values) > 1 else None,
+                    seeds=len(values),
+                    chance=guessed.get(metric),
+                    minutes=round(mean(minutes), 1) if minutes else None,
+                    command=f'python tools/analysis_tools/mini_results.py --rows {row.name} --seeds {seeds}',
+                    commit=', '.join(sorted({one['commit'] for one in runs if one['commit']})) or None,
+                )
+            )
+    return records
+
+
+def _chance_of(row: Row, out: Path) -> dict[str, float]:
+    """Chance levels of a row, computed once and kept beside its runs."""
+    path = out / row.name / 'chance.json'
+    if not path.is_file():
+        guessed = chance(load_config(row.config, row.options), row.chance, row.metrics)
+        path.write_text(json.dumps({metric: round(value, 4) for metric, value in guessed.items()}))
+    return json.loads(path.read_text())
+
+
+def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
+    """The records as a page of Markdown tables, one a group of rows."""
+    lines = [
+        '# Results on the embedded benchmark',
+        '',
+        'Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing. The same numbers, with',
+        'commands and commits, are in [results-mini.json](results-mini.json). All are in percent but CIDEr-D (0 to 10) and mean',
+        'IoU (0 to 1); mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training',
+        'answer to the question for question answering, and the caption or box of a training sample drawn at random otherwise.',
+        'Minutes are those of the training steps of one run, as it was run, on one thread.',
+    ]
+    by_task = {row.task: row for row in rows}
+    for group in dict.fromkeys(row.group for row in by_task.values()):
+        found = [record for record in records if by_task[record['task']].group == group]
+        if not found:
+            continue
+        lines += [
+            '',
+            f'## {group}',
+            '',
+            '| row | config | metric | result | chance | seeds | minutes |',
+            '|---|---|---|--:|--:|--:|--:|',
+        ]
+        for record in found:
+            spread = '' if record['std'] is None else f' ± {record["std"]:.2f}'
+            cells = (
+                by_task[record['task']].name,
+                f'`{record["config"]}`',
+                record['metric'],
+                f'{record["mean"]:.2f}{spread}',
+                '' if record['chance'] is None else f'{record["chance"]:.2f}',
+                record['seeds'],
+                '' if record['minutes'] is None else f'{record["minutes"]:.1f}',
+            )
+            lines.append(f'| {" | ".join(map(str, cells))} |')
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def write(rows: Sequence[Row], out: Path = OUT, docs: Path = DOCS) -> None:
+    """Write both files from the runs that are done."""
+    records = results(rows, out)
+    (docs / 'results-mini.json').write_text(json.dumps(records, indent=1) + '\n')
+    write_table(records, rows, docs / 'results-mini.md')
+
+
+def show_list(rows: Iterable[Row], out: Path = OUT) -> None:
+    """Print every row with the seeds that are done."""
+    for row in rows:
+        done = [path.parent.name.removeprefix('seed_') for path in sorted((out / row.name).glob('seed_*/run.json'))]
+        wanted = ' '.join(map(str, row.seeds))
+        print(f'{row.name:42} {row.config:52} seeds {wanted:6} done {" ".join(done) or "-"}')
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--rows', nargs='+', default=list(ROWS), choices=list(ROWS), metavar='ROW', help='all if not given')
+    parser.add_argument('--seeds', nargs='+', type=int, help="in place of the rows' own")
+    parser.add_argument('--list', action='store_true', help='print the rows and what is done')
+    parser.add_argument(
+        '--adopt', nargs='+', default=[], metavar='ROW=WORK_DIR', help='take in runs made by hand; runs nothing'
+    )
+    args = parser.parse_args()
+    if args.list:
+        show_list(ROWS[name] for name in args.rows)
+        return 0
+    failed = 0
+    if args.adopt:
+        jobs = [(name, Path(folder)) for name, _, folder in (pair.partition('=') for pair in args.adopt)]
+    else:
+        jobs = [(name, seed) for name in args.rows for seed in (ROWS[name].seeds if args.seeds is None else args.seeds)]
+    for name, what in jobs:
+        print(f'{time.strftime("%H:%M:%S")} {name} {what}', flush=True)
+        try:
+            if name not in ROWS:
+                raise RowError(f'no row {name!r}: --list prints them')
+            kept = adopt(ROWS[name], what) if isinstance(what, Path) else run(ROWS[name], what)
+            print('  ' + ', '.join(f'{metric} {value:.2f}' for metric, value in kept['metrics'].items()), flush=True)
+            write(list(ROWS.values()))
+        except RowError as error:  # the other rows are still worth their time
+            failed += 1
+            print(f'  {error}', file=sys.stderr, flush=True)
+    return int(failed > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The rows of the results on the embedded benchmark: what `mini_results.py` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+THREE, ONE = (0, 1, 2), (0,)  # seeds: three for runs under five minutes
+
+# Comparisons share a budget of at most three minutes a run, below what the main rows have.
+BRIEF = {
+    'video_captioning': 1200,
+    'video_qa': 1200,
+    'video_text_retrieval': 500,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One config to train and test.
+
+    Args:
+        name: of the row and its folder. task: as results call it. config: name of a shipped config. metrics: which of its test
+            are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading in the
+            table. start: row whose last checkpoint of the same seed it starts from. chance: how `mini_chance.py` guesses.
+    """
+
+    name: str
+    task: str
+    config: str
+    metrics: tuple[str, ...]
+    seeds: tuple[int, ...] = ONE
+    options: dict[str, Any] = field(default_factory=dict)
+    group: str = 'Tasks'
+    start: str | None = None
+    chance: str = 'drawn'
+
+
+def _recalls(medium: str) -> tuple[str, ...]:
+    return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
+
+
+CAPTION = ('CIDEr-D', 'exact_match')
+VIDEO_CAPTION = (*CAPTION, 'word_accuracy/colour', 'word_accuracy/motion', 'word_accuracy/digit')
+_METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
+_CHANCE = dict(video_captioning='drawn', video_qa='majority', video_text_retrieval='ranking')
+
+
+def _main() -> list[Row]:
+    return [
+        Row(
+            'image_text_retrieval',
+            'image_text_retrieval',
+            'mini/image_text_retrieval',
+            _recalls('image'),
+            chance='ranking',
+        ),
+        Row('video_text_retrieval', 'video_text_retrieval', 'mini/video_text_retrieval', _recalls('video'), chance='ranking'),
+        Row('visual_grounding', 'visual_grounding', 'mini/visual_grounding', ('accuracy@0.5', 'mean_iou')),
+        Row('image_captioning', 'image_captioning', 'mini/image_captioning', CAPTION),
+        Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
+        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), chance='majority'),
+        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), chance='majority'),
+    ]
+
+
+def _comparisons() -> list[Row]:
+    cider, blind, demo = (
+        'CIDEr optimisation',
+        'Questions without pictures',
+        'The demonstration, with and without temporal module',
+    )
+    rows = [
+        Row(
+            'image_captioning_cider',
+            'image_captioning_cider',
+            'mini/image_captioning_cider',
+            CAPTION,
+            group=cider,
+            start='image_captioning',
+        ),
+        Row('image_qa_blind', 'image_qa_blind', 'mini/image_qa_blind', ('accuracy',), THREE, group=blind, chance='majority'),
+        Row('video_qa_blind', 'video_qa_blind', 'mini/video_qa_blind', ('accuracy',), THREE, group=blind, chance='majority'),
+    ]
+    for suffix in ('demo', 'demo_no_temporal'):
+        name = f'video_captioning_{suffix}'
+        rows.append(Row(name, name, f'mini/{name}', VIDEO_CAPTION, THREE, group=demo))
+    return rows
+
+
+def _ablations() -> list[Row]:
+    """Tables 14 and 15 over three tasks: the full model at the brief budget, and one thing changed."""
+    rows = []
+    arms = dict(
+        brief=('ablation', 'Tables 14 and 15: local temporal modelling, with instructions', {}),
+        no_instruction=('ablation_instruction', 'Table 14: without instructions', {}),
+        no_temporal=('ablation_temporal', 'Table 15: no temporal module', {'model.network.vision_encoder.temporal': None}),
+        temporal_attention=('ablation_temporal', 'Table 15: temporal self-attention', {}),
+        temporal_convolution=('ablation_temporal', 'Table 15: temporal convolution', {}),
+    )
+    for arm, (kind, group, changes) in arms.items():
+        for task, steps in BRIEF.items():
+            config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
+            options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes}
+            name = f'{task}_{arm}'
+            rows.append(Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, chance=_CHANCE[task]))
+    return rows
+
+
+ROWS = {row.name: row for row in (*_main(), *_comparisons(), *_ablations())}
