@@ -1,7 +1,7 @@
 # `make demo` and `make test` do everything on a fresh machine; they share one environment.
 PYTHON_BIN = $(or $(VENV),.venv)/bin
 
-.PHONY: demo test lint env
+.PHONY: demo test test-configs lint env
 
 env:
 	tools/setup_env.sh
@@ -11,6 +11,10 @@ demo: env
 
 test: env
 	OMP_NUM_THREADS=1 $(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal
+
+# Every shipped config builds, trains a step, tests and scores, at a tiny size.
+test-configs: env
+	OMP_NUM_THREADS=1 $(PYTHON_BIN)/python tools/analysis_tools/run_configs.py
 
 lint: env
 	$(PYTHON_BIN)/ruff check .

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='where logs go; work_dirs/<config name> if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')
+    parser.add_argument('--tiny', metavar='DATA', help='shrink to a tiny size, on the embedded benchmark that lies here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
@@ -34,6 +35,10 @@ def run(args: argparse.Namespace) -> None:
             raise CheckpointError(f'no checkpoint in {args.checkpoint}: has training run there?')
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
+    if args.tiny:
+        from ..tiny import shrink
+
+        shrink(cfg, args.tiny, cfg.work_dir)
     cfg.load_from, cfg.resume = str(checkpoint), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
         cfg[key] = None  # not needed, so their files need not be there
