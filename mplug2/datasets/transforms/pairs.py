@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import Any
 
 from mmcv.transforms import BaseTransform
 
@@ -36,7 +37,7 @@ class TokenizeTexts(TokenizeText):
     Arguments are those of `TokenizeText`; ``key`` names a list of texts, and ``out`` is 'texts' if not given.
     """
 
-    def __init__(self, *args, out: str = 'texts', **kwargs) -> None:
+    def __init__(self, *args: Any, out: str = 'texts', **kwargs: Any) -> None:
         super().__init__(*args, out=out, **kwargs)
 
     def transform(self, results: dict) -> dict:

@@ -1,0 +1,54 @@
+"""Two processes train on half a batch each as one does on the whole: the same contrastive loss, the same queues."""
+
+import os
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from mplug2.structures import Tokens
+from mplug2.tasks import Retrieval
+
+from .models import small_model, some_batch
+
+IDS = torch.tensor([3, 9, 3, 7])
+STEPS = 2
+
+
+def train(rows):
+    """Contrastive losses of two steps, and the gradients and queues after them."""
+    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=0.9))
+    losses = []
+    for step in range(STEPS):
+        whole = some_batch(4, seed=step, item=IDS + step)
+        batch = whole._replace(
+            frames=whole.frames[rows],
+            text=Tokens(whole.text.ids[rows], whole.text.mask[rows]),
+            extra=dict(item=whole.extra['item'][rows]),
+            samples=whole.samples[rows],
+        )
+        loss = model(batch, mode='loss')['loss_contrastive']
+        losses.append(loss.detach())
+    loss.backward()
+    task = model.tasks['task']
+    gradient = torch.cat([p.grad.flatten() for p in model.network.parameters() if p.grad is not None])
+    return torch.stack(losses), gradient, task.vision_queue.features, task.text_queue.ids
+
+
+def work(rank, folder):
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    torch.save(train(slice(2 * rank, 2 * rank + 2)), f'{folder}/{rank}.pt')
+    dist.destroy_process_group()
+
+
+def test_halves_make_the_whole(tmp_path):
+    losses, gradient, features, ids = train(slice(None))
+    mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method='fork')
+    halves = [torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1)]
+    torch.testing.assert_close((halves[0][0] + halves[1][0]) / 2, losses, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close((halves[0][1] + halves[1][1]) / 2, gradient, rtol=1e-3, atol=1e-5)
+    for half in halves:
+        torch.testing.assert_close(half[2], features, rtol=1e-4, atol=1e-5)
+        assert torch.equal(half[3], ids)
