@@ -56,7 +56,7 @@ for step in param_scheduler:
     step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
 del step
 train_cfg.pop('max_epochs')
-train_cfg.update(max_iters=200, val_interval=20)
+train_cfg.update(max_iters=200, val_interval=40)
 default_hooks['logger'].update(interval=10)
 default_hooks['checkpoint'].update(interval=100, save_best='CIDEr-D')
 auto_scale_lr.update(base_batch_size=32)

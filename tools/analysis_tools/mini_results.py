@@ -32,9 +32,9 @@ from mplug2.config import load_config, tools_folder
 from mplug2.engine.checkpoint import latest_checkpoint
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
-# What a result depends on; the rest of a config is where files go and what is printed.
-COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'test_cfg', 'train_cfg', 'optim_wrapper')
-COMPARED += ('param_scheduler', 'custom_hooks')
+# What a result depends on; the rest of a config is where files go, what is printed and which metrics are computed.
+COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_cfg', 'optim_wrapper', 'param_scheduler')
+COMPARED += ('custom_hooks',)
 
 
 class RowError(RuntimeError):
@@ -246,11 +246,11 @@ def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
     lines = [
         '# Results on the embedded benchmark',
         '',
-        'Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing. The same numbers, with',
-        'commands and commits, are in [results-mini.json](results-mini.json). All are in percent but CIDEr-D (0 to 10) and mean',
-        'IoU (0 to 1); mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training',
-        'answer to the question for question answering, and the caption or box of a training sample drawn at random otherwise.',
-        'Minutes are those of the training steps of one run, as it was run, on one thread.',
+        'Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing. The same numbers,',
+        'with commands and commits, are in [results-mini.json](results-mini.json). All are in percent but CIDEr-D (to 10) and',
+        'mean IoU (to 1); mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest',
+        'training answer to the question for question answering, and otherwise the caption or box of a training sample drawn',
+        'at random. Minutes are those of the training steps of one run, as it was run, on one thread.',
     ]
     by_task = {row.task: row for row in rows}
     for group in dict.fromkeys(row.group for row in by_task.values()):

@@ -1,0 +1,216 @@
+"""The command of the mini results: runs once, goes on where it stopped, takes in runs made by hand, knows what chance is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mplug2.config import find_config, load_config
+
+NAME = 'analysis_tools/mini_results'
+METRICS = {'accuracy': 40.0, 'seconds': 1.0}
+
+
+class Tools:
+    """Stands in for the tools: leaves in the work directory what they leave, and can be killed in training."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.commands, self.killed = module, [], False
+
+    def __call__(self, command: list[str], log: Path) -> None:
+        self.commands.append(command)
+        config = command[1]
+        folder = Path(command[command.index('--work-dir') + 1])
+        if 'test.py' in command[0]:
+            seed = int(folder.parent.name.removeprefix('seed_'))
+            Path(command[command.index('--out') + 1]).write_text(json.dumps(METRICS | {'accuracy': 40.0 + 2 * seed}))
+            return
+        seed = int(command[command.index('--seed') + 1])
+        leave_work(self.module, folder, config, seed)
+        if self.killed:
+            raise self.module.RowError('killed')
+
+
+def leave_work(module: ModuleType, folder: Path, config: str, seed: int, options: dict | None = None) -> None:
+    """What training leaves: the dumped config, a checkpoint, and logs of 100 steps of half a second."""
+    cfg = load_config(config, {'randomness.seed': seed, **(options or {})})
+    logs = folder / '20260101_120000/vis_data'
+    logs.mkdir(parents=True, exist_ok=True)
+    cfg.dump(str(folder / f'{Path(config).name}.py'))
+    (folder / 'iter_100.pth').touch()
+    records = [dict(step=50, time=0.5, loss=1.0), dict(step=50, time=9.0, accuracy=3.0), dict(step=100, time=0.7, loss=1.0)]
+    (logs / 'scalars.json').write_text('\n'.join(map(json.dumps, records)))
+
+
+@pytest.fixture
+def module(script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    module = script(NAME)
+    monkeypatch.setattr(module, '_chance_of', lambda row, out: {'accuracy': 12.5})
+    return module
+
+
+@pytest.fixture
+def tools(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    tools = Tools(module)
+    monkeypatch.setattr(module, 'call', tools)
+    return tools
+
+
+def test_a_run_is_trained_and_tested_once(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    kept = module.run(row, 1, tmp_path)
+    assert kept['metrics'] == {'accuracy': 42.0}
+    assert kept['minutes'] == pytest.approx((50 * 0.5 + 50 * 0.7) / 60, abs=0.05)
+    assert [Path(command[0]).name for command in tools.commands] == ['train.py', 'test.py']
+    assert tools.commands[0][1:] == [
+        'mini/video_qa_blind',
+        '--work-dir',
+        str(tmp_path / 'video_qa_blind/seed_1'),
+        '--seed',
+        '1',
+    ]
+    assert module.run(row, 1, tmp_path) == kept
+    assert len(tools.commands) == 2
+
+
+def test_a_stopped_run_goes_on(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    tools.killed = True
+    with pytest.raises(module.RowError):
+        module.run(row, 0, tmp_path)
+    assert module.results([row], tmp_path) == []
+    tools.killed = False
+    module.run(row, 0, tmp_path)
+    assert ['--resume' in command for command in tools.commands] == [False, True, False]
+
+
+def test_options_reach_training_and_test(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    module.run(replace(module.ROWS['video_qa_blind'], options={'train_cfg.max_iters': 7}), 0, tmp_path)
+    assert all(command[-2:] == ['--cfg-options', 'train_cfg.max_iters=7'] for command in tools.commands)
+
+
+def test_a_row_starts_from_another(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = replace(module.ROWS['video_qa_blind'], name='after', start='video_qa_blind')
+    with pytest.raises(module.RowError, match='starts from video_qa_blind, of which seed 2 is not done'):
+        module.run(row, 2, tmp_path)
+    module.run(module.ROWS['video_qa_blind'], 2, tmp_path)
+    module.run(row, 2, tmp_path)
+    assert f'load_from={tmp_path / "video_qa_blind/seed_2/iter_100.pth"}' in tools.commands[2]
+
+
+def test_a_run_with_another_config_is_not_passed_off(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    module.run(row, 0, tmp_path)
+    changed = replace(row, options={'optim_wrapper.optimizer.lr': 0.5})
+    with pytest.raises(module.RowError, match='differs from row video_qa_blind in optim_wrapper'):
+        module.run(changed, 0, tmp_path)
+
+
+def test_runs_made_by_hand_are_taken_in(module: ModuleType, tmp_path: Path) -> None:
+    row, folder = module.ROWS['video_qa'], tmp_path / 'work'
+    leave_work(module, folder, 'mini/video_qa', 3)
+    with pytest.raises(module.RowError, match=r'no test\.json'):
+        module.adopt(row, folder, tmp_path / 'out')
+    (folder / 'test.json').write_text(json.dumps({'seconds': 3.0}))
+    with pytest.raises(module.RowError, match='has no accuracy but seconds'):
+        module.adopt(row, folder, tmp_path / 'out')
+    (folder / 'test.json').write_text(json.dumps(METRICS))
+    kept = module.adopt(row, folder, tmp_path / 'out')
+    assert (kept['seed'], kept['metrics'], kept['folder']) == (3, {'accuracy': 40.0}, str(folder))
+    assert module.run(row, 3, tmp_path / 'out') == kept, 'it counts as done'
+
+
+def test_runs_of_other_configs_are_refused(module: ModuleType, tmp_path: Path) -> None:
+    leave_work(module, tmp_path, 'mini/video_qa', 0, {'train_cfg.max_iters': 5, 'model.network.decoder.layers': 1})
+    with pytest.raises(module.RowError, match='in model, train_cfg'):
+        module.adopt(module.ROWS['video_qa'], tmp_path, tmp_path / 'out')
+    with pytest.raises(module.RowError, match=r'no image_qa\.py'):
+        module.adopt(module.ROWS['image_qa'], tmp_path, tmp_path / 'out')
+
+
+def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    rows = [module.ROWS[name] for name in ('video_qa', 'video_qa_blind', 'image_qa')]
+    module.run(rows[0], 0, tmp_path)
+    for seed in (0, 1, 2):
+        module.run(rows[1], seed, tmp_path)
+    module.write(rows, tmp_path, tmp_path)
+    one, three = json.loads((tmp_path / 'results-mini.json').read_text())
+    assert list(one) == ['task', 'config', 'metric', 'mean', 'std', 'seeds', 'chance', 'minutes', 'command', 'commit']
+    assert (one['task'], one['metric'], one['mean'], one['std'], one['seeds'], one['chance']) == (
+        'video_qa',
+        'accuracy',
+        40.0,
+        None,
+        1,
+        12.5,
+    )
+    assert (three['mean'], three['std'], three['seeds'], three['minutes']) == (42.0, 2.0, 3, 1.0)
+    assert three['command'].endswith('--rows video_qa_blind --seeds 0 1 2')
+    page = (tmp_path / 'results-mini.md').read_text()
+    assert '| video_qa_blind | `mini/video_qa_blind` | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 1.0 |' in page
+    assert page.index('## Tasks') < page.index('## Questions without pictures')
+
+
+def test_one_failing_row_does_not_stop_the_others(
+    module: ModuleType, tools: Tools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'docs').mkdir()
+    monkeypatch.setattr('sys.argv', ['x', '--rows', 'image_captioning_cider', 'video_qa_blind', '--seeds', '0'])
+    assert module.main() == 1
+    assert 'starts from image_captioning' in capsys.readouterr().err
+    assert [record['task'] for record in json.loads(Path('docs/results-mini.json').read_text())] == ['video_qa_blind']
+    monkeypatch.setattr('sys.argv', ['x', '--list', '--rows', 'video_qa_blind'])
+    assert module.main() == 0
+    assert 'done 0' in capsys.readouterr().out
+
+
+def test_a_failing_tool_is_told_by_its_last_line(script, tmp_path: Path) -> None:
+    module = script(NAME)
+    with pytest.raises(module.RowError, match=r'ended with 3: so it is \(see'):
+        module.call(['-c', 'import sys; print("so it is"); sys.exit(3)'], tmp_path / 'log')
+    module.call(['-c', 'import os; print(os.environ["OMP_NUM_THREADS"])'], tmp_path / 'threads')
+    assert (tmp_path / 'threads').read_text() == '1\n'
+
+
+def test_rows_are_of_shipped_configs_and_their_metrics(script) -> None:
+    rows = script(NAME).ROWS
+    for row in rows.values():
+        find_config(row.config)
+        assert row.start is None or row.start in rows
+    wanted = 'image_text_retrieval video_text_retrieval visual_grounding image_captioning video_captioning image_qa video_qa'
+    assert {row.task for row in rows.values()} >= set(wanted.split())
+    assert len({row.task for row in rows.values()}) == len(rows), 'a task names one row'
+
+
+@pytest.mark.parametrize('name', ['video_qa', 'image_qa', 'video_captioning', 'visual_grounding', 'image_text_retrieval'])
+def test_chance_is_computed_from_data(script, monkeypatch: pytest.MonkeyPatch, mini_home: Path, name: str) -> None:
+    module = script('analysis_tools/mini_chance')
+    row = script(NAME).ROWS[name]
+    monkeypatch.chdir(mini_home)
+    scores = module.chance(load_config(row.config), row.chance, row.metrics)
+    assert set(scores) == set(row.metrics)
+    assert all(0 <= score <= 100 for score in scores.values())
+
+
+def test_majority_is_counted_per_question(script) -> None:
+    guess = script('analysis_tools/mini_chance')._majority
+    train = [
+        dict(question='what ?', answers=['red', 'red', 'blue']),
+        dict(question='how ?', answers=['slowly']),
+        dict(question='how ?', answers=['slowly', 'slowly']),
+    ]
+    test = [dict(question=question) for question in ('what ?', 'how ?', 'new ?')]
+    assert [record['pred_answer'] for record in guess(train, test)] == ['red', 'slowly', 'slowly']
+
+
+def test_recall_of_a_random_order(script) -> None:
+    recall = script('analysis_tools/mini_chance')._random_recall
+    assert recall('text_to_video_R@5', [1] * 50) == 10
+    assert recall('text_to_video_R@10', [1] * 4) == 100
+    # Two of four texts belong to each picture: the first two drawn are both wrong in one of six orders.
+    assert recall('image_to_text_R@2', [2, 2]) == pytest.approx(100 * 5 / 6)
