@@ -25,7 +25,7 @@ instruct = dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruct
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all')
 pack = dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type', 'answer_type'])
 train_dataloader = dict(
-    **batches,
+    **(batches | dict(batch_size=64)),
     sampler=dict(type=ResumableSampler),
     dataset=dict(
         **questions,
@@ -61,4 +61,5 @@ test_dataloader = dict(
 val_evaluator = dict(type=VQAMetric)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
-train_cfg.update(max_iters=8000, val_interval=2000)
+optim_wrapper['optimizer'].update(lr=1.5e-3)
+train_cfg.update(max_iters=6000, val_interval=1500)

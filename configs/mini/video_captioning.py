@@ -62,4 +62,4 @@ val_evaluator = [
 ]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='CIDEr-D')
-train_cfg.update(max_iters=8000, val_interval=2000)
+train_cfg.update(max_iters=6000, val_interval=1500)

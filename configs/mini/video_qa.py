@@ -24,7 +24,7 @@ instruct = dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruct
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all')
 pack = dict(type=PackInputs, fields=['question', 'answers', 'question_type'])
 train_dataloader = dict(
-    **batches,
+    **(batches | dict(batch_size=64)),
     sampler=dict(type=ResumableSampler),
     dataset=dict(**questions, ann_file='data/mini/msrvtt_qa/train_qa.json', pipeline=[*read, instruct, target, pack]),
 )
@@ -43,4 +43,5 @@ test_dataloader = dict(
 val_evaluator = dict(type=ExactMatch)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
+optim_wrapper['optimizer'].update(lr=1.5e-3)
 train_cfg.update(max_iters=5000, val_interval=1250)

@@ -7,7 +7,7 @@ read = [dict(type=LoadVideo, num_frames=4, backend='pyav'), dict(type=Resize, si
 batches = dict(batch_size=32, num_workers=2)
 # The words of each kind of fact that captions state, for counting them.
 fact_words = dict(
-    colour=['red', 'yellow', 'green', 'blue', 'purple', 'pink', 'white', 'black'],
+    colour=['red', 'yellow', 'green', 'blue', 'purple', 'pink', 'black', 'orange'],
     motion=['moves', 'grows', 'shrinks', 'appears', 'stays', 'left', 'right', 'up', 'down', 'slowly', 'quickly'],
     digit=['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'],
 )

@@ -22,7 +22,7 @@ from .language import (
     statement,
     summary_pair,
 )
-from .world import DIGITS, IMAGE_SIDE, MOTIONS, SPLITS, Scene, ink
+from .world import DIGITS, IMAGE_SIDE, MOTIONS, SPLITS, Scene, plate
 
 Plan = dict[str, list[Scene]]
 Names = dict[str, list[str]]
@@ -92,7 +92,7 @@ def coco_captions(out: Path, plan: Plan, names: Names, rng: np.random.Generator)
 
 def _instance(scene: Scene, index: int, side: int) -> dict:
     """Polygon, box and area of a thing in pixels."""
-    mask = (ink(scene.things[index], side) > 0.5).astype(np.uint8)
+    mask = (plate(scene.things[index], side) > 0.5).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     polygons = [contour.reshape(-1).astype(float).tolist() for contour in contours if len(contour) >= 3]
     ys, xs = np.nonzero(mask)

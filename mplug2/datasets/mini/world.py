@@ -1,4 +1,4 @@
-"""The world of the embedded benchmark: real handwritten digits, coloured and moving, over real photographs.
+"""The world of the embedded benchmark: real handwritten digits on coloured plates, moving over real photographs.
 
 Lengths are shares of the picture's side, times shares of the clip; (0, 0) is the top left.
 """
@@ -13,21 +13,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+# Of the plates; the digit on a plate is always white, so that its shape looks alike in every colour.
 COLOURS = {
-    'red': (222, 45, 38),
-    'yellow': (247, 224, 40),
-    'green': (42, 165, 70),
-    'blue': (40, 90, 235),
-    'purple': (140, 50, 180),
-    'pink': (250, 130, 185),
-    'white': (248, 248, 248),
-    'black': (18, 18, 18),
+    'red': (200, 35, 35),
+    'yellow': (215, 170, 0),
+    'green': (35, 140, 60),
+    'blue': (40, 80, 215),
+    'purple': (125, 45, 165),
+    'pink': (235, 105, 170),
+    'black': (25, 25, 25),
+    'orange': (235, 120, 20),
 }
 DIGITS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
-SIZES = {'small': 0.32, 'large': 0.5}  # height
+SIZES = {'small': 0.38, 'large': 0.56}  # height
 DIRECTIONS = {'left': (-1, 0), 'right': (1, 0), 'up': (0, -1), 'down': (0, 1)}
 # How far a thing goes in a clip. Clips last 2 to 3.5 s, so that slow is slow and quick is quick in pixels a second too.
-SPEEDS = {'slowly': (0.15, 0.22), 'quickly': (0.42, 0.5)}
+SPEEDS = {'slowly': (0.12, 0.18), 'quickly': (0.34, 0.42)}
 SECONDS = (2.0, 3.5)
 FPS = 10
 IMAGE_SIDE, CLIP_SIDE, CLASS_SIDE = 128, 96, 64  # pixels
@@ -52,10 +53,11 @@ _PHOTO_HEIGHT = 400
 
 @dataclass(frozen=True)
 class Thing:
-    """A digit in a scene.
+    """A digit on its plate.
 
     digit: 0 to 9. scan: which handwritten one. colour, size, motion: keys of the tables above. x, y: centre at the start.
-    travel: (dx, dy) over the clip. angle: radians. aspect: width over height of the stroke. onset: when it appears.
+    travel: (dx, dy) over the clip. angle: of the digit, radians. aspect: the plate's width over its height.
+    onset: when it appears.
     """
 
     digit: int
@@ -75,7 +77,7 @@ class Thing:
         return DIGITS[self.digit]
 
     def height(self, time: float) -> float:
-        small, large = 0.2, SIZES['large']
+        small, large = 0.24, SIZES['large']
         if self.motion == 'grows':
             return small + (large - small) * time
         if self.motion == 'shrinks':
@@ -89,9 +91,9 @@ class Thing:
         return time >= self.onset
 
     def box(self, time: float = 0.0) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the room that it takes (the ink is a little narrower)."""
+        """Left, top, right, bottom of the plate."""
         (x, y), half = self.centre(time), self.height(time) / 2
-        return x - 0.82 * half * self.aspect, y - half, x + 0.82 * half * self.aspect, y + half
+        return x - half * self.aspect, y - half, x + half * self.aspect, y + half
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _sample_thing(
         size = 'large'  # of the room it needs; its size is not spoken of
     aspect = rng.uniform(0.9, 1.1)
     half_height = SIZES[size] / 2 + 0.01
-    half_width = 0.82 * aspect * half_height
+    half_width = aspect * half_height
     low = half_width + max(0.0, -travel[0]), half_height + max(0.0, -travel[1])
     high = 1 - half_width - max(0.0, travel[0]), 1 - half_height - max(0.0, travel[1])
     x, y = (rng.uniform(min(a, b), max(a, b)) for a, b in zip(low, high, strict=True))
@@ -224,7 +226,7 @@ def sample_scene(
 
 
 def backdrop(scene: Scene, side: int) -> np.ndarray:
-    """The photograph behind a scene, a little faded so that the digits stand out: (side, side, 3) float32 in 0..255."""
+    """The photograph behind a scene, a little faded so that the plates stand out: (side, side, 3) float32 in 0..255."""
     band = photo_band(scene.photo, scene.split)
     left, top, share = scene.crop
     size = int(share * min(band.shape[:2]))
@@ -233,9 +235,17 @@ def backdrop(scene: Scene, side: int) -> np.ndarray:
     return 0.65 * picture + 0.35 * 110
 
 
+def plate(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
+    """How much of each pixel a thing's plate covers, a square with round corners: (side, side) float32 in [0, 1]."""
+    (x, y), half = thing.centre(time), thing.height(time) / 2
+    places = (np.arange(side, dtype=np.float32) + 0.5) / side
+    across, down = np.abs(places - x) / (half * thing.aspect), np.abs(places - y) / half
+    return np.clip((1 - (across[None] ** 6 + down[:, None] ** 6)) * 6 + 0.5, 0, 1)
+
+
 def ink(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
-    """How much of each pixel a thing's stroke covers: (side, side) float32 in [0, 1]."""
-    (x, y), height = thing.centre(time), thing.height(time) * side
+    """How much of each pixel the digit's stroke covers: (side, side) float32 in [0, 1]."""
+    (x, y), height = thing.centre(time), 0.9 * thing.height(time) * side
     scale = height / 8
     cos, sin = math.cos(thing.angle) * scale, math.sin(thing.angle) * scale
     # From scan pixels (u, v) to picture pixels, about the centre of the scan.
@@ -247,12 +257,10 @@ def ink(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
 
 
 def paint(picture: np.ndarray, thing: Thing, time: float = 0.0) -> None:
-    """Draw a thing with a thin contour onto a (side, side, 3) float32 picture, in place."""
-    cover = ink(thing, picture.shape[0], time)
-    contour = (235.0,) * 3 if thing.colour == 'black' else (25.0,) * 3
-    wide = cv2.dilate(cover, np.ones((3, 3), np.uint8))[..., None]
-    picture += wide * 0.8 * (np.array(contour, np.float32) - picture)
-    picture += cover[..., None] * (np.array(COLOURS[thing.colour], np.float32) - picture)
+    """Draw a thing onto a (side, side, 3) float32 picture, in place."""
+    side = picture.shape[0]
+    for cover, colour in ((plate(thing, side, time), COLOURS[thing.colour]), (ink(thing, side, time), (250, 250, 250))):
+        picture += cover[..., None] * (np.array(colour, np.float32) - picture)
 
 
 def render(scene: Scene, side: int, time: float = 0.0, behind: np.ndarray | None = None) -> np.ndarray:
