@@ -9,4 +9,4 @@ with read_base():
 for loader in (train_dataloader, val_dataloader, test_dataloader):
     loader['dataset']['pipeline'].insert(2, dict(type=BlankFrames))
 del loader
-train_cfg.update(max_iters=1500, val_interval=1500)
+train_cfg.update(max_iters=600, val_interval=600)

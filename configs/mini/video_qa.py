@@ -45,4 +45,4 @@ test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
 # From scratch, answers alone teach a network so slowly that it only learns what questions give away; captions teach it to see.
 load_from = 'work_dirs/video_captioning/iter_6000.pth'
-train_cfg.update(max_iters=3000, val_interval=1000)
+train_cfg.update(max_iters=2500, val_interval=1250)
