@@ -128,10 +128,11 @@ def run(row: Row, seed: int, out: Path = OUT) -> dict:
         check_same(row, folder)
     checkpoint = None
     if row.start is not None:
-        before = read_run(out / row.start / f'seed_{seed}')
-        checkpoint = before and latest_checkpoint(Path(before['folder']))
+        done = [read_run(place) for place in (out / row.start / f'seed_{seed}', *sorted((out / row.start).glob('seed_*')))]
+        found = [latest_checkpoint(Path(before['folder'])) for before in done if before is not None]
+        checkpoint = next((path for path in found if path is not None), None)
         if checkpoint is None:
-            raise RowError(f'{row.name} starts from {row.start}, of which seed {seed} is not done: run that row first')
+            raise RowError(f'{row.name} starts from {row.start}, of which no seed is done: run that row first')
     call(train_command(row, seed, folder, checkpoint), folder / 'output.log')
     call(test_command(row, folder), folder / 'output.log')
     return keep(row, seed, folder, folder)

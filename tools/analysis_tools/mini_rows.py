@@ -22,7 +22,8 @@ class Row:
     Args:
         name: of the row and its folder. task: as results call it. config: name of a shipped config. metrics: which of its test
             are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading in the
-            table. start: row whose last checkpoint of the same seed it starts from. chance: how `mini_chance.py` guesses.
+            table. start: row from whose last checkpoint it starts, of the
+            same seed or else of the first that is done. chance: how `mini_chance.py` guesses.
     """
 
     name: str
@@ -40,6 +41,7 @@ def _recalls(medium: str) -> tuple[str, ...]:
     return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
 
 
+CAPTIONED = 'video_captioning'  # the row that question answering starts from
 CAPTION = ('CIDEr-D', 'exact_match')
 VIDEO_CAPTION = (*CAPTION, 'word_accuracy/colour', 'word_accuracy/motion', 'word_accuracy/digit')
 _METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
@@ -59,8 +61,8 @@ def _main() -> list[Row]:
         Row('visual_grounding', 'visual_grounding', 'mini/visual_grounding', ('accuracy@0.5', 'mean_iou')),
         Row('image_captioning', 'image_captioning', 'mini/image_captioning', CAPTION),
         Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
-        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), chance='majority'),
-        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), chance='majority'),
+        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), start=CAPTIONED, chance='majority'),
+        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start=CAPTIONED, chance='majority'),
     ]
 
 
@@ -79,8 +81,19 @@ def _comparisons() -> list[Row]:
             group=cider,
             start='image_captioning',
         ),
-        Row('image_qa_blind', 'image_qa_blind', 'mini/image_qa_blind', ('accuracy',), THREE, group=blind, chance='majority'),
-        Row('video_qa_blind', 'video_qa_blind', 'mini/video_qa_blind', ('accuracy',), THREE, group=blind, chance='majority'),
+        *(
+            Row(
+                f'{task}_blind',
+                f'{task}_blind',
+                f'mini/{task}_blind',
+                ('accuracy',),
+                THREE,
+                group=blind,
+                start=CAPTIONED,
+                chance='majority',
+            )
+            for task in ('image_qa', 'video_qa')
+        ),
     ]
     for suffix in ('demo', 'demo_no_temporal'):
         name = f'video_captioning_{suffix}'
@@ -103,7 +116,9 @@ def _ablations() -> list[Row]:
             config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
             options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes}
             name = f'{task}_{arm}'
-            rows.append(Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, chance=_CHANCE[task]))
+            start = f'video_captioning_{arm}' if task == 'video_qa' else None  # of the same modules
+            row = Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, start, _CHANCE[task])
+            rows.append(row)
     return rows
 
 
