@@ -6,6 +6,7 @@ from mplug2.datasets import MSRVTTQA, ResumableSampler
 from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
 from mplug2.evaluation import ExactMatch
 from mplug2.tasks import QuestionAnswering
+from mplug2.weights import MPlug2Weights
 
 with read_base():
     from .._base_.datasets.mini_video import *
@@ -13,10 +14,15 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
+# From scratch, answers alone teach a network to see so slowly that for long it knows only what questions give away. Captions
+# teach it in minutes. Text encoder and fusion layers start anew: captioning has shown them one text, its instruction.
 model.update(
+    init_cfg=dict(
+        type=MPlug2Weights, source='work_dirs/video_captioning/iter_6000.pth', parts=['vision_encoder', 'universal', 'decoder']
+    ),
     tasks=dict(
         answering=dict(type=QuestionAnswering, media='video', generation=dict(num_beams=3, min_length=1, max_length=4)),
-    )
+    ),
 )
 
 questions = dict(type=MSRVTTQA, data_prefix='data/mini/msrvtt/videos')
@@ -43,6 +49,4 @@ test_dataloader = dict(
 val_evaluator = dict(type=ExactMatch)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
-# From scratch, answers alone teach a network so slowly that it only learns what questions give away; captions teach it to see.
-load_from = 'work_dirs/video_captioning/iter_6000.pth'
 train_cfg.update(max_iters=2500, val_interval=1250)

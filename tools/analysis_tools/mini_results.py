@@ -96,7 +96,7 @@ def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | None) ->
     command = [str(tools_folder() / 'train.py'), row.config, '--work-dir', str(folder), '--seed', str(seed)]
     if latest_checkpoint(folder):
         command.append('--resume')
-    options = row.options | ({} if checkpoint is None else {'load_from': str(checkpoint)})
+    options = row.options | ({} if checkpoint is None else {row.start_key: str(checkpoint)})
     return command + _options(options)
 
 

@@ -36,6 +36,11 @@ class Row:
     start: str | None = None
     chance: str = 'drawn'
 
+    @property
+    def start_key(self) -> str:
+        """The config's key that takes the checkpoint: question answering takes some of its parts, other rows all of it."""
+        return 'model.init_cfg.source' if 'qa' in self.name else 'load_from'
+
 
 def _recalls(medium: str) -> tuple[str, ...]:
     return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
@@ -43,7 +48,8 @@ def _recalls(medium: str) -> tuple[str, ...]:
 
 CAPTIONED = 'video_captioning'  # the row that question answering starts from
 CAPTION = ('CIDEr-D', 'exact_match')
-VIDEO_CAPTION = (*CAPTION, 'word_accuracy/colour', 'word_accuracy/motion', 'word_accuracy/digit')
+VIDEO_CAPTION = (*CAPTION, *(f'word_accuracy/{group}' for group in ('colour', 'motion', 'digit')))
+VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
 _METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
 _CHANCE = dict(video_captioning='drawn', video_qa='majority', video_text_retrieval='ranking')
 
