@@ -34,7 +34,8 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
     for evaluator in evaluators:
         metric = registry.METRICS.build(resolve(evaluator, registry.METRICS))
         metric.process(None, guesses)
-        scores |= metric.compute_metrics(metric.results)
+        prefix = f'{metric.prefix}/' if metric.prefix else ''
+        scores |= {f'{prefix}{key}': value for key, value in metric.compute_metrics(metric.results).items()}
     return {metric: float(scores[metric]) for metric in metrics if metric in scores}
 
 
