@@ -5,4 +5,4 @@ with read_base():
     from .video_captioning import *
 
 model['tasks']['captioning']['generation'].update(num_beams=1)
-train_cfg.update(max_iters=2400, val_interval=2400)
+train_cfg.update(max_iters=2100, val_interval=2100)
