@@ -5,7 +5,7 @@ from .caption_scores import CiderD, DocumentFrequencies
 from .grounding import GroundingMetric, box_iou
 from .ptb import ptb_tokens
 from .question_answering import ExactMatch, VQAMetric
-from .retrieval import RetrievalMetric, ranks_of_relevant, recall_at_k, retrieval_metrics
+from .retrieval import RetrievalMetric, ranks_of_relevant, recall_at_k
 from .summarization import RougeMetric
 from .text_classification import GLUEMetric
 from .text_qa import SQuADMetric
@@ -26,5 +26,4 @@ __all__ = [
     'ptb_tokens',
     'ranks_of_relevant',
     'recall_at_k',
-    'retrieval_metrics',
 ]

@@ -55,26 +55,6 @@ def recall_at_k(ranks: Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[str, floa
     }
 
 
-def retrieval_metrics(
-    similarity: Tensor, media_of_text: Sequence[int], names: tuple[str, str] = ('t2v', 'v2t'), back: Tensor | None = None
-) -> dict[str, float]:
-    """Recall at 1, 5 and 10 and ranks, from texts to media (``t2v/R@1``, ...) and from media to texts (``v2t/R@1``, ...).
-
-    Args:
-        similarity: (texts, media). media_of_text: for each text, the index of its picture or clip; several texts may
-            share one. names: of the two directions. back: (media, texts) scores of the second direction where they are
-            not the first one's, as after a re-ranking of each direction's best.
-    """
-    texts_of_media: list[list[int]] = [[] for _ in range(similarity.shape[1])]
-    for text, media in enumerate(media_of_text):
-        texts_of_media[media].append(text)
-    forward = recall_at_k(ranks_of_relevant(similarity, [[media] for media in media_of_text]))
-    backward = recall_at_k(ranks_of_relevant(similarity.T if back is None else back, texts_of_media))
-    return {
-        f'{name}/{key}': value for name, found in zip(names, (forward, backward), strict=True) for key, value in found.items()
-    }
-
-
 @METRICS.register_module()
 class RetrievalMetric(Metric):
     """Recall at 1, 5 and 10 in percent, and the median and mean rank, each way.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import time
 
 from ...config import DictAction, load_config
@@ -33,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from ...engine.runner import Runner
+    from .measure import describe_run
 
     cfg = load_config(args.config, args.cfg_options)
     if args.amp:
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> None:
         both = _rate(args.steps, lambda: train(next(batches)))
     size = loader.batch_size
     parameters = sum(p.numel() for p in runner.model.parameters())
+    print(describe_run())
     print(f'{args.config}: {parameters / 1e6:.2f} M parameters, batch {size}, {loader.num_workers} workers')
-    print(f'{device.type}, {torch.get_num_threads()} threads, {os.cpu_count()} cores, torch {torch.__version__}')
     print(f'  loader alone       {loading:8.2f} batches/s  {loading * size:8.0f} samples/s')
     print(f'  training step      {stepping:8.2f} steps/s    {stepping * size:8.0f} samples/s')
     print(f'  both together      {both:8.2f} steps/s    {both * size:8.0f} samples/s')
