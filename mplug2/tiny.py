@@ -14,7 +14,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .datasets.reading import read_json, read_records
+from .datasets.glue import GLUE_TASKS
+from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
@@ -41,6 +42,8 @@ SIZES: dict[str, Any] = dict(
 )
 # Those whose defaults are those of the full size, so that they are set where a class takes them.
 DEFAULTED = ('vocab_size', 'positions', 'embedding', 'queue_size', 'draws')
+ENCODER = dict(model_type='deberta', vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2)
+ENCODER |= dict(intermediate_size=48, max_position_embeddings=96, relative_attention=True, pos_att_type=['c2p', 'p2c'])
 COCO = 'coco/annotations/dataset_coco.json'
 
 
@@ -144,11 +147,34 @@ def _nocaps(root: Path, cfg: dict) -> dict:
     return dict(ann_file=file, data_prefix=str(root / 'coco'))
 
 
+def _glue(root: Path, cfg: dict) -> dict:
+    """RTE's files under the columns and labels of the task."""
+    task, files = GLUE_TASKS[cfg['task']], []
+    for number, name in enumerate(as_list(cfg['ann_file'])):
+        part = next(part for part in ('train', 'dev', 'test') if part in Path(name).stem)
+        pairs = read_columns(root / f'glue/RTE/{part}.tsv', ['sentence1', 'sentence2'] + ['label'] * (part != 'test'), '\t')
+        rows = ['\t'.join(['index', *task.texts, task.label][: len(task.texts) + 1 + (part != 'test')])]
+        for row, (*texts, label) in enumerate(pair if part != 'test' else [*pair, ''] for pair in pairs[:SAMPLES]):
+            cells = [str(row), *texts[: len(task.texts)]]
+            rows.append('\t'.join(cells + [task.classes[label != 'entailment']] * (part != 'test')))
+        files.append(_written(root / f'tiny/glue_{cfg["task"]}_{number}', Path(name).name, '\n'.join(rows)))
+    return dict(ann_file=files)
+
+
+def _gigaword(root: Path, cfg: dict) -> dict:
+    part = next((part for part in ('train', 'valid') if part in Path(cfg['source']).name), 'test').replace('valid', 'dev')
+    return {
+        key: str(root / f'gigaword/{part}.{key[:1]}{"rc" if key == "source" else "gt"}.txt') for key in ('source', 'target')
+    }
+
+
 # Name of a data set's class -> (root of the embedded benchmark, the config) -> what to change of the config.
 STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'CocoCaption': lambda root, cfg: dict(ann_file=str(root / COCO), data_prefix=str(root / 'coco')),
     'DiDeMoParagraph': _didemo,
     'Flickr30K': _flickr,
+    'GLUE': _glue,
+    'Gigaword': _gigaword,
     'LSMDC': _lsmdc,
     'MSRVTTCaption': _msrvtt,
     'MSRVTTQA': lambda root, cfg: _video_qa('msrvtt', root, cfg),
@@ -159,6 +185,9 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'MSVDQA': lambda root, cfg: _video_qa('msvd', root, cfg),
     'NoCaps': _nocaps,
     'RefCOCO': _refcoco,
+    'SQuAD': lambda root, cfg: dict(
+        ann_file=str(root / f'squad/{"train" if "train" in str(cfg["ann_file"]) else "dev"}-v2.0.json')
+    ),
     'TGIFFrameQA': _tgif,
     'VQAv2': _vqa,
 }
@@ -206,6 +235,8 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
 def _resize_model(node: dict) -> None:
     if 'vocab' in node or (node.get('type') and _name(node) == 'BertTokenizer'):
         node['vocab'] = 'mini'
+    if node.get('type') and _name(node) == 'HuggingFaceTextEncoder':
+        node['model'] = dict(ENCODER)
     if 'locations' in node:
         node['locations'] = dict(LOCATIONS)
     if isinstance(node.get('answers'), str):
@@ -231,6 +262,11 @@ def _shrink_loader(loader: dict, root: Path) -> None:
 def _shrink_step(step: dict) -> None:
     if _name(step) == 'BertTokenizer':
         step['vocab'] = 'mini'
+    if _name(step) == 'HuggingFaceTokenizer':
+        step.clear()
+        step.update(type='BertTokenizer', vocab='mini')
+    if _name(step) == 'AnswerWindows':
+        step.update(max_length=60, stride=30)
     if 'size' in step:
         step['size'] = PIXELS
     if 'num_frames' in step:

@@ -6,17 +6,22 @@ from .collate import multimodal_collate
 from .didemo import DiDeMoParagraph
 from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
 from .flickr import Flickr30K
+from .gigaword import Gigaword
+from .glue import GLUE, GLUE_TASKS
 from .lsmdc import LSMDC
 from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
 from .msvd import MSVDQA, MSVDCaption
 from .nocaps import NoCaps
 from .refcoco import RefCOCO
 from .sampler import Draw, ResumableSampler
+from .squad import SQuAD
 from .tgif import TGIFFrameQA
 from .video_qa import VideoQADataset
 from .vqa import VQAv2
 
 __all__ = [
+    'GLUE',
+    'GLUE_TASKS',
     'LSMDC',
     'MSRVTTQA',
     'MSVDQA',
@@ -28,6 +33,7 @@ __all__ = [
     'DiDeMoParagraph',
     'Draw',
     'Flickr30K',
+    'Gigaword',
     'MSRVTTCaption',
     'MSRVTTRetrieval',
     'MSVDCaption',
@@ -35,6 +41,7 @@ __all__ = [
     'NoCaps',
     'RefCOCO',
     'ResumableSampler',
+    'SQuAD',
     'TGIFFrameQA',
     'TooManyBadSamples',
     'VQAv2',

@@ -51,6 +51,8 @@ def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
     if isinstance(first, PairEncoding):
         ids, mask = pad([value.ids for value in values], value=pad_id)
         return Tokens(ids, mask, pad([value.types for value in values])[0])
+    if isinstance(first, list) and first and isinstance(first[0], PairEncoding):
+        return _collate(key, [window for windows in values for window in windows], names, pad_id)
     if isinstance(first, list) and first and isinstance(first[0], Target):
         return collate_targets(values, pad_id)
     if isinstance(first, list):
@@ -67,7 +69,8 @@ def multimodal_collate(batch: list[dict | None], pad_id: int = 0) -> dict[str, A
     """Batch what `PackInputs` packed, by the kind of each input.
 
     Tensors and numbers are stacked, lists of ids and `PairEncoding` become `Tokens` and lists of `Target` become `Targets`
-    (both padded to the longest of the batch), and a text such as ``task`` must be the same in all samples.
+    (both padded to the longest of the batch), and a text such as ``task`` must be the same in all samples. Where samples have
+    lists of `PairEncoding` (the windows of a long text), all of them lie below each other: more rows than samples.
 
     Args:
         batch: samples; None for those that the bad-sample policy left out. pad_id: fills padding; masks cover it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def write_json(records: Any, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(records), encoding='utf-8')
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence], path: str | Path) -> None:
+    """Write a result file of a benchmark: a header, then a row a line, separated by tabs."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(''.join('\t'.join(map(str, row)) + '\n' for row in (columns, *rows)), encoding='utf-8')
 
 
 def mean(values: list[float]) -> float:

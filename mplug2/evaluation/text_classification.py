@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..registry import METRICS
-from .base import Metric, field, percent
+from .base import Metric, field, percent, write_table
 
 
 def _confusion(predicted: Sequence[int], labels: Sequence[int]) -> tuple[int, int, int, int]:
@@ -34,6 +35,7 @@ def matthews(predicted: Sequence[int], labels: Sequence[int]) -> float:
     return 100.0 * (tp * tn - fp * fn) / scale if scale else 0.0
 
 
+_SUFFIX = {None: '', 'matched': '-m', 'mismatched': '-mm'}
 _SCORES = {'accuracy': accuracy, 'F1': f1, 'Matthews': matthews}
 _OF_TASK = {
     'cola': ['Matthews'],
@@ -48,25 +50,55 @@ _OF_TASK = {
 
 @METRICS.register_module()
 class GLUEMetric(Metric):
-    """The scores that GLUE defines for a task, in percent: ``accuracy``, ``F1`` (of paraphrases), ``Matthews``.
+    """The scores that GLUE defines for a task, in percent: ``accuracy``, ``F1`` (of paraphrases), ``Matthews``; and
+    ``accuracy/<subset>`` where samples carry ``subset`` (MNLI's matched and mismatched).
 
-    Reads ``label`` and ``pred_label``, integers.
+    Reads ``pred_label`` and ``label``, integers, and for the submission ``index``. Samples of a test split, whose label is None,
+    are written but not scored.
 
     Args:
         task: 'cola', 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'.
+        out_file: write the submission, a table of ``index`` and ``prediction`` under the benchmark's names of the labels (the
+            ``classes`` of the data set), here; for MNLI, ``MNLI.tsv`` becomes ``MNLI-m.tsv`` and ``MNLI-mm.tsv``.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
-    def __init__(self, task: str, **kwargs: Any) -> None:
+    def __init__(self, task: str, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if task not in _OF_TASK:
             raise ValueError(f'GLUEMetric: task is one of {", ".join(_OF_TASK)}, not {task!r}')
-        self.task = task
+        self.task, self.out_file = task, out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
-            self.results.append((int(field(sample, 'pred_label', self)), int(field(sample, 'label', self))))
+            label = field(sample, 'label', self)
+            if label is None and self.out_file is None:
+                raise ValueError(
+                    f'GLUEMetric: sample {sample.get("sample_id")!r} has no label to score; for a test split give out_file'
+                )
+            index = field(sample, 'index', self) if self.out_file is not None else None
+            said = int(field(sample, 'pred_label', self))
+            self.results.append((said, None if label is None else int(label), sample.get('subset'), index))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        predicted, labels = [said for said, _ in results], [label for _, label in results]
-        return {name: _SCORES[name](predicted, labels) for name in _OF_TASK[self.task]}
+        if self.out_file is not None:
+            self._write(results, Path(self.out_file))
+        scored = [(said, label, subset) for said, label, subset, _ in results if label is not None]
+        if not scored:
+            return {}
+        predicted, labels = [said for said, *_ in scored], [label for _, label, _ in scored]
+        metrics = {name: _SCORES[name](predicted, labels) for name in _OF_TASK[self.task]}
+        for subset in sorted({subset for *_, subset in scored if subset is not None}):
+            members = [(said, label) for said, label, own in scored if own == subset]
+            metrics[f'accuracy/{subset}'] = percent([said == label for said, label in members])
+        return metrics
+
+    def _write(self, results: list, path: Path) -> None:
+        classes = (self.dataset_meta or {}).get('classes')
+        if classes is None:
+            raise ValueError(
+                f'GLUEMetric: {path} needs the names of the labels, and the data set has no classes in its metainfo'
+            )
+        for subset in sorted({subset for *_, subset, _ in results}, key=str):
+            rows = [(index, classes[said]) for said, _, own, index in results if own == subset]
+            write_table(('index', 'prediction'), sorted(rows), path.with_stem(path.stem + _SUFFIX[subset]))

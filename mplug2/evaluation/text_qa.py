@@ -36,13 +36,30 @@ def _word_f1(said: list[str], expected: list[str]) -> float:
     return 2 * common / (len(said) + len(expected))
 
 
+def best_threshold(questions: Sequence[tuple[float, float, bool]]) -> tuple[float, float]:
+    """The score in percent at the best null threshold, and that threshold: no answer is given to questions above it.
+
+    Args:
+        questions: by how much "no answer" scores above the best span, the score of that span, and whether there is no answer.
+    """
+    ordered = sorted(questions)
+    score = float(sum(empty for *_, empty in ordered))  # answers to none
+    best, threshold = score, ordered[0][0] - 1.0
+    for place, (null, right, empty) in enumerate(ordered):
+        score += right - empty
+        if score > best and (place + 1 == len(ordered) or ordered[place + 1][0] > null):
+            best, threshold = score, null
+    return 100.0 * best / len(ordered), threshold
+
+
 @METRICS.register_module()
 class SQuADMetric(Metric):
     """``exact_match`` and ``F1`` in percent; where some questions have no answer also ``answerable/...`` and
-    ``unanswerable/...``.
+    ``unanswerable/...``, and ``best_exact_match``, ``best_F1`` and ``best_F1_threshold``: the scores at the null threshold that
+    is best for each on these very questions, as the official evaluation reports them, and that of F1.
 
-    Reads ``answers`` (empty for a question without one), ``pred_answer`` (empty for "no answer") and, for the prediction
-    file, ``question_id``.
+    Reads ``answers`` (empty for a question without one), ``pred_answer`` (empty for "no answer"), for the best threshold
+    ``pred_span`` and ``pred_null`` if they are there (see `TextQA`) and, for the prediction file, ``question_id``.
 
     Args:
         out_file: write the prediction file, ``{question_id: answer}``, here.
@@ -56,12 +73,14 @@ class SQuADMetric(Metric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             question_id = field(sample, 'question_id', self) if self.out_file is not None else None
-            self.results.append((question_id, field(sample, 'pred_answer', self), list(field(sample, 'answers', self))))
+            answers, said = list(field(sample, 'answers', self)), field(sample, 'pred_answer', self)
+            span = (sample['pred_span'], float(sample['pred_null'])) if 'pred_null' in sample else None
+            self.results.append((question_id, said, answers, span))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
-            write_json({question_id: answer for question_id, answer, _ in results}, self.out_file)
-        scores = [(bool(answers), *squad_scores(said, answers)) for _, said, answers in results]
+            write_json({question_id: answer for question_id, answer, *_ in results}, self.out_file)
+        scores = [(bool(answers), *squad_scores(said, answers)) for _, said, answers, _ in results]
         groups = {'': scores}
         if not all(answerable for answerable, *_ in scores):
             groups['answerable/'] = [score for score in scores if score[0]]
@@ -70,4 +89,10 @@ class SQuADMetric(Metric):
         for prefix, members in groups.items():
             metrics[f'{prefix}exact_match'] = percent([exact for _, exact, _ in members])
             metrics[f'{prefix}F1'] = percent([overlap for *_, overlap in members])
+        if len(groups) > 1 and all(span is not None for *_, span in results):
+            spans = [(null, squad_scores(span, answers), not answers) for _, _, answers, (span, null) in results]
+            metrics['best_exact_match'], _ = best_threshold([(null, exact, empty) for null, (exact, _), empty in spans])
+            metrics['best_F1'], metrics['best_F1_threshold'] = best_threshold(
+                [(null, overlap, empty) for null, (_, overlap), empty in spans]
+            )
         return metrics

@@ -10,6 +10,7 @@ from .layers import Block
 from .momentum import FeatureQueue, MomentumTwin, gather_features
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
 from .text import BertTextEncoder, HuggingFaceTextEncoder
+from .text_heads import PooledClassifier, SpanHead
 from .universal import UniversalLayers
 from .vision import DualVisionEncoder
 
@@ -32,6 +33,8 @@ __all__ = [
     'Memory',
     'MomentumTwin',
     'Network',
+    'PooledClassifier',
+    'SpanHead',
     'TemporalConvolution',
     'TemporalSelfAttention',
     'TextDecoder',

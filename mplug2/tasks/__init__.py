@@ -7,6 +7,9 @@ from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
 from .self_critical import SelfCriticalCaptioning
 from .spec import INPUTS, MODULES, TaskSpec, vision_spec
+from .summarization import Summarization
+from .text_classification import TextClassification
+from .text_qa import TextQA
 
 __all__ = [
     'INPUTS',
@@ -16,7 +19,10 @@ __all__ = [
     'QuestionAnswering',
     'Retrieval',
     'SelfCriticalCaptioning',
+    'Summarization',
     'Task',
     'TaskSpec',
+    'TextClassification',
+    'TextQA',
     'vision_spec',
 ]

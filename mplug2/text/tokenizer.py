@@ -126,7 +126,7 @@ class BertTokenizer:
             room = max_length - 1 - len(parts)
             if room < len(parts):
                 raise ValueError(f'max_length={max_length} leaves no room for {len(parts)} texts between special tokens')
-            lengths = _fit(lengths, room)
+            lengths = fit_lengths(lengths, room)
         ids, types, offsets = [self.cls_id], [0], [(0, 0)]
         for kind, (part, length) in enumerate(zip(parts, lengths, strict=True)):
             ids += [*part.ids[:length], self.sep_id]
@@ -165,7 +165,7 @@ class BertTokenizer:
         return text
 
 
-def _fit(lengths: list[int], room: int) -> list[int]:
+def fit_lengths(lengths: list[int], room: int) -> list[int]:
     """Lengths whose sum is at most `room`, taken from the longer of two until they are equal, then from both."""
     if sum(lengths) <= room:
         return lengths

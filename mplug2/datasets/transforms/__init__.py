@@ -8,9 +8,11 @@ from .packing import PackInputs, Target
 from .pairs import ChooseText, MediaIdentity, TokenizeTexts
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
+from .text_pairs import AnswerWindows, TokenizePair
 
 __all__ = [
     'AddField',
+    'AnswerWindows',
     'BlankFrames',
     'BoxTarget',
     'CenterCrop',
@@ -26,6 +28,7 @@ __all__ = [
     'Resize',
     'ResizeShorter',
     'Target',
+    'TokenizePair',
     'TokenizeTarget',
     'TokenizeText',
     'TokenizeTexts',

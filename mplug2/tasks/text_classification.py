@@ -1,0 +1,51 @@
+"""Classification of texts and pairs of texts."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..modules.features import Features
+from ..modules.text_heads import PooledClassifier
+from ..registry import TASKS
+from ..structures import Batch, MultiModalDataSample
+from .base import Task
+from .spec import TaskSpec
+
+
+def text_spec(network: nn.Module, modules: str = '') -> TaskSpec:
+    """The row of a task over text alone: text encoder, universal layers where the network has them, and `modules`.
+
+    (A network without them is Table 17's baseline: all of BERT's layers are then the text encoder's.)
+    """
+    universal = '' if network.universal is None else 'universal'
+    return TaskSpec.of('text', f'text_encoder {universal} {modules}')
+
+
+@TASKS.register_module()
+class TextClassification(Task):
+    """Classify a text or a pair of texts (Table 2, "Text Classification"), by the class token after the universal layers.
+
+    Args:
+        network, tokenizer: given by the model. classes: how many. dropout: of the head.
+
+    Training reads ``label`` (B,) of the batch. Predictions: ``pred_label`` (int) and ``pred_score`` (its probability).
+    """
+
+    def __init__(self, network: nn.Module, tokenizer, classes: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.spec = text_spec(network)
+        self.head = PooledClassifier(network.width, classes, dropout)
+
+    def init_weights(self) -> None:
+        self.head.init_weights()
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        logits, label = self.head(features.text().summary), batch.extra['label']
+        return {'loss_class': F.cross_entropy(logits, label), 'accuracy': (logits.argmax(1) == label).float().mean()}
+
+    def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
+        scores, labels = self.head(features.text().summary).softmax(1).max(1)
+        for sample, label, score in zip(batch.samples, labels.tolist(), scores.tolist(), strict=True):
+            sample.pred_label, sample.pred_score = label, score
+        return batch.samples
