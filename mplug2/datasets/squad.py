@@ -34,9 +34,8 @@ class SQuAD(MultiModalDataset):
     def load_records(self) -> list[dict]:
         records = []
         for path in self.files:
-            for number, (paragraphs,) in enumerate(
-                rows(path, section(path, read_json(path), 'data'), ('paragraphs',), 'article')
-            ):
+            articles = section(path, read_json(path), 'data')
+            for number, (paragraphs,) in enumerate(rows(path, articles, ('paragraphs',), 'article')):
                 for context, questions in rows(path, paragraphs, ('context', 'qas'), f'article {number}, paragraph'):
                     records += _questions(path, context, questions)
         return records

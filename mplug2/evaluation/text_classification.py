@@ -53,8 +53,8 @@ class GLUEMetric(Metric):
     """The scores that GLUE defines for a task, in percent: ``accuracy``, ``F1`` (of paraphrases), ``Matthews``; and
     ``accuracy/<subset>`` where samples carry ``subset`` (MNLI's matched and mismatched).
 
-    Reads ``pred_label`` and ``label``, integers, and for the submission ``index``. Samples of a test split, whose label is None,
-    are written but not scored.
+    Reads ``pred_label`` and ``label``, integers, and for the submission ``index``. Samples of a test split, with None for a
+    label, are written but not scored.
 
     Args:
         task: 'cola', 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'.

@@ -22,8 +22,8 @@ class TextQA(Task):
 
     Args:
         network, tokenizer: given by the model. unanswerable: whether questions may have no answer (SQuAD 2.0). Otherwise the
-            best span is always given. null_threshold: no answer is given where it scores more than this above the best span; scores
-            are sums of the logits of start and end. max_answer: tokens of a span.
+            best span is always given. null_threshold: no answer is given where it scores more than this above the best
+            span; scores are sums of the logits of start and end. max_answer: tokens of a span.
 
     Training reads ``span`` (B, 2) of the batch, the first and last token of the answer within its window; 0, 0 for none.
     Predictions: ``pred_answer`` (str, '' for none), ``pred_span`` (str, the best span) and ``pred_null`` (float, by how much
