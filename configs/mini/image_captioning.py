@@ -24,7 +24,7 @@ instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning'
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', choose='random', clean='caption', max_words=30)
 pack = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
-    **batches,
+    **(batches | dict(batch_size=64)),
     sampler=dict(type=ResumableSampler),
     dataset=dict(**pictures, split='train', pipeline=[*read, instruct, target, pack]),
 )

@@ -1,5 +1,5 @@
-# Image question answering on the embedded benchmark, in VQA v2's files; minival is for choosing, val for reporting. It starts
-# from the weights of video captioning: one vision encoder serves both.
+# Image question answering on the embedded benchmark, in VQA v2's files, from the weights of image captioning; minival is for
+# choosing, val for reporting.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -19,7 +19,7 @@ with read_base():
 # teach it in minutes. Text encoder and fusion layers start anew: captioning has shown them one text, its instruction.
 model.update(
     init_cfg=dict(
-        type=MPlug2Weights, source='work_dirs/video_captioning/iter_6000.pth', parts=['vision_encoder', 'universal', 'decoder']
+        type=MPlug2Weights, source='work_dirs/image_captioning/iter_8000.pth', parts=['vision_encoder', 'universal', 'decoder']
     ),
     tasks=dict(
         answering=dict(type=QuestionAnswering, media='image', generation=dict(num_beams=3, min_length=1, max_length=4)),
@@ -68,4 +68,7 @@ test_dataloader = dict(
 val_evaluator = dict(type=VQAMetric)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
+# At the full rate the digits that captioning has learnt are forgotten before the first question needs them.
+taught = dict(lr_mult=0.2)
+optim_wrapper['paramwise_cfg'].update(custom_keys=dict(vision_encoder=taught, universal=taught, decoder=taught))
 train_cfg.update(max_iters=5000, val_interval=1250)

@@ -49,4 +49,7 @@ test_dataloader = dict(
 val_evaluator = dict(type=ExactMatch)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
-train_cfg.update(max_iters=2500, val_interval=1250)
+# At the full rate the digits that captioning has learnt are forgotten before the first question needs them.
+taught = dict(lr_mult=0.2)
+optim_wrapper['paramwise_cfg'].update(custom_keys=dict(vision_encoder=taught, universal=taught, decoder=taught))
+train_cfg.update(max_iters=4000, val_interval=1000)

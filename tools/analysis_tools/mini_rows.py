@@ -46,7 +46,6 @@ def _recalls(medium: str) -> tuple[str, ...]:
     return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
 
 
-CAPTIONED = 'video_captioning'  # the row that question answering starts from
 CAPTION = ('CIDEr-D', 'exact_match')
 VIDEO_CAPTION = (*CAPTION, *(f'word_accuracy/{group}' for group in ('colour', 'motion', 'digit')))
 VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
@@ -67,8 +66,8 @@ def _main() -> list[Row]:
         Row('visual_grounding', 'visual_grounding', 'mini/visual_grounding', ('accuracy@0.5', 'mean_iou')),
         Row('image_captioning', 'image_captioning', 'mini/image_captioning', CAPTION),
         Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
-        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), start=CAPTIONED, chance='majority'),
-        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start=CAPTIONED, chance='majority'),
+        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), start='image_captioning', chance='majority'),
+        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start='video_captioning', chance='majority'),
     ]
 
 
@@ -89,16 +88,16 @@ def _comparisons() -> list[Row]:
         ),
         *(
             Row(
-                f'{task}_blind',
-                f'{task}_blind',
-                f'mini/{task}_blind',
+                f'{medium}_qa_blind',
+                f'{medium}_qa_blind',
+                f'mini/{medium}_qa_blind',
                 ('accuracy',),
                 THREE,
                 group=blind,
-                start=CAPTIONED,
+                start=f'{medium}_captioning',
                 chance='majority',
             )
-            for task in ('image_qa', 'video_qa')
+            for medium in ('image', 'video')
         ),
     ]
     for suffix in ('demo', 'demo_no_temporal'):
