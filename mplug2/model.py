@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModel
@@ -29,6 +30,7 @@ class MPlug2(BaseModel):
         tokenizer: config of the tokenizer that reads and writes the decoder's ids.
         data_preprocessor: `MultiModalDataPreprocessor` if None.
         blocks: arguments of `prepare_blocks`: whose activations are recomputed, what is compiled.
+        frozen: modules of the network that keep their weights, as in a linear probe: without gradients or dropout.
         init_cfg: as in MMEngine; the initialisers of `mplug2.weights` among others.
 
     Raises:
@@ -42,6 +44,7 @@ class MPlug2(BaseModel):
         tokenizer: dict | None = None,
         data_preprocessor: dict | None = None,
         blocks: dict | None = None,
+        frozen: Sequence[str] = (),
         init_cfg: dict | list | None = None,
     ) -> None:
         init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
@@ -60,6 +63,20 @@ class MPlug2(BaseModel):
         named = frozenset().union(*(task.spec.network_modules for task in self.tasks.values()))
         self.network = build_network({name: cfg for name, cfg in self.network_cfg.items() if name in named})
         prepare_blocks(self.network, **(blocks or {}))
+        self.frozen = tuple(name for name in frozen if self._has(name))
+        for name in self.frozen:
+            getattr(self.network, name).requires_grad_(False)
+
+    def _has(self, name: str) -> bool:
+        if name not in self.network._modules:
+            raise ValueError(f'frozen names {name!r}; the places of a network are {", ".join(self.network._modules)}')
+        return getattr(self.network, name) is not None
+
+    def train(self, mode: bool = True) -> MPlug2:
+        super().train(mode)
+        for name in self.frozen:
+            getattr(self.network, name).eval()
+        return self
 
     def _check(self, skeleton: Network) -> None:
         for name, task in self.tasks.items():

@@ -43,7 +43,8 @@ def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
                 f'{key!r} is {tuple(first.shape)} in sample {names[0]} and {tuple(values[other].shape)} in sample '
                 f'{names[other]}: a batch needs one shape, so resize or crop before packing'
             )
-        return torch.stack(values)
+        # (T, 3, H, W) a sample, or (V, T, 3, H, W): its views lie below each other, and it keeps `num_views`.
+        return torch.cat(values) if key == 'frames' and first.dim() == 5 else torch.stack(values)
     if isinstance(first, str):
         if len(set(values)) > 1:
             raise ValueError(f'{key!r} differs within a batch: {", ".join(sorted(set(values)))}')

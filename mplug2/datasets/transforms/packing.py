@@ -25,7 +25,7 @@ class Target(NamedTuple):
 class PackInputs(BaseTransform):
     """A sample as ``dict(inputs, data_samples)``, which the collate takes.
 
-    ``frames`` becomes a tensor (T, 3, H, W) uint8.
+    ``frames`` becomes a tensor (T, 3, H, W) uint8; the views of a test, (V, T, H, W, 3), one of (V, T, 3, H, W).
 
     Args:
         inputs: keys that the network sees; 'frames', 'text', 'target' and 'task' are taken where the sample has them.
@@ -42,7 +42,7 @@ class PackInputs(BaseTransform):
         self,
         inputs: Sequence[str] = (),
         fields: Sequence[str] = (),
-        meta: Sequence[str] = ('sample_id', 'media', 'path'),
+        meta: Sequence[str] = ('sample_id', 'media', 'path', 'num_views'),
     ) -> None:
         self.inputs, self.fields, self.meta = tuple(inputs), tuple(fields), tuple(meta)
 
@@ -55,7 +55,7 @@ class PackInputs(BaseTransform):
             )
         inputs = {key: results[key] for key in (*self.USUAL, *self.inputs) if key in results}
         if 'frames' in inputs:
-            inputs['frames'] = np.ascontiguousarray(inputs['frames'].transpose(0, 3, 1, 2))
+            inputs['frames'] = np.ascontiguousarray(np.moveaxis(inputs['frames'], -1, -3))
         inputs = {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in inputs.items()}
         sample = MultiModalDataSample(metainfo={key: results[key] for key in self.meta if key in results})
         for key in self.fields:
