@@ -8,23 +8,33 @@ from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSampl
 from .flickr import Flickr30K
 from .gigaword import Gigaword
 from .glue import GLUE, GLUE_TASKS
+from .imagenet import ImageNet, ImageNetVariants
+from .kinetics import Kinetics
 from .lsmdc import LSMDC
 from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
 from .msvd import MSVDQA, MSVDCaption
 from .nocaps import NoCaps
+from .packing import PackedText
+from .pixels import CIFAR10, CIFAR100, FashionMNIST, PixelDataset
 from .refcoco import RefCOCO
 from .sampler import Draw, ResumableSampler
+from .shards import ShardedDataset, ShardedPairs, ShardSampler
 from .squad import SQuAD
 from .tgif import TGIFFrameQA
+from .transfer import DTD, SUN397, Food101, ListedImages, StanfordCars
 from .video_qa import VideoQADataset
 from .vqa import VQAv2
 
 __all__ = [
+    'CIFAR10',
+    'CIFAR100',
+    'DTD',
     'GLUE',
     'GLUE_TASKS',
     'LSMDC',
     'MSRVTTQA',
     'MSVDQA',
+    'SUN397',
     'AnnotationError',
     'BadSampleError',
     'BadSamples',
@@ -32,16 +42,28 @@ __all__ = [
     'CocoCaption',
     'DiDeMoParagraph',
     'Draw',
+    'FashionMNIST',
     'Flickr30K',
+    'Food101',
     'Gigaword',
+    'ImageNet',
+    'ImageNetVariants',
+    'Kinetics',
+    'ListedImages',
     'MSRVTTCaption',
     'MSRVTTRetrieval',
     'MSVDCaption',
     'MultiModalDataset',
     'NoCaps',
+    'PackedText',
+    'PixelDataset',
     'RefCOCO',
     'ResumableSampler',
     'SQuAD',
+    'ShardSampler',
+    'ShardedDataset',
+    'ShardedPairs',
+    'StanfordCars',
     'TGIFFrameQA',
     'TooManyBadSamples',
     'VQAv2',

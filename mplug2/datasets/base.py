@@ -46,6 +46,19 @@ class MultiModalDataset(Dataset):
     ) -> None:
         self.data_prefix = str(data_prefix).rstrip('/')
         self.test_mode = test_mode
+        self.open_records(indices)
+        self._metainfo = {'dataset': type(self).__name__} | self.METAINFO | (metainfo or {})
+        self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
+        if test_mode and self.bad_samples.policy == 'replace':
+            raise ValueError("a test scores each sample once: its bad-sample policy is 'raise' or 'skip', not 'replace'")
+        self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
+
+    def open_records(self, indices: int | Sequence[int] | None) -> None:
+        """Make `record` and the length work.
+
+        Raises:
+            AnnotationError: there are no records.
+        """
         records = self.load_records()
         if indices is not None:
             records = records[:indices] if isinstance(indices, int) else [records[index] for index in indices]
@@ -55,11 +68,6 @@ class MultiModalDataset(Dataset):
         stored = [pickle.dumps(record, protocol=pickle.HIGHEST_PROTOCOL) for record in records]
         self._ends = np.cumsum([len(record) for record in stored])
         self._bytes = np.frombuffer(b''.join(stored), dtype=np.uint8)
-        self._metainfo = {'dataset': type(self).__name__} | self.METAINFO | (metainfo or {})
-        self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
-        if test_mode and self.bad_samples.policy == 'replace':
-            raise ValueError("a test scores each sample once: its bad-sample policy is 'raise' or 'skip', not 'replace'")
-        self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
 
     def load_records(self) -> list[dict]:
         """Read the annotation files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
 from collections.abc import Callable
@@ -32,30 +33,38 @@ def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
     return frames + frames[-1:] * (num_frames - taken)
 
 
-def check_file(path: str) -> None:
-    """Raise `BadSampleError` unless a file is there and holds something."""
-    try:
-        size = Path(path).stat().st_size
-    except OSError:
-        raise BadSampleError(f'{path}: no such file') from None
+def source_of(path: str, content: bytes | None = None) -> str | io.BytesIO:
+    """What a decoder opens: the file, or its bytes where they were read before (from a shard).
+
+    Raises:
+        BadSampleError: no such file, or nothing in it.
+    """
+    if content is None:
+        try:
+            size = Path(path).stat().st_size
+        except OSError:
+            raise BadSampleError(f'{path}: no such file') from None
+    else:
+        size = len(content)
     if size == 0:
         raise BadSampleError(f'{path}: the file is empty (0 bytes)')
+    return path if content is None else io.BytesIO(content)
 
 
-def read_decord(path: str, choose: Choose) -> np.ndarray:
+def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
     """Frames by decord, which decodes from the nearest key frame only: (T, H, W, 3) uint8 RGB.
 
     Args:
-        choose: number of frames -> which of them, in order.
+        choose: number of frames -> which of them, in order. content: the file's bytes, where they are at hand.
 
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
     import decord
 
-    check_file(path)
+    source = source_of(path, content)
     try:
-        reader = decord.VideoReader(path, num_threads=1)
+        reader = decord.VideoReader(source, num_threads=1)
         frames = choose(_length(path, len(reader)))
         wanted = sorted(set(frames))
         pixels = reader.get_batch(wanted).asnumpy()
@@ -65,13 +74,13 @@ def read_decord(path: str, choose: Choose) -> np.ndarray:
     return pixels if wanted == frames else pixels[[wanted.index(frame) for frame in frames]]
 
 
-def read_pyav(path: str, choose: Choose) -> np.ndarray:
+def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
     """As `read_decord`, by PyAV."""
     import av
 
-    check_file(path)
+    source = source_of(path, content)
     try:
-        with av.open(path) as container:
+        with av.open(source) as container:
             stream = container.streams.video[0]
             stream.thread_count = 1
             if 0 < stream.frames <= _SHORT:  # as the container says
@@ -112,46 +121,50 @@ def _read_through(container: Any, path: str, choose: Choose, length: int) -> np.
     raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
 
 
-def read_frames(path: str, choose: Choose) -> np.ndarray:
+def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
     """As `read_decord`, from a folder of pictures, one a frame, in the order of the numbers in their names."""
-    if not Path(path).is_dir():
+    if content is not None or not Path(path).is_dir():
         raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of pictures")
     files = [file for file in Path(path).iterdir() if file.suffix.lower() in Image.registered_extensions()]
     files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
     return np.stack([read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])
 
 
-def read_image(path: str) -> np.ndarray:
+def read_image(path: str, content: bytes | None = None) -> np.ndarray:
     """A picture: (H, W, 3) uint8 RGB.
+
+    Args:
+        content: the file's bytes, where they are at hand; the path then only names it.
 
     Raises:
         BadSampleError: missing, empty, truncated or not a picture.
     """
-    check_file(path)
+    source = source_of(path, content)
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             return np.asarray(image.convert('RGB'))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files of its formats
         raise BadSampleError(f'{path}: truncated or no picture ({_last(error)})') from None
 
 
-READERS: dict[str, Callable[[str, Choose], np.ndarray]] = {
+READERS: dict[str, Callable[[str, Choose, bytes | None], np.ndarray]] = {
     'decord': read_decord,
     'pyav': read_pyav,
     'frames': read_frames,
 }
 
 
-def read_video(path: str | Path, choose: Choose, backend: str = 'decord') -> np.ndarray:
+def read_video(path: str | Path, choose: Choose, backend: str = 'decord', content: bytes | None = None) -> np.ndarray:
     """Frames of a clip: (T, H, W, 3) uint8 RGB; only what they need is decoded.
 
     Args:
-        choose: number of frames -> which of them, in order. backend: of `READERS`.
+        choose: number of frames -> which of them, in order. backend: of `READERS`. content: the file's bytes, where they are
+            at hand; the path then only names it.
 
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
-    return READERS[backend](str(path), choose)
+    return READERS[backend](str(path), choose, content)
 
 
 def _length(path: str, length: int) -> int:

@@ -12,16 +12,21 @@ from ..video import READERS, read_image, read_video, sample_frames
 
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
-    """``path`` -> ``frames`` (1, H, W, 3) uint8 RGB: an image is a clip of one frame."""
+    """``path`` -> ``frames`` (1, H, W, 3) uint8 RGB: an image is a clip of one frame.
+
+    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
+    """
 
     def transform(self, results: dict) -> dict:
-        results['frames'] = read_image(results['path'])[None]
+        results['frames'] = read_image(results['path'], results.pop('content', None))[None]
         return results
 
 
 @TRANSFORMS.register_module()
 class LoadVideo(BaseTransform):
     """``path`` -> ``frames`` (T, H, W, 3) uint8 RGB, sampled by `sample_frames`.
+
+    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
 
     Args:
         num_frames: T. backend: 'decord'; 'pyav', where decord has no wheel; 'frames': each clip is a folder of pictures.
@@ -35,5 +40,5 @@ class LoadVideo(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'])
-        results['frames'] = read_video(results['path'], choose, self.backend)
+        results['frames'] = read_video(results['path'], choose, self.backend, results.pop('content', None))
         return results
