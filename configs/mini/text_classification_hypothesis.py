@@ -4,5 +4,7 @@ from mmengine.config import read_base
 with read_base():
     from .text_classification import *
 
-pair.update(first='sentence2', second=None)
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    loader['dataset']['pipeline'][0].update(first='sentence2', second=None)
+del loader
 train_cfg.update(max_iters=600, val_interval=600)

@@ -1,0 +1,9 @@
+# SQuAD 2.0: as 1.1, and for a third of the questions the text has no answer.
+from mmengine.config import read_base
+
+with read_base():
+    from .squad_v1 import *
+
+train_dataloader['dataset'].update(ann_file=f'{data_root}/train-v2.0.json')
+test_dataloader['dataset'].update(ann_file=f'{data_root}/dev-v2.0.json')
+test_evaluator[0].update(out_file='results/squad_v2_predictions.json')

@@ -1,0 +1,12 @@
+# mPLUG-2 with DeBERTa, the language part: DeBERTa-Large with all its layers as text encoder, and two universal layers on top.
+# DeBERTa's weights come from the hub, or from a local folder of that name; the universal layers start anew.
+from mplug2.model import MPlug2
+from mplug2.modules import HuggingFaceTextEncoder, UniversalLayers
+
+model = dict(
+    type=MPlug2,
+    network=dict(
+        text_encoder=dict(type=HuggingFaceTextEncoder, model='microsoft/deberta-large'),
+        universal=dict(type=UniversalLayers, width=1024, heads=16, hidden=4096, layers=2, queries=50),
+    ),
+)

@@ -1,0 +1,8 @@
+# Fine-tuning of texts alone: as that of Appendix B, with gradients to part of the universal layers only (their queries and
+# cross-attention serve vision), of which data parallel training has to be told.
+from mmengine.config import read_base
+
+with read_base():
+    from .finetune import *
+
+find_unused_parameters = True

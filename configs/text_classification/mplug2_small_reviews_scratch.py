@@ -1,0 +1,52 @@
+# mPLUG-2 small from scratch, sentiment of movie-review snippets in SST-2's files (tools/dataset_converters/reviews.py): what
+# real weights are compared with. 4 epochs, 32 snippets a step.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import GLUE, ResumableSampler
+from mplug2.datasets.transforms import PackInputs, TokenizePair
+from mplug2.evaluation import GLUEMetric
+from mplug2.tasks import TextClassification
+from mplug2.text import BertTokenizer
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_small import *
+    from .._base_.schedules.finetune import *
+
+model.update(tasks=dict(classification=dict(type=TextClassification, classes=2)))
+
+data_root = 'data/reviews'
+tokenizer = dict(type=BertTokenizer, policy='bert_pair')
+sentence = dict(type=TokenizePair, tokenizer=tokenizer, first='sentence1', max_length=64)
+snippets = dict(type=GLUE, task='sst2')
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=1,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(**snippets, ann_file=f'{data_root}/train.tsv', pipeline=[sentence, dict(type=PackInputs, inputs=['label'])]),
+)
+tested = dict(**snippets, test_mode=True, pipeline=[sentence, dict(type=PackInputs, fields=['label'])])
+val_dataloader = dict(
+    batch_size=100,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**tested, ann_file=f'{data_root}/dev.tsv'),
+)
+test_dataloader = dict(
+    batch_size=100,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**tested, ann_file=f'{data_root}/test.tsv'),
+)
+val_evaluator = [dict(type=GLUEMetric, task='sst2')]
+test_evaluator = val_evaluator
+
+optim_wrapper.update(dtype='auto')
+optim_wrapper['optimizer'].update(lr=1e-4)
+for step in param_scheduler:
+    step.update(**({'end': 60} if 'start_factor' in step else {'begin': 60}))
+del step
+train_cfg.update(max_epochs=4, val_interval=260)
+default_hooks['checkpoint'].update(interval=520, save_best='accuracy')
+auto_scale_lr.update(base_batch_size=32)
