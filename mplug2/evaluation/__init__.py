@@ -2,6 +2,7 @@
 
 from .caption import CaptionMetric, WordAccuracy
 from .caption_scores import CiderD, DocumentFrequencies
+from .classification import ClassificationMetric, RobustnessMetric
 from .grounding import GroundingMetric, box_iou
 from .ptb import ptb_tokens
 from .question_answering import ExactMatch, VQAMetric
@@ -13,11 +14,13 @@ from .text_qa import SQuADMetric
 __all__ = [
     'CaptionMetric',
     'CiderD',
+    'ClassificationMetric',
     'DocumentFrequencies',
     'ExactMatch',
     'GLUEMetric',
     'GroundingMetric',
     'RetrievalMetric',
+    'RobustnessMetric',
     'RougeMetric',
     'SQuADMetric',
     'VQAMetric',

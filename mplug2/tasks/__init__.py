@@ -2,6 +2,7 @@
 
 from .base import Task
 from .captioning import Captioning
+from .classification import Classification, ZeroShotClassification
 from .grounding import Grounding
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
@@ -15,6 +16,7 @@ __all__ = [
     'INPUTS',
     'MODULES',
     'Captioning',
+    'Classification',
     'Grounding',
     'QuestionAnswering',
     'Retrieval',
@@ -24,5 +26,6 @@ __all__ = [
     'TaskSpec',
     'TextClassification',
     'TextQA',
+    'ZeroShotClassification',
     'vision_spec',
 ]

@@ -1,6 +1,8 @@
 """Transforms: a record of a dataset -> what the collate takes. All are registered in ``TRANSFORMS``."""
 
+from .action import ActionPipeline
 from .aspect import ResizeShorter
+from .augment import RandAugment, RandomErasing
 from .constant import AddField
 from .grounding import BoxTarget, ObjectResizedCrop
 from .loading import LoadImage, LoadVideo
@@ -9,8 +11,10 @@ from .pairs import ChooseText, MediaIdentity, TokenizeTexts
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
 from .text_pairs import AnswerWindows, TokenizePair
+from .views import MultiCrop
 
 __all__ = [
+    'ActionPipeline',
     'AddField',
     'AnswerWindows',
     'BlankFrames',
@@ -22,8 +26,11 @@ __all__ = [
     'LoadImage',
     'LoadVideo',
     'MediaIdentity',
+    'MultiCrop',
     'ObjectResizedCrop',
     'PackInputs',
+    'RandAugment',
+    'RandomErasing',
     'RandomResizedCrop',
     'Resize',
     'ResizeShorter',

@@ -1,0 +1,47 @@
+"""Lists of class names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_SYNSET = re.compile(r'^n\d{8} ')
+
+
+def read_synsets(path: str | Path) -> dict[str, str]:
+    """Synset id -> name of its class, in the order of the labels, from ImageNet's ``LOC_synset_mapping.txt``.
+
+    The first of a line's names stands for the class.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: a line is no synset with its names.
+    """
+    found = {}
+    for number, line in enumerate(_lines(path), start=1):
+        if not _SYNSET.match(line):
+            raise ValueError(f"{path}: line {number} is {line!r}; expected a synset id and its names, as 'n01440764 tench'")
+        synset, names = line.split(' ', 1)
+        found[synset] = names.split(',')[0].strip()
+    return found
+
+
+def read_class_names(path: str | Path) -> list[str]:
+    """Names of classes in the order of their labels: one a line, or ImageNet's ``LOC_synset_mapping.txt``.
+
+    Underscores become blanks, as in the class folders of Food-101 and SUN397.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: it is empty.
+    """
+    lines = _lines(path)
+    if not lines:
+        raise ValueError(f'{path}: expected names of classes, one a line, but it is empty')
+    names = list(read_synsets(path).values()) if _SYNSET.match(lines[0]) else lines
+    return [name.replace('_', ' ') for name in names]
+
+
+def _lines(path: str | Path) -> list[str]:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no list of class names {path}')
+    return [line.strip() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
