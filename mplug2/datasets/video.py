@@ -33,6 +33,16 @@ def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
     return frames + frames[-1:] * (num_frames - taken)
 
 
+def check_file(path: str) -> None:
+    """Raise `BadSampleError` unless a file is there and holds something."""
+    try:
+        size = Path(path).stat().st_size
+    except OSError:
+        raise BadSampleError(f'{path}: no such file') from None
+    if size == 0:
+        raise BadSampleError(f'{path}: the file is empty (0 bytes)')
+
+
 def source_of(path: str, content: bytes | None = None) -> str | io.BytesIO:
     """What a decoder opens: the file, or its bytes where they were read before (from a shard).
 
@@ -40,15 +50,11 @@ def source_of(path: str, content: bytes | None = None) -> str | io.BytesIO:
         BadSampleError: no such file, or nothing in it.
     """
     if content is None:
-        try:
-            size = Path(path).stat().st_size
-        except OSError:
-            raise BadSampleError(f'{path}: no such file') from None
-    else:
-        size = len(content)
-    if size == 0:
+        check_file(path)
+        return path
+    if not content:
         raise BadSampleError(f'{path}: the file is empty (0 bytes)')
-    return path if content is None else io.BytesIO(content)
+    return io.BytesIO(content)
 
 
 def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
