@@ -2,6 +2,7 @@
 
 from .checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint, load_weights, save_checkpoint
 from .hooks import CheckpointHook, PredictionPictures, RuntimeInfoHook
+from .layer_decay import LayerDecayConstructor
 from .logs import LogProcessor, ScalarBuffer
 from .loops import TrainLoop
 from .optim import OptimWrapper
@@ -14,6 +15,7 @@ __all__ = [
     'CaptionReward',
     'CheckpointError',
     'CheckpointHook',
+    'LayerDecayConstructor',
     'LogProcessor',
     'OptimWrapper',
     'PredictionPictures',

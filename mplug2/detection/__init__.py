@@ -1,0 +1,28 @@
+"""Detection and instance segmentation: vision encoder and universal layers as a backbone of mmdet's detectors.
+
+Importing it (``custom_imports = dict(imports=['mplug2.detection'])`` in a config of mmdet) makes
+``type='mplug2.VisionBackbone'`` known there, and supplies what mmdet needs of a compiled mmcv where there is none.
+"""
+
+from .mmcv_ops import install
+
+install()  # before anything imports mmdet.models
+
+from .backbone import DenseMap, VisionBackbone  # noqa: E402
+from .coco import CocoDetection  # noqa: E402
+from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
+from .metric import ClassAgnosticCocoMetric  # noqa: E402
+from .pictures import DetectionPictures  # noqa: E402
+from .pyramid import ChannelNorm, SimpleFeaturePyramid  # noqa: E402
+
+__all__ = [
+    'CascadeMaskRCNN',
+    'ChannelNorm',
+    'ClassAgnosticCocoMetric',
+    'CocoDetection',
+    'DenseMap',
+    'DetectionPictures',
+    'FullPrecisionHeads',
+    'SimpleFeaturePyramid',
+    'VisionBackbone',
+]

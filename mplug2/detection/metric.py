@@ -1,0 +1,54 @@
+"""COCO's average precision with and without categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdet.datasets.api_wrappers import COCOeval
+from mmdet.evaluation import CocoMetric
+
+from ..registry import METRICS
+
+
+@METRICS.register_module()
+class ClassAgnosticCocoMetric(CocoMetric):
+    """mmdet's `CocoMetric`, and beside its ``bbox_mAP`` and ``segm_mAP`` the precision with all categories as one.
+
+    Metrics added, in percent, for each of `metric`: ``bbox_AP`` (mean over IoU .5 to .95), ``bbox_AP50``, ``bbox_AP75``.
+    """
+
+    default_prefix = None
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        metrics = super().compute_metrics(results)
+        if self.format_only:
+            return metrics
+        for kind in self.metrics:
+            if kind in ('bbox', 'segm'):
+                metrics.update(self._as_one(kind, [prediction for _, prediction in results]))
+        return metrics
+
+    def _as_one(self, kind: str, results: Sequence[dict]) -> dict[str, float]:
+        names = (f'{kind}_AP', f'{kind}_AP50', f'{kind}_AP75')
+        found = [entry for result in results for entry in self._entries(kind, result)]
+        if not found:
+            return dict.fromkeys(names, 0.0)
+        evaluation = COCOeval(self._coco_api, self._coco_api.loadRes(found), kind)
+        evaluation.params.useCats = 0
+        evaluation.params.imgIds = self.img_ids
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        return {name: 100 * float(value) for name, value in zip(names, evaluation.stats[:3], strict=True)}
+
+    def _entries(self, kind: str, result: dict) -> list[dict]:
+        """An image's predictions as COCO's result files have them."""
+        entries = []
+        for place, (box, score) in enumerate(zip(result['bboxes'], result['scores'], strict=True)):
+            entry = dict(image_id=result['img_id'], category_id=self.cat_ids[0], score=float(score))
+            if kind == 'segm':
+                entry['segmentation'] = result['masks'][place]
+            else:
+                entry['bbox'] = self.xyxy2xywh(box)
+            entries.append(entry)
+        return entries
