@@ -17,6 +17,8 @@ from mmengine.config import Config
 from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
+from .tiny_classification import STAND_INS as CLASSIFICATION
+from .tiny_classification import shrink_action_step
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
 LOCATIONS = dict(bins=17, first='[unused1]', marker='[unused0]')
@@ -151,13 +153,12 @@ def _glue(root: Path, cfg: dict) -> dict:
     """RTE's files under the columns and labels of the task."""
     task, files = GLUE_TASKS[cfg['task']], []
     for number, name in enumerate(as_list(cfg['ann_file'])):
-        part = next(part for part in ('train', 'dev', 'test') if part in Path(name).stem)
-        pairs = read_columns(root / f'glue/RTE/{part}.tsv', ['sentence1', 'sentence2'] + ['label'] * (part != 'test'), '\t')
-        rows = ['\t'.join(['index', *task.texts, task.label][: len(task.texts) + 1 + (part != 'test')])]
-        for row, (*texts, label) in enumerate(pair if part != 'test' else [*pair, ''] for pair in pairs[:SAMPLES]):
-            cells = [str(row), *texts[: len(task.texts)]]
-            rows.append('\t'.join(cells + [task.classes[label != 'entailment']] * (part != 'test')))
-        files.append(_written(root / f'tiny/glue_{cfg["task"]}_{number}', Path(name).name, '\n'.join(rows)))
+        part = 'train' if 'train' in Path(name).stem else 'dev'
+        lines = ['\t'.join(['index', *task.texts, task.label])]
+        pairs = read_columns(root / f'glue/RTE/{part}.tsv', ['sentence1', 'sentence2', 'label'], '\t')[:SAMPLES]
+        for row, (*texts, label) in enumerate(pairs):
+            lines.append('\t'.join([str(row), *texts[: len(task.texts)], task.classes[label != 'entailment']]))
+        files.append(_written(root / f'tiny/glue_{cfg["task"]}_{number}', Path(name).name, '\n'.join(lines)))
     return dict(ann_file=files)
 
 
@@ -190,6 +191,7 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     ),
     'TGIFFrameQA': _tgif,
     'VQAv2': _vqa,
+    **CLASSIFICATION,
 }
 
 
@@ -241,6 +243,8 @@ def _resize_model(node: dict) -> None:
         node['locations'] = dict(LOCATIONS)
     if isinstance(node.get('answers'), str):
         node['answers'] = ['red', 'blue', 'yes', 'no']
+    if isinstance(node.get('names'), str):
+        node['names'] = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'red', 'blue']
     taken = inspect.signature(kind).parameters if (kind := _class(node)) is not None else ()
     for key, value in SIZES.items():
         if key in node or (key in DEFAULTED and key in taken):
@@ -267,6 +271,9 @@ def _shrink_step(step: dict) -> None:
         step.update(type='BertTokenizer', vocab='mini')
     if _name(step) == 'AnswerWindows':
         step.update(max_length=60, stride=30)
+    if _name(step) == 'ActionPipeline':
+        for part in step['steps']:
+            shrink_action_step(part, PIXELS, FRAMES)
     if 'size' in step:
         step['size'] = PIXELS
     if 'num_frames' in step:
