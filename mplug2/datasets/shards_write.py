@@ -94,7 +94,8 @@ def fetch(source: str, timeout: float = 20.0) -> bytes:
         raise BadSampleError('timed out') from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', error)
-        raise BadSampleError('timed out' if isinstance(reason, TimeoutError) else type(reason).__name__) from None
+        told = reason if isinstance(reason, str) else type(reason).__name__
+        raise BadSampleError('timed out' if isinstance(reason, TimeoutError) else told) from None
 
 
 def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:

@@ -1,0 +1,211 @@
+"""Data sets' own files -> shards -> what `ShardedPairs` and `PackedText` read."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from mplug2.datasets import AnnotationError, BadSampleError, PackedText, ShardedPairs
+from mplug2.datasets.packing import Packer
+from mplug2.datasets.shards_write import Item, check_image, fetch, write_shards
+from mplug2.datasets.transforms import LoadImage, LoadVideo, PackInputs
+from mplug2.text import BertTokenizer
+from tests.datasets.media import write_image, write_video
+from tests.datasets.shards import jpeg
+
+PIPELINE = [LoadImage(), PackInputs(fields=['captions'])]
+
+
+def captions(folder: Path, media: str = 'image') -> list[list[str]]:
+    pipeline = [LoadImage() if media == 'image' else LoadVideo(2, 'pyav'), PackInputs(fields=['captions'])]
+    dataset = ShardedPairs(str(folder), media=media, pipeline=pipeline)
+    return [dataset[number]['data_samples'].captions for number in range(len(dataset))]
+
+
+@pytest.fixture
+def convert(script):
+    """Runs shards_pairs.py; returns what it printed at the end."""
+    module = script('dataset_converters/shards_pairs')
+
+    def run(*words, capsys: pytest.CaptureFixture) -> str:
+        module.main([*map(str, words), '--workers', '2'])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    return run
+
+
+def test_coco(convert, tmp_path, capsys):
+    images = []
+    for number, split in enumerate(['train', 'restval', 'test', 'train']):
+        name = f'{number}.jpg'
+        if number != 3:
+            write_image(tmp_path / 'coco/train2014' / name)
+        sentences = [dict(raw=f' caption {number} {place}') for place in range(2)]
+        images.append(dict(cocoid=number, filepath='train2014', filename=name, split=split, sentences=sentences))
+    (tmp_path / 'dataset_coco.json').write_text(json.dumps(dict(images=images)))
+    told = convert('coco', tmp_path / 'dataset_coco.json', tmp_path / 'coco', tmp_path / 'out', capsys=capsys)
+    assert told == f'{tmp_path}/out: 2 of 3 (left out: 1 no such file)'
+    assert captions(tmp_path / 'out') == [['caption 0 0', 'caption 0 1'], ['caption 1 0', 'caption 1 1']]
+
+
+def test_visual_genome(convert, tmp_path, capsys):
+    write_image(tmp_path / 'vg/VG_100K_2/7.jpg')
+    regions = [dict(phrase=' a dog'), dict(phrase='a tree'), dict(phrase='a dog')]
+    (tmp_path / 'region_descriptions.json').write_text(json.dumps([dict(id=7, regions=regions)]))
+    url = 'https://example.org/rak248/VG_100K_2/7.jpg'
+    (tmp_path / 'image_data.json').write_text(json.dumps([dict(image_id=7, url=url)]))
+    convert('visual_genome', tmp_path / 'region_descriptions.json', tmp_path / 'vg', tmp_path / 'out', capsys=capsys)
+    assert captions(tmp_path / 'out') == [['a dog', 'a tree']]
+    (tmp_path / 'image_data.json').write_text('[]')
+    with pytest.raises(AnnotationError, match=r'describes image 7, which .*image_data\.json does not list'):
+        convert('visual_genome', tmp_path / 'region_descriptions.json', tmp_path / 'vg', tmp_path / 'two', capsys=capsys)
+
+
+class Pictures(http.server.BaseHTTPRequestHandler):
+    """/1.jpg and so on are pictures; /gone is not there; /text is no picture."""
+
+    def do_GET(self):
+        if self.path == '/gone':
+            return self.send_error(404)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'<html>' if self.path == '/text' else jpeg(side=64))
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Pictures) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{serving.server_port}'
+        serving.shutdown()
+
+
+@pytest.mark.parametrize('kind', ['cc3m', 'cc12m', 'sbu'])
+def test_lists_of_urls(convert, server, tmp_path, capsys, kind):
+    urls = [f'{server}/{name}' for name in ('1.jpg', 'gone', 'text', '4.jpg', '5.jpg')]
+    said = ['first', 'second', 'third', ' ', 'größer']
+    listed = tmp_path / 'list_urls.txt'
+    if kind == 'sbu':
+        listed.write_text('\n'.join(urls) + '\n')
+        (tmp_path / 'list_captions.txt').write_text('\n'.join(said) + '\n')
+    else:
+        lines = [f'{text}\t{url}' if kind == 'cc3m' else f'{url}\t{text}' for text, url in zip(said, urls, strict=True)]
+        listed.write_text('\n'.join(lines) + '\n')
+    told = convert(kind, listed, '-', tmp_path / 'out', '--per-shard', 2, '--short-side', 32, capsys=capsys)
+    assert told == f'{tmp_path}/out: 2 of 5 (left out: 1 HTTP 404, 1 no picture, or a damaged one, 1 no caption)'
+    assert captions(tmp_path / 'out') == [['first'], ['größer']]
+    dataset = ShardedPairs(str(tmp_path / 'out'), pipeline=PIPELINE)
+    assert dataset.shard_sizes.tolist() == [1, 0, 1]
+    assert dataset[0]['inputs']['frames'].shape[-2:] == (32, 32)
+
+
+def test_lists_that_are_not_as_published(convert, tmp_path, capsys):
+    (tmp_path / 'x_urls.txt').write_text('one\ntwo\n')
+    (tmp_path / 'x_captions.txt').write_text('first\n')
+    with pytest.raises(AnnotationError, match=r'line 1 has 1 columns, not 2 separated by tabs'):
+        convert('cc3m', tmp_path / 'x_urls.txt', '-', tmp_path / 'out', capsys=capsys)
+    with pytest.raises(AnnotationError, match=r'x_captions\.txt ends before line 2'):
+        convert('sbu', tmp_path / 'x_urls.txt', tmp_path, tmp_path / 'two', capsys=capsys)
+    with pytest.raises(BadSampleError, match='unknown url type: nowhere'):
+        fetch('nowhere://x')
+
+
+def test_webvid(convert, tmp_path, capsys):
+    write_video(tmp_path / 'videos/000_050/42.mp4', frames=6)
+    header = 'videoid,contentUrl,duration,page_dir,name\n'
+    rows = '42,https://example.org/42.mp4,PT01S,000_050,"A dog, running"\n43,https://example.org/43.mp4,PT01S,000_050,Gone\n'
+    (tmp_path / 'results_2M_train.csv').write_text(header + rows)
+    told = convert('webvid', tmp_path / 'results_2M_train.csv', tmp_path / 'videos', tmp_path / 'out', capsys=capsys)
+    assert '1 of 2' in told
+    assert captions(tmp_path / 'out', 'video') == [['A dog, running']]
+
+
+def items(folder: Path, count: int) -> list[Item]:
+    return [Item(str(write_image(folder / f'{n}.jpg', value=n)), [f'caption {n}'], dict(id=n)) for n in range(count)]
+
+
+def test_a_stopped_conversion_goes_on(tmp_path):
+    listed, out, told = items(tmp_path / 'in', 7), tmp_path / 'out', []
+
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(listed, out, 'image', per_shard=3, workers=2, report=stop)
+    first = (out / '00000.tar').stat().st_mtime_ns
+    (out / '00001.tar.part').write_bytes(b'half')  # as a killed process leaves it
+    total = write_shards(listed, out, 'image', per_shard=3, workers=2, report=told.append)
+    assert (out / '00000.tar').stat().st_mtime_ns == first
+    assert [line.split('  ')[0] for line in told] == ['00000.tar: 3 of 3', '00001.tar: 3 of 3', '00002.tar: 1 of 1']
+    assert told[0].endswith('(there already)')
+    assert dict(total) == dict(listed=7, written=7)
+    assert captions(out) == [[f'caption {number}'] for number in range(7)]
+    assert not list(out.glob('*.part'))
+    assert len(list(out.glob('*.index.npz'))) == 3
+    with pytest.raises(AnnotationError, match=r'shards made otherwise \(per_shard was 3 and is 4\)'):
+        write_shards(listed, out, 'image', per_shard=4)
+    with pytest.raises(AnnotationError, match=r'00002\.tar was made of 1 items, but the source has 2 there'):
+        write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=told.append)
+
+
+def test_pictures_are_kept_shrunk_or_made_jpegs(tmp_path):
+    assert check_image('x', jpeg(side=40)) == ('jpg', jpeg(side=40))
+    suffix, small = check_image('x', jpeg(side=40), short_side=20)
+    assert (suffix, len(small) < len(jpeg(side=40))) == ('jpg', True)
+    from PIL import Image
+
+    Image.new('P', (8, 8)).save(tmp_path / 'x.gif')
+    assert check_image('x', (tmp_path / 'x.gif').read_bytes())[0] == 'jpg'
+
+
+TOKENIZER = BertTokenizer('mini')
+DOCUMENTS = ['a small purple two and a small red eight', 'a large green nine', 'one red zero', 'two small blue sixes'] * 5
+
+
+def packed(documents: list[str], length: int) -> list[list[int]]:
+    packer = Packer(TOKENIZER, length)
+    return [row for document in documents for row in packer.add(document)] + packer.finish()
+
+
+@pytest.mark.parametrize('form', ['line', 'blank', 'jsonl', 'json.gz'])
+def test_corpora(script, tmp_path, form, capsys):
+    corpus = tmp_path / f'corpus.{"txt" if form in ("line", "blank") else form}'
+    if form == 'line':
+        corpus.write_text('\n'.join(DOCUMENTS))
+    elif form == 'blank':
+        corpus.write_text('\n\n'.join(document.replace(' and', '\nand') for document in DOCUMENTS) + '\n\n')
+    else:
+        lines = '\n'.join(json.dumps(dict(text=document)) for document in DOCUMENTS).encode()
+        corpus.write_bytes(gzip.compress(lines) if form == 'json.gz' else lines)
+    words = ['--vocab', 'mini', '--length', '7', '--per-shard', '6', '--documents', 'blank' if form == 'blank' else 'line']
+    module = script('dataset_converters/shards_text')
+    module.main([str(corpus), str(tmp_path / 'out'), *words])
+    rows = packed(DOCUMENTS, 7)
+    assert f'{len(DOCUMENTS)} documents, {len(rows)} rows' in capsys.readouterr().out
+    dataset = PackedText(str(tmp_path / 'out'), TOKENIZER, pipeline=[PackInputs()])
+    assert [dataset[number]['inputs']['text'] for number in range(len(dataset))] == rows
+    assert len(dataset.shard_sizes) > 2
+
+    shards = sorted((tmp_path / 'out').glob('*.tar'))
+    for path in shards[1:]:  # stopped after the first shard
+        path.unlink()
+    module.main([str(corpus), str(tmp_path / 'out'), *words])
+    dataset = PackedText(str(tmp_path / 'out'), TOKENIZER, pipeline=[PackInputs()])
+    assert [dataset[number]['inputs']['text'] for number in range(len(dataset))] == rows
+    module.main([str(corpus), str(tmp_path / 'out'), *words])
+    assert '(there already)' in capsys.readouterr().out
+
+
+def test_a_broken_corpus_is_named(script, tmp_path):
+    corpus = tmp_path / 'c.jsonl'
+    corpus.write_text('{"text": "a"}\n{"words": "b"}\n')
+    with pytest.raises(AnnotationError, match=r"c\.jsonl: line 2 is not a JSON object with a key 'text'"):
+        list(script('dataset_converters/shards_text').read_documents(corpus))
