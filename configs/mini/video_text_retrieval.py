@@ -56,4 +56,4 @@ test_cfg = dict(type=RetrievalTestLoop, top_k=64)
 val_evaluator = [dict(type=RetrievalMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
-train_cfg.update(max_iters=6000, val_interval=3000)
+train_cfg.update(max_iters=1800, val_interval=900)
