@@ -49,12 +49,10 @@ def run(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)
-    main_process = is_main_process()
+    if is_main_process():
+        if args.out:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
+        for key, value in metrics.items():
+            print(f'{key:>20}  {value:.4f}')
     leave_processes()
-    if not main_process:
-        return
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
-    for key, value in metrics.items():
-        print(f'{key:>20}  {value:.4f}')

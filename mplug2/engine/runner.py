@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -267,9 +269,19 @@ def _initialise_gloo() -> None:
 
 
 def leave_processes() -> None:
-    """Part from the other processes of a run: one whose group is torn down by the interpreter's exit may be aborted there."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    """End a process of a distributed run, whose work is done; in a run of one process, do nothing.
+
+    The interpreter is not taken down: wrapped models and device meshes keep the process group's threads alive until then, and
+    such a thread that asks for the interpreter while it ends is cancelled inside C++ code that may not be left so, which
+    aborts a process that has done all of its work.
+    """
+    if not torch.distributed.is_initialized():
+        return
+    torch.distributed.destroy_process_group()
+    atexit._run_exitfuncs()  # closes log files, loaders' workers and event files
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def build_runner(cfg: Config) -> Runner:
