@@ -25,12 +25,12 @@ class UniversalLayers(nn.Module):
       vision-aware text (`combine`). Where no text is at hand, vision attends to its queries alone.
 
     What the uni-modal rows of Table 2 read: for vision the memory, whose first token stands for the image or clip; for text
-    the output of `text`. An ablation without universal layers has ``universal=None``, and one whose last text layers are not
-    shared gives them to the text encoder: vision memory is then the vision encoder's tokens.
+    the output of `text`.
 
     Args:
         width: C. layers: S. heads, hidden: of a layer. queries: k. vision_width: channels of the vision encoder; if it is
-            not C the tokens are projected. dropout, eps: as in BERT.
+            not C the tokens are projected. dropout, eps: as in BERT. shared: False is the ablation of Table 17 and Figure 4:
+            the layers serve text alone, vision has no queries, and its memory is its own tokens; the two forms are then one.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class UniversalLayers(nn.Module):
         vision_width: int | None = None,
         dropout: float = 0.1,
         eps: float = 1e-12,
+        shared: bool = True,
     ) -> None:
         super().__init__()
         if (last, merge) not in (('swap', 'residual'), ('same', 'cross_attention')):
@@ -54,15 +55,18 @@ class UniversalLayers(nn.Module):
         if last == 'swap' and layers < 2:
             raise ValueError(f"last='swap' needs at least 2 layers, not {layers}")
         self.width = width
-        self.swap_last = last == 'swap'
-        self.queries = nn.Parameter(torch.zeros(queries, width))
+        self.shared = shared
+        self.swap_last = last == 'swap' or not shared  # without queries there is nothing that fusion could merge
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            TransformerLayer(width, heads, hidden, cross=shared, eps=eps, dropout=dropout, attention_dropout=dropout)
             for _ in range(layers)
         )
         self.projection = None
         if vision_width is not None and vision_width != width:
             self.projection = nn.Sequential(nn.Linear(vision_width, width), nn.LayerNorm(width, eps), nn.Dropout(dropout))
+        if not shared:
+            return
+        self.queries = nn.Parameter(torch.zeros(queries, width))
         if self.swap_last:
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)
@@ -72,7 +76,8 @@ class UniversalLayers(nn.Module):
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.width)
-        nn.init.normal_(self.queries)
+        if self.shared:
+            nn.init.normal_(self.queries)
 
     def text(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x: (B, L, C); mask: (B, L), True at real tokens. Returns (B, L, C) (Eq. 7, 10)."""
@@ -85,8 +90,10 @@ class UniversalLayers(nn.Module):
         """Vision tokens (B, N, C_vision) -> (B, N, C)."""
         return vision if self.projection is None else self.projection(vision)
 
-    def vision(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens: (B, N, C). Returns the queries (B, k, C) and the memory (B, N, C)."""
+    def vision(self, tokens: Tensor) -> tuple[Tensor | None, Tensor]:
+        """tokens: (B, N, C). Returns the queries (B, k, C), None if nothing is shared, and the memory (B, N, C)."""
+        if not self.shared:
+            return None, tokens
         queries = self.queries.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         for layer in self.layers[:-1] if self.swap_last else self.layers:
             queries = layer(queries, memory=tokens)

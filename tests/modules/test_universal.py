@@ -140,3 +140,22 @@ def test_forms_that_nobody_described_are_refused() -> None:
         UniversalLayers(16, last='swap', merge='cross_attention')
     with pytest.raises(ValueError, match="last='swap' needs at least 2 layers, not 1"):
         UniversalLayers(16, layers=1, heads=2)
+
+
+@pytest.mark.parametrize('last', [dict(), dict(last='same', merge='cross_attention')])
+def test_layers_that_are_not_shared_serve_text_alone(last: dict) -> None:
+    """The ablation's middle arm: text as with shared layers, vision memory is the encoder's tokens, fusion reads both."""
+    shared = small_network()
+    alone = small_network()
+    alone.universal = UniversalLayers(32, 2, 2, 48, dropout=0.0, shared=False, **last).eval()
+    weights = alone.universal.state_dict().keys()
+    assert not [key for key in weights if 'quer' in key.split('.')[0] or 'cross' in key or 'merge' in key]
+    alone.universal.load_state_dict({key: shared.universal.state_dict()[key] for key in weights})
+    batch = Batch(frames=some_frames(2, 2), text=some_text(2, 6))
+    features, expected = Features(alone, batch), Features(shared, batch)
+    assert features.vision().queries is None
+    assert features.vision().memory is features.vision().tokens
+    assert_close(features.vision().tokens, expected.vision().tokens)
+    assert_close(features.text().tokens, expected.text().tokens)
+    features.fused().text.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in alone.universal.parameters())
