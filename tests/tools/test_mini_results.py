@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ class Tools:
     def __init__(self, module: ModuleType) -> None:
         self.module, self.commands, self.killed = module, [], False
 
-    def __call__(self, command: list[str], log: Path) -> None:
+    def __call__(self, command: list[str], log: Path, until: float | None = None) -> None:
         self.commands.append(command)
         config = command[1]
         folder = Path(command[command.index('--work-dir') + 1])
@@ -174,6 +175,59 @@ def test_one_failing_row_does_not_stop_the_others(
     monkeypatch.setattr('sys.argv', ['x', '--list', '--rows', 'video_qa_blind'])
     assert module.main() == 0
     assert 'done 0' in capsys.readouterr().out
+
+
+def test_the_first_seed_of_every_row_comes_before_a_second(script) -> None:
+    jobs = script(NAME).in_turn(dict(brief=(0, 1, 2), long=(0,)))
+    assert jobs == [('brief', 0), ('long', 0), ('brief', 1), ('brief', 2)]
+    assert script(NAME).in_turn({}) == []
+
+
+def test_runs_stop_when_the_minutes_are_over(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.argv', ['x', '--rows', 'video_qa_blind', 'image_qa_blind', '--minutes', '0'])
+    assert module.main() == 0, 'nothing failed'
+    out = capsys.readouterr().out
+    assert 'was stopped, as the minutes are over' in out
+    assert 'image_qa_blind' not in out, 'no further run is begun'
+    assert not list(tmp_path.rglob('run.json'))
+
+
+def test_a_run_that_takes_too_long_is_stopped(script, tmp_path: Path) -> None:
+    module = script(NAME)
+    with pytest.raises(module.OutOfTime, match='-c was stopped'):
+        module.call(['-c', 'import time; time.sleep(60)'], tmp_path / 'log', time.monotonic() + 0.2)
+
+
+def test_further_measurements_join_a_row(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    for seed in (0, 1):
+        module.run(row, seed, tmp_path)
+        (tmp_path / row.name / f'seed_{seed}' / module.MEASURED).write_text(json.dumps({'modality_gap': 0.5 + seed}))
+    found = {record['metric']: (record['mean'], record['seeds']) for record in module.results([row], tmp_path)}
+    assert found == {'accuracy': (41.0, 2), 'modality_gap': (1.0, 2)}
+    (tmp_path / row.name / 'seed_1' / module.MEASURED).unlink()
+    assert [record['metric'] for record in module.results([row], tmp_path)] == ['accuracy'], 'of every seed or not at all'
+
+
+def test_the_arms_of_table_17_differ_in_one_thing_each(script) -> None:
+    rows = script(NAME).ROWS
+    single, joint, universal = (
+        load_config(rows[f'image_qa_table17_{arm}'].config, rows[f'image_qa_table17_{arm}'].options).to_dict()
+        for arm in ('single', 'joint', 'universal')
+    )
+    assert single['model']['network'] == joint['model']['network']
+    assert single['model']['init_cfg'] == universal['model']['init_cfg']
+    assert joint['train_dataloader']['dataset']['parts']['answering'] == single['train_dataloader']['dataset']
+    assert set(single['optim_wrapper']['paramwise_cfg']['custom_keys']) == {'vision_encoder', 'decoder'}, 'all else is new'
+    assert joint['train_cfg']['max_iters'] == len(joint['model']['tasks']) * single['train_cfg']['max_iters']
+    assert (joint['model']['network']['universal'].pop('shared'), universal['model']['network']['universal'].pop('shared')) == (
+        False,
+        True,
+    )
+    assert joint == universal
 
 
 def test_a_failing_tool_is_told_by_its_last_line(script, tmp_path: Path) -> None:

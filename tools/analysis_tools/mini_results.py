@@ -32,6 +32,7 @@ from mplug2.config import load_config, tools_folder
 from mplug2.engine.checkpoint import latest_checkpoint
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
+MEASURED = 'measured.json'  # beside run.json: what other commands measured of a run, reported with its metrics
 # What a result depends on; the rest of a config is where files go, what is printed and which metrics are computed.
 COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_cfg', 'optim_wrapper', 'param_scheduler')
 COMPARED += ('custom_hooks',)
@@ -39,6 +40,10 @@ COMPARED += ('custom_hooks',)
 
 class RowError(RuntimeError):
     """A row that cannot be run or taken in; the message is one sentence for the user."""
+
+
+class OutOfTime(RuntimeError):
+    """The minutes are over; what ran was stopped and goes on from its last checkpoint another time."""
 
 
 def plain(cfg: Config) -> dict[str, Any]:
@@ -76,16 +81,25 @@ def _plain_value(value: Any) -> Any:
     return [_plain_value(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def call(command: Sequence[str], log: Path) -> None:
+def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
     """Run one of the tools on one thread, its output added to a log.
 
+    Args:
+        until: the `time.monotonic` at which it is stopped.
+
     Raises:
-        RowError: it failed; has the last line of its output.
+        RowError: it failed; has the last line of its output. OutOfTime: it was stopped.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as file:
         environment = os.environ | {'OMP_NUM_THREADS': '1'}
-        done = subprocess.run([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        left = None if until is None else max(0.0, until - time.monotonic())
+        try:
+            done = subprocess.run(
+                [sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=left
+            )
+        except subprocess.TimeoutExpired:
+            raise OutOfTime(f'{command[0]} was stopped, as the minutes are over') from None
     if done.returncode:
         lines = log.read_text(errors='replace').strip().splitlines()
         raise RowError(f'{command[0]} ended with {done.returncode}: {lines[-1] if lines else "it said nothing"} (see {log})')
@@ -110,14 +124,14 @@ def _options(options: dict[str, Any]) -> list[str]:
     return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())] if options else []
 
 
-def run(row: Row, seed: int, out: Path = OUT) -> dict:
-    """Train and test a row with one seed, unless that is done.
+def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dict:
+    """Train and test a row with one seed, unless that is done. until: as `call` has it.
 
     Returns:
         what is kept of the run: seed, metrics, minutes, commit, folder.
 
     Raises:
-        RowError: it failed, was done with another config, or the row it starts from is missing.
+        RowError: it failed, was done with another config, or the row it starts from is missing. OutOfTime: see `call`.
     """
     folder = out / row.name / f'seed_{seed}'
     kept = read_run(folder)
@@ -133,8 +147,8 @@ def run(row: Row, seed: int, out: Path = OUT) -> dict:
         checkpoint = next((path for path in found if path is not None), None)
         if checkpoint is None:
             raise RowError(f'{row.name} starts from {row.start}, of which no seed is done: run that row first')
-    call(train_command(row, seed, folder, checkpoint), folder / 'output.log')
-    call(test_command(row, folder), folder / 'output.log')
+    call(train_command(row, seed, folder, checkpoint), folder / 'output.log', until)
+    call(test_command(row, folder), folder / 'output.log', until)
     return keep(row, seed, folder, folder)
 
 
@@ -211,11 +225,13 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
         if not runs:
             continue
+        further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]
+        names = [*row.metrics, *(name for name in further[0] if all(name in one for one in further))]
         guessed = _chance_of(row, out)
         minutes = [one['minutes'] for one in runs if one['minutes'] is not None]
         seeds = ' '.join(str(one['seed']) for one in runs)
-        for metric in row.metrics:
-            values = [one['metrics'][metric] for one in runs]
+        for metric in names:
+            values = [(one['metrics'] | more)[metric] for one, more in zip(runs, further, strict=True)]
             records.append(
                 dict(
                     task=row.task,
@@ -231,6 +247,11 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
                 )
             )
     return records
+
+
+def _measured(place: Path) -> dict[str, float]:
+    path = place / MEASURED
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _chance_of(row: Row, out: Path) -> dict[str, float]:
@@ -249,9 +270,10 @@ def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
         '',
         'Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing. The same numbers,',
         'with commands and commits, are in [results-mini.json](results-mini.json). All are in percent but CIDEr-D (to 10) and',
-        'mean IoU (to 1); mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest',
-        'training answer to the question for question answering, and otherwise the caption or box of a training sample drawn',
-        'at random. Minutes are those of the training steps of one run, as it was run, on one thread.',
+        'mean IoU (to 1); a modality gap and the distances beside it are lengths between unit vectors (to 2). Mean and',
+        'standard deviation over the seeds. Chance is random order for retrieval, the commonest training answer to the',
+        'question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes are',
+        'those of the training steps of one run, as it was run, on one thread.',
     ]
     by_task = {row.task: row for row in rows}
     for group in dict.fromkeys(row.group for row in by_task.values()):
@@ -295,10 +317,17 @@ def show_list(rows: Iterable[Row], out: Path = OUT) -> None:
         print(f'{row.name:42} {row.config:52} seeds {wanted:6} done {" ".join(done) or "-"}')
 
 
+def in_turn(seeds: dict[str, Sequence[int]]) -> list[tuple[str, int]]:
+    """Rows with their seeds -> jobs, the first seed of every row before the second of any."""
+    rounds = range(max(map(len, seeds.values()), default=0))
+    return [(name, own[number]) for number in rounds for name, own in seeds.items() if number < len(own)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--rows', nargs='+', default=list(ROWS), choices=list(ROWS), metavar='ROW', help='all if not given')
     parser.add_argument('--seeds', nargs='+', type=int, help="in place of the rows' own")
+    parser.add_argument('--minutes', type=float, help='stop after so many; what runs then goes on when asked for again')
     parser.add_argument('--list', action='store_true', help='print the rows and what is done')
     parser.add_argument(
         '--adopt', nargs='+', default=[], metavar='ROW=WORK_DIR', help='take in runs made by hand; runs nothing'
@@ -311,15 +340,19 @@ def main() -> int:
     if args.adopt:
         jobs = [(name, Path(folder)) for name, _, folder in (pair.partition('=') for pair in args.adopt)]
     else:
-        jobs = [(name, seed) for name in args.rows for seed in (ROWS[name].seeds if args.seeds is None else args.seeds)]
+        jobs = in_turn({name: ROWS[name].seeds if args.seeds is None else args.seeds for name in args.rows})
+    until = None if args.minutes is None else time.monotonic() + 60 * args.minutes
     for name, what in jobs:
         print(f'{time.strftime("%H:%M:%S")} {name} {what}', flush=True)
         try:
             if name not in ROWS:
                 raise RowError(f'no row {name!r}: --list prints them')
-            kept = adopt(ROWS[name], what) if isinstance(what, Path) else run(ROWS[name], what)
+            kept = adopt(ROWS[name], what) if isinstance(what, Path) else run(ROWS[name], what, until=until)
             print('  ' + ', '.join(f'{metric} {value:.2f}' for metric, value in kept['metrics'].items()), flush=True)
             write(list(ROWS.values()))
+        except OutOfTime as error:
+            print(f'  {error}', flush=True)
+            break
         except RowError as error:  # the other rows are still worth their time
             failed += 1
             print(f'  {error}', file=sys.stderr, flush=True)

@@ -127,4 +127,42 @@ def _ablations() -> list[Row]:
     return rows
 
 
-ROWS = {row.name: row for row in (*_main(), *_comparisons(), *_ablations())}
+def _universal() -> list[Row]:
+    """Table 17's vision-language column and Figure 4: what universal layers that text and vision share are good for."""
+    switch = 'model.network.universal.shared'
+    arms = dict(single=('image_qa_single', {}), joint=('image_qa_joint', {}), universal=('image_qa_joint', {switch: True}))
+    titles = dict(
+        single='question answering alone', joint='joint training, layers for text alone', universal='joint training, universal'
+    )
+    rows = [
+        Row(
+            f'image_qa_table17_{arm}',
+            f'ablation_universal/{arm}',
+            f'mini/{config}',
+            ('accuracy',),
+            THREE,
+            options,
+            f'Table 17, vision-language column: {titles[arm]}',
+            'image_captioning',
+            'majority',
+        )
+        for arm, (config, options) in arms.items()
+    ]
+    steps = BRIEF['video_text_retrieval']
+    name = 'video_text_retrieval_unshared'
+    options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, switch: False}
+    group = 'Figure 4: layers for text alone'
+    unshared = Row(
+        name,
+        f'ablation_universal/{name}',
+        'mini/video_text_retrieval',
+        _recalls('video'),
+        THREE,
+        options,
+        group,
+        chance='ranking',
+    )
+    return [*rows, unshared]
+
+
+ROWS = {row.name: row for row in (*_main(), *_comparisons(), *_ablations(), *_universal())}

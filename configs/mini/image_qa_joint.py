@@ -1,0 +1,48 @@
+# Table 17's vision-language column on the embedded benchmark, second arm: question answering, captioning and entailment of
+# statements in turn, as many steps of each as the first arm has. The third arm is this one with
+# model.network.universal.shared=True.
+from mmengine.config import read_base
+
+from mplug2.datasets import GLUE, CocoCaption
+from mplug2.datasets.joint import JointDataset
+from mplug2.datasets.transforms import AddField, TokenizePair
+from mplug2.tasks import Captioning, TextClassification
+
+with read_base():
+    from .image_qa_single import *
+
+model['tasks'].update(
+    captioning=dict(type=Captioning, media='image', generation=dict(num_beams=3, min_length=4, max_length=30)),
+    classification=dict(type=TextClassification, classes=2),
+)
+say = [
+    dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning'),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', choose='random', clean='caption', max_words=30),
+]
+pair = dict(
+    type=TokenizePair, tokenizer=tokenizer, first='sentence1', second='sentence2', instruction='classification', max_length=64
+)
+train_dataloader['dataset'] = dict(
+    type=JointDataset,
+    block=train_dataloader['batch_size'],
+    parts=dict(
+        answering=train_dataloader['dataset'],
+        captioning=dict(
+            type=CocoCaption,
+            ann_file='data/mini/coco/annotations/dataset_coco.json',
+            data_prefix='data/mini/coco',
+            split='train',
+            pipeline=[*read, *say, dict(type=PackInputs)],
+        ),
+        classification=dict(
+            type=GLUE,
+            task='rte',
+            ann_file='data/mini/glue/RTE/train.tsv',
+            pipeline=[pair, dict(type=PackInputs, inputs=['label'])],
+        ),
+    ),
+)
+for loader in (val_dataloader, test_dataloader):
+    loader['dataset']['pipeline'].insert(0, dict(type=AddField, key='task', value='answering'))
+del loader
+train_cfg.update(max_iters=2100, val_interval=2100)

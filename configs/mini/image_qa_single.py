@@ -1,0 +1,11 @@
+# Table 17's vision-language column on the embedded benchmark, first arm: question answering alone, with layers that serve text
+# alone. All arms start from what captioning taught vision encoder and decoder, and learn the rest anew.
+from mmengine.config import read_base
+
+with read_base():
+    from .image_qa import *
+
+model['network']['universal'].update(shared=False)
+model['init_cfg'].update(parts=['vision_encoder', 'decoder'])
+optim_wrapper['paramwise_cfg']['custom_keys'].pop('universal')
+train_cfg.update(max_iters=700, val_interval=700)
