@@ -1,0 +1,87 @@
+"""The modality gap (Figure 4): how far apart pictures or clips and their texts lie among the embeddings.
+
+Letters in shapes: N pairs, E channels of an embedding.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+VISION, TEXT = '#1f77b4', '#d95f02'
+
+
+def modality_gap(vision: Tensor, text: Tensor) -> dict[str, float]:
+    """Measure the gap between pairs of embeddings, which are normalised first.
+
+    Args:
+        vision, text: (N, E), row by row a pair.
+
+    Returns:
+        ``modality_gap``: length of the difference of the two centres (Liang et al., 2022; Section 4), between 0 and 2;
+        ``pair_distance``, ``other_distance``: mean distance of the two of a pair, and of vision from the text of another pair.
+
+    Raises:
+        ValueError: the shapes differ, or there are fewer than two pairs.
+    """
+    if vision.shape != text.shape or len(vision) < 2:
+        raise ValueError(
+            f'a gap is measured between two or more pairs, not {len(vision)} of vision and {len(text)} of text '
+            f'with {vision.shape[-1]} and {text.shape[-1]} channels'
+        )
+    vision, text = F.normalize(vision.double(), dim=1), F.normalize(text.double(), dim=1)
+    distances = (2 - 2 * vision @ text.T).clamp(min=0).sqrt()
+    pairs, count = distances.diagonal(), len(vision)
+    return dict(
+        modality_gap=(vision.mean(0) - text.mean(0)).norm().item(),
+        pair_distance=pairs.mean().item(),
+        other_distance=((distances.sum() - pairs.sum()) / (count * (count - 1))).item(),
+    )
+
+
+def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalised embeddings (N, E) on the plane in which all of them together vary most: (N, 2) each, from their common centre.
+
+    Each axis points to the side where its largest coordinate is, so that the picture does not depend on the solver.
+    """
+    points = torch.cat([F.normalize(vision.double(), dim=1), F.normalize(text.double(), dim=1)])
+    points = points - points.mean(0)
+    axes = torch.linalg.svd(points, full_matrices=False).Vh[:2]
+    flat = points @ axes.T
+    flat = flat * flat.gather(0, flat.abs().argmax(0, keepdim=True)).sign()
+    return flat[: len(vision)], flat[len(vision) :]
+
+
+def draw_gap(arms: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'picture') -> Path:
+    """Draw a panel an arm: embeddings of vision and text on their principal plane, the centres, and lines between some pairs.
+
+    Args:
+        arms: title -> vision and text (N, E). path: the PNG to write. pairs: that are joined by a line. kind: of vision, for
+            the legend.
+
+    Returns:
+        the path.
+    """
+    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+
+    figure = Figure(figsize=(4.2 * len(arms), 4.2), dpi=110)
+    for place, (title, (vision, text)) in enumerate(arms.items(), 1):
+        axes = figure.add_subplot(1, len(arms), place)
+        sides = principal_plane(vision, text)
+        for left, right in zip(*(side[:pairs].tolist() for side in sides), strict=True):
+            axes.plot(*zip(left, right, strict=True), color='black', linewidth=0.4, alpha=0.4, zorder=1)
+        for points, colour, label in zip(sides, (VISION, TEXT), (kind, 'text'), strict=True):
+            axes.scatter(*points.T.tolist(), s=9, color=colour, alpha=0.7, linewidths=0, label=label, zorder=2)
+            axes.scatter(*points.mean(0).tolist(), s=90, color=colour, marker='X', edgecolors='white', zorder=3)
+        axes.set_aspect('equal', 'datalim')
+        axes.set_title(f'{title}\ngap {modality_gap(vision, text)["modality_gap"]:.3f}', fontsize=10)
+        axes.tick_params(labelsize=7)
+        axes.legend(fontsize=8, loc='best')
+    figure.tight_layout()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path

@@ -1,0 +1,157 @@
+"""Measures the modality gap of trained models and draws it (Figure 4), with and without universal layers and instructions.
+
+    python tools/analysis_tools/modality_gap.py docs/images/modality_gap.png          # on the embedded benchmark
+    python tools/analysis_tools/modality_gap.py gap.png --arm mPLUG-2 video_text_retrieval/mplug2_base_msrvtt_zeroshot -
+
+Without --arm the arms are rows of mini_results.py, trained first where they are not done, with three seeds; their gaps join
+those rows' results. An arm is a title, a config with a retrieval or contrastive task, and a checkpoint or work directory for
+each seed; - stands for the weights that the config itself names. The picture is that of each arm's first checkpoint; means and
+spreads over all of them are printed as a table and, with the picture's name, written as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import mini_results
+import torch
+from mini_rows import ROWS
+from mmengine.config import Config
+from torch import Tensor
+
+from mplug2 import registry
+from mplug2.config import load_config
+from mplug2.datasets.collate import pad
+from mplug2.engine.checkpoint import best_checkpoint, latest_checkpoint, load_weights
+from mplug2.engine.runner import Runner
+from mplug2.registry import resolve
+from mplug2.structures import Tokens
+from mplug2.visualization import draw_gap, modality_gap
+from mplug2.weights.files import read_state
+
+MINI = {
+    'universal layers': 'video_text_retrieval_brief',
+    'layers for text alone': 'video_text_retrieval_unshared',
+    'no instruction': 'video_text_retrieval_no_instruction',
+}
+
+
+def build(cfg: Config, checkpoint: Path | None) -> Any:
+    """The model of a config with the weights of a checkpoint, or with those that the config names.
+
+    Raises:
+        ValueError: no task of it embeds pictures or clips and texts.
+    """
+    own = cfg.model if checkpoint is None else cfg.model | dict(init_cfg=None)
+    model = registry.MODELS.build(resolve(own, registry.MODELS))
+    if not any(hasattr(task, 'embed_vision') for task in model.tasks.values()):
+        raise ValueError(f'none of the tasks {", ".join(model.tasks)} embeds pictures or clips and texts')
+    if checkpoint is None:
+        model.init_weights()
+    else:
+        load_weights(model, read_state(checkpoint), str(checkpoint))
+    return model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+
+
+@torch.no_grad()
+def embed(cfg: Config, model: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """Vision and text (N, E) of the test's pictures or clips with their first texts: ``embedding``, what is contrasted, and
+    ``class_token``, the network's own class tokens (N, C) before the task's projections."""
+    task = next(task for task in model.tasks.values() if hasattr(task, 'embed_vision'))
+    found: dict[str, tuple[list[Tensor], list[Tensor]]] = dict(embedding=([], []), class_token=([], []))
+    for batch in Runner.build_dataloader(cfg.test_dataloader):
+        data = model.data_preprocessor(batch, False)
+        frames = data['inputs'].frames
+        vision = model.network.encode_vision(frames)
+        ids, mask = pad([list(sample.texts[0]) for sample in data['data_samples']])
+        text = model.network.encode_text(Tokens(ids.to(frames.device), mask.to(frames.device)))
+        for name, pair in dict(
+            embedding=(task.embed_vision(vision), task.embed_text(text)), class_token=(vision.summary, text.summary)
+        ).items():
+            for side, part in zip(found[name], pair, strict=True):
+                side.append(part.float().cpu())
+    return {name: tuple(torch.cat(side) for side in sides) for name, sides in found.items()}
+
+
+def measure(cfg: Config, checkpoint: Path | None) -> tuple[dict[str, float], tuple[Tensor, Tensor]]:
+    """Gaps of a model, those of the class tokens under ``class_token/``, and its embeddings."""
+    found = embed(cfg, build(cfg, checkpoint))
+    gaps = modality_gap(*found['embedding'])
+    gaps |= {f'class_token/{key}': value for key, value in modality_gap(*found['class_token']).items()}
+    return gaps, found['embedding']
+
+
+def find_checkpoint(place: str) -> Path | None:
+    """The best or else the last checkpoint of a work directory, a file itself, None for '-'.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if place == '-':
+        return None
+    path = Path(place)
+    found = (best_checkpoint(path) or latest_checkpoint(path)) if path.is_dir() else path
+    if found is None or not Path(found).is_file():
+        raise FileNotFoundError(f'no checkpoint in {place}: has training run there?')
+    return Path(found)
+
+
+def mini_arms(out: Path) -> tuple[dict[str, tuple[Config, list[str]]], list[list[Path]]]:
+    """Arms of the embedded benchmark, trained if need be, and where each of their runs is kept."""
+    arms, places = {}, []
+    for title, name in MINI.items():
+        row = ROWS[name]
+        runs = [mini_results.run(row, seed, out) for seed in row.seeds]
+        arms[title] = (load_config(row.config, row.options), [run['folder'] for run in runs])
+        places.append([out / name / f'seed_{run["seed"]}' for run in runs])
+    return arms, places
+
+
+def table(arms: dict[str, list[dict[str, float]]]) -> str:
+    """Markdown: a row an arm, mean and standard deviation over its seeds."""
+    names = list(next(iter(arms.values()))[0])
+    lines = [f'| arm | {" | ".join(names)} | seeds |', f'|---|{"--:|" * (len(names) + 1)}']
+    for title, gaps in arms.items():
+        cells = []
+        for name in names:
+            values = [one[name] for one in gaps]
+            cells.append(f'{mean(values):.3f}' + (f' ± {stdev(values):.3f}' if len(values) > 1 else ''))
+        lines.append(f'| {title} | {" | ".join(cells)} | {len(gaps)} |')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('out', type=Path, help='the picture to write')
+    parser.add_argument(
+        '--arm', nargs='+', action='append', default=[], metavar='TITLE CONFIG CHECKPOINT', help='CHECKPOINT: one or more'
+    )
+    args = parser.parse_args()
+    if any(len(arm) < 3 for arm in args.arm):
+        parser.error('--arm takes a title, a config, and a checkpoint for each seed')
+    if args.arm:
+        arms, places = {title: (load_config(config), runs) for title, config, *runs in args.arm}, []
+    else:
+        arms, places = mini_arms(mini_results.OUT)
+    gaps: dict[str, list[dict[str, float]]] = {}
+    drawn = {}
+    for title, (cfg, runs) in arms.items():
+        measured = [measure(cfg, find_checkpoint(run)) for run in runs]
+        gaps[title], drawn[title] = [found for found, _ in measured], measured[0][1]
+    for kept, found in zip(places, gaps.values(), strict=bool(places)):
+        for place, gap in zip(kept, found, strict=True):
+            (place / mini_results.MEASURED).write_text(json.dumps(gap, indent=1))
+    if places:
+        mini_results.write(list(ROWS.values()))
+    media = {next(iter(cfg.model.tasks.values())).get('media', 'video') for cfg, _ in arms.values()}
+    draw_gap(drawn, args.out, kind='clip' if media == {'video'} else 'picture')
+    args.out.with_suffix('.json').write_text(json.dumps(gaps, indent=1) + '\n')
+    print(table(gaps))
+
+
+if __name__ == '__main__':
+    main()
