@@ -1,0 +1,84 @@
+# mPLUG-2 small from scratch, retrieval of Tux Paint's stamps: what real weights are compared with. 112 pixels, 150 steps of 32.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import CocoCaption, ResumableSampler
+from mplug2.datasets.transforms import (
+    ChooseText,
+    LoadImage,
+    MediaIdentity,
+    PackInputs,
+    RandomResizedCrop,
+    Resize,
+    TokenizeText,
+    TokenizeTexts,
+)
+from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
+from mplug2.evaluation import RetrievalMetric
+from mplug2.tasks import Retrieval
+from mplug2.text import BertTokenizer
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_small import *
+    from .._base_.schedules.finetune import *
+
+# A queue of half the training pictures, and a twin that keeps up with so few steps.
+model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', momentum=0.95, queue_size=256, soft=0.2)))
+model['network']['vision_encoder'].update(image_size=112)
+
+data_root = 'data/stamps'
+pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+tokenizer = dict(type=BertTokenizer)
+# No mirroring: many stamps are letters and signs.
+read_train = [dict(type=LoadImage), dict(type=RandomResizedCrop, size=112, scale=(0.6, 1.0), interpolation='area')]
+read_test = [dict(type=LoadImage), dict(type=Resize, size=112, interpolation='area')]
+words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=20)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=1,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        **pictures,
+        split='train',
+        pipeline=[
+            *read_train,
+            dict(type=MediaIdentity),
+            dict(type=ChooseText),
+            dict(type=TokenizeText, key='caption', **words),
+            dict(type=PackInputs, inputs=['item']),
+        ],
+    ),
+)
+gallery = dict(
+    test_mode=True,
+    pipeline=[*read_test, dict(type=TokenizeTexts, key='captions', **words), dict(type=PackInputs, fields=['texts'])],
+)
+val_dataloader = dict(
+    batch_size=40,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='val', **gallery),
+)
+test_dataloader = dict(
+    batch_size=40,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**pictures, split='test', **gallery),
+)
+val_cfg = dict(type=RetrievalValLoop, top_k=16)
+test_cfg = dict(type=RetrievalTestLoop, top_k=16)
+val_evaluator = [dict(type=RetrievalMetric)]
+test_evaluator = val_evaluator
+
+optim_wrapper.update(dtype='auto')
+optim_wrapper['optimizer'].update(lr=1e-4, weight_decay=0.05)
+for step in param_scheduler:
+    step.update(**({'end': 15} if 'start_factor' in step else {'begin': 15, 'eta_min': 1e-6}))
+del step
+train_cfg.pop('max_epochs')
+train_cfg.update(max_iters=150, val_interval=50)
+default_hooks['logger'].update(interval=10)
+# Before re-ranking: matching learns from pairs that embeddings confuse, so later than they do.
+default_hooks['checkpoint'].update(interval=50, save_best='dual_R@mean')
+auto_scale_lr.update(base_batch_size=32)
