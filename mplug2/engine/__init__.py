@@ -6,6 +6,7 @@ from .layer_decay import LayerDecayConstructor
 from .logs import LogProcessor, ScalarBuffer
 from .loops import TrainLoop
 from .optim import OptimWrapper
+from .pretraining import PretrainLoop
 from .retrieval import RetrievalTestLoop, RetrievalValLoop
 from .rewards import CaptionReward
 from .runner import Runner
@@ -19,6 +20,7 @@ __all__ = [
     'LogProcessor',
     'OptimWrapper',
     'PredictionPictures',
+    'PretrainLoop',
     'RetrievalTestLoop',
     'RetrievalValLoop',
     'Runner',

@@ -1,0 +1,92 @@
+"""Average precision with all categories as one, against hand-worked cases."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+from mplug2.datasets.sampler import Draw
+from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection
+
+BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]
+
+
+@pytest.fixture
+def annotations(tmp_path):
+    content = dict(
+        info={},
+        images=[dict(id=1, width=100, height=100, file_name='1.jpg')],
+        categories=[dict(id=3, name='one'), dict(id=7, name='two')],
+        annotations=[
+            dict(
+                id=number + 1,
+                image_id=1,
+                category_id=(3, 7)[number],
+                bbox=box,
+                area=box[2] * box[3],
+                iscrowd=0,
+                segmentation=[[x, y, x + w, y, x + w, y + h, x, y + h]],
+            )
+            for number, box in enumerate(BOXES)
+            for x, y, w, h in [box]
+        ],
+    )
+    file = tmp_path / 'instances.json'
+    file.write_text(json.dumps(content))
+    return str(file)
+
+
+def predicted(labels: list[int], boxes: list[tuple]) -> dict:
+    masks = torch.zeros(len(boxes), 100, 100, dtype=torch.bool)
+    for mask, (x, y, w, h) in zip(masks, boxes, strict=True):
+        mask[y : y + h, x : x + w] = True
+    corners = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in boxes], dtype=torch.float32).view(-1, 4)
+    found = InstanceData(bboxes=corners, labels=torch.tensor(labels), scores=torch.linspace(0.9, 0.5, len(boxes)), masks=masks)
+    return dict(pred_instances=found, img_id=1, ori_shape=(100, 100))
+
+
+def score(annotations: str, sample: dict) -> dict:
+    metric = ClassAgnosticCocoMetric(ann_file=annotations, metric=['bbox', 'segm'], classwise=True)
+    metric.dataset_meta = dict(classes=('one', 'two'))
+    metric.process({}, [sample])
+    return metric.evaluate(1)
+
+
+def test_right_boxes_of_wrong_categories(annotations):
+    found = score(annotations, predicted([1, 0], BOXES))
+    assert found['bbox_AP'] == found['bbox_AP50'] == found['segm_AP50'] == pytest.approx(100)
+    assert found['bbox_mAP'] == 0
+    assert found['one_precision'] == 0
+
+
+def test_right_boxes_of_right_categories(annotations):
+    found = score(annotations, predicted([0, 1], BOXES))
+    assert found['bbox_AP75'] == found['segm_AP75'] == pytest.approx(100)
+    assert found['bbox_mAP_50'] == found['segm_mAP_50'] == 1
+
+
+def test_half_is_found_and_the_other_box_is_too_far(annotations):
+    """One of two at precision 1: 51 of the 101 levels of recall."""
+    found = score(annotations, predicted([0, 1], [BOXES[0], (70, 60, 20, 30)]))
+    assert found['bbox_AP50'] == pytest.approx(100 * 51 / 101)
+
+
+def test_nothing_found(annotations):
+    found = score(annotations, predicted([], []))
+    assert found['bbox_AP50'] == found['segm_AP50'] == 0
+
+
+def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):
+    from mmcv.transforms import BaseTransform
+
+    class Random(BaseTransform):
+        def transform(self, results: dict) -> dict:
+            return dict(draw=float(np.random.rand()), torch=float(torch.rand(())))
+
+    data = CocoDetection(ann_file=annotations, metainfo=dict(classes=('one', 'two')), pipeline=[Random()])
+    first, second = data[Draw(0, 5, 9)], data[Draw(0, 5, 10)]
+    assert data[Draw(0, 5, 9)] == first != second
