@@ -1,0 +1,31 @@
+# ImageNet-1K's validation pictures in class folders and five variants of them, tested together (Table 13).
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import ImageNetVariants
+from mplug2.datasets.transforms import CenterCrop, LoadImage, PackInputs, ResizeShorter
+from mplug2.evaluation import RobustnessMetric
+
+data_root = 'data'
+variants = {
+    'IN-1K': dict(folder='imagenet/val_folders'),
+    'IN-V2': dict(folder='imagenetv2/imagenetv2-matched-frequency-format-val', numbered=True),
+    'IN-ReaL': dict(folder='imagenet/val_folders', real=f'{data_root}/imagenet_real/real.json'),
+    'IN-A': dict(folder='imagenet-a'),
+    'IN-R': dict(folder='imagenet-r'),
+    'IN-Sketch': dict(folder='sketch'),
+}
+read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
+test_dataloader = dict(
+    batch_size=128,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        type=ImageNetVariants,
+        synsets=f'{data_root}/imagenet/LOC_synset_mapping.txt',
+        variants=variants,
+        data_prefix=data_root,
+        test_mode=True,
+        pipeline=[*read_test, dict(type=PackInputs, fields=['labels', 'variant'])],
+    ),
+)
+test_evaluator = [dict(type=RobustnessMetric)]

@@ -1,0 +1,38 @@
+# What the transfer sets of Table 16 share: 224 pixels, random crops of at least a quarter of the picture, flips and RandAugment
+# in training, the middle in tests. A config names the data set.
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import ResumableSampler
+from mplug2.datasets.transforms import (
+    CenterCrop,
+    HorizontalFlip,
+    LoadImage,
+    PackInputs,
+    RandAugment,
+    RandomResizedCrop,
+    ResizeShorter,
+)
+from mplug2.evaluation import ClassificationMetric
+
+read_train = [
+    dict(type=LoadImage),
+    dict(type=RandomResizedCrop, size=224, scale=(0.25, 1.0), interpolation='bicubic'),
+    dict(type=HorizontalFlip, prob=0.5),
+    dict(type=RandAugment, num_ops=2, magnitude=9),
+]
+read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=224), dict(type=CenterCrop, size=224)]
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=8,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(pipeline=[*read_train, dict(type=PackInputs, inputs=['label'])]),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(test_mode=True, pipeline=[*read_test, dict(type=PackInputs, fields=['label'])]),
+)
+test_dataloader = val_dataloader
+val_evaluator = [dict(type=ClassificationMetric)]
+test_evaluator = val_evaluator

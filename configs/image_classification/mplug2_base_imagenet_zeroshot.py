@@ -1,0 +1,19 @@
+# mPLUG-2 Base as pre-trained, ImageNet-1K by the names of its classes: mplug2 test CONFIG CHECKPOINT, where the checkpoint is
+# what `tools/model_converters/pretrained_task.py` makes of a pre-training run.
+from mmengine.config import read_base
+
+from mplug2.tasks import ZeroShotClassification
+
+with read_base():
+    from .mplug2_base_imagenet import *
+
+model.pop('init_cfg')
+model['tasks'] = dict(
+    classification=dict(
+        type=ZeroShotClassification,
+        names=f'{data_root}/LOC_synset_mapping.txt',
+        templates=['a photo of a {}', 'a picture of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],
+    )
+)
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None

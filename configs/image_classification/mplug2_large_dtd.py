@@ -1,0 +1,27 @@
+# mPLUG-2 Large, DTD, the first of its ten splits: 50 epochs at 2e-5, 256 pictures a step, 224 pixels (Table 16).
+# Without universal layers: --cfg-options model.network.universal=None
+from mmengine.config import read_base
+
+from mplug2.datasets import DTD
+from mplug2.tasks import Classification
+from mplug2.weights import MPlug2Weights
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_large import *
+    from .._base_.schedules.finetune import *
+    from .._base_.datasets.transfer import *
+
+model.update(
+    tasks=dict(classification=dict(type=Classification, classes=47)),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
+)
+train_dataloader['dataset'].update(
+    type=DTD, ann_file=['data/dtd/labels/train1.txt', 'data/dtd/labels/val1.txt'], data_prefix='data/dtd/images'
+)
+val_dataloader['dataset'].update(type=DTD, ann_file='data/dtd/labels/test1.txt', data_prefix='data/dtd/images')
+test_dataloader = val_dataloader
+optim_wrapper['optimizer'].update(lr=2e-5)
+train_cfg.update(max_epochs=50, val_interval=14)
+auto_scale_lr.update(base_batch_size=256)
+default_hooks['checkpoint'].update(save_best='top1')

@@ -1,0 +1,47 @@
+# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 10 epochs of 128 pictures a step.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import FashionMNIST, ResumableSampler
+from mplug2.datasets.transforms import HorizontalFlip, PackInputs, RandomErasing
+from mplug2.evaluation import ClassificationMetric
+from mplug2.tasks import Classification
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_tiny import *
+    from .._base_.schedules.mini import *
+
+model['network']['vision_encoder'].update(image_size=28, patch_size=4, temporal=None)
+model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
+data_root = 'data/fashion-mnist'
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=1,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(
+        type=FashionMNIST,
+        split='train',
+        data_prefix=data_root,
+        pipeline=[
+            dict(type=HorizontalFlip, prob=0.5),
+            dict(type=RandomErasing, prob=0.25, area=(0.02, 0.2)),
+            dict(type=PackInputs, inputs=['label']),
+        ],
+    ),
+)
+test_dataloader = dict(
+    batch_size=250,
+    num_workers=1,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        type=FashionMNIST,
+        split='test',
+        data_prefix=data_root,
+        test_mode=True,
+        pipeline=[dict(type=PackInputs, fields=['label'])],
+    ),
+)
+test_evaluator = [dict(type=ClassificationMetric)]
+val_dataloader = val_cfg = val_evaluator = None
+train_cfg.update(max_iters=4680)

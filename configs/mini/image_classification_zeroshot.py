@@ -1,0 +1,20 @@
+# The digit by the words for it, with what image-text retrieval has taught and nothing else: mplug2 test CONFIG CHECKPOINT.
+# The checkpoint is what `tools/model_converters/pretrained_task.py` makes of a run of retrieval.
+from mmengine.config import read_base
+
+from mplug2.tasks import ZeroShotClassification
+
+with read_base():
+    from .image_classification import *
+
+colours = ('red', 'yellow', 'green', 'blue', 'purple', 'pink', 'black', 'orange')
+model['tasks'] = dict(
+    classification=dict(
+        type=ZeroShotClassification,
+        names=f'{data_root}/LOC_synset_mapping.txt',
+        templates=[f'a large {colour} {{}}' for colour in colours],
+        embedding=128,
+    )
+)
+train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
+val_dataloader = val_cfg = val_evaluator = None

@@ -1,0 +1,13 @@
+# mPLUG-2 Base, Kinetics-400, the second stage: 5 epochs at 1e-5, 256 clips a step, from the first stage's weights with the rows
+# of the head that Kinetics-400 has (tools/model_converters/kinetics_head.py).
+from mmengine.config import read_base
+
+with read_base():
+    from .mplug2_base_kinetics710 import *
+
+model['tasks']['classification'].update(classes=400)
+model['init_cfg'].update(source='weights/mplug2_base_kinetics710_to_400.pth', new=[])
+for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
+    loader['dataset'].update(ann_file=f'data/kinetics400/{part}_list_videos.txt', data_prefix='data/kinetics400/videos')
+del loader, part
+train_cfg.update(max_epochs=5, val_interval=937)

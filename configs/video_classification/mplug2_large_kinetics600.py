@@ -1,0 +1,13 @@
+# mPLUG-2 Large, Kinetics-600, the second stage: 5 epochs at 5e-6, 128 clips a step, from the first stage's weights with the
+# rows of the head that Kinetics-600 has (tools/model_converters/kinetics_head.py).
+from mmengine.config import read_base
+
+with read_base():
+    from .mplug2_large_kinetics710 import *
+
+model['tasks']['classification'].update(classes=600)
+model['init_cfg'].update(source='weights/mplug2_large_kinetics710_to_600.pth', new=[])
+for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
+    loader['dataset'].update(ann_file=f'data/kinetics600/{part}_list_videos.txt', data_prefix='data/kinetics600/videos')
+del loader, part
+train_cfg.update(max_epochs=5, val_interval=3046)

@@ -1,0 +1,176 @@
+"""Stand-ins of the image and video classification benchmarks, for `mplug2.tiny`: the embedded benchmark in their formats."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .datasets.imagenet import pictures_by_class
+from .text.class_names import read_class_names, read_synsets
+
+COUNT = 24  # pictures of a split
+SYNSETS = 'imagenet/LOC_synset_mapping.txt'
+Picture = tuple[int, Path]  # label and file
+
+
+def _written(path: Path, content: bytes | str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f'{path.name}.{os.getpid()}')
+    whole.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(whole, path)
+    return str(path)
+
+
+def _linked(path: Path, source: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_symlink():
+        path.symlink_to(source.resolve())
+
+
+def _pictures(root: Path, part: str) -> list[Picture]:
+    """Some pictures of a split of mini's ImageNet, all classes in turn."""
+    folder = root / 'imagenet' / part
+    synsets = list(read_synsets(root / SYNSETS))
+    found = [(synsets.index(synset), folder / path) for synset, path in pictures_by_class(folder, synsets)]
+    return found[:: max(1, len(found) // COUNT)][:COUNT]
+
+
+def _part(cfg: dict) -> str:
+    told = ' '.join(str(cfg.get(key, '')) for key in ('split', 'ann_file', 'data_prefix')).lower()
+    return 'train' if 'train' in told else 'test'
+
+
+def _squares(pictures: list[Picture], side: int) -> np.ndarray:
+    """(N, side, side, 3) uint8."""
+    return np.stack([np.asarray(Image.open(path).convert('RGB').resize((side, side))) for _, path in pictures])
+
+
+def _imagenet(root: Path, cfg: dict) -> dict:
+    found = dict(synsets=str(root / SYNSETS))
+    if not cfg.get('solution'):
+        part = next((part for part in ('train', 'val') if part in str(cfg['data_prefix'])), 'test')
+        return found | dict(data_prefix=str(root / 'imagenet' / part))
+    rows, folder = ['ImageId,PredictionString'], root / 'tiny/imagenet_val'
+    synsets = list(read_synsets(root / SYNSETS))
+    for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
+        name = f'ILSVRC2012_val_{number:08d}'
+        _linked(folder / f'{name}.JPEG', path)
+        rows.append(f'{name},{synsets[label]} 1 2 30 40')
+    solution = _written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows))
+    return found | dict(solution=solution, data_prefix=str(folder))
+
+
+def _variants(root: Path, cfg: dict) -> dict:
+    """Each variant in a folder of its own; of those with class subsets, the even classes."""
+    out, synsets, variants = root / 'tiny/variants', list(read_synsets(root / SYNSETS)), {}
+    for name, variant in cfg['variants'].items():
+        real = []
+        for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
+            if name in ('IN-A', 'IN-R') and label % 2:
+                continue
+            folder = str(label) if variant.get('numbered') else synsets[label]
+            _linked(out / name / folder / f'ILSVRC2012_val_{number:08d}.JPEG', path)
+            real.append([label, (label + 1) % 10] if number % 4 else [])
+        variants[name] = dict(variant, folder=name)
+        if variant.get('real'):
+            variants[name]['real'] = _written(out / 'real.json', json.dumps(real))
+    return dict(synsets=str(root / SYNSETS), variants=variants, data_prefix=str(out))
+
+
+def _cifar(root: Path, cfg: dict, label_bytes: int) -> dict:
+    folder, part = root / f'tiny/cifar{label_bytes}', cfg['split']
+    pictures = _pictures(root, part)
+    channels = _squares(pictures, 32).transpose(0, 3, 1, 2).reshape(len(pictures), -1)
+    labels = np.uint8([[0] * (label_bytes - 1) + [label] for label, _ in pictures])
+    records = np.concatenate([labels, channels], 1)
+    train = [f'data_batch_{number}.bin' for number in range(1, 6)] if label_bytes == 1 else ['train.bin']
+    test = ['test_batch.bin'] if label_bytes == 1 else ['test.bin']
+    names = train if part == 'train' else test
+    for name, rows in zip(names, np.array_split(records, len(names)), strict=True):
+        _written(folder / name, rows.tobytes())
+    return dict(data_prefix=str(folder))
+
+
+def _fashion(root: Path, cfg: dict) -> dict:
+    folder, part = root / 'tiny/fashion', cfg['split']
+    pictures = _pictures(root, part)
+    start = 'train' if part == 'train' else 't10k'
+    grey = _squares(pictures, 32)[..., 1]  # 32, as all is at the tiny size
+    for name, array in (('images-idx3', grey), ('labels-idx1', np.uint8([label for label, _ in pictures]))):
+        head = struct.pack(f'>4B{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
+        _written(folder / f'{start}-{name}-ubyte.gz', gzip.compress(head + array.tobytes()))
+    return dict(data_prefix=str(folder))
+
+
+def _listed(root: Path, cfg: dict, name: str, ending: str, lead: str) -> dict:
+    """Lists of pictures with class folders.
+
+    Args:
+        name: of the folder to write. ending: what the lists leave off. lead: what stands before each line.
+    """
+    part, out = _part(cfg), root / 'tiny' / name
+    words = read_class_names(root / SYNSETS)
+    for word in words:
+        (out / 'images' / word).mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, (label, path) in enumerate(_pictures(root, part)):
+        line = f'{words[label]}/{part}_{number}'
+        _linked(out / 'images' / f'{line}.jpg', path)
+        lines.append(f'{lead}{line}.jpg'.removesuffix(ending))
+    found = dict(ann_file=_written(out / f'{part}.txt', '\n'.join(lines)), data_prefix=str(out / 'images'))
+    if 'classes' in cfg:
+        found['classes'] = _written(out / 'classes.txt', '\n'.join(lead + word for word in words))
+    return found
+
+
+def _cars(root: Path, cfg: dict) -> dict:
+    from scipy.io import savemat
+
+    part, out = _part(cfg), root / 'tiny/cars'
+    rows = []
+    for number, (label, path) in enumerate(_pictures(root, part), start=1):
+        _linked(out / part / f'{number:05d}.jpg', path)
+        rows.append((1, 1, 30, 30, label + 1, f'{number:05d}.jpg'))
+    fields = [(key, object) for key in ('bbox_x1', 'bbox_y1', 'bbox_x2', 'bbox_y2', 'class', 'fname')]
+    file = out / f'{part}_{os.getpid()}.mat'
+    out.mkdir(parents=True, exist_ok=True)
+    savemat(file, dict(annotations=np.array(rows, dtype=fields)))
+    return dict(ann_file=str(file), data_prefix=str(out / part))
+
+
+def _kinetics(root: Path, cfg: dict) -> dict:
+    part = next((part for part in ('train', 'val') if part in str(cfg['ann_file'])), 'test')
+    return dict(ann_file=str(root / f'kinetics/kinetics_{part}_list_videos.txt'), data_prefix=str(root / 'msvd/videos'))
+
+
+STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
+    'CIFAR10': lambda root, cfg: _cifar(root, cfg, 1),
+    'CIFAR100': lambda root, cfg: _cifar(root, cfg, 2),
+    'DTD': lambda root, cfg: _listed(root, cfg, 'dtd', '', ''),
+    'FashionMNIST': _fashion,
+    'Food101': lambda root, cfg: _listed(root, cfg, 'food101', '.jpg', ''),
+    'ImageNet': _imagenet,
+    'ImageNetVariants': _variants,
+    'Kinetics': _kinetics,
+    'SUN397': lambda root, cfg: _listed(root, cfg, 'sun397', '', '/'),
+    'StanfordCars': _cars,
+}
+
+
+def shrink_action_step(step: dict, pixels: int, frames: int) -> None:
+    """Make a transform of mmaction2 tiny."""
+    if step.get('clip_len', 1) > 1:
+        step['clip_len'] = frames
+    if 'crop_size' in step:
+        step['crop_size'] = pixels
+    if 'scale' in step and 'keep_ratio' in step:
+        step['scale'] = (pixels, pixels)
+    elif 'scale' in step and step['scale'][0] == -1:
+        step['scale'] = (-1, pixels)
