@@ -17,6 +17,7 @@ COMMANDS = {
     'bench': 'measure the loader, a training step, generation or the vision encoder',
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
+    'plan': 'memory by part, FLOPs, time and loader throughput that a training needs on some GPUs',
     'demo': 'build the benchmark, train, test and draw predictions, from nothing',
 }
 

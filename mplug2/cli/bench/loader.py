@@ -7,10 +7,12 @@ import itertools
 import time
 
 from ...config import DictAction, load_config
+from . import shards
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='a config file, or the name of a shipped one')
+    parser.add_argument('config', nargs='?', help='a config file, or the name of a shipped one')
+    shards.add_arguments(parser)
     parser.add_argument('--steps', type=int, default=50, help='batches measured, after 5 that are not')
     parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
@@ -27,6 +29,11 @@ def _rate(steps: int, step) -> float:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.shards:
+        shards.run(args)
+        return
+    if args.config is None:
+        raise ValueError('bench loader takes a config, or --shards')
     import tempfile
 
     import torch

@@ -1,0 +1,111 @@
+"""``mplug2 plan``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+GB = 1e9
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ..config import DictAction
+
+    parser.add_argument('config', help='a config file, or the name of a shipped one')
+    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='in data parallel (default 1)')
+    parser.add_argument('--gpu-type', choices=['a100', 'h100', 'h200'], default='h100')
+    parser.add_argument('--mfu', type=float, default=0.4, help="share of the GPU's FLOPs that is reached (default 0.4)")
+    parser.add_argument('--batch', type=int, help="samples on a GPU (default: the config's)")
+    parser.add_argument('--frames', type=int, metavar='T', help="frames of a clip (default: the config's)")
+    parser.add_argument('--text', type=int, metavar='L', help="tokens of the text (default: the config's limit, else 30)")
+    parser.add_argument('--target', type=int, metavar='L', help="tokens of the target (default: the config's limit, else 20)")
+    parser.add_argument('--samples', type=int, help='of the data set, where the config counts epochs')
+    parser.add_argument('--worker-rate', type=float, metavar='R', help='samples a second that a worker loads (bench loader)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.layers=3'
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from ..config import load_config
+    from ..planning import GPUS, make_plan, works_of
+
+    cfg = load_config(args.config, args.cfg_options)
+    given = {key: getattr(args, key) for key in ('batch', 'frames', 'text', 'target') if getattr(args, key) is not None}
+    works = [work._replace(**given) for work in works_of(cfg)]
+    wrapper = cfg.get('optim_wrapper') or {}
+    kind = wrapper.get('optimizer', dict(type='AdamW'))['type']
+    bf16 = wrapper.get('dtype') in ('bfloat16', 'auto')
+    optimizer = kind if isinstance(kind, str) else kind.__name__
+    plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu)
+    steps = steps_of(cfg.get('train_cfg') or {}, args.samples, sum(work.batch for work in works[:1]) * args.gpus)
+    print(report(plan, args.gpus, args.gpu_type, bf16, optimizer, args.mfu, steps, args.worker_rate))
+
+
+def steps_of(train_cfg: dict, samples: int | None, batch: int) -> int | None:
+    """Optimizer steps of a training; None where the config counts epochs and the samples of one are not told."""
+    if train_cfg.get('max_iters'):
+        return int(train_cfg['max_iters'])
+    epochs = train_cfg.get('max_epochs')
+    return None if epochs is None or samples is None else math.ceil(epochs * math.ceil(samples / batch))
+
+
+def report(
+    plan: Any, gpus: int, gpu_type: str, bf16: bool, optimizer: str, mfu: float, steps: int | None, worker_rate: float | None
+) -> str:
+    """The plan as tables.
+
+    Args:
+        plan: `mplug2.planning.Plan`. steps: optimizer steps, if known. worker_rate: samples a second that a worker loads.
+    """
+    from ..planning import GPUS
+    from ..weights.loading import table
+
+    gpu = GPUS[gpu_type]
+    lines = [f'{gpus} x {gpu_type} ({gpu.memory / GB:.0f} GB), {"bf16 autocast" if bf16 else "fp32"}, {optimizer}']
+    for number, work in enumerate(plan.works):
+        plain, recomputed = plan.steps[number]
+        size = '' if work.media == 'text' else f' of {work.frames} frames' if work.media == 'video' else ' (one frame)'
+        side = '' if work.side is None or work.media == 'text' else f', {work.side} pixels'
+        names = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
+        lines.append(
+            f'\n{names}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
+        )
+        rows = [('GB on each GPU', 'activations kept', 'recomputed')]
+        for name in ('weights', 'gradients', 'twin', 'queue', 'batch', 'casts', 'activations'):
+            rows.append((NAMES[name], *(f'{getattr(step, name) / GB:,.2f}' for step in (plain, recomputed))))
+        rows.insert(3, (f'state of {optimizer}', *[f'{plan.optimizer / GB:,.2f}'] * 2))
+        rows.insert(4, ("gradients' buckets (DDP)", *[f'{plan.communication / GB:,.2f}'] * 2))
+        peaks = [plan.peak(number, recompute) for recompute in (False, True)]
+        rows.append(('most at a time', *(f'{peak / GB:,.2f}' for peak in peaks)))
+        rows.append((f'of {gpu.memory / GB:.0f} GB', *(f'{peak / gpu.memory:.0%}' for peak in peaks)))
+        lines.append(table(rows))
+        lines.append(f'{plain.flops / 1e12:,.2f} TFLOPs a step, {plain.flops / work.batch / 1e9:,.1f} GFLOPs a sample')
+    rate = plan.samples * gpus
+    lines.append(
+        f'\nat {mfu:.0%} of {(gpu.bf16 if bf16 else gpu.fp32) / 1e12:,.0f} TFLOP/s (MFU; recomputing adds about a third):'
+    )
+    lines.append(f'  a step     {plan.seconds:.3f} s')
+    lines.append(f'  loader     {rate:,.0f} samples/s in all, {plan.samples:,.0f} for each GPU')
+    if worker_rate:
+        lines.append(
+            f'  workers    {math.ceil(plan.samples / worker_rate)} for each GPU, at {worker_rate:,.0f} samples/s a worker'
+        )
+    if steps is None:
+        lines.append('  training   the config counts epochs: give --samples, the number of samples of one')
+    else:
+        hours = steps * plan.seconds / 3600
+        lines.append(f'  training   {steps:,} steps: {hours:,.1f} hours, {hours * gpus:,.0f} GPU hours')
+    return '\n'.join(lines)
+
+
+NAMES = dict(
+    weights='weights',
+    gradients='gradients',
+    twin='momentum twin',
+    queue='queues',
+    batch='batch',
+    casts='bf16 copies of weights',
+    activations='activations',
+)

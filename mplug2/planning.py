@@ -1,0 +1,414 @@
+"""What a training will need, before any GPU is hired: memory by part, FLOPs, time, and samples a second.
+
+A step of the config's model runs on tensors that have shapes but no storage (PyTorch's fake tensors), and every
+allocation, every release and every matrix product of it is counted. Nothing is estimated by formula but the optimizer's
+state, what data parallelism adds, and the time.
+
+Letters in shapes: B samples, T frames, H heads, L query tokens, N memory tokens, D channels of a head.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from .model import MPlug2
+from .modules import layers
+from .modules.blocks import blocks_of
+from .modules.features import Features
+from .modules.momentum import FeatureQueue, MomentumTwin
+from .registry import MODELS
+from .structures import Batch, MultiModalDataSample, Targets, Tokens
+
+
+class GPU(NamedTuple):
+    """memory: bytes. bf16, fp32: FLOPs a second at best, dense, of tensor cores and without (the makers' data sheets)."""
+
+    memory: float
+    bf16: float
+    fp32: float
+
+
+GPUS = {
+    'a100': GPU(80e9, 312e12, 19.5e12),  # SXM, 80 GB
+    'h100': GPU(80e9, 989e12, 67e12),  # SXM
+    'h200': GPU(141e9, 989e12, 67e12),
+}
+# Copies of the trainable weights, in fp32, that an optimizer keeps.
+OPTIMIZER_COPIES = {'Adam': 2, 'AdamW': 2, 'NAdam': 2, 'RAdam': 2, 'Adamax': 2, 'SGD': 1, 'RMSprop': 1, 'Adagrad': 1}
+
+
+class Work(NamedTuple):
+    """What a step does on one GPU: a batch of one source, for one or more tasks that share its features.
+
+    tasks: names in the model; all of them if empty. media: 'image', 'video' or 'text'. batch: B. frames: T of a clip. side: of
+    a frame, pixels; None is what the positions are made for. text, target: tokens. share: of the steps.
+    """
+
+    tasks: tuple[str, ...] = ()
+    media: str = 'video'
+    batch: int = 1
+    frames: int = 8
+    side: int | None = None
+    text: int = 30
+    target: int = 20
+    share: float = 1.0
+
+
+class Step(NamedTuple):
+    """What a step takes. All in bytes, but FLOPs.
+
+    weights, gradients: in full. twin, queue: the momentum encoder's weights, and the features of earlier steps. batch: the
+    inputs. casts: bf16 copies of weights. activations: alive when the loss is known. peak: the most that was alive
+    at a time, all of these included (gradients come while activations go). flops: forward and backward, none twice.
+    """
+
+    weights: int
+    gradients: int
+    twin: int
+    queue: int
+    batch: int
+    casts: int
+    activations: int
+    peak: int
+    flops: int
+
+
+class LiveMemory(TorchDispatchMode):
+    """Follows which storages are alive, by kind, and how many FLOPs the operations take.
+
+    Attributes:
+        label: kind of what is allocated from now on. live, peak: bytes, now and at most. flops: so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = 'activations'
+        self.live: Counter[str] = Counter()
+        self.peak = 0
+        self.flops = 0
+        self._kinds: dict[int, tuple[str, int]] = {}
+
+    def own(self, tensor: Tensor, kind: str) -> None:
+        """Count a tensor's storage, from now on under `kind`."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._kinds:
+            before, size = self._kinds[key]
+            self.live[before] -= size
+        else:
+            size = storage.nbytes()
+            weakref.finalize(storage, self._gone, key)
+        self._kinds[key] = (kind, size)
+        self.live[kind] += size
+        self.peak = max(self.peak, sum(self.live.values()))
+
+    def kind_of(self, tensor: Tensor) -> str | None:
+        return self._kinds.get(tensor.untyped_storage()._cdata, (None,))[0]
+
+    def _gone(self, key: int) -> None:
+        kind, size = self._kinds.pop(key)
+        self.live[kind] -= size
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = function(*args, **(kwargs or {}))
+        formula = flop_registry.get(function._overloadpacket)
+        if formula is not None:
+            self.flops += formula(*args, **(kwargs or {}), out_val=out)
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor) and self.kind_of(tensor) is None:
+                cast = function is torch.ops.aten._to_copy.default and self.kind_of(args[0]) == 'weights'
+                self.own(tensor, 'casts' if cast else self.label)
+        return out
+
+
+class _FusedAttention(torch.autograd.Function):
+    """What a GPU's fused kernel keeps, in place of whatever the CPU would choose: no scores, with dropout or without."""
+
+    @staticmethod
+    def forward(context: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, memory: LiveMemory) -> Tensor:
+        out = query.new_empty(*query.shape[:-1], value.shape[-1])
+        normaliser = query.new_empty(query.shape[:-1], dtype=torch.float32)
+        context.save_for_backward(query, key, value, out, normaliser, *([] if mask is None else [mask.to(query.dtype)]))
+        context.memory, context.flops = memory, 4 * math.prod(query.shape) * key.shape[-2]
+        memory.flops += context.flops
+        return out
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, *_ = context.saved_tensors
+        context.memory.flops += 2 * context.flops
+        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value), None, None
+
+
+@contextmanager
+def fused_attention(memory: LiveMemory) -> Iterator[None]:
+    """Run attention as a GPU would."""
+
+    def attend(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **_: Any) -> Tensor:
+        return _FusedAttention.apply(query, key, value, attn_mask, memory)
+
+    functional = torch.nn.functional
+    before = functional.scaled_dot_product_attention, layers._explicit_is_faster
+    functional.scaled_dot_product_attention, layers._explicit_is_faster = attend, lambda query, key: False
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention, layers._explicit_is_faster = before
+
+
+def batch_of(model: MPlug2, work: Work) -> Batch:
+    """A batch with whatever the tasks' rows of Table 2 take, and the further inputs of the tasks that we have."""
+    count = work.batch
+    needed = frozenset().union(*(model.tasks[name].spec.network_modules for name in work.tasks))
+
+    def tokens(length: int) -> Tokens:
+        ids = torch.zeros(count, length, dtype=torch.long)
+        return Tokens(ids, torch.ones(count, length, dtype=torch.bool), torch.zeros_like(ids))
+
+    frames = target = None
+    if 'vision_encoder' in needed and work.media != 'text':
+        side = work.side or side_of(model.network.vision_encoder)
+        frames = torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
+    if 'decoder' in needed:
+        ids, mask, _ = tokens(work.target)
+        target = Targets(ids, mask, mask, torch.arange(count), torch.ones(count))
+    masked = math.ceil(0.15 * work.text)
+    extra = dict(
+        item=torch.arange(count),
+        label=torch.zeros(count, dtype=torch.long),
+        masked=tokens(work.text),
+        places=tokens(masked),
+        words=tokens(masked),
+        start=tokens(work.text),
+    )
+    samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
+    return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
+
+
+def side_of(encoder: torch.nn.Module) -> int:
+    """The side of the frames that a vision encoder's positions are made for, in pixels."""
+    return round((encoder.position_embedding.shape[0] - 1) ** 0.5) * encoder.patch_size
+
+
+def build(model_cfg: dict) -> MPlug2:
+    """A config's model in training mode. Under `FakeTensorMode` it takes no storage, whatever its size.
+
+    Raises:
+        ValueError: it is not an `MPlug2`.
+    """
+    with torch.device('meta'):
+        model = MODELS.build({key: value for key, value in model_cfg.items() if key not in ('blocks', 'init_cfg')})
+    if not isinstance(model, MPlug2):
+        raise ValueError(f"the config's model is a {type(model).__name__}; a plan is made of an MPlug2")
+    return model.train()
+
+
+def materialise(model: torch.nn.Module) -> None:
+    """Move a model from the meta device to the CPU, weights that are shared staying so; the values mean nothing."""
+    made: dict[int, Tensor] = {}
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    empty = torch.zeros(tensor.shape, dtype=tensor.dtype)
+                    is_parameter = isinstance(tensor, torch.nn.Parameter)
+                    made[id(tensor)] = torch.nn.Parameter(empty, tensor.requires_grad) if is_parameter else empty
+                tensors[name] = made[id(tensor)]
+
+
+def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool = False) -> Step:
+    """Run a step without storage.
+
+    Args:
+        model_cfg: config of an `MPlug2`. bf16: autocast the forward pass. recompute: the activations inside all blocks.
+
+    Raises:
+        ValueError: the model is no `MPlug2`. NotImplementedError: a task needs inputs that a plan cannot make up.
+    """
+    model = build(model_cfg)
+    work = work._replace(tasks=work.tasks or tuple(model.tasks))
+    if recompute:
+        for part in model.network.children():
+            for block in blocks_of(part):
+                block.recompute = True
+    with FakeTensorMode():
+        materialise(model)
+        memory = LiveMemory()
+        for kind, tensors in _held(model).items():
+            for tensor in tensors:
+                memory.own(tensor, kind)
+        batch = batch_of(model, work)
+        for tensor in tree_leaves((batch.frames, batch.text, batch.target, batch.extra)):
+            if isinstance(tensor, Tensor):
+                memory.own(tensor, 'batch')
+        held = memory.live.copy()
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        for parameter in trained:
+            parameter.register_post_accumulate_grad_hook(lambda p: memory.own(p.grad, 'gradients'))
+        with memory, fused_attention(memory):
+            with torch.autocast('cpu', torch.bfloat16, enabled=bf16):
+                loss = total_loss(model, batch, work)
+            after = memory.live.copy()
+            memory.label = 'temporaries'
+            loss.backward()
+        gradients = sum(parameter.numel() * parameter.element_size() for parameter in trained)
+    return Step(
+        held['weights'],
+        gradients,
+        held['twin'],
+        held['queue'],
+        held['batch'],
+        after['casts'],
+        after['activations'],
+        memory.peak,
+        memory.flops,
+    )
+
+
+def total_loss(model: MPlug2, batch: Batch, work: Work) -> Tensor:
+    """The sum of the tasks' losses over one set of features.
+
+    Raises:
+        NotImplementedError: a task needs inputs that the batch lacks.
+    """
+    features = Features(model.network, batch)
+    losses = []
+    for name in work.tasks:
+        task = model.tasks[name]
+        try:
+            if hasattr(task, 'begin_step'):
+                task.begin_step(model.network)
+            losses += [value.sum() for key, value in task.loss(features, batch).items() if 'loss' in key]
+        except (KeyError, AttributeError, TypeError) as error:
+            raise NotImplementedError(
+                f'task {name!r} ({type(task).__name__}) needs inputs that a plan cannot make up: {error}'
+            ) from error
+    return sum(losses)
+
+
+def _held(model: MPlug2) -> dict[str, list[Tensor]]:
+    """What a model holds between steps, by kind."""
+    found: dict[str, list[Tensor]] = {'twin': [], 'queue': [], 'weights': []}
+    seen: set[int] = set()
+    for kind, classes in (('twin', MomentumTwin), ('queue', FeatureQueue), ('weights', torch.nn.Module)):
+        for module in model.modules():
+            if isinstance(module, classes):
+                for tensor in (*module.parameters(), *module.buffers()):
+                    if id(tensor) not in seen:
+                        seen.add(id(tensor))
+                        found[kind].append(tensor)
+    return found
+
+
+class Plan(NamedTuple):
+    """Of a training on several GPUs. Bytes are those on each.
+
+    works: what the steps do. steps: for each the plain `Step`, and the one whose activations are recomputed. optimizer: its
+    state. communication: data parallelism's copies of the gradients. seconds: of a step, on average.
+    samples: that each GPU takes a second, on average.
+    """
+
+    works: list[Work]
+    steps: list[tuple[Step, Step]]
+    optimizer: int
+    communication: int
+    seconds: float
+    samples: float
+
+    @property
+    def flops(self) -> float:
+        """Of a step, on average."""
+        return _mean(self.works, [plain.flops for plain, _ in self.steps])
+
+    def peak(self, number: int, recompute: bool) -> int:
+        """The most bytes of tensors at a time, in steps of work `number`."""
+        return self.steps[number][recompute].peak + self.optimizer + self.communication
+
+
+def _mean(works: list[Work], values: list[float]) -> float:
+    return sum(work.share * value for work, value in zip(works, values, strict=True)) / sum(work.share for work in works)
+
+
+def make_plan(
+    model_cfg: dict, works: list[Work], gpus: int, gpu: GPU, optimizer: str = 'AdamW', bf16: bool = True, mfu: float = 0.4
+) -> Plan:
+    """Plan a training in data parallel.
+
+    Args:
+        model_cfg, bf16: as in `trace`. works: one a source. optimizer: class name. mfu: share of the GPU's FLOPs that is
+            reached; FLOPs of recomputing do not count towards it.
+
+    Raises:
+        KeyError: an optimizer whose state is not known.
+    """
+    if optimizer not in OPTIMIZER_COPIES:
+        raise KeyError(f'how much {optimizer} keeps is not known; known are {", ".join(OPTIMIZER_COPIES)}')
+    steps = [(trace(model_cfg, work, bf16), trace(model_cfg, work, bf16, recompute=True)) for work in works]
+    gradients = steps[0][0].gradients
+    seconds = _mean(works, [plain.flops for plain, _ in steps]) / ((gpu.bf16 if bf16 else gpu.fp32) * mfu)
+    return Plan(
+        works=works,
+        steps=steps,
+        optimizer=OPTIMIZER_COPIES[optimizer] * gradients,
+        communication=gradients if gpus > 1 else 0,
+        seconds=seconds,
+        samples=_mean(works, [work.batch for work in works]) / seconds,
+    )
+
+
+def works_of(cfg: Config) -> list[Work]:
+    """What a config's training steps do, read off its training loader.
+
+    Raises:
+        KeyError: the config trains nothing.
+    """
+    loader = cfg.get('train_dataloader')
+    if not loader:
+        raise KeyError('the config has no train_dataloader, so there is no training to plan')
+    dataset = loader['dataset']
+    if 'sources' in dataset:
+        return [
+            _work(source['dataset'], source['batch_size'])._replace(
+                tasks=tuple(source['tasks']), share=float(source.get('ratio', 1.0))
+            )
+            for source in dataset['sources'].values()
+        ]
+    return [_work(dataset, loader['batch_size'])]
+
+
+def _work(dataset: dict, batch: int) -> Work:
+    found = dict(batch=batch, media='text')
+    for step in _steps(dataset):
+        kind = step['type'] if isinstance(step['type'], str) else step['type'].__name__
+        if kind == 'LoadImage':
+            found['media'] = 'image'
+        if 'num_frames' in step:
+            found.update(media='video', frames=step['num_frames'])
+        if isinstance(step.get('size'), (int, list, tuple)):
+            found['side'] = step['size'] if isinstance(step['size'], int) else step['size'][0]
+        if kind in ('TokenizeText', 'TokenizeTarget') and step.get('max_length'):
+            found['text' if kind == 'TokenizeText' else 'target'] = step['max_length']
+    return Work(**found)
+
+
+def _steps(node: Any) -> Iterator[dict]:
+    """The steps of a data set's pipelines, wrapped data sets included, in order."""
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
+        yield from _steps(item)
+    if isinstance(node, dict):
+        yield from (step for step in node.get('pipeline', ()) if isinstance(step, dict))

@@ -1,0 +1,171 @@
+"""What a plan says of a step against what the step takes: tensors' memory as the profiler saw it, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch.profiler import ProfilerActivity, profile
+
+from mplug2.cli import main
+from mplug2.config import load_config
+from mplug2.model import MPlug2
+from mplug2.modules import layers
+from mplug2.modules.blocks import blocks_of
+from mplug2.planning import GPUS, Work, batch_of, make_plan, total_loss, trace, works_of
+from mplug2.registry import MODELS
+
+
+def allocations(run: profile) -> list[int]:
+    """Bytes of every allocation (releases are negative), in order of time."""
+
+    def walk(events: list) -> Iterator[tuple[int, int]]:
+        for event in events:
+            if event.tag.name == 'Allocation':
+                yield event.start_time_ns, event.extra_fields.alloc_size
+            yield from walk(event.children)
+
+    return [size for _, size in sorted(walk(run.profiler.kineto_results.experimental_event_tree()))]
+
+
+def measure(model_cfg: dict, work: Work, bf16: bool, recompute: bool) -> dict[str, int]:
+    """Bytes beyond what the model holds: when the loss is known, and at most in a step."""
+    torch.manual_seed(0)
+    model: MPlug2 = MODELS.build({key: value for key, value in model_cfg.items() if key != 'init_cfg'}).train()
+    model.init_weights()
+    work = work._replace(tasks=work.tasks or tuple(model.tasks))
+    for part in model.network.children():
+        for block in blocks_of(part):
+            block.recompute = recompute
+    batch = batch_of(model, work)
+    options = dict(activities=[ProfilerActivity.CPU], profile_memory=True)
+    with torch.autocast('cpu', torch.bfloat16, enabled=bf16), profile(**options) as forward:
+        loss = total_loss(model, batch, work)
+    alive = sum(allocations(forward))
+    with profile(**options) as backward:
+        loss.backward()
+    peaks = torch.tensor([0, *allocations(forward)]).cumsum(0).max(), torch.tensor([0, *allocations(backward)]).cumsum(0).max()
+    return dict(alive=alive, peak=max(int(peaks[0]), alive + int(peaks[1])))
+
+
+CASES = {
+    'captioning, fp32': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), False, False),
+    'captioning, bf16': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), True, False),
+    'captioning, recomputed': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), False, True),
+    'retrieval': ('mini/image_text_retrieval', Work(media='image', batch=8, text=20), False, False),
+}
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_a_plan_is_within_15_percent_of_what_is_measured(case, monkeypatch):
+    monkeypatch.setattr(layers, '_explicit_is_faster', lambda query, key: False)  # as a GPU computes attention
+    config, work, bf16, recompute = CASES[case]
+    model = load_config(config).model
+    told = trace(model, work, bf16, recompute)
+    found = measure(model, work, bf16, recompute)
+    held = told.weights + told.twin + told.queue + told.batch
+    assert told.activations + told.casts == pytest.approx(found['alive'], rel=0.15)
+    assert told.peak - held == pytest.approx(found['peak'], rel=0.15)
+
+
+def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
+    cfg = load_config('mini/image_text_retrieval').model
+    work = Work(media='image', batch=2, text=4)
+    plan = make_plan(cfg, [work], 2, GPUS['h100'])
+    model = MODELS.build(cfg)
+    model.init_weights()
+    optimizer = torch.optim.AdamW(model.parameters())
+    total_loss(
+        model, batch_of(model, work._replace(tasks=tuple(model.tasks))), work._replace(tasks=tuple(model.tasks))
+    ).backward()
+    optimizer.step()
+    step = plan.steps[0][0]
+    size = {name: value.numel() * value.element_size() for name, value in model.state_dict().items()}
+    assert step.twin == sum(value for name, value in size.items() if 'twin' in name)
+    assert step.queue == sum(value for name, value in size.items() if 'queue' in name)
+    rest = sum(value for name, value in size.items() if 'twin' not in name and 'queue' not in name)
+    assert step.weights == pytest.approx(rest, rel=1e-3)  # and the preprocessor's few numbers
+    state = sum(value.numel() * 4 for one in optimizer.state.values() for value in one.values() if value.dim())
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert step.gradients == plan.communication == sum(parameter.numel() * 4 for parameter in trained)
+    assert plan.optimizer == pytest.approx(state, rel=1e-2)
+    assert plan.peak(0, False) == step.peak + plan.optimizer + plan.communication
+
+
+def test_flops_of_a_step_are_three_times_those_of_a_forward():
+    from mplug2.cli.modules import task_flops
+
+    cfg = load_config('mini/video_captioning').model
+    model = MODELS.build(cfg).eval()
+    (task,) = model.tasks.values()
+    forward = sum(task_flops(model.network, task.spec, 4, None, 12, 16).values())
+    plain, again = (trace(cfg, Work(batch=2, frames=4, text=12, target=16), False, recompute) for recompute in (False, True))
+    # The gradient of the pictures is not needed, nor that of what a lone token could attend to.
+    assert plain.flops == pytest.approx(2 * 3 * forward, rel=0.05)
+    assert 1.2 < again.flops / plain.flops < 1.4
+    assert again.activations < plain.activations / 3
+
+
+def test_a_full_size_model_is_planned_without_its_memory():
+    cfg = load_config('image_captioning/mplug2_base_coco')
+    (work,) = works_of(cfg)
+    assert (work.media, work.side) == ('image', 384)
+    step = trace(cfg.model, work._replace(batch=64))
+    assert step.weights / 4e6 == pytest.approx(381, rel=0.02)
+    assert step.activations > 20e9
+
+
+def test_works_are_read_off_a_config():
+    image = dict(type='ShardedPairs', pipeline=[dict(type='LoadImage'), dict(type='RandomResizedCrop', size=224)])
+    frames = [
+        dict(type='LoadVideo', num_frames=4),
+        dict(type='Resize', size=(96, 96)),
+        dict(type='TokenizeText', max_length=25),
+    ]
+    text = dict(type='PackedText', pipeline=[])
+    sources = dict(
+        image=dict(dataset=image, batch_size=8, tasks=['matching'], ratio=3.0),
+        video=dict(dataset=dict(type='ShardedPairs', pipeline=frames), batch_size=4, tasks=['matching', 'captioning']),
+        text=dict(dataset=text, batch_size=16, tasks=['masked']),
+    )
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources))))
+    assert works_of(cfg) == [
+        Work(('matching',), 'image', 8, side=224, share=3.0),
+        Work(('matching', 'captioning'), 'video', 4, 4, 96, 25),
+        Work(('masked',), 'text', 16),
+    ]
+    with pytest.raises(KeyError, match='no train_dataloader'):
+        works_of(Config(dict(model={})))
+
+
+def test_the_command(capsys):
+    words = [
+        'plan',
+        'mini/video_captioning',
+        '--gpus',
+        '2',
+        '--gpu-type',
+        'a100',
+        '--batch',
+        '4',
+        '--worker-rate',
+        '50',
+        '--mfu',
+        '0.5',
+    ]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    for part in [
+        '2 x a100 (80 GB)',
+        '4 x video',
+        'state of AdamW',
+        'most at a time',
+        'samples/s in all',
+        '6,000 steps:',
+        'workers',
+    ]:
+        assert part in told, told
+    assert main(['plan', 'mini/video_captioning', '--cfg-options', 'optim_wrapper.optimizer.type=Lion']) == 1
+    assert 'how much Lion keeps is not known; known are Adam' in capsys.readouterr().err
