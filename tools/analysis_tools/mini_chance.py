@@ -2,7 +2,8 @@
 
 - ``majority``: to every question, the answer that training gives it most often (over all questions, to a new one);
 - ``drawn``: the caption, or the box, of a training sample drawn at random;
-- ``ranking``: galleries in random order.
+- ``ranking``: galleries in random order;
+- ``class``: the class that training shows most often.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
         sizes = [len(record['captions']) for record in test]
         return {metric: _random_recall(metric, sizes) for metric in metrics}
     train = _records(cfg.train_dataloader.dataset)
-    guesses = _majority(train, test) if kind == 'majority' else _drawn(train, test)
+    guesses = {'majority': _majority, 'class': _common_class}.get(kind, _drawn)(train, test)
     scores: dict[str, float] = {}
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     for evaluator in evaluators:
@@ -52,6 +53,12 @@ def _majority(train: list[dict], test: list[dict]) -> list[dict]:
         answers[record['question']].update(record['answers'])
     overall = sum(answers.values(), Counter())
     return [record | dict(pred_answer=answers.get(record['question'], overall).most_common(1)[0][0]) for record in test]
+
+
+def _common_class(train: list[dict], test: list[dict]) -> list[dict]:
+    labels = Counter(record['label'] for record in train)
+    scores = [float(labels[label]) for label in range(max(labels) + 1)]
+    return [record | dict(pred_score=scores) for record in test]
 
 
 def _drawn(train: list[dict], test: list[dict]) -> list[dict]:

@@ -38,8 +38,8 @@ class Row:
 
     @property
     def start_key(self) -> str:
-        """The config's key that takes the checkpoint: question answering takes some of its parts, other rows all of it."""
-        return 'model.init_cfg.source' if 'qa' in self.name else 'load_from'
+        """The config's key that takes the checkpoint: question answering and probes take some parts, other rows all of it."""
+        return 'model.init_cfg.source' if 'qa' in self.name or 'linear' in self.name else 'load_from'
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
@@ -49,6 +49,7 @@ def _recalls(medium: str) -> tuple[str, ...]:
 CAPTION = ('CIDEr-D', 'exact_match')
 VIDEO_CAPTION = (*CAPTION, *(f'word_accuracy/{group}' for group in ('colour', 'motion', 'digit')))
 VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
+TOP = ('top1',)
 _METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
 _CHANCE = dict(video_captioning='drawn', video_qa='majority', video_text_retrieval='ranking')
 
@@ -68,7 +69,22 @@ def _main() -> list[Row]:
         Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
         Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), start='image_captioning', chance='majority'),
         Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start='video_captioning', chance='majority'),
+        Row('video_classification', 'video_classification', 'mini/video_classification', TOP, chance='class'),
+        Row('image_classification', 'image_classification', 'mini/image_classification', TOP, chance='class'),
     ]
+
+
+def _classification() -> list[Row]:
+    name, group, table = 'video_classification_single_frame', 'Motion from one frame', 'Table 16: without universal layers'
+    rows = [Row(name, name, f'mini/{name}', TOP, THREE, group=group, chance='class')]
+    for task in ('image_classification', 'video_classification'):
+        name = f'{task}_no_universal'
+        options = {'model.network.universal': None}
+        rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, table, chance='class'))
+    name = 'image_classification_linear'
+    probe = 'A linear probe of image-text retrieval'
+    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, start='image_text_retrieval', chance='class'))
+    return rows
 
 
 def _comparisons() -> list[Row]:
@@ -165,4 +181,4 @@ def _universal() -> list[Row]:
     return [*rows, unshared]
 
 
-ROWS = {row.name: row for row in (*_main(), *_comparisons(), *_ablations(), *_universal())}
+ROWS = {row.name: row for row in (*_main(), *_classification(), *_comparisons(), *_ablations(), *_universal())}
