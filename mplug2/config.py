@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.config import config as config_module
 
+from .config_options import check_options
 from .registry import load_plugins
 
 _PACKAGE = Path(__file__).parent
@@ -57,12 +58,12 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     MMEngine skips ``custom_imports`` in new-style config files, so it is done here.
 
     Args:
-        name: a path, or the name of a shipped config. options: dotted key -> value.
+        name: a path, or the name of a shipped config. options: dotted key -> value; see `check_options` for new keys.
 
     Raises:
         FileNotFoundError: no such file. SyntaxError: it is not Python. ImportError: a module of ``custom_imports`` does not
             import.
-        KeyError: an override goes through a key that is no dict or list.
+        KeyError: an override is of a key that nothing knows, or goes through one that is no dict or list.
     """
     path = find_config(name)
     load_plugins()
@@ -72,6 +73,10 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     except SyntaxError as error:
         raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
     if options:
+        try:
+            options = check_options(cfg._cfg_dict, options)
+        except KeyError as error:
+            raise KeyError(f'{path}: {error.args[0]}') from None
         try:
             cfg.merge_from_dict(options)
         except (TypeError, KeyError, IndexError, AssertionError) as error:

@@ -66,6 +66,44 @@ def test_overrides_that_lead_nowhere(option: str) -> None:
         load_config('mini/video_captioning', {option: 1})
 
 
+def test_a_mistyped_override_is_refused() -> None:
+    for option, near in {
+        'optim_wrapper.optimizer.lrr': 'did you mean lr',
+        'train_cfg.max_iter': 'did you mean max_iters',
+        'modle.network': 'did you mean model',
+        'val_evaluator.0.metor': 'did you mean meteor',
+        'model.tasks.captioning.generation.num_beam': 'did you mean num_beams',
+        'train_dataloader.batchsize': 'did you mean batch_size',
+        'model.network.universal.querys': 'did you mean queries',
+    }.items():
+        with pytest.raises(KeyError) as caught:
+            load_config('mini/video_captioning', {option: 1})
+        assert near in str(caught.value)
+        assert f'+{option}=' in str(caught.value)
+
+
+def test_overrides_may_set_what_the_config_leaves_out() -> None:
+    options = {
+        'experiment_name': 'x',
+        'parallel': 'shard',
+        'train_cfg.val_begin': 3,
+        'model.blocks.recompute': ['decoder'],
+        'train_dataloader.drop_last': True,
+        'optim_wrapper.optimizer.eps': 1e-6,
+        'optim_wrapper.accumulative_counts': 2,
+        'val_evaluator.0.out_file': 'x.json',
+        'randomness.deterministic': True,
+        'test_dataloader.dataset.indices': 5,
+        'optim_wrapper.optimizer.type': 'SGD',
+        'optim_wrapper.optimizer.momentum': 0.9,
+        '+model.tasks.captioning.generation.length_penalty': 1.0,
+    }
+    cfg = load_config('mini/video_captioning', options)
+    assert cfg.model.blocks.recompute == ['decoder']
+    assert cfg.model.tasks.captioning.generation.length_penalty == 1.0
+    assert cfg.val_evaluator[0].out_file == 'x.json'
+
+
 def test_custom_imports_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'gadgets_of_a_test.py').write_text(
         'from torch import nn\nfrom mplug2.registry import MODELS\n\n\n'
