@@ -18,6 +18,7 @@ from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
 from .tiny_classification import STAND_INS as CLASSIFICATION
+from .tiny_shards import STAND_INS as SHARDS
 from .tiny_classification import shrink_action_step
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
@@ -192,6 +193,7 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'TGIFFrameQA': _tgif,
     'VQAv2': _vqa,
     **CLASSIFICATION,
+    **SHARDS,
 }
 
 
