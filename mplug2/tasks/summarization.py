@@ -10,7 +10,7 @@ from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .generative import TextGenerator, decode_targets
-from .text_classification import text_spec
+from .spec import TaskSpec
 
 
 @TASKS.register_module()
@@ -24,9 +24,10 @@ class Summarization(Task):
     Predictions: ``pred_summary`` (str) and ``pred_score`` (float).
     """
 
+    spec = TaskSpec.of('text', 'text_encoder universal decoder')
+
     def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None) -> None:
         super().__init__()
-        self.spec = text_spec(network, 'decoder')
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=512))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:

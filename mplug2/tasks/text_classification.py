@@ -13,15 +13,6 @@ from .base import Task
 from .spec import TaskSpec
 
 
-def text_spec(network: nn.Module, modules: str = '') -> TaskSpec:
-    """The row of a task over text alone: text encoder, universal layers where the network has them, and `modules`.
-
-    (A network without them is Table 17's baseline: all of BERT's layers are then the text encoder's.)
-    """
-    universal = '' if network.universal is None else 'universal'
-    return TaskSpec.of('text', f'text_encoder {universal} {modules}')
-
-
 @TASKS.register_module()
 class TextClassification(Task):
     """Classify a text or a pair of texts (Table 2, "Text Classification"), by the class token after the universal layers.
@@ -32,9 +23,10 @@ class TextClassification(Task):
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_label`` (int) and ``pred_score`` (its probability).
     """
 
+    spec = TaskSpec.of('text', 'text_encoder universal')
+
     def __init__(self, network: nn.Module, tokenizer, classes: int, dropout: float = 0.1) -> None:
         super().__init__()
-        self.spec = text_spec(network)
         self.head = PooledClassifier(network.width, classes, dropout)
 
     def init_weights(self) -> None:

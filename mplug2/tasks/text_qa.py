@@ -11,7 +11,7 @@ from ..modules.text_heads import SpanHead
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
-from .text_classification import text_spec
+from .spec import TaskSpec
 
 
 @TASKS.register_module()
@@ -30,6 +30,8 @@ class TextQA(Task):
     "no answer" scores above it; the evidence against an answer is that of the window where it is weakest, as in BERT).
     """
 
+    spec = TaskSpec.of('text', 'text_encoder universal')
+
     def __init__(
         self,
         network: nn.Module,
@@ -39,7 +41,6 @@ class TextQA(Task):
         max_answer: int = 30,
     ) -> None:
         super().__init__()
-        self.spec = text_spec(network)
         self.head = SpanHead(network.width)
         self.unanswerable, self.null_threshold, self.max_answer = unanswerable, null_threshold, max_answer
 

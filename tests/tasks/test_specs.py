@@ -50,6 +50,20 @@ ROWS: dict[str, tuple[dict, str, str]] = {
         'text image',
         'image_encoder text_encoder universal fusion',
     ),
+    'image classification': (dict(type='Classification', classes=5), 'image', 'image_encoder universal'),
+    'video classification': (dict(type='Classification', classes=5, media='video'), 'video', 'video_encoder universal'),
+    'video classification by the texts of the classes': (
+        dict(type='ZeroShotClassification', names=['zero', 'one'], media='video', embedding=8),
+        'video',
+        'video_encoder text_encoder universal',
+    ),
+    'text classification': (dict(type='TextClassification', classes=2), 'text', 'text_encoder universal'),
+    'text question answering': (dict(type='TextQA'), 'text', 'text_encoder universal'),
+    'summarization': (
+        dict(type='Summarization', generation=dict(num_beams=2, max_length=5)),
+        'text',
+        'text_encoder universal decoder',
+    ),
     'visual grounding': (
         dict(type='Grounding', locations=dict(bins=17, first='[unused1]', marker='[unused0]')),
         'text image',
@@ -98,6 +112,9 @@ def recording(network: Network) -> Iterator[dict]:
 def batch_for(spec: TaskSpec) -> Batch:
     """Three samples with what the row allows, and nothing else to lean on."""
     batch = some_batch(3, frames=4 if 'video' in spec.inputs else 1, item=torch.arange(3))
+    batch.extra.update(label=torch.tensor([0, 1, 1]), span=torch.tensor([[1, 2], [0, 0], [2, 2]]))
+    for sample in batch.samples:
+        sample.context, sample.windows = 'a red nine', [[None, (0, 1), (2, 5)]]
     targets = [[Target([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
     batch = batch._replace(target=collate_targets(targets, 0))
     if 'text' not in spec.inputs:
