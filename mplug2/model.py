@@ -120,10 +120,15 @@ class MPlug2(BaseModel):
         Args:
             inputs: what the data preprocessor made. data_samples: the batch's own; kept for MMEngine's calling convention.
             mode: 'loss' (losses by name), 'predict' (data samples with predictions) or 'tensor' (the features).
+
+        A batch for several tasks gives the losses of all, from the same features, as ``task/loss``.
         """
         features = Features(self.network, inputs)
         if mode == 'tensor':
             return features
+        if mode == 'loss' and isinstance(inputs.task, tuple):
+            losses = {name: self.task_of(inputs._replace(task=name)).loss(features, inputs) for name in inputs.task}
+            return {f'{name}/{key}': value for name, found in losses.items() for key, value in found.items()}
         task = self.task_of(inputs)
         if mode == 'loss':
             return task.loss(features, inputs)

@@ -52,7 +52,8 @@ class Batch(NamedTuple):
     frames: (B, T, 3, H, W) float, normalised (an image has T = 1), or None. text: `Tokens`, the instruction (if the
     task has one) before the task's own text, or None.
     target: `Targets` or None. extra: further tensors under the names that their transform gave them.
-    samples: the B data samples. task: which task of a multi-task model the batch is for; None means its only one.
+    samples: the B data samples. task: which task of a multi-task model the batch is for, or which several in training; None
+    means its only one.
     """
 
     frames: Tensor | None = None
@@ -60,4 +61,4 @@ class Batch(NamedTuple):
     target: Targets | None = None
     extra: dict[str, Any] = {}
     samples: list[MultiModalDataSample] = []
-    task: str | None = None
+    task: str | tuple[str, ...] | None = None

@@ -3,12 +3,14 @@
 from .base import CaptionDataset, MultiModalDataset
 from .coco import CocoCaption
 from .collate import multimodal_collate
+from .corpus import TextCorpus
 from .didemo import DiDeMoParagraph
 from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
 from .flickr import Flickr30K
 from .gigaword import Gigaword
 from .glue import GLUE, GLUE_TASKS
 from .imagenet import ImageNet, ImageNetVariants
+from .interleave import InterleavedSources, InterleavingSampler, Schedule, source_collate
 from .kinetics import Kinetics
 from .lsmdc import LSMDC
 from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
@@ -48,6 +50,8 @@ __all__ = [
     'Gigaword',
     'ImageNet',
     'ImageNetVariants',
+    'InterleavedSources',
+    'InterleavingSampler',
     'Kinetics',
     'ListedImages',
     'MSRVTTCaption',
@@ -60,13 +64,16 @@ __all__ = [
     'RefCOCO',
     'ResumableSampler',
     'SQuAD',
+    'Schedule',
     'ShardSampler',
     'ShardedDataset',
     'ShardedPairs',
     'StanfordCars',
     'TGIFFrameQA',
+    'TextCorpus',
     'TooManyBadSamples',
     'VQAv2',
     'VideoQADataset',
     'multimodal_collate',
+    'source_collate',
 ]

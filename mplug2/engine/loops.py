@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.runner import BaseLoop
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..registry import LOOPS
@@ -77,10 +78,7 @@ class TrainLoop(BaseLoop):
         runner = self.runner
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
-        sampler = self.dataloader.sampler
-        sampler.seed = runner.seed
-        sampler.start_position = self._iter * self.dataloader.batch_size
-        batches = iter(self.dataloader)
+        batches = self._batches()
         if self._iter and runner.message_hub.runtime_info.get(_VALIDATED) != self._iter:
             self._validate_if_due()  # the run was stopped between its checkpoint and its validation
         while self._iter < self._max_iters and not self.stop_training:
@@ -91,17 +89,28 @@ class TrainLoop(BaseLoop):
         runner.call_hook('after_train')
         return runner.model
 
-    def _step(self, batch: dict) -> None:
+    def _batches(self) -> Iterator[Any]:
+        """What each step trains on, from the next step on."""
+        sampler = self.dataloader.sampler
+        sampler.seed = self.runner.seed
+        sampler.start_position = self._iter * self.dataloader.batch_size
+        return iter(self.dataloader)
+
+    def _step(self, batch: Any) -> None:
         runner = self.runner
         seed_step(runner.seed, self._iter, runner.rank)
         runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batch)
-        outputs = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+        outputs = self._optimize(batch)
         runner.call_hook('after_train_iter', batch_idx=self._iter, data_batch=batch, outputs=outputs)
         self._iter += 1
 
+    def _optimize(self, batch: Any) -> dict[str, Tensor]:
+        """Change the weights; returns the scalars to log."""
+        return self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
+
     def _validate_if_due(self) -> None:
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        if self.runner.val_loop is None or self._iter < self.val_begin or not due:
-            return
+        if self.runner.val_loop is None or self._iter < self.val_begin or not due or self.stop_training:
+            return  # a run that is stopped here validates when it is resumed
         self.runner.message_hub.update_info(_VALIDATED, self._iter)
         self.runner.val_loop.run()

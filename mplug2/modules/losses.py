@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from ..structures import Targets
 
 IGNORED = -100  # the label of a token that masked-language modelling does not predict
+
+
+def share_of_count(count: Tensor) -> Tensor:
+    """A process's share of how many tokens all processes count, at least one together.
+
+    A sum divided by it has, averaged over the processes, the gradient of the mean over all of their tokens, whichever process
+    has how many. Outside of training, where processes may have different numbers of batches, it is the process's own count.
+    """
+    if not torch.is_grad_enabled():
+        return count.clamp(min=1)
+    total = count.float()
+    all_reduce(total)
+    return total.clamp(min=1) / get_world_size()
 
 
 def token_losses(logits: Tensor, target: Targets) -> Tensor:
@@ -26,8 +40,8 @@ def token_losses(logits: Tensor, target: Targets) -> Tensor:
 
 
 def captioning_loss(logits: Tensor, target: Targets) -> Tensor:
-    """Mean cross-entropy over the tokens that are learnt. Returns a scalar."""
-    return token_losses(logits, target).sum() / target.loss_mask[:, 1:].sum().clamp(min=1)
+    """Mean cross-entropy over the tokens that are learnt, of all processes in training. Returns a scalar."""
+    return token_losses(logits, target).sum() / share_of_count(target.loss_mask[:, 1:].sum())
 
 
 def answering_loss(logits: Tensor, target: Targets, samples: int) -> Tensor:
@@ -36,13 +50,13 @@ def answering_loss(logits: Tensor, target: Targets, samples: int) -> Tensor:
 
 
 def masked_language_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over the masked tokens, zero if there are none.
+    """Mean cross-entropy over the masked tokens, of all processes in training; zero if there are none.
 
     Args:
         logits: (B, L, V) or (M, V). labels: (B, L) or (M,) long, the true words at masked tokens and `IGNORED` elsewhere.
     """
     losses = F.cross_entropy(logits.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED, reduction='sum')
-    return losses / (labels != IGNORED).sum().clamp(min=1)
+    return losses / share_of_count((labels != IGNORED).sum())
 
 
 def positive_pairs(rows: Tensor, columns: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from .base import Task
 from .captioning import Captioning
 from .classification import Classification, ZeroShotClassification
 from .grounding import Grounding
+from .pretraining import CrossModalMatching, MaskedLanguageModeling, TextCompletion
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
 from .self_critical import SelfCriticalCaptioning
@@ -17,7 +18,9 @@ __all__ = [
     'MODULES',
     'Captioning',
     'Classification',
+    'CrossModalMatching',
     'Grounding',
+    'MaskedLanguageModeling',
     'QuestionAnswering',
     'Retrieval',
     'SelfCriticalCaptioning',
@@ -25,6 +28,7 @@ __all__ = [
     'Task',
     'TaskSpec',
     'TextClassification',
+    'TextCompletion',
     'TextQA',
     'ZeroShotClassification',
     'vision_spec',

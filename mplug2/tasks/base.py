@@ -6,7 +6,7 @@ from abc import ABCMeta, abstractmethod
 
 from torch import Tensor, nn
 
-from ..modules.features import Features
+from ..modules.features import Features, Network
 from ..structures import Batch, MultiModalDataSample
 from .spec import TaskSpec
 
@@ -19,6 +19,9 @@ class Task(nn.Module, metaclass=ABCMeta):
     """
 
     spec: TaskSpec
+
+    def begin_step(self, network: Network) -> None:
+        """Called once before a step of pre-training that the task takes part in, for state that moves with steps."""
 
     @abstractmethod
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ class Captioning(Task):
         network, tokenizer: given by the model. media: 'image' or 'video'.
         condition: 'instruction': vision and the fused instruction are decoded (the paper's row).
             'vision': vision alone is (the published weights).
+        text: name of the input that holds the instruction.
         generation: arguments of `Generation`; the published 4 to 20 tokens at 5 beams if None.
         prompt: words before every training caption, cut off predictions.
 
@@ -33,6 +34,7 @@ class Captioning(Task):
         tokenizer,
         media: str = 'video',
         condition: str = 'instruction',
+        text: str = 'text',
         generation: dict | None = None,
         prompt: str = '',
     ) -> None:
@@ -43,13 +45,13 @@ class Captioning(Task):
             self.spec = vision_spec(media, '', 'universal decoder')
         else:
             raise ValueError(f"condition is 'instruction' or 'vision', not {condition!r}")
-        self.condition = condition
+        self.condition, self.text = condition, text
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=4, max_length=20), prompt)
 
     def memory(self, features: Features) -> Memory:
         if self.condition == 'vision':
             return vision_memory(features.vision())
-        return fused_memory(features.fused())
+        return fused_memory(features.fused(self.text))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         logits = decode_targets(features, self.memory(features), batch.target)

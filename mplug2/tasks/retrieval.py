@@ -32,7 +32,8 @@ class Retrieval(Task):
     Args:
         network, tokenizer: given by the model. media: 'image' or 'video'.
         embedding: E. temperature: initial. momentum: how much of the twin stays at a step. queue_size: features kept of
-            earlier steps, each way. soft: share of the twin's softmax in the targets. matching: weight of the matching loss.
+            earlier steps, each way. soft: share of the twin's softmax in the targets. contrastive, matching: weights of the
+            two losses; 0 leaves one out. Without the contrastive loss, negatives for matching are drawn evenly.
 
     Reads ``item`` of the batch, (B,) long: which picture or clip a sample shows (`MediaIdentity`); equal ones are positives.
     Predictions, for the pair as it stands in the batch: ``pred_similarity`` (cosine) and ``pred_match`` (probability).
@@ -49,12 +50,13 @@ class Retrieval(Task):
         momentum: float = 0.995,
         queue_size: int = 65536,
         soft: float = 0.4,
+        contrastive: float = 1.0,
         matching: float = 1.0,
     ) -> None:
         super().__init__()
         self.spec = vision_spec(media, 'text', 'text_encoder universal fusion')
         self.soft = soft
-        self.matching_weight = matching
+        self.contrastive_weight, self.matching_weight = contrastive, matching
         self.head = ContrastiveHead(network.width, embedding, temperature)
         self.matching = MatchingHead(network.width)
         parts = [name for name in EMBEDDED if getattr(network, name) is not None]
@@ -63,8 +65,15 @@ class Retrieval(Task):
         for value in (*self.twin.parameters(), *self.twin.buffers()):
             value.data.zero_()
         self.twin_head = MomentumTwin(self.head, momentum)
-        self.vision_queue = FeatureQueue(queue_size, embedding)
-        self.text_queue = FeatureQueue(queue_size, embedding)
+        self.build_queues(queue_size, embedding)
+
+    def build_queues(self, size: int, width: int) -> None:
+        self.vision_queue = FeatureQueue(size, width)
+        self.text_queue = FeatureQueue(size, width)
+
+    def queues(self, batch: Batch) -> tuple[FeatureQueue, FeatureQueue]:
+        """Of vision and of text, for a batch."""
+        return self.vision_queue, self.text_queue
 
     def init_weights(self) -> None:
         self.head.init_weights()
@@ -100,25 +109,41 @@ class Retrieval(Task):
         ids = batch.extra['item']
         vision, text = features.vision(), features.text()
         vision_embedding, text_embedding = self.embed_vision(vision), self.embed_text(text)
+        losses = {}
+        if self.contrastive_weight:
+            loss = self._contrast_with_queues(features, batch, vision_embedding, text_embedding)
+            losses.update(
+                loss_contrastive=self.contrastive_weight * loss,
+                temperature=self.head.temperature.detach().clone(),  # the optimizer moves it before it is logged
+            )
+        if self.matching_weight:
+            loss = self._match_hard(features, vision_embedding, text_embedding, ids)
+            losses.update(loss_matching=self.matching_weight * loss)
+        return losses
+
+    def _contrast_with_queues(
+        self, features: Features, batch: Batch, vision_embedding: Tensor, text_embedding: Tensor
+    ) -> Tensor:
+        ids = batch.extra['item']
         twin_vision, twin_text = self._twin_embeddings(features, batch)
         gathered_vision, gathered_text, gathered_ids = gather_features(twin_vision, twin_text, ids)
-        losses = dict(
-            loss_contrastive=0.5
-            * (
-                self._contrast(vision_embedding, twin_vision, ids, *self.text_queue.columns(gathered_text, gathered_ids))
-                + self._contrast(text_embedding, twin_text, ids, *self.vision_queue.columns(gathered_vision, gathered_ids))
-            ),
-            loss_matching=self.matching_weight * self._match_hard(features, vision_embedding, text_embedding, ids),
-            temperature=self.head.temperature.detach(),
+        vision_queue, text_queue = self.queues(batch)
+        loss = 0.5 * (
+            self._contrast(vision_embedding, twin_vision, ids, *text_queue.columns(gathered_text, gathered_ids))
+            + self._contrast(text_embedding, twin_text, ids, *vision_queue.columns(gathered_vision, gathered_ids))
         )
-        self.vision_queue.enqueue(gathered_vision, gathered_ids)
-        self.text_queue.enqueue(gathered_text, gathered_ids)
-        return losses
+        vision_queue.enqueue(gathered_vision, gathered_ids)
+        text_queue.enqueue(gathered_text, gathered_ids)
+        return loss
+
+    @torch.no_grad()
+    def move_twin(self, network: Network) -> None:
+        self.twin.update(network)
+        self.twin_head.update(self.head)
 
     @torch.no_grad()
     def _twin_embeddings(self, features: Features, batch: Batch) -> tuple[Tensor, Tensor]:
-        self.twin.update(features.network)
-        self.twin_head.update(self.head)
+        self.move_twin(features.network)
         twin = Features(self.twin.module, batch)
         head = self.twin_head.module
         return head.vision(twin.vision().summary), head.text(twin.text().summary)
@@ -134,6 +159,8 @@ class Retrieval(Task):
     def _match_hard(self, features: Features, vision_embedding: Tensor, text_embedding: Tensor, ids: Tensor) -> Tensor:
         """Each pair, each picture with a wrong text that is near it, and each text with such a picture."""
         similarity = self.head.logits(vision_embedding.detach(), text_embedding.detach())
+        if not self.contrastive_weight:
+            similarity = torch.zeros_like(similarity)  # nothing trains the embeddings
         positives = positive_pairs(ids, ids)
         wrong_text, text_found = hard_negatives(similarity, positives)
         wrong_vision, vision_found = hard_negatives(similarity.T, positives)

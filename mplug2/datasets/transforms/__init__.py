@@ -6,6 +6,7 @@ from .augment import RandAugment, RandomErasing
 from .constant import AddField
 from .grounding import BoxTarget, ObjectResizedCrop
 from .loading import LoadImage, LoadVideo
+from .masking import MaskTokens, SplitText
 from .packing import PackInputs, Target
 from .pairs import ChooseText, MediaIdentity, TokenizeTexts
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
@@ -25,6 +26,7 @@ __all__ = [
     'HorizontalFlip',
     'LoadImage',
     'LoadVideo',
+    'MaskTokens',
     'MediaIdentity',
     'MultiCrop',
     'ObjectResizedCrop',
@@ -34,6 +36,7 @@ __all__ = [
     'RandomResizedCrop',
     'Resize',
     'ResizeShorter',
+    'SplitText',
     'Target',
     'TokenizePair',
     'TokenizeTarget',

@@ -1,0 +1,149 @@
+# Pre-training on the embedded benchmark (Section 3.2): pictures and clips with captions and with questions, and text, all
+# objectives together. The weights start every other config of this folder.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import (
+    MSRVTTQA,
+    CocoCaption,
+    InterleavedSources,
+    InterleavingSampler,
+    MSRVTTCaption,
+    TextCorpus,
+    VQAv2,
+    source_collate,
+)
+from mplug2.datasets.transforms import (
+    ChooseText,
+    LoadImage,
+    LoadVideo,
+    MaskTokens,
+    MediaIdentity,
+    PackInputs,
+    Resize,
+    SplitText,
+    TokenizeTarget,
+    TokenizeText,
+    TokenizeTexts,
+)
+from mplug2.engine import PretrainLoop, RetrievalValLoop
+from mplug2.evaluation import RetrievalMetric
+from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
+from mplug2.text import BertTokenizer
+
+with read_base():
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_tiny import *
+    from .._base_.schedules.mini import *
+
+model.update(
+    tasks=dict(
+        retrieval=dict(type=CrossModalMatching, embedding=128, momentum=0.995, queue_size=2048, soft=0.2),
+        masked=dict(type=MaskedLanguageModeling),
+        image_captioning=dict(type=Captioning, media='image', text='instruction'),
+        video_captioning=dict(type=Captioning, media='video', text='instruction'),
+        image_answering=dict(type=QuestionAnswering, media='image'),
+        video_answering=dict(type=QuestionAnswering, media='video'),
+        completion=dict(type=TextCompletion),
+    )
+)
+
+tokenizer = dict(type=BertTokenizer, vocab='mini')
+pixels = dict(type=Resize, size=40, interpolation='area')
+read_image = [dict(type=LoadImage), pixels]
+read_video = [dict(type=LoadVideo, num_frames=4, backend='pyav'), pixels]
+words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=40)
+pair = [
+    dict(type=MediaIdentity),
+    dict(type=ChooseText),
+    dict(type=TokenizeText, key='caption', **words),
+    dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
+    dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning', out='instruction'),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=40),
+    dict(type=PackInputs, inputs=['item', 'masked', 'places', 'words', 'instruction']),
+]
+question = [
+    dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question'),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all'),
+    dict(type=PackInputs),
+]
+alone = [
+    dict(type=TokenizeText, tokenizer=tokenizer, key='text', max_length=48),
+    dict(type=MaskTokens, tokenizer=tokenizer),
+    dict(type=SplitText, tokenizer=tokenizer),
+    dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
+]
+
+coco, msrvtt, vqa = 'data/mini/coco', 'data/mini/msrvtt', 'data/mini/vqa'
+clips = dict(type=MSRVTTCaption, ann_file=f'{msrvtt}/train_val_videodatainfo.json', data_prefix=f'{msrvtt}/videos')
+sources = dict(
+    image=dict(
+        batch_size=64,
+        ratio=30,
+        tasks=['retrieval', 'masked', 'image_captioning'],
+        dataset=dict(
+            type=CocoCaption,
+            ann_file=f'{coco}/annotations/dataset_coco.json',
+            data_prefix=coco,
+            split='train',
+            pipeline=[*read_image, *pair],
+        ),
+    ),
+    video=dict(
+        batch_size=32,
+        ratio=35,
+        tasks=['retrieval', 'masked', 'video_captioning'],
+        dataset=dict(**clips, split='train', pipeline=[*read_video, *pair]),
+    ),
+    image_questions=dict(
+        batch_size=64,
+        ratio=15,
+        tasks=['image_answering'],
+        dataset=dict(
+            type=VQAv2,
+            questions=f'{vqa}/v2_OpenEnded_mscoco_train2014_questions.json',
+            annotations=f'{vqa}/v2_mscoco_train2014_annotations.json',
+            data_prefix=coco,
+            pipeline=[*read_image, *question],
+        ),
+    ),
+    video_questions=dict(
+        batch_size=32,
+        ratio=17,
+        tasks=['video_answering'],
+        dataset=dict(
+            type=MSRVTTQA,
+            ann_file='data/mini/msrvtt_qa/train_qa.json',
+            data_prefix=f'{msrvtt}/videos',
+            pipeline=[*read_video, *question],
+        ),
+    ),
+    text=dict(
+        batch_size=32,
+        ratio=3,
+        tasks=['masked', 'completion'],
+        dataset=dict(type=TextCorpus, files='data/mini/corpus/corpus.txt', pipeline=alone),
+    ),
+)
+train_dataloader = dict(
+    batch_size=None,  # each source has its own
+    num_workers=2,
+    dataset=dict(type=InterleavedSources, sources=sources, weights=dict(retrieval=1.0, masked=1.0)),
+    sampler=dict(type=InterleavingSampler, strategy='ratios'),
+    collate_fn=dict(type=source_collate),
+)
+val_dataloader = dict(
+    batch_size=50,
+    num_workers=2,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        **clips,
+        split='validate',
+        test_mode=True,
+        pipeline=[*read_video, dict(type=TokenizeTexts, key='captions', **words), dict(type=PackInputs, fields=['texts'])],
+    ),
+)
+val_cfg = dict(type=RetrievalValLoop, top_k=16)
+val_evaluator = [dict(type=RetrievalMetric)]
+test_dataloader = test_cfg = test_evaluator = None
+train_cfg = dict(type=PretrainLoop, max_iters=14000, val_interval=3500)

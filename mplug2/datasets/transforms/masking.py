@@ -1,0 +1,88 @@
+"""Token ids -> what masked-language modelling and text completion are trained on."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from mmcv.transforms import BaseTransform
+
+from ...registry import TOKENIZERS, TRANSFORMS
+from ...text.instructions import instruction
+from .packing import Target
+
+
+@TRANSFORMS.register_module()
+class MaskTokens(BaseTransform):
+    """BERT's masking: 15 % of a text's tokens, of which 80 % become ``[MASK]``, 10 % another word and 10 % stay as they are.
+
+    Makes ``masked``, the ids to read; ``places``, the masked positions in order; and ``words``, the ids that were there. At
+    least one token is masked; special tokens and the instruction never are.
+
+    Args:
+        tokenizer: config. key: of the ids. instruction: the task whose instruction the ids begin with, as in `TokenizeText`.
+        share: of the tokens. masked, replaced: shares of the chosen ones.
+    """
+
+    def __init__(
+        self,
+        tokenizer: dict | Any,
+        key: str = 'text',
+        instruction: str | None = None,
+        share: float = 0.15,
+        masked: float = 0.8,
+        replaced: float = 0.1,
+    ) -> None:
+        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        self.key, self.instruction, self.share, self.masked, self.replaced = key, instruction, share, masked, replaced
+        self._special = {self.tokenizer.pad_id, self.tokenizer.cls_id, self.tokenizer.sep_id, self.tokenizer.mask_id}
+
+    def transform(self, results: dict) -> dict:
+        ids = list(results[self.key])
+        start = 1 + instruction_length(self.tokenizer, self.instruction, results['media'])
+        free = [place for place in range(start, len(ids)) if ids[place] not in self._special]
+        count = min(len(free), max(1, round(self.share * len(free))))
+        places = sorted(random.sample(free, count))
+        results['places'] = places
+        results['words'] = [ids[place] for place in places]
+        for place in places:
+            draw = random.random()
+            if draw < self.masked:
+                ids[place] = self.tokenizer.mask_id
+            elif draw < self.masked + self.replaced:
+                ids[place] = random.randrange(self.tokenizer.vocab_size)
+        results['masked'] = ids
+        return results
+
+
+@TRANSFORMS.register_module()
+class SplitText(BaseTransform):
+    """Break a text off at a random token: ``start``, the instruction and what comes before; ``target``, the rest.
+
+    Args:
+        tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
+            max_length: tokens of the target.
+    """
+
+    def __init__(
+        self, tokenizer: dict | Any, key: str = 'text', instruction: str | None = 'completion', max_length: int | None = None
+    ) -> None:
+        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        self.key, self.instruction, self.max_length = key, instruction, max_length
+
+    def transform(self, results: dict) -> dict:
+        tokenizer = self.tokenizer
+        words = results[self.key][1:]
+        if words and words[-1] == tokenizer.sep_id:
+            words = words[:-1]
+        cut = random.randint(1, max(1, len(words) - 1))
+        told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
+        results['start'] = [tokenizer.cls_id, *told, *words[:cut]]
+        ids = [tokenizer.cls_id, *words[cut:], tokenizer.sep_id][: self.max_length]
+        results['target'] = [Target(ids, [place > 0 for place in range(len(ids))])]
+        return results
+
+
+def instruction_length(tokenizer: Any, task: str | None, media: str) -> int:
+    """Tokens of a task's instruction; 0 for None."""
+    return 0 if task is None else len(tokenizer.pieces(instruction(task, media)))

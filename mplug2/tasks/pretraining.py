@@ -1,0 +1,156 @@
+"""The objectives of pre-training that no downstream task has (Section 3.2); instruction-based language modelling over vision is
+`Captioning` and `QuestionAnswering`.
+
+Letters in shapes: B samples, L tokens, M masked tokens of a sample, C channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..modules.features import Features, Network
+from ..modules.heads import LanguageHead
+from ..modules.losses import IGNORED, captioning_loss, masked_language_loss
+from ..modules.momentum import FeatureQueue
+from ..registry import TASKS
+from ..structures import Batch, MultiModalDataSample
+from .base import Task
+from .generative import TextGenerator, decode_targets
+from .retrieval import Retrieval
+from .spec import TaskSpec
+
+MEDIA = ('image', 'video')
+
+
+@TASKS.register_module()
+class CrossModalMatching(Retrieval):
+    """The multi-modal loss: contrastive learning and matching of pairs, over pictures and clips alike.
+
+    One twin and one head serve both kinds of media; each kind has queues of its own, so that negatives are of one kind. The
+    twin moves once a step (`begin_step`), whatever number of sources the step takes. State that `Retrieval` has too lies under
+    the same names, so that its weights start from a checkpoint of pre-training.
+
+    Args:
+        network, tokenizer: given by the model. media: kinds that sources have. kwargs: of `Retrieval`.
+    """
+
+    def __init__(self, network: Network, tokenizer, media: tuple[str, ...] = MEDIA, **kwargs: Any) -> None:
+        self.media = tuple(media)
+        super().__init__(network, tokenizer, media=self.media[0], **kwargs)
+        encoders = ' '.join(f'{kind}_encoder' for kind in self.media)
+        self.spec = TaskSpec.of(f'text {" ".join(self.media)}', f'text_encoder {encoders} universal fusion')
+
+    def build_queues(self, size: int, width: int) -> None:
+        for kind in self.media:
+            self.register_module(f'{kind}_vision_queue', FeatureQueue(size, width))
+            self.register_module(f'{kind}_text_queue', FeatureQueue(size, width))
+
+    def queues(self, batch: Batch) -> tuple[FeatureQueue, FeatureQueue]:
+        kind = batch.samples[0].media
+        if kind not in self.media:
+            raise ValueError(f'CrossModalMatching has queues for {" and ".join(self.media)}; the batch shows {kind}')
+        return getattr(self, f'{kind}_vision_queue'), getattr(self, f'{kind}_text_queue')
+
+    def begin_step(self, network: Network) -> None:
+        if self.contrastive_weight:
+            super().move_twin(network)
+
+    def move_twin(self, network: Network) -> None:
+        """Done by `begin_step`.
+
+        Raises:
+            RuntimeError: nothing called that yet.
+        """
+        if not self.twin.filled:
+            raise RuntimeError('the momentum twin of CrossModalMatching is moved by the training loop: use PretrainLoop')
+
+
+@TASKS.register_module()
+class MaskedLanguageModeling(Task):
+    """The language loss: masked words, predicted from the text alone and, where the batch has vision, from both fused.
+
+    The head is tied to the text encoder's word table and serves both.
+
+    Args:
+        network, tokenizer: given by the model. fused: predict from fused text too.
+
+    Reads what `MaskTokens` makes: ``masked``, the text; ``places`` and ``words``, ids (B, M), which tokens are masked and what
+    they were. Beside the losses, accuracies are logged. Predictions: ``pred_words`` (list of ids, one for each place).
+    """
+
+    def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
+        super().__init__()
+        self.fused = fused
+        if fused:
+            encoders = 'text_encoder image_encoder video_encoder'
+            self.spec = TaskSpec.of('text image video', f'{encoders} universal fusion')
+        else:
+            self.spec = TaskSpec.of('text', 'text_encoder universal')
+        self.head = LanguageHead(network.width, tokenizer.vocab_size)
+
+    def init_weights(self) -> None:
+        self.head.init_weights()
+
+    def _logits(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Logits (B, M, V) at the masked places, by what they were read from."""
+        read = {'text': features.text('masked').tokens}
+        if self.fused and batch.frames is not None:
+            read['fused'] = features.fused('masked').text
+        places, table = batch.extra['places'].ids, features.network.text_encoder.word_table
+        # Gathered before the head, whose logits over the vocabulary are the largest tensor; and without a wait for the device.
+        return {
+            name: self.head(tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[-1])), table)
+            for name, tokens in read.items()
+        }
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        if 'words' not in batch.extra:
+            raise KeyError(
+                "masked-language modelling needs 'masked', 'places' and 'words' in the batch: add MaskTokens to the pipeline "
+                'and the three to PackInputs'
+            )
+        words = batch.extra['words']
+        labels = words.ids.masked_fill(~words.mask, IGNORED)
+        found: dict[str, Tensor] = {}
+        for name, logits in self._logits(features, batch).items():
+            found[f'loss_{name}'] = masked_language_loss(logits, labels)
+            found[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / words.mask.sum().clamp(min=1)
+        return found
+
+    def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
+        logits = self._logits(features, batch)
+        words = logits.get('fused', logits['text']).argmax(-1).tolist()
+        counts = batch.extra['places'].mask.sum(1).tolist()
+        for sample, ids, count in zip(batch.samples, words, counts, strict=True):
+            sample.pred_words = ids[:count]
+        return batch.samples
+
+
+@TASKS.register_module()
+class TextCompletion(Task):
+    """Instruction-based language modelling of text alone: go on with a text that breaks off.
+
+    Args:
+        network, tokenizer: given by the model. text: name of the input that the decoder attends to: an instruction and the
+            start of a text (`SplitText`). generation: arguments of `Generation`.
+
+    Predictions: ``pred_completion`` (str).
+    """
+
+    def __init__(self, network: nn.Module, tokenizer, text: str = 'start', generation: dict | None = None) -> None:
+        super().__init__()
+        self.spec = TaskSpec.of('text', 'text_encoder universal decoder')
+        self.text = text
+        self.generator = TextGenerator(tokenizer, generation or dict(num_beams=1, min_length=1, max_length=64))
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        logits = decode_targets(features, features.text(self.text).as_memory(), batch.target)
+        return {'loss_completion': captioning_loss(logits, batch.target)}
+
+    def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
+        hypotheses = self.generator.hypotheses(features, features.text(self.text).as_memory())
+        for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
+            sample.pred_completion = self.generator.text(best)
+        return batch.samples
