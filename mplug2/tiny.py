@@ -191,6 +191,7 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
         ann_file=str(root / f'squad/{"train" if "train" in str(cfg["ann_file"]) else "dev"}-v2.0.json')
     ),
     'TGIFFrameQA': _tgif,
+    'TextCorpus': lambda root, cfg: dict(files=str(root / 'corpus/corpus.txt')),
     'VQAv2': _vqa,
     **CLASSIFICATION,
     **SHARDS,
@@ -255,6 +256,11 @@ def _resize_model(node: dict) -> None:
 
 def _shrink_loader(loader: dict, root: Path) -> None:
     loader.update(batch_size=4, num_workers=0)
+    if sources := loader['dataset'].get('sources'):  # one step takes a batch of each
+        loader.update(batch_size=None)
+        loader['sampler'].update(strategy='round_robin', per_step=len(sources))
+        for source in sources.values():
+            source['batch_size'] = 4
     for node in [node for node in _nodes(loader['dataset']) if 'pipeline' in node and node.get('type')]:
         name = _name(node)
         if name not in STAND_INS:
