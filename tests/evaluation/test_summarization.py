@@ -3,6 +3,7 @@ import builtins
 import pytest
 
 from mplug2.evaluation import RougeMetric
+from mplug2.evaluation.summarization import gigaword_words
 
 
 def test_rouge_by_hand():
@@ -29,3 +30,19 @@ def test_the_error_names_the_package(monkeypatch):
     monkeypatch.setattr(builtins, '__import__', absent)
     with pytest.raises(ImportError, match='pip install rouge-score'):
         RougeMetric()
+
+
+def test_words_as_gigaword_has_them(tmp_path):
+    pytest.importorskip('rouge_score')
+    assert gigaword_words("Banks can't pay , does n ' t <unk>") == "banks ca n't pay , does n't unk"
+    samples = [
+        dict(pred_summary="bank can't pay", summaries=["bank ca n't pay"]),
+        dict(pred_summary='## killed in u. s.', summaries=['### killed in u.s.']),  # signs count for nothing
+    ]
+    metric = RougeMetric(gigaword=True, out_file=str(tmp_path / 'out/said.txt'))
+    metric.process(None, samples)
+    assert metric.evaluate(2) == pytest.approx({'ROUGE-1': 100, 'ROUGE-2': 100, 'ROUGE-L': 100})
+    assert (tmp_path / 'out/said.txt').read_text() == "bank can't pay\n## killed in u. s.\n"
+    plain = RougeMetric()
+    plain.process(None, samples[:1])
+    assert plain.evaluate(1)['ROUGE-1'] < 60

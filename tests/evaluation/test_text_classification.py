@@ -43,3 +43,26 @@ def test_agrees_with_scikit_learn(pairs):
 def test_unknown_task():
     with pytest.raises(ValueError, match=r"cola, sst2.*not 'stsb'"):
         GLUEMetric('stsb')
+
+
+def test_subsets_and_submissions(tmp_path):
+    metric = GLUEMetric('mnli', out_file=str(tmp_path / 'sub/MNLI.tsv'))
+    metric.dataset_meta = dict(classes=('entailment', 'neutral', 'contradiction'))
+    rows = [(1, 0, 'matched', 0), (0, 0, 'matched', 1), (0, 2, 'mismatched', 2)]
+    metric.process(
+        None, [dict(index=index, pred_label=said, subset=subset, label=label) for index, said, subset, label in rows]
+    )
+    assert metric.evaluate(3) == pytest.approx({'accuracy': 200 / 3, 'accuracy/matched': 50, 'accuracy/mismatched': 100})
+    assert (tmp_path / 'sub/MNLI-m.tsv').read_text() == 'index\tprediction\n0\tentailment\n1\tentailment\n'
+    assert (tmp_path / 'sub/MNLI-mm.tsv').read_text() == 'index\tprediction\n0\tcontradiction\n'
+
+
+def test_a_test_split_is_written_and_not_scored(tmp_path):
+    samples = [dict(index=index, pred_label=1 - index % 2, label=None, sample_id=f'test-{index}') for index in range(2)]
+    metric = GLUEMetric('rte', out_file=str(tmp_path / 'RTE.tsv'))
+    metric.dataset_meta = dict(classes=('entailment', 'not_entailment'))
+    metric.process(None, samples)
+    assert metric.evaluate(2) == {}
+    assert (tmp_path / 'RTE.tsv').read_text() == 'index\tprediction\n0\tnot_entailment\n1\tentailment\n'
+    with pytest.raises(ValueError, match="sample 'test-0' has no label to score; for a test split give out_file"):
+        GLUEMetric('rte').process(None, samples)
