@@ -4,28 +4,23 @@ A step of the config's model runs on tensors that have shapes but no storage (Py
 allocation, every release and every matrix product of it is counted. Nothing is estimated by formula but the optimizer's
 state, what data parallelism adds, and the time.
 
-Letters in shapes: B samples, T frames, H heads, L query tokens, N memory tokens, D channels of a head.
+Letters in shapes: B samples, T frames.
 """
 
 from __future__ import annotations
 
 import math
-import weakref
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
+from .live_memory import LiveMemory, fused_attention
 from .model import MPlug2
-from .modules import layers
 from .modules.blocks import blocks_of
 from .modules.features import Features
 from .modules.momentum import FeatureQueue, MomentumTwin
@@ -72,7 +67,8 @@ class Step(NamedTuple):
 
     weights, gradients: in full. twin, queue: the momentum encoder's weights, and the features of earlier steps. batch: the
     inputs. casts: bf16 copies of weights. activations: alive when the loss is known. peak: the most that was alive
-    at a time, all of these included (gradients come while activations go). flops: forward and backward, none twice.
+    at a time, all of these included (gradients come while activations go). gathered: weights that are whole on every GPU while
+    a sharded model computes. flops: forward and backward.
     """
 
     weights: int
@@ -83,90 +79,8 @@ class Step(NamedTuple):
     casts: int
     activations: int
     peak: int
+    gathered: int
     flops: int
-
-
-class LiveMemory(TorchDispatchMode):
-    """Follows which storages are alive, by kind, and how many FLOPs the operations take.
-
-    Attributes:
-        label: kind of what is allocated from now on. live, peak: bytes, now and at most. flops: so far.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label = 'activations'
-        self.live: Counter[str] = Counter()
-        self.peak = 0
-        self.flops = 0
-        self._kinds: dict[int, tuple[str, int]] = {}
-
-    def own(self, tensor: Tensor, kind: str) -> None:
-        """Count a tensor's storage, from now on under `kind`."""
-        storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key in self._kinds:
-            before, size = self._kinds[key]
-            self.live[before] -= size
-        else:
-            size = storage.nbytes()
-            weakref.finalize(storage, self._gone, key)
-        self._kinds[key] = (kind, size)
-        self.live[kind] += size
-        self.peak = max(self.peak, sum(self.live.values()))
-
-    def kind_of(self, tensor: Tensor) -> str | None:
-        return self._kinds.get(tensor.untyped_storage()._cdata, (None,))[0]
-
-    def _gone(self, key: int) -> None:
-        kind, size = self._kinds.pop(key)
-        self.live[kind] -= size
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        out = function(*args, **(kwargs or {}))
-        formula = flop_registry.get(function._overloadpacket)
-        if formula is not None:
-            self.flops += formula(*args, **(kwargs or {}), out_val=out)
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, Tensor) and self.kind_of(tensor) is None:
-                cast = function is torch.ops.aten._to_copy.default and self.kind_of(args[0]) == 'weights'
-                self.own(tensor, 'casts' if cast else self.label)
-        return out
-
-
-class _FusedAttention(torch.autograd.Function):
-    """What a GPU's fused kernel keeps, in place of whatever the CPU would choose: no scores, with dropout or without."""
-
-    @staticmethod
-    def forward(context: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, memory: LiveMemory) -> Tensor:
-        out = query.new_empty(*query.shape[:-1], value.shape[-1])
-        normaliser = query.new_empty(query.shape[:-1], dtype=torch.float32)
-        context.save_for_backward(query, key, value, out, normaliser, *([] if mask is None else [mask.to(query.dtype)]))
-        context.memory, context.flops = memory, 4 * math.prod(query.shape) * key.shape[-2]
-        memory.flops += context.flops
-        return out
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, *_ = context.saved_tensors
-        context.memory.flops += 2 * context.flops
-        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value), None, None
-
-
-@contextmanager
-def fused_attention(memory: LiveMemory) -> Iterator[None]:
-    """Run attention as a GPU would."""
-
-    def attend(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **_: Any) -> Tensor:
-        return _FusedAttention.apply(query, key, value, attn_mask, memory)
-
-    functional = torch.nn.functional
-    before = functional.scaled_dot_product_attention, layers._explicit_is_faster
-    functional.scaled_dot_product_attention, layers._explicit_is_faster = attend, lambda query, key: False
-    try:
-        yield
-    finally:
-        functional.scaled_dot_product_attention, layers._explicit_is_faster = before
 
 
 def batch_of(model: MPlug2, work: Work) -> Batch:
@@ -193,6 +107,7 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
         places=tokens(masked),
         words=tokens(masked),
         start=tokens(work.text),
+        instruction=tokens(work.text),
     )
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
     return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
@@ -276,8 +191,20 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool = Fals
         after['casts'],
         after['activations'],
         memory.peak,
+        gathered_bytes(model),
         memory.flops,
     )
+
+
+def gathered_bytes(model: MPlug2) -> int:
+    """Of the weights that FSDP2 gathers: the largest block, the decoder, and what lies outside blocks (`shard_model`)."""
+
+    def size(module: torch.nn.Module) -> int:
+        return sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
+
+    parts = [part for name, part in model.network.named_children() if name != 'decoder']
+    blocks = [size(block) for part in parts for block in blocks_of(part)]
+    return size(model) - sum(blocks) + max(blocks, default=0)
 
 
 def total_loss(model: MPlug2, batch: Batch, work: Work) -> Tensor:
@@ -318,25 +245,43 @@ def _held(model: MPlug2) -> dict[str, list[Tensor]]:
 class Plan(NamedTuple):
     """Of a training on several GPUs. Bytes are those on each.
 
-    works: what the steps do. steps: for each the plain `Step`, and the one whose activations are recomputed. optimizer: its
-    state. communication: data parallelism's copies of the gradients. seconds: of a step, on average.
-    samples: that each GPU takes a second, on average.
+    works: what the batches are for. steps: for each the plain `Step`, and the one whose activations are recomputed. shares:
+    GPUs over which weights, gradients and optimizer state are sharded. per_step: batches of an optimizer step. optimizer: its
+    state. communication: data parallelism's copies of the gradients, or of the weights that are gathered and their gradients.
+    seconds: of an optimizer step, on average. samples: that each GPU takes a second, on average.
     """
 
     works: list[Work]
     steps: list[tuple[Step, Step]]
+    shares: int
+    per_step: int
     optimizer: int
     communication: int
     seconds: float
     samples: float
 
-    @property
-    def flops(self) -> float:
-        """Of a step, on average."""
-        return _mean(self.works, [plain.flops for plain, _ in self.steps])
+    def parts(self, number: int, recompute: bool) -> dict[str, float]:
+        """Bytes by part, in batches of work `number`."""
+        step = self.steps[number][recompute]
+        return dict(
+            weights=step.weights / self.shares,
+            gradients=step.gradients / self.shares,
+            optimizer=self.optimizer,
+            communication=self.communication,
+            twin=step.twin,
+            queue=step.queue,
+            batch=step.batch,
+            casts=step.casts,
+            activations=step.activations,
+        )
 
-    def peak(self, number: int, recompute: bool) -> int:
-        """The most bytes of tensors at a time, in steps of work `number`."""
+    def peak(self, number: int, recompute: bool) -> float:
+        """The most bytes of tensors at a time, in batches of work `number`.
+
+        Of a sharded model, or where a step takes several batches, whose gradients are there from the first on: all parts.
+        """
+        if self.shares > 1 or self.per_step > 1:
+            return sum(self.parts(number, recompute).values())
         return self.steps[number][recompute].peak + self.optimizer + self.communication
 
 
@@ -345,13 +290,21 @@ def _mean(works: list[Work], values: list[float]) -> float:
 
 
 def make_plan(
-    model_cfg: dict, works: list[Work], gpus: int, gpu: GPU, optimizer: str = 'AdamW', bf16: bool = True, mfu: float = 0.4
+    model_cfg: dict,
+    works: list[Work],
+    gpus: int,
+    gpu: GPU,
+    optimizer: str = 'AdamW',
+    bf16: bool = True,
+    mfu: float = 0.4,
+    sharded: bool = False,
+    per_step: int = 1,
 ) -> Plan:
     """Plan a training in data parallel.
 
     Args:
         model_cfg, bf16: as in `trace`. works: one a source. optimizer: class name. mfu: share of the GPU's FLOPs that is
-            reached; FLOPs of recomputing do not count towards it.
+            reached; FLOPs of recomputing do not count towards it. sharded: by FSDP2. per_step: batches of a step.
 
     Raises:
         KeyError: an optimizer whose state is not known.
@@ -359,14 +312,17 @@ def make_plan(
     if optimizer not in OPTIMIZER_COPIES:
         raise KeyError(f'how much {optimizer} keeps is not known; known are {", ".join(OPTIMIZER_COPIES)}')
     steps = [(trace(model_cfg, work, bf16), trace(model_cfg, work, bf16, recompute=True)) for work in works]
-    gradients = steps[0][0].gradients
+    one = steps[0][0]
+    shares = gpus if sharded else 1
     seconds = _mean(works, [plain.flops for plain, _ in steps]) / ((gpu.bf16 if bf16 else gpu.fp32) * mfu)
     return Plan(
         works=works,
         steps=steps,
-        optimizer=OPTIMIZER_COPIES[optimizer] * gradients,
-        communication=gradients if gpus > 1 else 0,
-        seconds=seconds,
+        shares=shares,
+        per_step=per_step,
+        optimizer=OPTIMIZER_COPIES[optimizer] * one.gradients // shares,
+        communication=0 if gpus == 1 else 2 * one.gathered if sharded else one.gradients,
+        seconds=seconds * per_step,
         samples=_mean(works, [work.batch for work in works]) / seconds,
     )
 
@@ -382,11 +338,11 @@ def works_of(cfg: Config) -> list[Work]:
         raise KeyError('the config has no train_dataloader, so there is no training to plan')
     dataset = loader['dataset']
     if 'sources' in dataset:
+        weights = dataset.get('weights') or {}
         return [
-            _work(source['dataset'], source['batch_size'])._replace(
-                tasks=tuple(source['tasks']), share=float(source.get('ratio', 1.0))
-            )
+            _work(source['dataset'], source['batch_size'])._replace(tasks=tasks, share=float(source.get('ratio', 1.0)))
             for source in dataset['sources'].values()
+            if (tasks := tuple(task for task in source['tasks'] if weights.get(task, 1.0)))
         ]
     return [_work(dataset, loader['batch_size'])]
 

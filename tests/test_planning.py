@@ -92,6 +92,13 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     assert step.gradients == plan.communication == sum(parameter.numel() * 4 for parameter in trained)
     assert plan.optimizer == pytest.approx(state, rel=1e-2)
     assert plan.peak(0, False) == step.peak + plan.optimizer + plan.communication
+    sharded = plan._replace(shares=2, optimizer=plan.optimizer // 2, communication=2 * step.gathered)
+    parts = sharded.parts(0, recompute=False)
+    assert parts['weights'] == step.weights / 2
+    assert sharded.peak(0, False) == pytest.approx(sum(parts.values()))
+    blocks = [block for name, part in model.network.named_children() if name != 'decoder' for block in blocks_of(part)]
+    sizes = [sum(parameter.numel() * 4 for parameter in block.parameters()) for block in blocks]
+    assert step.gathered == step.gradients - sum(sizes) + max(sizes)
 
 
 def test_flops_of_a_step_are_three_times_those_of_a_forward():
@@ -130,7 +137,8 @@ def test_works_are_read_off_a_config():
         video=dict(dataset=dict(type='ShardedPairs', pipeline=frames), batch_size=4, tasks=['matching', 'captioning']),
         text=dict(dataset=text, batch_size=16, tasks=['masked']),
     )
-    cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources))))
+    sources['off'] = dict(dataset=text, batch_size=16, tasks=['completion'])
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources, weights=dict(completion=0.0)))))
     assert works_of(cfg) == [
         Work(('matching',), 'image', 8, side=224, share=3.0),
         Work(('matching', 'captioning'), 'video', 4, 4, 96, 25),
@@ -138,6 +146,17 @@ def test_works_are_read_off_a_config():
     ]
     with pytest.raises(KeyError, match='no train_dataloader'):
         works_of(Config(dict(model={})))
+
+
+def test_pretraining_is_planned_source_by_source():
+    cfg = load_config('mini/pretrain')
+    works = [work._replace(batch=2) for work in works_of(cfg)]
+    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], per_step=2)  # clips with captions, and text
+    assert [work.media for work in told.works] == ['video', 'text']
+    video, text = (plain for plain, _ in told.steps)
+    assert video.flops > 5 * text.flops > 0
+    assert told.peak(0, False) > video.peak + told.optimizer
+    assert told.seconds == pytest.approx(2 * (35 * video.flops + 3 * text.flops) / 38 / (0.4 * 312e12))
 
 
 def test_the_command(capsys):

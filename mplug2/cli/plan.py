@@ -38,8 +38,10 @@ def run(args: argparse.Namespace) -> None:
     kind = wrapper.get('optimizer', dict(type='AdamW'))['type']
     bf16 = wrapper.get('dtype') in ('bfloat16', 'auto')
     optimizer = kind if isinstance(kind, str) else kind.__name__
-    plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu)
-    steps = steps_of(cfg.get('train_cfg') or {}, args.samples, sum(work.batch for work in works[:1]) * args.gpus)
+    per_step = ((cfg.train_dataloader or {}).get('sampler') or {}).get('per_step', 1)
+    sharded = cfg.get('parallel') == 'shard'
+    plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu, sharded, per_step)
+    steps = steps_of(cfg.get('train_cfg') or {}, args.samples, works[0].batch * args.gpus)
     print(report(plan, args.gpus, args.gpu_type, bf16, optimizer, args.mfu, steps, args.worker_rate))
 
 
@@ -65,28 +67,28 @@ def report(
     gpu = GPUS[gpu_type]
     lines = [f'{gpus} x {gpu_type} ({gpu.memory / GB:.0f} GB), {"bf16 autocast" if bf16 else "fp32"}, {optimizer}']
     for number, work in enumerate(plan.works):
-        plain, recomputed = plan.steps[number]
+        plain, _ = plan.steps[number]
         size = '' if work.media == 'text' else f' of {work.frames} frames' if work.media == 'video' else ' (one frame)'
         side = '' if work.side is None or work.media == 'text' else f', {work.side} pixels'
-        names = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
+        asked = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
         lines.append(
-            f'\n{names}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
+            f'\n{asked}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
         )
         rows = [('GB on each GPU', 'activations kept', 'recomputed')]
-        for name in ('weights', 'gradients', 'twin', 'queue', 'batch', 'casts', 'activations'):
-            rows.append((NAMES[name], *(f'{getattr(step, name) / GB:,.2f}' for step in (plain, recomputed))))
-        rows.insert(3, (f'state of {optimizer}', *[f'{plan.optimizer / GB:,.2f}'] * 2))
-        rows.insert(4, ("gradients' buckets (DDP)", *[f'{plan.communication / GB:,.2f}'] * 2))
+        both = [plan.parts(number, recompute) for recompute in (False, True)]
+        names = NAMES | dict(optimizer=f'state of {optimizer}', communication=COMMUNICATION[plan.shares > 1])
+        for name, told in names.items():
+            rows.append((told, *(f'{parts[name] / GB:,.2f}' for parts in both)))
         peaks = [plan.peak(number, recompute) for recompute in (False, True)]
         rows.append(('most at a time', *(f'{peak / GB:,.2f}' for peak in peaks)))
         rows.append((f'of {gpu.memory / GB:.0f} GB', *(f'{peak / gpu.memory:.0%}' for peak in peaks)))
         lines.append(table(rows))
-        lines.append(f'{plain.flops / 1e12:,.2f} TFLOPs a step, {plain.flops / work.batch / 1e9:,.1f} GFLOPs a sample')
+        lines.append(f'{plain.flops / 1e12:,.2f} TFLOPs a batch, {plain.flops / work.batch / 1e9:,.1f} GFLOPs a sample')
     rate = plan.samples * gpus
     lines.append(
         f'\nat {mfu:.0%} of {(gpu.bf16 if bf16 else gpu.fp32) / 1e12:,.0f} TFLOP/s (MFU; recomputing adds about a third):'
     )
-    lines.append(f'  a step     {plan.seconds:.3f} s')
+    lines.append(f'  a step     {plan.seconds:.3f} s' + (f', {plan.per_step} batches' if plan.per_step > 1 else ''))
     lines.append(f'  loader     {rate:,.0f} samples/s in all, {plan.samples:,.0f} for each GPU')
     if worker_rate:
         lines.append(
@@ -103,9 +105,12 @@ def report(
 NAMES = dict(
     weights='weights',
     gradients='gradients',
+    optimizer='',
+    communication='',
     twin='momentum twin',
     queue='queues',
     batch='batch',
     casts='bf16 copies of weights',
     activations='activations',
 )
+COMMUNICATION = {False: "gradients' buckets (DDP)", True: 'gathered weights, their gradients (FSDP2)'}
