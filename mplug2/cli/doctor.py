@@ -23,6 +23,8 @@ _CORE = [
 NEEDS = {
     'image captioning, question answering, retrieval; visual grounding': _CORE,
     'video captioning, question answering, retrieval': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
+    'text classification, text question answering': _CORE,
+    'summarization': [*_CORE, ('rouge_score', 'rouge-score')],
     'embedded benchmark (and all tasks on it)': [
         *_CORE,
         ('sklearn', 'scikit-learn'),

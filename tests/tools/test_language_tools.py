@@ -57,8 +57,8 @@ def sweep(script):
 def test_the_space_is_the_papers(sweep) -> None:
     assert len(sweep.EPOCHS) * len(sweep.RATES) * len(sweep.BATCHES) == 45
     found = sweep.options(sweep.Point(10, 5e-5, 32), samples=2490)
-    assert found['train_cfg.val_interval'] == 77  # whole batches of an epoch
-    assert found['param_scheduler.0.end'] == found['param_scheduler.1.begin'] == 46
+    assert found['train_cfg.val_interval'] == 78
+    assert found['param_scheduler.0.end'] == found['param_scheduler.1.begin'] == 47
     assert sweep.options(sweep.Point(10, 5e-5, 32), 2490, processes=8)['train_dataloader.batch_size'] == 4
     with pytest.raises(ValueError, match='3 processes cannot share a batch of 32'):
         sweep.options(sweep.Point(5, 3e-5, 32), 2490, 3)

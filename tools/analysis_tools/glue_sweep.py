@@ -52,7 +52,7 @@ def options(point: Point, samples: int, processes: int = 1) -> dict[str, object]
     """
     if point.batch % processes:
         raise ValueError(f'{processes} processes cannot share a batch of {point.batch} samples evenly')
-    epoch = max(1, -(-samples // processes) // (point.batch // processes))
+    epoch = -(-samples // point.batch)
     warm_up = max(1, round(WARM_UP * point.epochs * epoch))
     return {
         'train_cfg.max_epochs': point.epochs,

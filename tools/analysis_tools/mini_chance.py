@@ -1,7 +1,7 @@
 """What guessing without looking scores on a config's test data, by the config's own metrics.
 
 - ``majority``: to every question, the answer that training gives it most often (over all questions, to a new one);
-- ``drawn``: the caption, or the box, of a training sample drawn at random;
+- ``drawn``: the caption, the summary or the box of a training sample drawn at random;
 - ``ranking``: galleries in random order;
 - ``class``: the class that training shows most often.
 """
@@ -50,7 +50,7 @@ def _records(dataset: dict) -> list[dict]:
 def _majority(train: list[dict], test: list[dict]) -> list[dict]:
     answers: dict[str, Counter] = defaultdict(Counter)
     for record in train:
-        answers[record['question']].update(record['answers'])
+        answers[record['question']].update(record['answers'] or [''])  # '' says that a text has no answer
     overall = sum(answers.values(), Counter())
     return [record | dict(pred_answer=answers.get(record['question'], overall).most_common(1)[0][0]) for record in test]
 
@@ -58,7 +58,8 @@ def _majority(train: list[dict], test: list[dict]) -> list[dict]:
 def _common_class(train: list[dict], test: list[dict]) -> list[dict]:
     labels = Counter(record['label'] for record in train)
     scores = [float(labels[label]) for label in range(max(labels) + 1)]
-    return [record | dict(pred_score=scores) for record in test]
+    common = labels.most_common(1)[0][0]
+    return [record | dict(pred_score=scores, pred_label=common) for record in test]
 
 
 def _drawn(train: list[dict], test: list[dict]) -> list[dict]:
@@ -68,6 +69,8 @@ def _drawn(train: list[dict], test: list[dict]) -> list[dict]:
         drawn = draw.choice(train)
         if 'boxes' in record:  # in pixels, of pictures that are all of one size
             guesses.append(record | dict(box=record['boxes'][0], pred_box=drawn['boxes'][0]))
+        elif 'summaries' in record:
+            guesses.append(record | dict(pred_summary=drawn['summaries'][0]))
         else:
             guesses.append(record | dict(pred_caption=draw.choice(drawn['captions'])))
     return guesses

@@ -71,12 +71,17 @@ def _main() -> list[Row]:
         Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start='video_captioning', chance='majority'),
         Row('video_classification', 'video_classification', 'mini/video_classification', TOP, chance='class'),
         Row('image_classification', 'image_classification', 'mini/image_classification', TOP, chance='class'),
+        Row('text_classification', 'text_classification', 'mini/text_classification', ('accuracy',), chance='class'),
+        Row('text_qa', 'text_qa', 'mini/text_qa', ('F1', 'exact_match'), chance='majority'),
+        Row('summarization', 'summarization', 'mini/summarization', ('ROUGE-L', 'ROUGE-1', 'ROUGE-2')),
     ]
 
 
 def _classification() -> list[Row]:
     name, group, table = 'video_classification_single_frame', 'Motion from one frame', 'Table 16: without universal layers'
     rows = [Row(name, name, f'mini/{name}', TOP, THREE, group=group, chance='class')]
+    name, blind = 'text_classification_hypothesis', 'Entailment from the statement alone'
+    rows.append(Row(name, name, f'mini/{name}', ('accuracy',), THREE, group=blind, chance='class'))
     for task in ('image_classification', 'video_classification'):
         name = f'{task}_no_universal'
         options = {'model.network.universal': None}

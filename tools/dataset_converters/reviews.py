@@ -2,8 +2,9 @@
 
     python tools/dataset_converters/reviews.py hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt data/reviews
 
-The file is part of vaderSentiment (Hutto and Gilbert, 2014): a line a snippet, with its number, the mean rating of twenty people
-from -4 to 4, and the text. The label is the sign of the mean; snippets with a mean of zero are dropped. Equal texts are in one split.
+The file is part of vaderSentiment (Hutto and Gilbert, 2014): a line a snippet, with its number, the mean rating of twenty
+people from -4 to 4, and the text. The label is the sign of the mean; snippets with a mean of zero are dropped. Equal texts are
+in one split.
 """
 
 from __future__ import annotations
