@@ -3,9 +3,9 @@
 # model.network.universal.shared=True.
 from mmengine.config import read_base
 
-from mplug2.datasets import GLUE, CocoCaption
-from mplug2.datasets.joint import JointDataset
+from mplug2.datasets import GLUE, CocoCaption, InterleavedSources, InterleavingSampler, source_collate
 from mplug2.datasets.transforms import AddField, TokenizePair
+from mplug2.engine import PretrainLoop
 from mplug2.tasks import Captioning, TextClassification
 
 with read_base():
@@ -22,27 +22,40 @@ say = [
 pair = dict(
     type=TokenizePair, tokenizer=tokenizer, first='sentence1', second='sentence2', instruction='classification', max_length=64
 )
-train_dataloader['dataset'] = dict(
-    type=JointDataset,
-    block=train_dataloader['batch_size'],
-    parts=dict(
-        answering=train_dataloader['dataset'],
-        captioning=dict(
-            type=CocoCaption,
-            ann_file='data/mini/coco/annotations/dataset_coco.json',
-            data_prefix='data/mini/coco',
-            split='train',
-            pipeline=[*read, *say, dict(type=PackInputs)],
-        ),
-        classification=dict(
-            type=GLUE,
-            task='rte',
-            ann_file='data/mini/glue/RTE/train.tsv',
-            pipeline=[pair, dict(type=PackInputs, inputs=['label'])],
+train_dataloader = dict(
+    batch_size=None,
+    num_workers=2,
+    sampler=dict(type=InterleavingSampler, strategy='round_robin'),
+    collate_fn=dict(type=source_collate),
+    dataset=dict(
+        type=InterleavedSources,
+        sources=dict(
+            answering=dict(dataset=train_dataloader['dataset'], batch_size=64, tasks=['answering']),
+            captioning=dict(
+                dataset=dict(
+                    type=CocoCaption,
+                    ann_file='data/mini/coco/annotations/dataset_coco.json',
+                    data_prefix='data/mini/coco',
+                    split='train',
+                    pipeline=[*read, *say, dict(type=PackInputs)],
+                ),
+                batch_size=64,
+                tasks=['captioning'],
+            ),
+            classification=dict(
+                dataset=dict(
+                    type=GLUE,
+                    task='rte',
+                    ann_file='data/mini/glue/RTE/train.tsv',
+                    pipeline=[pair, dict(type=PackInputs, inputs=['label'])],
+                ),
+                batch_size=64,
+                tasks=['classification'],
+            ),
         ),
     ),
 )
 for loader in (val_dataloader, test_dataloader):
     loader['dataset']['pipeline'].insert(0, dict(type=AddField, key='task', value='answering'))
 del loader
-train_cfg.update(max_iters=2100, val_interval=2100)
+train_cfg.update(type=PretrainLoop, max_iters=2100, val_interval=2100)

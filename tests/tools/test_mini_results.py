@@ -220,7 +220,7 @@ def test_the_arms_of_table_17_differ_in_one_thing_each(script) -> None:
     )
     assert single['model']['network'] == joint['model']['network']
     assert single['model']['init_cfg'] == universal['model']['init_cfg']
-    assert joint['train_dataloader']['dataset']['parts']['answering'] == single['train_dataloader']['dataset']
+    assert joint['train_dataloader']['dataset']['sources']['answering']['dataset'] == single['train_dataloader']['dataset']
     assert set(single['optim_wrapper']['paramwise_cfg']['custom_keys']) == {'vision_encoder', 'decoder'}, 'all else is new'
     assert joint['train_cfg']['max_iters'] == len(joint['model']['tasks']) * single['train_cfg']['max_iters']
     assert (joint['model']['network']['universal'].pop('shared'), universal['model']['network']['universal'].pop('shared')) == (

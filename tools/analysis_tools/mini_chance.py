@@ -41,8 +41,8 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
 
 
 def _records(dataset: dict) -> list[dict]:
-    if 'parts' in dataset:  # several data sets in turn, of which the first is that of the task tested
-        dataset = next(iter(dataset['parts'].values()))
+    if 'sources' in dataset:  # several in turn, of which the first is that of the task tested
+        dataset = next(iter(dataset['sources'].values()))['dataset']
     data = registry.DATASETS.build(resolve(dataset | dict(pipeline=[]), registry.DATASETS))
     return [data.record(index) for index in range(len(data))]
 
