@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,10 +79,11 @@ class ShardedDataset(MultiModalDataset):
         return shard, index - int(self._ends[shard - 1] if shard else 0)
 
     def record(self, index: int) -> dict:
-        """What is known of a sample without reading it; ``sample_id`` is the shard's name and the sample's number in it."""
+        """What is known of a sample without reading it; ``sample_id`` is the shard's folder and name, and the sample's number in it."""
         shard, place = self._place(index)
         path = self.shards[shard]
-        return dict(sample_id=f'{Path(path).name}:{place}', media=self.media, path=path, shard=shard, place=place)
+        sample_id = f'{"/".join(path.rsplit("/", 2)[-2:])}:{place}'
+        return dict(sample_id=sample_id, media=self.media, path=path, shard=shard, place=place)
 
     def prepare(self, record: dict) -> Any:
         shard, place = record.pop('shard'), record.pop('place')
