@@ -79,7 +79,7 @@ class ShardedDataset(MultiModalDataset):
         return shard, index - int(self._ends[shard - 1] if shard else 0)
 
     def record(self, index: int) -> dict:
-        """What is known of a sample without reading it; ``sample_id`` is the shard's folder and name, and the sample's number in it."""
+        """What is known of a sample without reading it; ``sample_id`` is the shard's folder and name, and its number there."""
         shard, place = self._place(index)
         path = self.shards[shard]
         sample_id = f'{"/".join(path.rsplit("/", 2)[-2:])}:{place}'
