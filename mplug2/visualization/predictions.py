@@ -30,7 +30,8 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4) -> 
 
     Args:
         samples: data samples as dicts, with ``media``, ``path``, and ``pred_caption`` and ``captions``, or ``pred_answer``,
-            ``question`` and ``answers``, or ``pred_box``, ``box`` and ``phrase``. path: the PNG to write.
+            ``question`` and ``answers``, or ``pred_box``, ``box`` and ``phrase``, or ``pred_label`` and ``label``. path: the
+            PNG to write.
         frames: drawn of a clip.
 
     Returns:
@@ -57,6 +58,9 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4) -> 
         if 'pred_answer' in sample:
             said, expected = sample['pred_answer'], sample['answers']
             title = f'{sample["question"]}\n'
+        elif 'pred_label' in sample:
+            right_ones = sample['labels'] if 'labels' in sample else [sample['label']]
+            said, expected, title = f'class {sample["pred_label"]}', [f'class {label}' for label in right_ones], ''
         else:
             said, expected, title = sample['pred_caption'], sample['captions'], ''
         right = said in expected
