@@ -48,14 +48,10 @@ class HuggingFaceTokenizer:
             for part, length in zip(parts, fit_lengths([len(part.ids) for part in parts], room), strict=True):
                 part.truncate(length)
         whole = backend.post_process(*parts)
-        if second is None:
-            types = [0] * len(whole.ids)
-        else:  # from which text each token is; separators go with the text before them
-            types, kind = [], 0
-            for sequence in whole.sequence_ids:
-                kind = kind if sequence is None else sequence
-                types.append(kind)
-        offsets = [
-            (0, 0) if sequence is None else place for sequence, place in zip(whole.sequence_ids, whole.offsets, strict=True)
-        ]
+        # Not its sequence_ids, which are wrong for texts that were encoded one by one.
+        types, offsets, seen = [], [], 0
+        for special, place in zip(whole.special_tokens_mask, whole.offsets, strict=True):
+            seen += not special
+            types.append(int(seen > len(parts[0].ids)))  # separators go with the text before them
+            offsets.append((0, 0) if special else place)
         return PairEncoding(whole.ids, types, offsets)

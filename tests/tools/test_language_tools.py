@@ -91,3 +91,31 @@ def test_runs_are_kept_and_ranked(sweep, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(sweep.subprocess, 'run', lambda command: subprocess.CompletedProcess(command, 7))
     with pytest.raises(RuntimeError, match='e9_lr3e-05_b32 ended with 7'):
         sweep.score('mini/text_classification', sweep.Point(9, 3e-5, 32), 100, tmp_path, 1, 0)
+
+
+def test_chance_of_the_language_rows(script, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mini_home)
+    rows, chance = script('analysis_tools/mini_rows').ROWS, script('analysis_tools/mini_chance').chance
+    found = {}
+    for name in ('text_classification', 'text_qa', 'summarization'):
+        row = rows[name]
+        found[name] = chance(load_config(row.config), row.chance, row.metrics)
+        assert set(found[name]) == set(row.metrics)
+    labels = [record['label'] for record in records_of('glue/RTE/dev.tsv')]
+    assert found['text_classification']['accuracy'] in [100 * labels.count(label) / len(labels) for label in (0, 1)]
+    assert 0 < found['text_qa']['F1'] < 60
+    assert 0 < found['summarization']['ROUGE-L'] < 90
+
+
+def records_of(file: str) -> list[dict]:
+    data = GLUE('rte', f'data/mini/{file}')
+    return [data.record(row) for row in range(len(data))]
+
+
+def test_data_sets_without_media_are_checked(script, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mini_home)
+    module = script('dataset_converters/check')
+    found = {part: module.summary(data) for part, data in module.datasets(load_config('mini/text_qa')).items()}
+    assert all(not missing for _, missing in found.values())
+    assert found['train'][0].endswith(' questions')
+    assert 'pictures' not in found['train'][0]

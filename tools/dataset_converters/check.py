@@ -34,7 +34,8 @@ def summary(dataset: MultiModalDataset) -> tuple[str, list[str]]:
                 texts[key] = texts.get(key, 0) + (len(record[key]) if isinstance(record[key], list) else 1)
     bad = [path for path in media if not Path(path).is_file() or not Path(path).stat().st_size]
     told = ''.join(f', {count} {key if key.endswith("s") else key + "s"}' for key, count in texts.items())
-    line = f'{type(dataset).__name__}: {len(dataset)} samples of {len(media)} pictures or clips{told}'
+    shown = f' of {len(media)} pictures or clips' if media else ''
+    line = f'{type(dataset).__name__}: {len(dataset)} samples{shown}{told}'
     return line + (f'; {len(bad)} pictures or clips are missing or empty, such as {bad[0]}' if bad else ''), bad
 
 
