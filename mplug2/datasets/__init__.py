@@ -25,7 +25,7 @@ from .squad import SQuAD
 from .tgif import TGIFFrameQA
 from .transfer import DTD, SUN397, Food101, ListedImages, StanfordCars
 from .video_qa import VideoQADataset
-from .vqa import VQAv2
+from .vqa import VisualGenomeQA, VQAv2
 
 __all__ = [
     'CIFAR10',
@@ -74,6 +74,7 @@ __all__ = [
     'TooManyBadSamples',
     'VQAv2',
     'VideoQADataset',
+    'VisualGenomeQA',
     'multimodal_collate',
     'source_collate',
 ]

@@ -1,4 +1,4 @@
-"""Visual question answering: VQA v2."""
+"""Visual question answering: VQA v2, Visual Genome."""
 
 from __future__ import annotations
 
@@ -67,3 +67,36 @@ def _annotations(path: str) -> dict[int, dict]:
             raise AnnotationError(f"{path}: an answer of question_id {key} has no key 'answer'") from None
         found[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
     return found
+
+
+@DATASETS.register_module()
+class VisualGenomeQA(MultiModalDataset):
+    """Visual Genome's 1.7 M questions, from ``question_answers.json`` and ``image_data.json``; for pre-training.
+
+    Pictures lie as ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
+    ``question_id`` and ``answers`` (a list of one).
+
+    Args:
+        questions, images: the two files. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, questions: str, images: str, **kwargs: Any) -> None:
+        self.questions, self.images = questions, images
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return self.questions
+
+    def load_records(self) -> list[dict]:
+        images = rows(self.images, read_json(self.images), ('image_id', 'url'))
+        paths = {image: '/'.join(url.rsplit('/', 2)[-2:]) for image, url in images}
+        found = []
+        for image, questions in rows(self.questions, read_json(self.questions), ('id', 'qas')):
+            if image not in paths:
+                raise AnnotationError(f'{self.questions} asks about image {image}, which {self.images} does not list')
+            keys = ('qa_id', 'question', 'answer')
+            for key, question, answer in rows(self.questions, questions, keys, f'image {image}: question'):
+                record = dict(sample_id=key, media='image', path=paths[image])
+                found.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
+        return found

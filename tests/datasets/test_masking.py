@@ -76,6 +76,15 @@ def test_a_text_is_broken_off_once_and_nothing_is_lost() -> None:
     assert TOKENIZER.sep_id not in cut['start']
 
 
+def test_of_a_packed_row_the_longest_document_is_broken_off() -> None:
+    cls, sep = TOKENIZER.cls_id, TOKENIZER.sep_id
+    split = SplitText(TOKENIZER, instruction=None, packed=True)
+    whole = split(sample([cls, 300, sep, 301, 302, 303, sep, 304, 305]))
+    assert whole['start'] + whole['target'][0].ids[1:] == [cls, 301, 302, 303, sep]
+    cut = split(sample([cls, 300, sep, 301, 302, 303]))
+    assert cut['start'] + cut['target'][0].ids[1:] == [cls, 301, 302, 303]  # nobody knows whether it ends there
+
+
 def test_draws_follow_the_place_in_the_stream(tmp_path: Path) -> None:
     file = tmp_path / 'corpus.txt'
     file.write_text('a small red nine moves left\n\n  a large blue two and a small pink one stay still \n')

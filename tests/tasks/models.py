@@ -16,7 +16,10 @@ WORDS = dict(vocab_size=1000, positions=64)
 
 
 def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0.2) -> MPlug2:
-    """Random weights, no dropout, 32 pixels in patches of 8, the vocabulary of the embedded benchmark."""
+    """A model of one task, or of several by name.
+
+    Random weights, no dropout, 32 pixels in patches of 8, the vocabulary of the embedded benchmark.
+    """
     language = dict(**LAYER, dropout=0.0)
     vision = dict(temporal=dict(type=LocalTemporal))
     merging = {}
@@ -32,7 +35,7 @@ def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0
             fusion=dict(type=FusionLayers, layers=1, **language),
             decoder=dict(type=TextDecoder, layers=2, **WORDS, **language),
         ),
-        tasks=dict(task=task),
+        tasks=dict(task=task) if 'type' in task else task,
     )
     randomize(model.network, seed, std)
     for part in model.tasks.values():

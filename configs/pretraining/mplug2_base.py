@@ -1,0 +1,35 @@
+# mPLUG-2 Base, pre-training (Appendix B.1) from CLIP ViT-B/16 and BERT-Base: 30 epochs of the
+# pairs at 1e-4, 1024 samples a step on 8 GPUs.
+from mmengine.config import read_base
+
+from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
+from mplug2.weights import BertWeights, ClipWeights
+
+with read_base():
+    from .._base_.datasets.pretraining import *
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_base import *
+    from .._base_.schedules.pretrain import *
+
+model.update(
+    init_cfg=[
+        dict(type=ClipWeights, source='openai/clip-vit-base-patch16'),
+        dict(type=BertWeights, source='bert-base-uncased'),
+    ],
+    blocks=dict(recompute=['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']),
+    tasks=dict(
+        retrieval=dict(type=CrossModalMatching, momentum=0.995, queue_size=65536),
+        masked=dict(type=MaskedLanguageModeling),
+        image_captioning=dict(type=Captioning, media='image', text='instruction'),
+        video_captioning=dict(type=Captioning, media='video', text='instruction'),
+        image_answering=dict(type=QuestionAnswering, media='image'),
+        completion=dict(type=TextCompletion),
+    ),
+)
+samples = 1024  # a step, of all GPUs
+for source in sources.values():
+    source.update(batch_size=samples // 8)
+del source
+optim_wrapper['optimizer'].update(lr=1e-4)
+train_cfg.update(max_iters=round(30 * pairs / samples / pairs_share))
+default_hooks['checkpoint'].update(interval=2000)

@@ -1,0 +1,35 @@
+# mPLUG-2 Large, pre-training (Appendix B.1) from CLIP ViT-L/14 and BERT-Large: 30 epochs of the
+# pairs at 5e-5, 512 samples a step on 16 GPUs.
+from mmengine.config import read_base
+
+from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
+from mplug2.weights import BertWeights, ClipWeights
+
+with read_base():
+    from .._base_.datasets.pretraining import *
+    from .._base_.default_runtime import *
+    from .._base_.models.mplug2_large import *
+    from .._base_.schedules.pretrain import *
+
+model.update(
+    init_cfg=[
+        dict(type=ClipWeights, source='openai/clip-vit-large-patch14'),
+        dict(type=BertWeights, source='bert-large-uncased'),
+    ],
+    blocks=dict(recompute=['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']),
+    tasks=dict(
+        retrieval=dict(type=CrossModalMatching, momentum=0.995, queue_size=65536),
+        masked=dict(type=MaskedLanguageModeling),
+        image_captioning=dict(type=Captioning, media='image', text='instruction'),
+        video_captioning=dict(type=Captioning, media='video', text='instruction'),
+        image_answering=dict(type=QuestionAnswering, media='image'),
+        completion=dict(type=TextCompletion),
+    ),
+)
+samples = 512  # a step, of all GPUs
+for source in sources.values():
+    source.update(batch_size=samples // 16)
+del source
+optim_wrapper['optimizer'].update(lr=5e-5)
+train_cfg.update(max_iters=round(30 * pairs / samples / pairs_share))
+default_hooks['checkpoint'].update(interval=2000)

@@ -1,0 +1,139 @@
+"""Pre-training over many sources: resumed, distributed and stripped runs against whole ones."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from mplug2.config import load_config
+from mplug2.engine.runner import build_runner, leave_processes
+from tests.runs import ROOT, logged, weights
+
+TINY = ROOT / 'tests' / 'engine' / 'tiny_pretraining.py'
+LAST = 'iter_8.pth'
+
+
+def train(home: Path, work_dir: Path, resume: Path | None = None, launcher: str = 'none', **options) -> None:
+    """Train the tiny config in this process; double underscores in the names of options stand for dots."""
+    cfg = load_config(TINY, {key.replace('__', '.'): value for key, value in options.items()})
+    cfg.work_dir, cfg.launcher, cfg.log_level = str(work_dir), launcher, 'ERROR'
+    cfg.experiment_name = f'pretraining_{time.time_ns()}'
+    if resume is not None:
+        cfg.resume, cfg.load_from = True, str(resume)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        # MMEngine lays the text of the config out prettily, which takes longer than everything else.
+        with mock.patch('mmengine.config.config.FormatCode', lambda text, **_: (text, False)):
+            build_runner(cfg).train()
+
+
+@pytest.fixture(scope='module')
+def whole(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work directory of an unbroken run of 8 steps of two sources each."""
+    folder = tmp_path_factory.mktemp('whole')
+    train(mini_home, folder)
+    return folder
+
+
+def scalars(folder: Path) -> Iterator[tuple[str, dict[int, float]]]:
+    for key in (
+        'loss',
+        'image/retrieval/loss_contrastive',
+        'video/retrieval/loss_matching',
+        'video/masked/loss_fused',
+        'text/masked/loss_text',
+        'text/completion/loss_completion',
+        'image_questions/image_answering/loss_answer',
+        'video/video_captioning/loss_caption',
+    ):
+        yield key, logged(folder, key)
+
+
+def test_every_objective_is_logged_by_source(whole: Path) -> None:
+    for key, values in scalars(whole):
+        assert values, key
+    assert list(logged(whole)) == list(range(1, 9))
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, whole: Path, tmp_path: Path, workers: int) -> None:
+    train(mini_home, tmp_path, whole / 'iter_4.pth', train_dataloader__num_workers=workers)
+    found, expected = logged(tmp_path), logged(whole)
+    assert found == {step: expected[step] for step in range(5, 9)}
+    ended, goal = (torch.load(folder / LAST, weights_only=True) for folder in (tmp_path, whole))
+    for key, value in goal['state_dict'].items():  # network, heads, twin and queues
+        assert torch.equal(ended['state_dict'][key], value), key
+    assert any('queue' in key for key in goal['state_dict'])
+    assert any('twin' in key for key in goal['state_dict'])
+    for index, state in goal['optimizer']['state'].items():
+        assert torch.equal(ended['optimizer']['state'][index]['exp_avg_sq'], state['exp_avg_sq'])
+    assert ended['param_schedulers'] == goal['param_schedulers']
+
+
+# Matching draws negatives from the batch of each process; all else is of the batch of all processes.
+SAME = dict(
+    model__network__text_encoder__dropout=0.0,
+    model__network__universal__dropout=0.0,
+    model__network__fusion__dropout=0.0,
+    model__network__decoder__dropout=0.0,
+    model__tasks__retrieval__matching=0.0,
+    train_cfg__max_iters=5,
+    # Where a gradient is all but zero, Adam would make a whole step of a rounding error.
+    optim_wrapper__optimizer__eps=1e-4,
+)
+NAMES = ('image', 'video', 'image_questions', 'video_questions', 'text')
+HALF = {f'train_dataloader__dataset__sources__{name}__batch_size': 2 for name in NAMES}
+
+
+def work(rank: int, home: Path, folder: Path, port: int) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    train(home, folder, launcher='pytorch', **SAME, **HALF)
+    leave_processes()
+
+
+def test_two_processes_train_as_one(mini_home: Path, tmp_path: Path) -> None:
+    """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    train(mini_home, one, **SAME)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    mp.start_processes(work, (mini_home, two, port), nprocs=2, start_method='fork')
+    for (key, expected), (_, found) in zip(scalars(one), scalars(two), strict=True):
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
+    ours, expected = weights(two / 'iter_5.pth'), weights(one / 'iter_5.pth')
+    for key, value in expected.items():
+        torch.testing.assert_close(ours[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f'{key}: {text}')
+    assert len(expected) == len(ours)
+
+
+@pytest.mark.parametrize(
+    ('options', 'gone'),
+    [
+        (dict(train_dataloader__dataset__weights__masked=0.0), 'masked/'),
+        (dict(train_dataloader__dataset__weights__retrieval=0.0), 'retrieval/'),
+        (dict(model__tasks__retrieval__contrastive=0.0), 'loss_contrastive'),
+        (dict(model__tasks__retrieval__matching=0.0), 'loss_matching'),
+        (dict(train_dataloader__dataset__weights__video_captioning=0.0), 'loss_caption'),
+        (dict(train_dataloader__dataset__weights__video_answering=0.0), 'video_questions/'),
+        (dict(train_dataloader__dataset__weights__completion=0.0), 'completion/'),
+    ],
+)
+def test_each_objective_can_be_left_out(mini_home: Path, tmp_path: Path, options: dict, gone: str) -> None:
+    """One step of all sources but that of pictures."""
+    cut = dict(train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin')
+    cut |= {f'train_dataloader__dataset__sources__{name}__tasks': [] for name in ('image', 'image_questions')}
+    left = 2 if gone == 'video_questions/' else 3
+    train(mini_home, tmp_path, **cut, **options, train_dataloader__sampler__per_step=left)
+    (record,) = tmp_path.glob('*/vis_data/scalars.json')
+    assert gone not in record.read_text()
+    assert '"video/' in record.read_text()

@@ -1,0 +1,25 @@
+# Pre-training on the embedded benchmark, shrunk to seconds. Dropout is on, so that resuming must restore its draws.
+from mmengine.config import read_base
+from mmengine.optim import CosineAnnealingLR
+
+with read_base():
+    from ...configs.mini.pretrain import *
+
+network = model['network']
+vision = network['vision_encoder']
+vision.update(width=32, heads=2, hidden=48, layers=1, patch_size=vision['image_size'] // 2)
+for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
+    network[name].update(width=32, heads=2, hidden=48, layers=1, dropout=0.1)
+network['universal'].update(layers=2, queries=4)
+model['tasks']['retrieval'].update(embedding=16, queue_size=12)
+for source in sources.values():
+    source.update(batch_size=4)
+del network, vision, name, source
+train_dataloader.update(num_workers=0)
+train_dataloader['sampler'].update(cycle=8, per_step=2)
+val_dataloader.update(num_workers=0)
+optim_wrapper['dtype'] = None
+param_scheduler = [dict(type=CosineAnnealingLR, eta_min=1e-5, by_epoch=False)]
+train_cfg.update(max_iters=8, val_begin=99)
+default_hooks['logger'].update(interval=1)
+default_hooks['checkpoint'].update(interval=4)
