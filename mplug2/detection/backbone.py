@@ -46,7 +46,7 @@ class VisionBackbone(BaseModule):
 
     def __init__(self, network: dict, blocks: dict | None = None, init_cfg: dict | list | None = None) -> None:
         super().__init__()
-        self.model = MPlug2(network, dict(detection=dict(type='DenseMap')), blocks=blocks, init_cfg=init_cfg)
+        self.model = MPlug2(network, dict(detection=dict(type=DenseMap)), blocks=blocks, init_cfg=init_cfg)
 
     @property
     def spec(self) -> TaskSpec:

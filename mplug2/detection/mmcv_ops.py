@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..modules.layers import full_precision
+
 NAME = 'mmcv._ext'
 _BLOCK = 512  # boxes whose suppression is solved together
 _CELLS = 2**24  # values of feature maps that are gathered at once
@@ -112,7 +114,8 @@ def softnms(
     indices = np.arange(len(rows))
     count, first = len(rows), 0
     while first < count:
-        best = first + int(rows[first:count, 4].argmax())
+        # A box without area twice makes a score NaN: mmcv's comparisons pass over it, unless it stands first.
+        best = first if np.isnan(rows[first, 4]) else first + int(np.nanargmax(rows[first:count, 4]))
         for values in (rows, areas, indices):
             values[[first, best]] = values[[best, first]]
         top, rest = rows[first], rows[first + 1 : count]
@@ -246,10 +249,11 @@ def roi_align_forward(
         output.copy_(operators.roi_align(input, rois, spatial_scale, *bins, sampling_ratio, aligned))
         return
     cells_first = input.float().permute(0, 2, 3, 1).reshape(-1, input.shape[1])
-    for group, cells, rows, columns in _sampled(rois, input.shape, bins, spatial_scale, sampling_ratio, aligned):
-        patch = cells_first.index_select(0, cells.flatten()).view(*cells.shape, -1)
-        part = torch.bmm(rows, patch.flatten(2)).unflatten(2, patch.shape[2:])  # (R, p, w, C)
-        output[group] = (columns[:, None] @ part).permute(0, 3, 1, 2).to(output.dtype)
+    with full_precision(input):
+        for group, cells, rows, columns in _sampled(rois, input.shape, bins, spatial_scale, sampling_ratio, aligned):
+            patch = cells_first.index_select(0, cells.flatten()).view(*cells.shape, -1)
+            part = torch.bmm(rows, patch.flatten(2)).unflatten(2, patch.shape[2:])  # (R, p, w, C)
+            output[group] = (columns[:, None] @ part).permute(0, 3, 1, 2).to(output.dtype)
 
 
 def roi_align_backward(
@@ -277,11 +281,12 @@ def roi_align_backward(
         grad_input += operators._roi_align_backward(grad_output, rois, spatial_scale, *bins, *shape, sampling_ratio, aligned)
         return
     cells_first = grad_output.new_zeros(shape[0] * shape[2] * shape[3], shape[1], dtype=torch.float32)
-    for group, cells, rows, columns in _sampled(rois, shape, bins, spatial_scale, sampling_ratio, aligned):
-        grad = grad_output[group].float().permute(0, 2, 3, 1)  # (R, p, p, C)
-        part = columns.transpose(1, 2)[:, None] @ grad  # (R, p, w, C)
-        patch = torch.bmm(rows.transpose(1, 2), part.flatten(2)).view(-1, shape[1])
-        cells_first.index_add_(0, cells.flatten(), patch)
+    with full_precision(grad_output):
+        for group, cells, rows, columns in _sampled(rois, shape, bins, spatial_scale, sampling_ratio, aligned):
+            grad = grad_output[group].float().permute(0, 2, 3, 1)  # (R, p, p, C)
+            part = columns.transpose(1, 2)[:, None] @ grad  # (R, p, w, C)
+            patch = torch.bmm(rows.transpose(1, 2), part.flatten(2)).view(-1, shape[1])
+            cells_first.index_add_(0, cells.flatten(), patch)
     grad_input += cells_first.view(shape[0], *shape[2:], shape[1]).permute(0, 3, 1, 2).to(grad_input.dtype)
 
 

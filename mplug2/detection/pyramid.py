@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -13,24 +11,11 @@ from ..registry import MODELS
 
 
 @MODELS.register_module()
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of each place of a map (B, C, H, W); ``norm_cfg`` of mmdet's heads.
-
-    Args:
-        channels: C.
-    """
-
-    _abbr_ = 'ln'
-
-    def __init__(self, channels: int, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of each place of a map (B, C, H, W), as ViTDet has in pyramid and heads (a ``norm_cfg``)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, self.eps)
-        return x.permute(0, 3, 1, 2)
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def _resampling(width: int, scale: float) -> tuple[list[nn.Module], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmdet.registry import MODELS as MMDET_MODELS
+from mmengine.registry import DefaultScope
 from torch import nn
 
 from mplug2.config import load_config
@@ -88,22 +89,21 @@ def test_windows_keep_far_places_apart_and_global_blocks_join_them():
 
 
 def test_mmdet_builds_it_by_name():
-    cfg = dict(type='mplug2.VisionBackbone', network=network())
-    built = MMDET_MODELS.build(
-        dict(
-            type='RetinaNet',
-            backbone=cfg,
-            neck=dict(type='mplug2.SimpleFeaturePyramid', width=32, out_channels=16),
-            bbox_head=dict(
-                type='RetinaHead',
-                num_classes=3,
-                in_channels=16,
-                feat_channels=16,
-                anchor_generator=dict(type='AnchorGenerator', ratios=[1.0], scales=[4], strides=[2, 4, 8, 16, 32]),
-            ),
-            data_preprocessor=dict(type='DetDataPreprocessor'),
-        )
+    """From strings, under the default scope that mmdet's own configs set."""
+    inner = network()
+    for part, name in (('vision_encoder', 'DualVisionEncoder'), ('universal', 'UniversalLayers')):
+        inner[part]['type'] = f'mplug2.{name}'
+    inner['vision_encoder']['temporal']['type'] = 'mplug2.LocalTemporal'
+    anchors = dict(type='AnchorGenerator', ratios=[1.0], scales=[4], strides=[2, 4, 8, 16, 32])
+    cfg = dict(
+        type='RetinaNet',
+        backbone=dict(type='mplug2.VisionBackbone', network=inner),
+        neck=dict(type='mplug2.SimpleFeaturePyramid', width=32, out_channels=16),
+        bbox_head=dict(type='RetinaHead', num_classes=3, in_channels=16, feat_channels=16, anchor_generator=anchors),
+        data_preprocessor=dict(type='DetDataPreprocessor'),
     )
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        built = MMDET_MODELS.build(cfg)
     assert isinstance(built.backbone, VisionBackbone)
     assert len(built(torch.randn(1, 3, 64, 64), mode='tensor')[0]) == 5
 

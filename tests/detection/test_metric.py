@@ -87,6 +87,8 @@ def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):
         def transform(self, results: dict) -> dict:
             return dict(draw=float(np.random.rand()), torch=float(torch.rand(())))
 
-    data = CocoDetection(ann_file=annotations, metainfo=dict(classes=('one', 'two')), pipeline=[Random()])
+    data = CocoDetection(
+        ann_file=annotations, data_prefix=dict(img=''), metainfo=dict(classes=('one', 'two')), pipeline=[Random()]
+    )
     first, second = data[Draw(0, 5, 9)], data[Draw(0, 5, 10)]
     assert data[Draw(0, 5, 9)] == first != second
