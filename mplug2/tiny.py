@@ -41,8 +41,13 @@ SIZES: dict[str, Any] = dict(
     max_length=6,
     draws=2,
     window=None,
+    global_blocks=(),
     drop_path=0.0,
 )
+# Of a detector's heads, proposals and samples.
+DETECTOR = dict(in_channels=16, feat_channels=16, out_channels=16, conv_out_channels=16, fc_out_channels=32)
+DETECTOR |= dict(nms_pre=50, max_per_img=20, num=16)
+DIGITS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
 # Those whose defaults are those of the full size, so that they are set where a class takes them.
 DEFAULTED = ('vocab_size', 'positions', 'embedding', 'queue_size', 'draws')
 ENCODER = dict(model_type='deberta', vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2)
@@ -86,6 +91,12 @@ def _refcoco(root: Path, cfg: dict) -> dict:
 
     instances = [str(root / f'coco/annotations/instances_{name}.json') for name in ('train2014', 'minival2014', 'val2014')]
     return dict(refs=moved(cfg['refs']), exclude=moved(cfg.get('exclude')), instances=instances, data_prefix=str(root / 'coco'))
+
+
+def _instances(root: Path, cfg: dict) -> dict:
+    part = 'train2014' if 'train' in cfg['ann_file'] else 'val2014'
+    found = dict(data_root=str(root / 'coco'), ann_file=f'annotations/instances_{part}.json', data_prefix=dict(img=f'{part}/'))
+    return found | dict(metainfo=dict(classes=DIGITS))
 
 
 def _written(folder: Path, name: str, content: Any) -> str:
@@ -173,6 +184,7 @@ def _gigaword(root: Path, cfg: dict) -> dict:
 # Name of a data set's class -> (root of the embedded benchmark, the config) -> what to change of the config.
 STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'CocoCaption': lambda root, cfg: dict(ann_file=str(root / COCO), data_prefix=str(root / 'coco')),
+    'CocoDetection': _instances,
     'DiDeMoParagraph': _didemo,
     'Flickr30K': _flickr,
     'GLUE': _glue,
@@ -225,6 +237,8 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
                 node['out_file'] = str(out / Path(node['out_file']).name)
             if node.get('type') and _name(node) == 'CaptionMetric':
                 node['meteor'] = False  # starts Java
+            if 'ann_file' in node:
+                node['ann_file'] = str(root / 'coco/annotations/instances_val2014.json')
     for key in ('val_cfg', 'test_cfg'):
         if cfg.get(key) and 'top_k' in cfg[key]:
             cfg[key].top_k = 3
@@ -238,6 +252,11 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
 
 
 def _resize_model(node: dict) -> None:
+    for key in ('init_cfg', 'blocks'):
+        if key in node:
+            node[key] = None
+    if node.get('type') and _name(node) == 'CascadeMaskRCNN':
+        node['num_classes'] = len(DIGITS)
     if 'vocab' in node or (node.get('type') and _name(node) == 'BertTokenizer'):
         node['vocab'] = 'mini'
     if node.get('type') and _name(node) == 'HuggingFaceTextEncoder':
@@ -249,7 +268,7 @@ def _resize_model(node: dict) -> None:
     if isinstance(node.get('names'), str):
         node['names'] = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'red', 'blue']
     taken = inspect.signature(kind).parameters if (kind := _class(node)) is not None else ()
-    for key, value in SIZES.items():
+    for key, value in (SIZES | DETECTOR).items():
         if key in node or (key in DEFAULTED and key in taken):
             node[key] = value
 
@@ -282,8 +301,11 @@ def _shrink_step(step: dict) -> None:
     if _name(step) == 'ActionPipeline':
         for part in step['steps']:
             shrink_action_step(part, PIXELS, FRAMES)
-    if 'size' in step:
+    if isinstance(step.get('size'), int):
         step['size'] = PIXELS
+    for key in ('size', 'scale', 'crop_size'):  # of mmdet's transforms, in pixels
+        if isinstance(step.get(key), (list, tuple)) and all(isinstance(side, int) and side > PIXELS for side in step[key]):
+            step[key] = (PIXELS, PIXELS)
     if 'num_frames' in step:
         step.update(num_frames=FRAMES, backend='pyav')
     if 'locations' in step:
