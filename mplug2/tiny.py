@@ -181,6 +181,25 @@ def _gigaword(root: Path, cfg: dict) -> dict:
     }
 
 
+def _visual_genome(root: Path, cfg: dict) -> dict:
+    listed = read_json(root / 'vqa/v2_OpenEnded_mscoco_train2014_questions.json')['questions'][:SAMPLES]
+    images = {
+        question['image_id']: f'http://mini/train2014/COCO_train2014_{question["image_id"]:012d}.jpg' for question in listed
+    }
+    asked = [
+        dict(
+            id=image,
+            qas=[dict(qa_id=q['question_id'], question=q['question'], answer='red.') for q in listed if q['image_id'] == image],
+        )
+        for image in images
+    ]
+    return dict(
+        questions=_written(root / 'tiny', 'vg_questions.json', asked),
+        images=_written(root / 'tiny', 'vg_images.json', [dict(image_id=image, url=url) for image, url in images.items()]),
+        data_prefix=str(root / 'coco'),
+    )
+
+
 # Name of a data set's class -> (root of the embedded benchmark, the config) -> what to change of the config.
 STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'CocoCaption': lambda root, cfg: dict(ann_file=str(root / COCO), data_prefix=str(root / 'coco')),
@@ -205,6 +224,7 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'TGIFFrameQA': _tgif,
     'TextCorpus': lambda root, cfg: dict(files=str(root / 'corpus/corpus.txt')),
     'VQAv2': _vqa,
+    'VisualGenomeQA': _visual_genome,
     **CLASSIFICATION,
     **SHARDS,
 }
