@@ -3,7 +3,7 @@ from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ImageNet, ResumableSampler
-from mplug2.datasets.transforms import ColorJitter, LoadImage, PackInputs, RandomResizedCrop
+from mplug2.datasets.transforms import LoadImage, PackInputs, RandAugment, RandomResizedCrop
 from mplug2.evaluation import ClassificationMetric
 from mplug2.tasks import Classification
 
@@ -25,7 +25,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type=LoadImage),
             dict(type=RandomResizedCrop, size=40, scale=(0.6, 1.0), interpolation='area'),
-            dict(type=ColorJitter, brightness=0.3, contrast=0.3, saturation=0.3),
+            dict(type=RandAugment, num_ops=1, magnitude=5),
             dict(type=PackInputs, inputs=['label']),
         ],
     ),

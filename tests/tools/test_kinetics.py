@@ -79,3 +79,12 @@ def test_rows_of_the_head(script):
         head.pick_rows(state, [4])
     with pytest.raises(ValueError, match='not one of image or video classification'):
         head.pick_rows({}, [0])
+
+
+def test_chance_is_the_commonest_class(script, mini_home, monkeypatch):
+    from mplug2.config import load_config
+
+    monkeypatch.chdir(mini_home)
+    row = script('analysis_tools/mini_rows').ROWS['image_classification']
+    found = script('analysis_tools/mini_chance').chance(load_config(row.config), row.chance, row.metrics)
+    assert found == {'top1': 10.0}  # ten classes in turn
