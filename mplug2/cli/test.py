@@ -25,11 +25,11 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
-    from ..engine.checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, replace_file
+    from ..engine.checkpoint import SHARDS, CheckpointError, best_checkpoint, latest_checkpoint, replace_file
     from ..engine.runner import build_runner, leave_processes
 
     checkpoint = Path(args.checkpoint)
-    if checkpoint.is_dir():
+    if checkpoint.is_dir() and checkpoint.suffix != f'.{SHARDS}':
         checkpoint = best_checkpoint(checkpoint) or latest_checkpoint(checkpoint)
         if checkpoint is None:
             raise CheckpointError(f'no checkpoint in {args.checkpoint}: has training run there?')

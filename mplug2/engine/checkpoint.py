@@ -15,18 +15,26 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ..weights.files import CheckpointError, load_checkpoint, replace_file
+from .sharding import placed_like, whole
 
+SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
 BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
 
 
-def plain(value: Any) -> Any:
-    """`value` in types that `torch.load(weights_only=True)` reads; what has no such form becomes None."""
+def plain(value: Any, keep: bool = True) -> Any:
+    """`value` in types that `torch.load(weights_only=True)` reads; what has no such form becomes None.
+
+    Args:
+        keep: False leaves the tensors out: for a process that only helps another to gather sharded ones.
+    """
     if isinstance(value, Tensor):
-        return value.detach().cpu()
+        found = whole(value.detach())
+        return found.cpu() if keep else None
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item, keep) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(plain(item) for item in value) if type(value) in (list, tuple) else [plain(v) for v in value]
+        made = [plain(item, keep) for item in value]
+        return tuple(made) if type(value) is tuple else made
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -87,13 +95,23 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> Non
     """
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = model.state_dict()
+    check_fit({key: value.shape for key, value in state.items()}, own, source)
+    model.load_state_dict({key: placed_like(value, own[key]) for key, value in state.items()})
+
+
+def check_fit(shapes: Mapping[str, torch.Size], own: Mapping[str, Tensor], source: str) -> None:
+    """Hold the shapes of weights in a file against a model's.
+
+    Raises:
+        CheckpointError: as in `load_weights`.
+    """
     problems = {
-        'missing from it': [key for key in own if key not in state],
-        'unknown to the model': [key for key in state if key not in own],
+        'missing from it': [key for key in own if key not in shapes],
+        'unknown to the model': [key for key in shapes if key not in own],
         'of another shape': [
-            f'{key} is {tuple(state[key].shape)} in the file and {tuple(own[key].shape)} in the model'
+            f'{key} is {tuple(shapes[key])} in the file and {tuple(own[key].shape)} in the model'
             for key in own
-            if key in state and state[key].shape != own[key].shape
+            if key in shapes and shapes[key] != own[key].shape
         ],
     }
     found = {kind: keys for kind, keys in problems.items() if keys}
@@ -103,13 +121,16 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> Non
             f'the weights in {source} do not fit the model ({len(own)} weights): {told}. '
             'Use the config that they were trained with'
         )
-    model.load_state_dict(state)
 
 
 def latest_checkpoint(folder: str | Path) -> Path | None:
     """The last written training checkpoint of a work directory, or None."""
-    files = list(Path(folder).glob('iter_*.pth'))
-    return max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
+    return max(training_checkpoints(folder), key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def training_checkpoints(folder: str | Path) -> list[Path]:
+    """The files, and folders of sharded ones, from which the training of a work directory can go on."""
+    return [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
 
 
 def best_checkpoint(folder: str | Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
-from .checkpoint import read_best, write_best
+from .checkpoint import SHARDS, read_best, training_checkpoints, write_best
 
 
 @HOOKS.register_module()
@@ -34,12 +35,19 @@ class CheckpointHook(Hook):
     Args:
         interval: steps between checkpoints. max_keep_ckpts: how many of them stay; None keeps all.
         save_best: name of the metric, or None. rule: 'greater' or 'less' is better.
+        sharded: the checkpoints that training goes on from are folders, ``iter_N.shards``, to which each process writes its
+            part; the best one is always a file.
     """
 
     priority = 'VERY_LOW'
 
     def __init__(
-        self, interval: int = 1000, max_keep_ckpts: int | None = 2, save_best: str | None = None, rule: str = 'greater'
+        self,
+        interval: int = 1000,
+        max_keep_ckpts: int | None = 2,
+        save_best: str | None = None,
+        rule: str = 'greater',
+        sharded: bool = False,
     ) -> None:
         if rule not in ('greater', 'less'):
             raise ValueError(f"CheckpointHook: rule is 'greater' or 'less', not {rule!r}")
@@ -47,31 +55,33 @@ class CheckpointHook(Hook):
         self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
         self.rule = rule
+        self.ending = SHARDS if sharded else 'pth'
         self._best: dict | None = None
 
     def before_train(self, runner: Any) -> None:
         if is_main_process():
             for file in Path(runner.work_dir).glob('.*.pth.*.tmp'):  # a killed run was writing it
                 file.unlink()
+            for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
+                shutil.rmtree(folder)
         self._best = read_best(runner.work_dir) if runner.iter else None  # a fresh run does not inherit an old one's best
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:
-            runner.save_checkpoint(runner.work_dir, f'iter_{step}.pth', meta=dict(iter=step))
-            self._prune(runner)
+            self._save(runner, step)
 
     def after_train(self, runner: Any) -> None:
         if runner.iter < runner.max_iters and runner.iter % self.interval:  # stopped early, at a step without a checkpoint
-            runner.save_checkpoint(runner.work_dir, f'iter_{runner.iter}.pth', meta=dict(iter=runner.iter))
-            self._prune(runner)
+            self._save(runner, runner.iter)
 
-    def _prune(self, runner: Any) -> None:
+    def _save(self, runner: Any, step: int) -> None:
+        runner.save_checkpoint(runner.work_dir, f'iter_{step}.{self.ending}', meta=dict(iter=step))
         if self.max_keep_ckpts is None or not is_main_process():
             return
-        files = sorted(Path(runner.work_dir).glob('iter_*.pth'), key=lambda file: file.stat().st_mtime_ns)
-        for file in files[: -self.max_keep_ckpts]:
-            file.unlink()
+        paths = sorted(training_checkpoints(runner.work_dir), key=lambda path: path.stat().st_mtime_ns)
+        for path in paths[: -self.max_keep_ckpts]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         if self.save_best is None or not metrics:

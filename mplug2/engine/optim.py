@@ -1,4 +1,4 @@
-"""The optimizer wrapper: bf16 autocast on any device, gradient clipping that does not wait for the device."""
+"""The optimizer wrapper: bf16 autocast on any device, clipping and skipping of bad steps that do not wait for the device."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.optim import OptimWrapper as _OptimWrapper
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from ..registry import OPTIM_WRAPPERS
 
@@ -24,6 +26,9 @@ def computes_bf16() -> bool:
 class OptimWrapper(_OptimWrapper):
     """MMEngine's wrapper, with bf16 in the forward pass on request; bf16 needs no loss scaling, on the CPU or elsewhere.
 
+    A step whose loss or gradient is not finite, on any process, changes neither weights nor the optimizer's state, and is
+    counted (`skipped_steps`). A fused optimizer on a GPU decides that on the device; others wait for the gradient's norm.
+
     Args:
         dtype: 'bfloat16' to run the forward pass under autocast, None for full precision, 'auto' for bfloat16 where the
             hardware computes it natively. others: as in MMEngine.
@@ -35,6 +40,8 @@ class OptimWrapper(_OptimWrapper):
             raise ValueError(f"optim_wrapper.dtype is None, 'bfloat16' or 'auto', not {dtype!r}")
         self.dtype = torch.bfloat16 if dtype == 'bfloat16' or (dtype == 'auto' and computes_bf16()) else None
         self.grad_norm: Tensor | None = None
+        self._bad_loss: Tensor | None = None
+        self._skipped: Tensor | None = None  # all so far, and those in a row up to now
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -43,8 +50,48 @@ class OptimWrapper(_OptimWrapper):
         with super().optim_context(model), torch.autocast(device, self.dtype, enabled=self.dtype is not None):
             yield
 
-    def _clip_grad(self) -> None:
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        bad = ~torch.isfinite(loss.detach())
+        self._bad_loss = bad if self._bad_loss is None else self._bad_loss | bad
+        super().backward(loss, **kwargs)
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip and step, unless a loss since the last step or the gradient is not finite."""
+        gradients = [p.grad for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
+        if not gradients:
+            return
+        # Kept as a tensor: MMEngine's wrapper turns it into a float here, which waits for the whole backward pass.
+        norm = self._clip_grad() if self.clip_grad_kwargs else None
+        if norm is None:  # nothing is clipped, or each value on its own
+            norm = torch.nn.utils.get_total_norm(gradients)
+        self.grad_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        bad = ~torch.isfinite(self.grad_norm)
+        if self._bad_loss is not None:
+            bad = bad | self._bad_loss
+            self._bad_loss = None
+        bad = bad.float()
+        if get_world_size() > 1:
+            all_reduce(bad, 'max')
+        self._count(bad)
+        if bad.is_cuda and getattr(self.optimizer, '_step_supports_amp_scaling', False):
+            self.optimizer.found_inf, self.optimizer.grad_scale = bad, None
+            self.optimizer.step(**kwargs)
+        elif not bad:
+            self.optimizer.step(**kwargs)
+
+    def _count(self, bad: Tensor) -> None:
+        if self._skipped is None:
+            self._skipped = bad.new_zeros(2)
+        total, in_a_row = self._skipped
+        self._skipped = torch.stack([total + bad, (in_a_row + 1) * bad])
+
+    def skipped_steps(self) -> tuple[int, int]:
+        """Steps left out since the start of the process, and those in a row up to now; waits for the device."""
+        if self._skipped is None:
+            return 0, 0
+        total, in_a_row = self._skipped.tolist()
+        return int(total), int(in_a_row)
+
+    def _clip_grad(self) -> Tensor | None:
         parameters = [p for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
-        if parameters:
-            # Kept as a tensor: MMEngine's wrapper turns it into a float here, which waits for the whole backward pass.
-            self.grad_norm = self.clip_func(parameters, **self.clip_grad_kwargs)
+        return self.clip_func(parameters, **self.clip_grad_kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import inspect
 import logging
 import os
 import sys
@@ -13,7 +14,8 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import master_only
+from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner as _Runner
 from torch import nn
@@ -24,7 +26,9 @@ from .. import registry
 from ..registry import resolve
 from ..version import __version__
 from .checkpoint import (
+    SHARDS,
     CheckpointError,
+    check_fit,
     latest_checkpoint,
     load_checkpoint,
     load_weights,
@@ -35,12 +39,18 @@ from .checkpoint import (
 )
 from .hooks import CheckpointHook, RuntimeInfoHook
 from .logs import LogProcessor, ScalarBuffer
+from .nonfinite import NonFiniteGuard
+from .preemption import StopOnSignal
+from .sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
 
 DEFAULT_HOOKS = dict(
     runtime_info=dict(type=RuntimeInfoHook),
     sampler_seed=None,  # our samplers need no epoch
     checkpoint=dict(type=CheckpointHook),
+    stop_on_signal=dict(type=StopOnSignal),
+    nonfinite=dict(type=NonFiniteGuard),
 )
+PARALLEL = ('replicate', 'shard')
 
 
 def share_cores(workers: int) -> None:
@@ -56,7 +66,9 @@ def share_cores(workers: int) -> None:
 class Runner(_Runner):
     """MMEngine's runner with our registries, exact resume, safe and strict checkpoints, and logs that do not stall the device.
 
-    Built by ``Runner.from_cfg(load_config(path))``; the arguments are those of `mmengine.runner.Runner`.
+    Built by ``Runner.from_cfg(load_config(path))``; the arguments are those of `mmengine.runner.Runner`. The config's key
+    ``parallel`` says how several processes train: 'replicate' (DDP; the default) or 'shard' (FSDP2, `shard_model`). Both take
+    the same steps from the same batches, and load each other's checkpoints.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -74,10 +86,11 @@ class Runner(_Runner):
         return super().build_model(resolve(model, registry.MODELS))
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        self._shard()  # the optimizer has to see the sharded parameters
         if isinstance(optim_wrapper, dict):
             optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
             if 'optimizer' in optim_wrapper:
-                optim_wrapper['optimizer'] = resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS)
+                optim_wrapper['optimizer'] = _fused(resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS))
         self.logger.addFilter(_not_a_parameter)
         try:
             built = super().build_optim_wrapper(optim_wrapper)
@@ -87,7 +100,24 @@ class Runner(_Runner):
         return built
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
-        return super().build_param_scheduler(resolve(scheduler, registry.PARAM_SCHEDULERS))
+        """As in MMEngine; a scheduler that would begin after the last step is left out, with a warning."""
+        scheduler = resolve(scheduler, registry.PARAM_SCHEDULERS)
+        if isinstance(scheduler, list):
+            scheduler = [one for one in scheduler if not self._begins_too_late(one)]
+        return super().build_param_scheduler(scheduler)
+
+    def _begins_too_late(self, scheduler: Any) -> bool:
+        if not isinstance(scheduler, dict) or 'end' in scheduler:
+            return False
+        last = self.train_loop.max_epochs if scheduler.get('by_epoch', True) else self.train_loop.max_iters
+        if scheduler.get('begin', 0) < last:
+            return False
+        unit = 'epochs' if scheduler.get('by_epoch', True) else 'steps'
+        self.logger.warning(
+            f'{scheduler["type"].__name__} of param_scheduler is left out: it begins after {scheduler["begin"]} {unit}, '
+            f'and the run has {last}'
+        )
+        return True
 
     def build_log_processor(self, log_processor: Any) -> Any:
         return super().build_log_processor(resolve(log_processor, registry.LOG_PROCESSORS))
@@ -126,19 +156,37 @@ class Runner(_Runner):
         return _Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        parallel = self.cfg.get('parallel') or PARALLEL[0]
+        if parallel not in PARALLEL:
+            raise ValueError(f'parallel is one of {", ".join(map(repr, PARALLEL))}, not {parallel!r}')
+        if parallel == 'shard' and self.distributed:
+            return model.to(get_device())  # sharded when training begins; testing needs all of it everywhere
         if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
             # MMEngine would pass CUDA devices.
             unused = self.cfg.get('find_unused_parameters', False)
             return MMDistributedDataParallel(module=model, broadcast_buffers=False, find_unused_parameters=unused)
         return super().wrap_model(model_wrapper_cfg, model)
 
+    def _shard(self) -> None:
+        """Initialise the weights and shard them, if the config says so."""
+        if self.cfg.get('parallel') != 'shard' or not self.distributed or is_sharded(self.model):
+            return
+        self._init_model_weights()
+        shard_model(self.model)
+        self.register_hook(GatherForValidation())
+        self.logger.info(f'the model is sharded over {self.world_size} processes')
+
+    def _init_model_weights(self) -> None:
+        if not is_sharded(self.model):  # otherwise they were initialised before
+            super()._init_model_weights()
+
     # Checkpoints.
 
     @property
-    def _bare_model(self) -> nn.Module:
+    def bare_model(self) -> nn.Module:
+        """The model without DDP around it."""
         return self.model.module if is_model_wrapper(self.model) else self.model
 
-    @master_only
     def save_checkpoint(
         self,
         out_dir: str,
@@ -150,9 +198,10 @@ class Runner(_Runner):
         by_epoch: bool = False,
         backend_args: dict | None = None,
     ) -> None:
-        """Write model and training state to ``out_dir/filename``, all or nothing.
+        """Write model and training state to ``out_dir/filename``, all or nothing; every process calls it.
 
         Args:
+            filename: one that ends in ``.shards`` is a folder to which each process writes its part.
             meta: noted in the file; ``iter`` is the steps done, which default to the runner's.
             file_client_args, by_epoch, backend_args: of MMEngine's signature, unused: files are local, steps are counted.
 
@@ -160,35 +209,65 @@ class Runner(_Runner):
             CheckpointError: the file could not be written.
         """
         self.scalars.flush(self.message_hub)
+        path, main = Path(out_dir) / filename, is_main_process()
+        sharded = path.suffix == f'.{SHARDS}'
+        if not main and not sharded and not is_sharded(self.model):
+            return
         meta = dict(
             {'iter': self.iter, 'epoch': self.epoch} | (meta or {}),
             cfg=self.cfg.pretty_text,
             seed=self.seed,
+            processes=self.world_size,
+            batch_size=self._batch_size(),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y-%m-%d %H:%M:%S'),
             mplug2_version=__version__,
         )
-        checkpoint = dict(
-            meta=plain(meta),
-            state_dict=plain(self._bare_model.state_dict()),
-            message_hub=message_hub_state(self.message_hub),
-        )
-        if save_optimizer:
-            checkpoint['optimizer'] = plain(self.optim_wrapper.state_dict())
+        checkpoint = dict(meta=plain(meta), message_hub=message_hub_state(self.message_hub))
+        weights, optimizer = self.bare_model.state_dict(), self.optim_wrapper.state_dict() if save_optimizer else None
         if save_param_scheduler:
             checkpoint['param_schedulers'] = [plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []]
+        if sharded:
+            from .sharded_checkpoint import save_sharded
+
+            if save_optimizer:
+                checkpoint['optimizer'] = plain({key: value for key, value in optimizer.items() if key != 'state'})
+            checkpoint['state_dict'] = {}
+            self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+            save_sharded(checkpoint, weights, optimizer and optimizer['state'], path)
+            return
+        checkpoint['state_dict'] = plain(weights, keep=main)
+        if save_optimizer:
+            checkpoint['optimizer'] = plain(optimizer, keep=main)
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        save_checkpoint(checkpoint, Path(out_dir) / filename)
+        if main:
+            save_checkpoint(checkpoint, path)
+
+    def _batch_size(self) -> int | None:
+        """Samples of one process a step; None where the loader does not count them."""
+        return self.train_dataloader.batch_size
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = True, revise_keys: Any = ()) -> dict:
-        """Load a checkpoint's weights, all of them.
+        """Load a checkpoint's weights, all of them; of a sharded one the optimizer's state is not read yet.
 
         Raises:
             CheckpointError: unreadable, or of another model.
         """
-        checkpoint = load_checkpoint(filename, map_location)
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_weights(self._bare_model, checkpoint.get('state_dict', checkpoint), str(filename))
+        path = Path(filename)
+        if path.suffix == f'.{SHARDS}':
+            from .sharded_checkpoint import MODEL, read_plain, read_tensors, shapes_in
+
+            checkpoint = read_plain(path)
+            own = self.bare_model.state_dict()
+            shapes = {key.removeprefix(MODEL): shape for key, shape in shapes_in(path).items() if key.startswith(MODEL)}
+            check_fit(shapes, own, str(filename))
+            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+            read_tensors(path, {f'{MODEL}{key}': value for key, value in own.items()})
+            self.bare_model.load_state_dict(own)  # modules that keep track of what was loaded see it
+        else:
+            checkpoint = load_checkpoint(filename, map_location)
+            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+            load_weights(self.bare_model, checkpoint.get('state_dict', checkpoint), str(filename))
         self._has_loaded = True
         self.logger.info(f'loaded {filename}')
         return checkpoint
@@ -238,10 +317,47 @@ class Runner(_Runner):
             self._randomness_cfg.update(seed=meta['seed'])
             self.set_randomness(**self._randomness_cfg)
         restore_message_hub(self.message_hub, checkpoint['message_hub'])
-        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        optimizer = checkpoint['optimizer']
+        if Path(filename).suffix == f'.{SHARDS}':
+            from .sharded_checkpoint import read_optimizer
+
+            optimizer['state'] = read_optimizer(Path(filename), self.optim_wrapper.optimizer)
+        else:
+            optimizer = place_optimizer_state(optimizer, self.optim_wrapper.optimizer)
+        self.optim_wrapper.load_state_dict(optimizer)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
+        self._tell_changes(meta)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
+
+    def _tell_changes(self, meta: dict) -> None:
+        """Warn if the run goes on with other numbers of processes or samples than the checkpoint was written with."""
+        before, now = (meta.get('processes'), meta.get('batch_size')), (self.world_size, self._batch_size())
+        if before[0] is None or before == now:
+            return
+        change = f'{_processes(*before)} before, {_processes(*now)} now'
+        if None not in (*before, *now) and before[0] * before[1] == now[0] * now[1]:
+            self.logger.warning(f'resuming with other processes: {change}; a step has the same samples as before')
+        else:
+            self.logger.warning(
+                f'resuming with other processes or samples a step: {change}; the stream of samples goes on where a run with '
+                'the present numbers would be at this step, so some samples of this pass are seen twice or not at all; the '
+                "learning rate stays the config's"
+            )
+
+
+def _processes(count: int, batch_size: int | None) -> str:
+    each = '' if batch_size is None else f' with {batch_size} samples each'
+    return f'{count} process{"" if count == 1 else "es"}{each}'
+
+
+def _fused(optimizer: Any) -> Any:
+    """On a GPU, the fused form of an optimizer that has one: faster, and it can leave out a step without asking the host."""
+    if not torch.cuda.is_available() or not isinstance(optimizer, dict) or 'foreach' in optimizer:
+        return optimizer
+    if 'fused' not in inspect.signature(optimizer['type']).parameters:
+        return optimizer
+    return {'fused': True, **optimizer}
 
 
 def describe_optimizer(optimizer: Optimizer) -> str:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import all_gather
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from ..registry import MODELS
 
@@ -18,7 +19,7 @@ class MomentumTwin(nn.Module):
 
     Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the twin was loaded
     before. Parameters are paired by name, so a twin of some parts (`Network.subset`) follows the whole network. Under
-    FSDP2 it is built before wrapping and sharded like its source: the update is elementwise.
+    FSDP2 it is built before sharding; its blocks are sharded like their sources, and the rest of it is whole.
 
     Args:
         module: copied. momentum: how much of the twin stays at each update.
@@ -46,9 +47,10 @@ class MomentumTwin(nn.Module):
         missing = [name for name in names if name not in theirs]
         if missing:
             raise KeyError(f"the source of a momentum twin lacks {len(missing)} of the twin's parameters, first {missing[0]!r}")
-        mine = list(self.module.parameters())
-        if mine:
-            torch._foreach_lerp_(mine, [theirs[name].detach() for name in names], 1 - self.momentum if self.filled else 1.0)
+        pairs = [slices(own, theirs[name]) for name, own in self.module.named_parameters()]
+        if pairs:
+            mine, towards = map(list, zip(*pairs, strict=True))
+            torch._foreach_lerp_(mine, towards, 1 - self.momentum if self.filled else 1.0)
         buffers = dict(source.named_buffers())
         for name, buffer in self.module.named_buffers():
             buffer.copy_(buffers[name])
@@ -57,6 +59,13 @@ class MomentumTwin(nn.Module):
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
         self.filled = self.filled or any(key.startswith(f'{prefix}module.') for key in state_dict)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    """What this process has of a parameter of the twin, and the same part of its source."""
+    if isinstance(own, DTensor):
+        return own.to_local(), theirs.detach().to_local()
+    return own.detach(), theirs.full_tensor().detach() if isinstance(theirs, DTensor) else theirs.detach()
 
 
 @MODELS.register_module()

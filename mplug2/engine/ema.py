@@ -1,0 +1,93 @@
+"""The exponential moving average of the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from torch import Tensor
+
+from ..registry import HOOKS
+from .checkpoint import CheckpointError, plain
+from .sharding import placed_like
+
+
+@HOOKS.register_module()
+class AverageWeights(Hook):
+    """Keeps an exponential moving average of the trained weights, and validates and tests with it.
+
+    A checkpoint holds it as ``average`` beside the weights that training goes on from (``state_dict``).
+
+    Args:
+        momentum: how much of the average stays at a step. The first steps use less, (1 + n) / (10 + n), so that the initial
+            weights are soon forgotten.
+    """
+
+    priority = 'HIGH'  # the weights are back before a checkpoint is written
+
+    def __init__(self, momentum: float = 0.9999) -> None:
+        if not 0 < momentum < 1:
+            raise ValueError(f'AverageWeights: momentum lies between 0 and 1, not {momentum}')
+        self.momentum = momentum
+        self.average: dict[str, Tensor] = {}
+        self._loaded: dict[str, Tensor] | None = None
+        self._training = False
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        self._loaded = checkpoint.get('average')
+
+    def before_train(self, runner: Any) -> None:
+        own = self._weights(runner)
+        if self._loaded is None or not runner.iter:  # a new run, if from loaded weights
+            self.average = {name: weight.detach().clone() for name, weight in own.items()}
+        else:
+            self.average = {
+                name: placed_like(self._loaded[name], weight).to(weight.device).clone() for name, weight in own.items()
+            }
+        self._loaded = None
+        self._training = True
+
+    @staticmethod
+    def _weights(runner: Any) -> dict[str, Tensor]:
+        return {name: weight for name, weight in runner.bare_model.named_parameters() if weight.requires_grad}
+
+    @torch.no_grad()
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        step = runner.iter + 1
+        momentum = min(self.momentum, (1 + step) / (10 + step))
+        own = self._weights(runner)
+        torch._foreach_lerp_(
+            [_local(average) for average in self.average.values()], [_local(own[name]) for name in self.average], 1 - momentum
+        )
+
+    @torch.no_grad()
+    def _swap(self, runner: Any) -> None:
+        own = self._weights(runner)
+        for name, average in self.average.items():
+            ours, theirs = _local(own[name]), _local(average)
+            kept = ours.clone()
+            ours.copy_(theirs)
+            theirs.copy_(kept)
+
+    def before_val(self, runner: Any) -> None:
+        if self._training:
+            self._swap(runner)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if self._training:
+            self._swap(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        checkpoint['average'] = plain(self.average)
+
+    @torch.no_grad()
+    def before_test(self, runner: Any) -> None:
+        if self._loaded is None:
+            raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
+        for name, weight in self._weights(runner).items():
+            weight.copy_(self._loaded[name])
+
+
+def _local(weight: Tensor) -> Tensor:
+    return weight.to_local() if hasattr(weight, 'to_local') else weight.detach()

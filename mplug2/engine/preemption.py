@@ -1,0 +1,66 @@
+"""Stopping in good order when the machine is taken away: SIGTERM, or the signal that Slurm sends before a time limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.hooks import Hook
+
+from ..registry import HOOKS
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+@HOOKS.register_module()
+class StopOnSignal(Hook):
+    """After SIGTERM or SIGUSR1, ends training at a step at which all processes can, with a checkpoint; ``--resume`` goes on.
+
+    Args:
+        interval: steps between asking the other processes whether one of them was signalled; a run of one process stops at its
+            next step.
+    """
+
+    def __init__(self, interval: int = 10) -> None:
+        self.interval = interval
+        self._received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def before_train(self, runner: Any) -> None:
+        self._received = None
+        if threading.current_thread() is threading.main_thread():
+            owner = os.getpid()
+
+            def receive(number: int, frame: FrameType | None) -> None:
+                if os.getpid() == owner and self._received is None:
+                    self._received = number
+                else:  # a loader's worker inherited this and is to end as ever; and a second signal means at once
+                    signal.signal(number, signal.SIG_DFL)
+                    os.kill(os.getpid(), number)
+
+            self._before = {number: signal.signal(number, receive) for number in SIGNALS}
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        step = runner.iter + 1
+        received = self._received or 0
+        if get_world_size() > 1:
+            if step % self.interval:
+                return
+            told = torch.tensor(received, device=get_device())
+            all_reduce(told, 'max')
+            received = int(told)
+        if received:
+            name = signal.Signals(received).name
+            runner.logger.warning(f'{name} at step {step}: saving and stopping; the same command with --resume goes on')
+            runner.train_loop.stop_training = True
+
+    def after_train(self, runner: Any) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

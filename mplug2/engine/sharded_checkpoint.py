@@ -1,0 +1,84 @@
+"""Checkpoints that every process writes its part of: safetensors files through `torch.distributed.checkpoint`.
+
+A folder ``iter_N.shards``: tensors in ``shard-*.safetensors``, everything else in ``training.pth``. It loads with any number of
+processes, sharded or not; nothing in it is unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed.checkpoint as dcp
+from mmengine.dist import barrier, is_main_process
+from torch import Tensor
+from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+
+from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+PLAIN = 'training.pth'
+MODEL, OPTIMIZER = 'model.', 'optimizer.'
+
+
+def save_sharded(plain: dict, weights: Mapping[str, Tensor], optimizer: Mapping[int, dict] | None, path: Path) -> None:
+    """Write a sharded checkpoint, all or nothing; every process calls it.
+
+    Args:
+        plain: what is no tensor of these: plain data. weights: the model's state dict. optimizer: the state of its optimizer by
+            the number of the parameter, or None. path: a folder, replaced if it is there.
+    """
+    temporary = path.with_name(f'.{path.name}.tmp')
+    if is_main_process():
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+    barrier()
+    tensors = {f'{MODEL}{key}': value for key, value in weights.items()}
+    for index, values in (optimizer or {}).items():
+        tensors.update({f'{OPTIMIZER}{index}.{key}': value for key, value in values.items() if isinstance(value, Tensor)})
+    dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))
+    if is_main_process():
+        save_checkpoint(plain, temporary / PLAIN)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    barrier()
+
+
+def read_plain(path: Path) -> dict:
+    """What a sharded checkpoint holds beside tensors.
+
+    Raises:
+        CheckpointError: the folder is no sharded checkpoint.
+    """
+    if not (path / PLAIN).is_file():
+        raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
+    return load_checkpoint(path / PLAIN)
+
+
+def shapes_in(path: Path) -> dict[str, torch.Size]:
+    """Names and shapes of the tensors of a sharded checkpoint."""
+    return {key: one.size for key, one in HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata.items()}
+
+
+def read_tensors(path: Path, into: dict[str, Any]) -> None:
+    """Fill tensors, sharded or whole, from a sharded checkpoint, by name; every process calls it."""
+    dcp.load(into, storage_reader=HuggingFaceStorageReader(str(path)))
+
+
+def read_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's state by the number of the parameter, each tensor sharded as its parameter is."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group['params']]
+    wanted = {}
+    for key, shape in shapes_in(path).items():
+        if key.startswith(OPTIMIZER):
+            like = parameters[int(key.split('.')[1])]
+            wanted[key] = torch.empty_like(like) if shape == like.shape else torch.empty(shape)
+    read_tensors(path, wanted)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in wanted.items():
+        _, index, name = key.split('.', 2)
+        state.setdefault(int(index), {})[name] = value.detach()
+    return state

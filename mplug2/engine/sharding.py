@@ -1,0 +1,106 @@
+"""Fully sharded data parallelism (FSDP2): each process keeps a slice of every weight, its gradient and optimizer state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from ..modules.blocks import blocks_of
+from ..modules.decoder import TextDecoder
+from ..modules.momentum import MomentumTwin
+from ..registry import HOOKS
+
+# What generation calls instead of `forward`.
+DECODER_ENTRIES = ('prefill', 'step')
+
+
+def shard_model(model: nn.Module) -> None:
+    """Shard a model's parameters over all processes, in place; names and order of its parameters stay.
+
+    A block is gathered for its own computation alone. A decoder, whose word table and head are tied, is one unit, which stays
+    gathered from its first use in a step on, so that processes may generate texts of unequal lengths. The rest (embeddings,
+    heads, queries) is gathered for the whole step. Of a momentum twin the blocks are sharded as those that they follow; the
+    rest of it is whole on every process.
+
+    Args:
+        model: with its weights initialised, equal on all processes.
+    """
+    mesh = init_device_mesh(get_device(), (get_world_size(),))
+    decoders = [module for module in model.modules() if isinstance(module, TextDecoder)]
+    within = {id(block) for decoder in decoders for block in blocks_of(decoder)}
+    blocks = [block for block in blocks_of(model) if id(block) not in within]
+    for block in blocks:
+        fully_shard(block, mesh=mesh, reshard_after_forward=True)
+    twins = [module for module in model.modules() if isinstance(module, MomentumTwin)]
+    whole = {parameter for twin in twins for parameter in twin.parameters() if not isinstance(parameter, DTensor)}
+    for decoder in decoders:
+        fully_shard(decoder, mesh=mesh, reshard_after_forward=False)
+        for name in DECODER_ENTRIES:
+            register_fsdp_forward_method(decoder, name)
+    fully_shard(model, mesh=mesh, reshard_after_forward=False, ignored_params=whole)
+
+
+def is_sharded(model: nn.Module) -> bool:
+    return isinstance(model, FSDPModule)
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor, all of it; if it is sharded, every process has to ask."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def placed_like(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor sharded as `like` is; each process takes its own slice."""
+    if not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def place_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """An optimizer's state dict with what belongs to sharded parameters sharded as they are."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group['params']]
+    found = {}
+    for index, values in state['state'].items():
+        like = parameters[index]
+        found[index] = {
+            key: placed_like(value, like) if isinstance(value, Tensor) and value.shape == like.shape else value
+            for key, value in values.items()
+        }
+    return {**state, 'state': found}
+
+
+@HOOKS.register_module()
+class GatherForValidation(Hook):
+    """Makes the parameters whole on every process while a sharded model is validated.
+
+    Any part of the network may then be called, on any process any number of times: texts end at different lengths, galleries
+    are shared out unevenly. The runner adds the hook where it shards.
+    """
+
+    priority = 'HIGHEST'
+
+    def before_val_epoch(self, runner: Any) -> None:
+        model = runner.model
+        model._get_fsdp_state()._lazy_init()  # otherwise the first part that is called would be taken for the whole model
+        for unit in _units(model):
+            unit.unshard()
+        model.set_reshard_after_forward(False)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        for unit in _units(runner.model):
+            keeps = unit is runner.model or isinstance(unit, TextDecoder)
+            unit.set_reshard_after_forward(not keeps, recurse=False)
+            unit.reshard()
+
+
+def _units(model: nn.Module) -> Iterator[FSDPModule]:
+    return (module for module in model.modules() if isinstance(module, FSDPModule))

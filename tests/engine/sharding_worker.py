@@ -1,0 +1,91 @@
+"""One of several processes: ``sharding_worker.py HOME OUT SINGLE``; every run of `test_sharding` that needs a group."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mplug2.config import load_config
+from mplug2.engine.runner import build_runner, leave_processes
+from mplug2.tiny import shrink
+from tests.runs import TINY_QA
+
+STEPS = 5
+
+
+def answering(work_dir: Path, batch_size: int = 4, **more: object) -> Config:
+    """Question answering, validated by generation at the end; a full checkpoint at steps 3 and 5."""
+    cfg = load_config(TINY_QA)
+    cfg.merge_from_dict(
+        {
+            'train_cfg.max_iters': STEPS,
+            'train_cfg.val_interval': 100,
+            'default_hooks.checkpoint.interval': 3,
+            'train_dataloader.batch_size': batch_size,
+            'work_dir': str(work_dir),
+            'experiment_name': work_dir.name,
+            'custom_hooks': [dict(type='AverageWeights', momentum=0.5)],
+            **more,
+        }
+    )
+    return cfg
+
+
+def retrieval(work_dir: Path, **more: object) -> Config:
+    """Contrastive learning and matching with a momentum twin and queues, validated over a gallery."""
+    cfg = shrink(load_config('mini/video_text_retrieval'), 'data/mini', work_dir)
+    cfg.merge_from_dict(
+        {
+            'train_cfg.max_iters': STEPS,
+            'train_cfg.val_interval': 100,
+            'default_hooks.logger.interval': 1,
+            'default_hooks.checkpoint.save_best': None,
+            'train_dataloader.batch_size': 2,
+            'val_dataloader.batch_size': 3,
+            'model.blocks': dict(recompute=['vision_encoder', 'universal']),
+            'experiment_name': work_dir.name,
+            **more,
+        }
+    )
+    return cfg
+
+
+def main(home: Path, out: Path, single: Path) -> None:
+    os.chdir(home)
+    group = dict(launcher='pytorch', parallel='shard')
+    results = {}
+    for name, cfg in {
+        'shard': answering(out / 'shard', batch_size=2, **group),
+        'folders': answering(out / 'folders', batch_size=2, **group, **{'default_hooks.checkpoint.sharded': True}),
+        # From a full checkpoint of one process, and from a sharded one.
+        'from_full': answering(out / 'from_full', 2, resume=True, load_from=str(single / 'iter_3.pth'), **group),
+        'from_folder': answering(
+            out / 'from_folder', 2, resume=True, load_from=str(out / 'folders' / 'iter_3.shards'), **group
+        ),
+        'retrieval_ddp': retrieval(out / 'retrieval_ddp', launcher='pytorch'),
+        'retrieval_shard': retrieval(out / 'retrieval_shard', **group),
+    }.items():
+        runner = build_runner(cfg)
+        runner.train()
+        results[name] = dict(
+            metrics={key: float(runner.message_hub.get_scalar(f'val/{key}').current()) for key in scored(runner)},
+            local=sum(getattr(p, '_local_tensor', p).numel() for p in runner.bare_model.parameters()),
+            all=sum(p.numel() for p in runner.bare_model.parameters()),
+        )
+    if torch.distributed.get_rank() == 0:
+        (out / 'results.json').write_text(json.dumps(results))
+    leave_processes()
+    os.abort()  # not reached
+
+
+def scored(runner: object) -> list[str]:
+    return [key.removeprefix('val/') for key in runner.message_hub.log_scalars if key.startswith('val/') and 'time' not in key]
+
+
+if __name__ == '__main__':
+    main(*map(Path, sys.argv[1:]))
