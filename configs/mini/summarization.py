@@ -47,4 +47,4 @@ test_dataloader = dict(
 val_evaluator = [dict(type=RougeMetric, gigaword=True)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='ROUGE-L')
-train_cfg.update(max_iters=1200, val_interval=400)
+train_cfg.update(max_iters=800, val_interval=400)
