@@ -15,7 +15,7 @@ with read_base():
 
 model['backbone'].update(
     blocks=dict(recompute=['vision_encoder']),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base.pth', parts=['vision_encoder', 'universal']),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', parts=['vision_encoder', 'universal']),
 )
 optim_wrapper.update(
     constructor=LayerDecayConstructor,

@@ -15,7 +15,7 @@ model['backbone']['network']['vision_encoder'].update(
     image_size=1536, layers=24, window=16, global_blocks=(3, 7, 11, 15, 19, 23), drop_path=0.6, **large
 )
 model['backbone']['network']['universal'].update(**large)
-model['backbone']['init_cfg'].update(source='weights/mplug2_large.pth')
+model['backbone']['init_cfg'].update(source='weights/mplug2_large_pretrain.pth')
 model['neck'].update(width=1024)
 model['test_cfg']['rcnn'].update(score_thr=0.0, nms=dict(type='soft_nms', iou_threshold=0.6, method='linear', min_score=1e-3))
 square = (1536, 1536)

@@ -73,4 +73,5 @@ class SimpleFeaturePyramid(BaseModule):
         levels = [level(inputs[-1]) for level in self.levels]
         for _ in range(self.extra):
             levels.append(levels[-1][:, :, ::2, ::2])
-        return tuple(levels)
+        # Compiled mmcv's RoIAlign on the CPU takes every map for a contiguous one, and the norm leaves channels last.
+        return tuple(level.contiguous() for level in levels)

@@ -111,6 +111,7 @@ def test_mmdet_builds_it_by_name():
 def test_the_pyramid_halves_from_level_to_level():
     levels = SimpleFeaturePyramid(32, 16)([torch.randn(2, 32, 8, 6)])
     assert [tuple(level.shape) for level in levels] == [(2, 16, *side) for side in ((32, 24), (16, 12), (8, 6), (4, 3), (2, 2))]
+    assert all(level.is_contiguous() for level in levels)  # which compiled operators take for granted
     with pytest.raises(ValueError, match='not 3'):
         SimpleFeaturePyramid(32, 16, scales=(3,))
     with pytest.raises(ValueError, match='num_outs 1 is less than the 2 scales'):

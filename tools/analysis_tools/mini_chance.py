@@ -3,7 +3,8 @@
 - ``majority``: to every question, the answer that training gives it most often (over all questions, to a new one);
 - ``drawn``: the caption, the summary or the box of a training sample drawn at random;
 - ``ranking``: galleries in random order;
-- ``class``: the class that training shows most often.
+- ``class``: the class that training shows most often;
+- ``none``: no guess (detection: whoever does not look finds nothing).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
     Args:
         cfg: of the row. kind: of guess. metrics: those wanted; one that guessing has no value for is left out.
     """
+    if kind == 'none':
+        return {}
     test = _records(cfg.test_dataloader.dataset)
     if kind == 'ranking':
         sizes = [len(record['captions']) for record in test]

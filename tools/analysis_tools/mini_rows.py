@@ -71,6 +71,7 @@ def _main() -> list[Row]:
         Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start='video_captioning', chance='majority'),
         Row('video_classification', 'video_classification', 'mini/video_classification', TOP, chance='class'),
         Row('image_classification', 'image_classification', 'mini/image_classification', TOP, chance='class'),
+        Row('detection', 'detection', 'mini/detection', ('bbox_AP50', 'segm_AP50', 'bbox_mAP', 'segm_mAP'), chance='none'),
         Row('text_classification', 'text_classification', 'mini/text_classification', ('accuracy',), THREE, chance='class'),
         Row('text_qa', 'text_qa', 'mini/text_qa', ('F1', 'exact_match'), chance='majority'),
         Row('summarization', 'summarization', 'mini/summarization', ('ROUGE-L', 'ROUGE-1', 'ROUGE-2'), THREE),
