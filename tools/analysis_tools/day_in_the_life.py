@@ -22,12 +22,9 @@ from mmengine.hooks import Hook
 from PIL import Image
 
 from mplug2.config import load_config
-from mplug2.datasets import ResumableSampler, ShardedPairs
 from mplug2.datasets.shards_index import load_index
 from mplug2.datasets.shards_write import ShardWriter
-from mplug2.datasets.transforms import LoadImage, PackInputs, Resize, TokenizeTarget, TokenizeText
 from mplug2.engine.runner import build_runner
-from mplug2.text import BertTokenizer
 
 COLOURS = dict(red=(220, 30, 30), green=(30, 180, 60), blue=(40, 60, 220), white=(240, 240, 240))
 SIDE = 40
@@ -114,20 +111,21 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
     """Write the shards, train over them, and watch."""
     bad = write_damaged_shards(folder / 'shards', samples, per_shard=max(1, samples // 8))
     cfg = load_config('mini/image_captioning')
-    tokenizer = dict(type=BertTokenizer, vocab='mini')
+    # Names, because MMEngine cannot print a config to which a class was added.
+    tokenizer = dict(type='BertTokenizer', vocab='mini')
     pipeline = [
-        dict(type=LoadImage),
-        dict(type=Resize, size=SIDE),
-        dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning'),
-        dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions'),
-        dict(type=PackInputs, fields=['captions']),
+        dict(type='LoadImage'),
+        dict(type='Resize', size=SIDE),
+        dict(type='TokenizeText', tokenizer=tokenizer, instruction='captioning'),
+        dict(type='TokenizeTarget', tokenizer=tokenizer, key='captions'),
+        dict(type='PackInputs', fields=['captions']),
     ]
     cfg.train_dataloader = dict(
         batch_size=batch,
         num_workers=workers,
-        sampler=dict(type=ResumableSampler),
+        sampler=dict(type='ResumableSampler'),
         dataset=dict(
-            type=ShardedPairs,
+            type='ShardedPairs',
             shards=str(folder / 'shards'),
             pipeline=pipeline,
             bad_samples=dict(policy='replace', max_bad=bad),
@@ -137,7 +135,8 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
         module.update(width=32, heads=2, hidden=48, layers=1)
     cfg.model.network.universal.update(layers=2, queries=4)
     cfg.model.network.vision_encoder.update(image_size=SIDE, patch_size=SIDE // 2)
-    cfg.merge_from_dict({'train_cfg.max_iters': steps, 'default_hooks.checkpoint.interval': steps + 1})
+    cfg.merge_from_dict({'train_cfg.max_iters': steps})
+    cfg.default_hooks.checkpoint.update(interval=steps + 1, save_best=None)
     cfg.param_scheduler, cfg.load_from, cfg.model.init_cfg = None, None, None
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
     cfg.work_dir, cfg.log_level = str(folder / 'work'), 'ERROR'
