@@ -47,4 +47,5 @@ test_dataloader = dict(
 val_evaluator = [dict(type=RougeMetric, gigaword=True)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='ROUGE-L')
+find_unused_parameters = True  # the universal layers' queries and cross-attention serve vision
 train_cfg.update(max_iters=800, val_interval=400)

@@ -45,4 +45,5 @@ test_dataloader = val_dataloader
 val_evaluator = [dict(type=GLUEMetric, task='rte')]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
+find_unused_parameters = True  # the universal layers' queries and cross-attention serve vision
 train_cfg.update(max_iters=4000, val_interval=500)

@@ -43,4 +43,5 @@ test_dataloader = val_dataloader
 val_evaluator = [dict(type=SQuADMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='F1')
+find_unused_parameters = True  # the universal layers' queries and cross-attention serve vision
 train_cfg.update(max_iters=4000, val_interval=1000)

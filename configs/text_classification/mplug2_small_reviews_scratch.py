@@ -12,7 +12,7 @@ from mplug2.text import BertTokenizer
 with read_base():
     from .._base_.default_runtime import *
     from .._base_.models.mplug2_small import *
-    from .._base_.schedules.finetune import *
+    from .._base_.schedules.finetune_language import *
 
 model.update(tasks=dict(classification=dict(type=TextClassification, classes=2)))
 
