@@ -1,9 +1,9 @@
-# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 10 epochs of 128 pictures a step.
+# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 8,500 steps of 64 pictures, nine epochs.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import FashionMNIST, ResumableSampler
-from mplug2.datasets.transforms import HorizontalFlip, PackInputs, RandomErasing
+from mplug2.datasets.transforms import HorizontalFlip, PackInputs
 from mplug2.evaluation import ClassificationMetric
 from mplug2.tasks import Classification
 
@@ -16,7 +16,7 @@ model['network']['vision_encoder'].update(image_size=28, patch_size=4, temporal=
 model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
 data_root = 'data/fashion-mnist'
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=1,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
@@ -25,7 +25,6 @@ train_dataloader = dict(
         data_prefix=data_root,
         pipeline=[
             dict(type=HorizontalFlip, prob=0.5),
-            dict(type=RandomErasing, prob=0.25, area=(0.02, 0.2)),
             dict(type=PackInputs, inputs=['label']),
         ],
     ),
@@ -44,4 +43,4 @@ test_dataloader = dict(
 )
 test_evaluator = [dict(type=ClassificationMetric)]
 val_dataloader = val_cfg = val_evaluator = None
-train_cfg.update(max_iters=4680)
+train_cfg.update(max_iters=8500)
