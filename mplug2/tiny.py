@@ -246,8 +246,6 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
     root, out = Path(root), Path(out)
     for node in _nodes({key: cfg[key] for key in ('model',) if key in cfg}):
         _resize_model(node)
-    cfg.model.init_cfg = None
-    cfg.model.blocks = None
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(key):
             _shrink_loader(cfg[key], root)
