@@ -27,7 +27,7 @@ model.update(
     ),
 )
 samples = 512  # a step, of all GPUs
-for source in sources.values():
+for source in train_dataloader['dataset']['sources'].values():
     source.update(batch_size=samples // 16)
 del source
 optim_wrapper['optimizer'].update(lr=5e-5)

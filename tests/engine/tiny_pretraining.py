@@ -12,7 +12,7 @@ for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
     network[name].update(width=32, heads=2, hidden=48, layers=1, dropout=0.1)
 network['universal'].update(layers=2, queries=4)
 model['tasks']['retrieval'].update(embedding=16, queue_size=12)
-for source in sources.values():
+for source in train_dataloader['dataset']['sources'].values():
     source.update(batch_size=4)
 del network, vision, name, source
 train_dataloader.update(num_workers=0)
