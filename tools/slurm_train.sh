@@ -14,21 +14,22 @@ set -euo pipefail
 config=$1; shift
 export MASTER_PORT=${PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 20000))}
 
-stopped=
+run='' stopped=''
 stop() {
   stopped=1
-  kill -USR1 "$run" # srun hands it on to every process
+  [ -z "$run" ] || kill -USR1 "$run" # srun hands it on to every process
 }
+trap stop USR1 TERM
 srun --kill-on-bad-exit=1 "${PYTHON:-python}" -u tools/train.py "$config" --launcher slurm --resume "$@" &
 run=$!
-trap stop USR1 TERM
-status=0
-wait "$run" || status=$?
-while kill -0 "$run" 2> /dev/null; do # a signal ends the wait, not the run
+while :; do
   status=0
   wait "$run" || status=$?
+  # A signal ends the wait, not the run.
+  [ -n "$stopped" ] && [ "$status" -gt 128 ] && [ -z "${waited:-}" ] || break
+  waited=1
 done
-if [ -n "$stopped" ] && [ "$status" = 0 ]; then
+if [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ]; }; then # 138: the signal came before training began
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$status"

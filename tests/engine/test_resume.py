@@ -9,10 +9,15 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
+from mplug2.config import load_config
+from mplug2.engine.runner import build_runner
+from mplug2.registry import HOOKS
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
 
 LAST = 'iter_12.pth'
@@ -114,3 +119,44 @@ def test_loading_starts_from_weights_at_step_one(mini_home: Path, trained: Path,
     assert list(logged(tmp_path)) == [1]
     loaded, expected = weights(tmp_path / 'iter_1.pth'), weights(trained / LAST)
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+
+
+@HOOKS.register_module()
+class SignalAtStep(Hook):
+    """Sends this process a signal after a step."""
+
+    def __init__(self, number: int, step: int) -> None:
+        self.number, self.step = number, step
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        if batch_idx + 1 == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def test_a_signal_stops_a_run_in_good_order(
+    mini_home: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mini_home)
+    before = signal.getsignal(signal.SIGTERM)
+    cfg = load_config(TINY, {'default_hooks.checkpoint.interval': 100, 'train_cfg.val_interval': 100})
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path), experiment_name='signalled'))
+    cfg.custom_hooks = [dict(type='SignalAtStep', number=signal.SIGTERM, step=5)]
+    build_runner(cfg).train()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert [file.name for file in tmp_path.glob('*.pth')] == ['iter_5.pth']  # and no validation
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', '--cfg-options', 'train_cfg.val_begin=7') == 0
+    assert_ends_like(trained, tmp_path, since=1)
+
+
+def test_a_resume_tells_of_another_batch_size(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    """And a schedule that would begin after the end of the run is left out."""
+    options = ['train_dataloader.batch_size=2', 'train_cfg.max_iters=5', 'train_cfg.val_begin=9', 'param_scheduler.0.begin=5']
+    arguments = ['--work-dir', tmp_path, '--cfg-options', *options, 'default_hooks.checkpoint.save_best=None']
+    checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
+    checkpoint['param_schedulers'] = []
+    torch.save(checkpoint, tmp_path / 'iter_4.pth')
+    assert mplug2(mini_home, 'train', TINY, '--resume', *arguments) == 0
+    (log,) = tmp_path.glob('*/*.log')
+    told = log.read_text()
+    assert '1 process with 4 samples each before, 1 process with 2 samples each now; the stream of samples goes on' in told
+    assert 'CosineAnnealingLR of param_scheduler is left out: it begins after 5 steps, and the run has 5' in told

@@ -1,0 +1,94 @@
+"""Steps with a loss or gradient that is not finite, and the average of the weights, worked out by hand."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW
+
+from mplug2.engine import AverageWeights, NonFiniteError, NonFiniteGuard, OptimWrapper, save_checkpoint
+
+
+def wrapped(clip_grad: dict | None) -> tuple[nn.Linear, OptimWrapper]:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    return layer, OptimWrapper(AdamW(layer.parameters(), lr=0.1, weight_decay=0.1), clip_grad=clip_grad and dict(clip_grad))
+
+
+@pytest.mark.parametrize('clip_grad', [None, dict(max_norm=1.0), dict(type='value', clip_value=0.1)])
+def test_a_bad_step_changes_nothing_and_is_counted(clip_grad: dict | None) -> None:
+    (layer, wrapper), (other, never_bad) = wrapped(clip_grad), wrapped(clip_grad)
+    good = torch.arange(6.0).view(2, 3)
+    for inputs in (good, good * float('nan'), good * float('inf'), good):
+        wrapper.update_params(layer(inputs).square().sum())
+    for inputs in (good, good):
+        never_bad.update_params(other(inputs).square().sum())
+    assert torch.equal(layer.weight, other.weight)
+    assert wrapper.state_dict()['state'][0]['step'] == 2
+    assert wrapper.skipped_steps() == (2, 0)
+    wrapper.update_params(layer(good).square().sum() + torch.tensor(float('inf')))  # a finite gradient
+    assert torch.equal(layer.weight, other.weight)
+    assert wrapper.skipped_steps() == (3, 1)
+
+
+def test_the_logged_norm_is_that_before_clipping() -> None:
+    layer, wrapper = wrapped(dict(max_norm=1e-3))
+    wrapper.update_params(layer(torch.ones(1, 3)).sum())
+    assert float(wrapper.grad_norm) == pytest.approx(8**0.5)  # six weights and two biases, each with gradient 1
+
+
+def test_bad_steps_in_a_row_end_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    guard = NonFiniteGuard(bound=4, interval=2)
+    counts = iter([(1, 1), (3, 3), (5, 5)])
+    runner = SimpleNamespace(
+        iter=0,
+        max_iters=100,
+        work_dir=str(tmp_path),
+        logger=logging.getLogger('guard'),
+        optim_wrapper=SimpleNamespace(skipped_steps=lambda: next(counts)),
+    )
+    save_checkpoint({}, tmp_path / 'iter_2.pth')
+    guard.before_train(runner)
+    with caplog.at_level('WARNING', logger='guard'):
+        for runner.iter in range(5):
+            guard.after_train_iter(runner, runner.iter)
+        runner.iter = 5
+        with pytest.raises(NonFiniteError, match=r'last 5 steps .*iter_2\.pth'):
+            guard.after_train_iter(runner, runner.iter)
+    assert [record.message.split(' had ')[0] for record in caplog.records] == [
+        '1 of the last steps up to 2',
+        '2 of the last steps up to 4',
+        '2 of the last steps up to 6',
+    ]
+
+
+def test_the_average_of_the_weights() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(layer.weight)
+    runner = SimpleNamespace(bare_model=layer, iter=0)
+    optimizer, hook = SGD(layer.parameters(), lr=1.0), AverageWeights(momentum=0.5)
+    hook.before_train(runner)
+    expected = 0.0
+    for step in range(1, 5):
+        layer.weight.grad = torch.full((1, 1), -1.0)  # the weight counts the steps
+        optimizer.step()
+        hook.after_train_iter(runner, runner.iter)
+        runner.iter += 1
+        momentum = min(0.5, (1 + step) / (10 + step))
+        expected = momentum * expected + (1 - momentum) * step
+    checkpoint: dict = {}
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert checkpoint['average']['weight'].item() == pytest.approx(expected)
+    hook.before_val(runner)
+    assert layer.weight.item() == pytest.approx(expected)
+    hook.after_val_epoch(runner)
+    assert layer.weight.item() == 4
+    tester = AverageWeights()
+    tester.after_load_checkpoint(runner, checkpoint)
+    tester.before_test(runner)
+    assert layer.weight.item() == pytest.approx(expected)
