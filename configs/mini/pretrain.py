@@ -125,10 +125,19 @@ sources = dict(
         dataset=dict(type=TextCorpus, files='data/mini/corpus/corpus.txt', pipeline=alone),
     ),
 )
+weights = dict(  # of the tasks' losses; 0 leaves one out
+    retrieval=1.0,
+    masked=1.0,
+    image_captioning=1.0,
+    video_captioning=1.0,
+    image_answering=1.0,
+    video_answering=1.0,
+    completion=1.0,
+)
 train_dataloader = dict(
     batch_size=None,  # each source has its own
     num_workers=2,
-    dataset=dict(type=InterleavedSources, sources=sources, weights=dict(retrieval=1.0, masked=1.0)),
+    dataset=dict(type=InterleavedSources, sources=sources, weights=weights),
     sampler=dict(type=InterleavingSampler, strategy='ratios'),
     collate_fn=dict(type=source_collate),
 )

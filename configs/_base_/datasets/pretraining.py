@@ -112,10 +112,18 @@ sources = dict(
 )
 pairs = 14_000_000 + 2_500_000
 pairs_share = (63 + 12) / 100  # of the steps
+weights = dict(  # of the tasks' losses; 0 leaves one out
+    retrieval=1.0,
+    masked=1.0,
+    image_captioning=1.0,
+    video_captioning=1.0,
+    image_answering=1.0,
+    completion=1.0,
+)
 train_dataloader = dict(
     batch_size=None,  # each source has its own
     num_workers=12,
-    dataset=dict(type=InterleavedSources, sources=sources, weights=dict(retrieval=1.0, masked=1.0)),
+    dataset=dict(type=InterleavedSources, sources=sources, weights=weights),
     sampler=dict(type=InterleavingSampler, strategy='ratios', cycle=100),
     collate_fn=dict(type=source_collate),
 )
