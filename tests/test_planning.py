@@ -154,7 +154,7 @@ def test_pretraining_is_planned_source_by_source():
     told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], per_step=2)  # clips with captions, and text
     assert [work.media for work in told.works] == ['video', 'text']
     video, text = (plain for plain, _ in told.steps)
-    assert video.flops > 5 * text.flops > 0
+    assert video.flops > 3 * text.flops > 0
     assert told.peak(0, False) > video.peak + told.optimizer
     assert told.seconds == pytest.approx(2 * (35 * video.flops + 3 * text.flops) / 38 / (0.4 * 312e12))
 
