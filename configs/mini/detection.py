@@ -62,6 +62,7 @@ tested = dict(
     test_mode=True,
     pipeline=[
         read,
+        dict(type=Resize, scale=(128, 128), keep_ratio=True),
         annotated,
         dict(type=PackDetInputs, meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
     ],
