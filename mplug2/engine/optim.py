@@ -60,11 +60,7 @@ class OptimWrapper(_OptimWrapper):
         gradients = [p.grad for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
         if not gradients:
             return
-        # Kept as a tensor: MMEngine's wrapper turns it into a float here, which waits for the whole backward pass.
-        norm = self._clip_grad() if self.clip_grad_kwargs else None
-        if norm is None:  # nothing is clipped, or each value on its own
-            norm = torch.nn.utils.get_total_norm(gradients)
-        self.grad_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        self._clip_grad()
         bad = ~torch.isfinite(self.grad_norm)
         if self._bad_loss is not None:
             bad = bad | self._bad_loss
@@ -92,6 +88,27 @@ class OptimWrapper(_OptimWrapper):
         total, in_a_row = self._skipped.tolist()
         return int(total), int(in_a_row)
 
-    def _clip_grad(self) -> Tensor | None:
+    def _clip_grad(self) -> None:
+        """Note the gradient's norm, as a tensor: MMEngine's float waits for the whole backward pass. Then clip."""
         parameters = [p for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
-        return self.clip_func(parameters, **self.clip_grad_kwargs)
+        how = dict(self.clip_grad_kwargs or {})
+        self.grad_norm = total_norm([p.grad for p in parameters], how.get('norm_type', 2.0))
+        if 'max_norm' in how:
+            scale = (how['max_norm'] / (self.grad_norm + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_([_local(p.grad) for p in parameters], scale)
+        elif how:
+            self.clip_func(parameters, **how)
+
+
+def total_norm(gradients: list[Tensor], order: float = 2.0) -> Tensor:
+    """Of all gradients together, those of sharded weights among them; each process has to ask."""
+    norms = [
+        torch.nn.utils.get_total_norm(some, order)
+        for some in ([g for g in gradients if isinstance(g, DTensor)], [g for g in gradients if not isinstance(g, DTensor)])
+        if some
+    ]
+    return torch.linalg.vector_norm(torch.stack([n.full_tensor() if isinstance(n, DTensor) else n for n in norms]), order)
+
+
+def _local(gradient: Tensor) -> Tensor:
+    return gradient.to_local() if isinstance(gradient, DTensor) else gradient

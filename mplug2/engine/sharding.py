@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import get_world_size
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -29,7 +29,7 @@ def shard_model(model: nn.Module) -> None:
     A block is gathered for its own computation alone. A decoder, whose word table and head are tied, is one unit, which stays
     gathered from its first use in a step on, so that processes may generate texts of unequal lengths. The rest (embeddings,
     heads, queries) is gathered for the whole step. Of a momentum twin the blocks are sharded as those that they follow; the
-    rest of it is whole on every process.
+    rest of it is whole on every process, as are scalars (temperatures).
 
     Args:
         model: with its weights initialised, equal on all processes.
@@ -38,15 +38,23 @@ def shard_model(model: nn.Module) -> None:
     decoders = [module for module in model.modules() if isinstance(module, TextDecoder)]
     within = {id(block) for decoder in decoders for block in blocks_of(decoder)}
     blocks = [block for block in blocks_of(model) if id(block) not in within]
+    scalars = {parameter for parameter in model.parameters() if not parameter.ndim}
+    for scalar in scalars:
+        if scalar.requires_grad:
+            scalar.register_post_accumulate_grad_hook(_average_gradient)
     for block in blocks:
-        fully_shard(block, mesh=mesh, reshard_after_forward=True)
+        fully_shard(block, mesh=mesh, reshard_after_forward=True, ignored_params=scalars)
     twins = [module for module in model.modules() if isinstance(module, MomentumTwin)]
     whole = {parameter for twin in twins for parameter in twin.parameters() if not isinstance(parameter, DTensor)}
     for decoder in decoders:
-        fully_shard(decoder, mesh=mesh, reshard_after_forward=False)
+        fully_shard(decoder, mesh=mesh, reshard_after_forward=False, ignored_params=scalars)
         for name in DECODER_ENTRIES:
             register_fsdp_forward_method(decoder, name)
-    fully_shard(model, mesh=mesh, reshard_after_forward=False, ignored_params=whole)
+    fully_shard(model, mesh=mesh, reshard_after_forward=False, ignored_params=whole | scalars)
+
+
+def _average_gradient(parameter: Tensor) -> None:
+    all_reduce(parameter.grad, 'mean')  # what earlier backward passes of the step left is equal everywhere, so it stays
 
 
 def is_sharded(model: nn.Module) -> bool:

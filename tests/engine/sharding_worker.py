@@ -1,17 +1,23 @@
-"""One of several processes: ``sharding_worker.py HOME OUT SINGLE``; every run of `test_sharding` that needs a group."""
+"""One of several processes, in the folder of the embedded benchmark: every run of `test_sharding` that needs a group.
+
+``python -m tests.engine.sharding_worker WHAT OUT SINGLE``, where SINGLE is the work directory of one process.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from mplug2.config import load_config
-from mplug2.engine.runner import build_runner, leave_processes
+from mplug2.engine.runner import Runner, build_runner, leave_processes
+from mplug2.registry import HOOKS
 from mplug2.tiny import shrink
 from tests.runs import TINY_QA
 
@@ -55,8 +61,25 @@ def retrieval(work_dir: Path, **more: object) -> Config:
     return cfg
 
 
-def main(home: Path, out: Path, single: Path) -> None:
-    os.chdir(home)
+@HOOKS.register_module()
+class KilledAtStep(Hook):
+    """Kills process 1 in the middle of a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        if runner.rank == 1 and batch_idx + 1 == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(out: Path, single: Path) -> None:
+    cfg = answering(out, batch_size=2, launcher='pytorch', parallel='shard')
+    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='KilledAtStep', step=5)]
+    build_runner(cfg).train()
+
+
+def everything(out: Path, single: Path) -> None:
     group = dict(launcher='pytorch', parallel='shard')
     results = {}
     for name, cfg in {
@@ -79,13 +102,14 @@ def main(home: Path, out: Path, single: Path) -> None:
         )
     if torch.distributed.get_rank() == 0:
         (out / 'results.json').write_text(json.dumps(results))
-    leave_processes()
-    os.abort()  # not reached
 
 
-def scored(runner: object) -> list[str]:
+def scored(runner: Runner) -> list[str]:
     return [key.removeprefix('val/') for key in runner.message_hub.log_scalars if key.startswith('val/') and 'time' not in key]
 
 
 if __name__ == '__main__':
-    main(*map(Path, sys.argv[1:]))
+    run = dict(all=everything, killed=killed)[sys.argv[1]]
+    run(*map(Path, sys.argv[2:]))
+    leave_processes()
+    os.abort()  # not reached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,18 +20,16 @@ from tests.runs import ROOT, logged, weights
 LAST = f'iter_{STEPS}.pth'
 
 
-def launch(home: Path, count: int, script: Path, *arguments: Path) -> None:
-    """Run a script as `count` processes of one group, all of which must end well."""
+def launch(home: Path, count: int, *arguments: str | Path) -> list[tuple[int, str]]:
+    """Run the worker as `count` processes of one group; returns their exit statuses and what they printed."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    environment = dict(os.environ, WORLD_SIZE=str(count), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
-    environment['PYTHONPATH'] = str(ROOT)
+        group = dict(WORLD_SIZE=str(count), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
     started = [
         subprocess.Popen(
-            [sys.executable, str(script), *map(str, arguments)],
+            [sys.executable, '-m', 'tests.engine.sharding_worker', *map(str, arguments)],
             cwd=home,
-            env=dict(environment, RANK=str(rank), LOCAL_RANK=str(rank)),
+            env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', RANK=str(rank), LOCAL_RANK=str(rank), **group),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -38,12 +37,11 @@ def launch(home: Path, count: int, script: Path, *arguments: Path) -> None:
         for rank in range(count)
     ]
     try:
-        for one in started:
-            printed, _ = one.communicate(timeout=500)
-            assert one.returncode == 0, printed[-6000:]
+        printed = [one.communicate(timeout=500)[0] for one in started]
     finally:
         for one in started:
             one.kill()
+    return [(one.returncode, text) for one, text in zip(started, printed, strict=True)]
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +59,8 @@ def single(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 def group(mini_home: Path, single: tuple, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """The work directories of the runs of two processes, and what they found."""
     out = tmp_path_factory.mktemp('group')
-    launch(mini_home, 2, Path(__file__).with_name('sharding_worker.py'), mini_home, out, single[0])
+    for status, printed in launch(mini_home, 2, 'all', out, single[0]):
+        assert status == 0, printed[-6000:]
     return out, json.loads((out / 'results.json').read_text())
 
 
@@ -107,3 +106,15 @@ def test_twin_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None
     assert results['retrieval_shard']['metrics'] == pytest.approx(results['retrieval_ddp']['metrics'])
     twin = [key for key in weights(out / 'retrieval_shard' / LAST) if 'twin' in key]
     assert twin
+
+
+def test_a_process_is_killed_and_one_process_goes_on(
+    single: tuple, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (survivor, printed), (killed, _) = launch(mini_home, 2, 'killed', tmp_path, single[0])
+    assert killed == -signal.SIGKILL
+    assert survivor not in (0, -signal.SIGKILL), printed[-2000:]  # it does not wait for ever, nor take it for the end
+    assert [path.name for path in tmp_path.glob('iter_*')] == ['iter_3.pth']
+    monkeypatch.chdir(mini_home)
+    build_runner(answering(tmp_path, resume=True)).train()
+    assert_equal_weights(tmp_path / LAST, single[0] / LAST)
