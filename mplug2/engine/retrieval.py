@@ -166,9 +166,8 @@ class Matcher:
         return TextFeatures(text.encoded[:, :length], text.tokens[:, :length], text.mask[:, :length])
 
     def __call__(self, vision: VisionFeatures, texts: Tensor) -> Tensor:
-        """vision: of one picture or clip. texts: (K,) rows. Returns matching logits (K,) on the host."""
-        found = [self.task.match(self.network, self._text(rows), vision)[:, 1] for rows in texts.split(self.pairs)]
-        return torch.cat(found).float().cpu()
+        """vision: of one picture or clip. texts: (K,) rows. Returns matching logits (K, 2)."""
+        return torch.cat([self.task.match(self.network, self._text(rows), vision) for rows in texts.split(self.pairs)])
 
 
 def lean_text(text: TextFeatures, network: Network) -> TextFeatures:
@@ -309,7 +308,7 @@ class _RetrievalLoop:
     def _rerank(
         self, gallery: Gallery, best_of_text: Tensor, best_of_media: Tensor, kept: dict[int, VisionFeatures]
     ) -> tuple[Tensor, Tensor]:
-        """Matching logit plus cosine of each query's best: (M, k) and (N, k'), the same on every rank.
+        """`Retrieval.relevance` of each query's best: (M, k) and (N, k'), the same on every rank.
 
         Each rank goes through the pictures or clips that it embedded and scores all pairs in which they occur.
         """
@@ -323,8 +322,8 @@ class _RetrievalLoop:
             places = slots[bounds[media] : bounds[media + 1]]
             asking, offered = places // width, best_of_media[media].long()
             texts, back = torch.cat([asking, offered]).unique(return_inverse=True)
-            cosine = gallery.text[texts] @ gallery.media[media]
-            found = (matcher(vision, texts) + cosine)[back]
+            near = gallery.media[media].to(self._device), gallery.text[texts].to(self._device)
+            found = self._task.relevance(matcher(vision, texts), *near).cpu()[back]
             scores[0].view(-1)[places] = found[: len(asking)]
             scores[1][media] = found[len(asking) :]
         all_reduce(scores[0])

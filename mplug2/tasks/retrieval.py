@@ -103,6 +103,20 @@ class Retrieval(Task):
             vision = vision.select(rows.repeat_interleave(each))
         return self.matching(network.fuse(text, vision).summary)
 
+    def relevance(self, match: Tensor, vision_embedding: Tensor, text_embeddings: Tensor) -> Tensor:
+        """What the pairs of one picture or clip with K texts are ranked by (K,): matching log-odds plus contrastive logit.
+
+        Matching has learnt to tell pairs from negatives that were drawn by their contrastive logit, so its log-odds hold what
+        that logit leaves out, and the sum is the whole (as in noise-contrastive estimation with that noise).
+
+        Args:
+            match: (K, 2) of `match`. vision_embedding: (E,). text_embeddings: (K, E).
+        """
+        odds = match[:, 1] - match[:, 0]
+        if not self.contrastive_weight:
+            return odds  # nothing has trained the embeddings
+        return odds + self.head.logits(text_embeddings, vision_embedding[None])[:, 0]
+
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if 'item' not in batch.extra:
             raise KeyError("retrieval needs 'item' in the batch: add MediaIdentity to the pipeline and 'item' to PackInputs")

@@ -41,6 +41,8 @@ class Pictures(MultiModalDataset):
 
 def evaluate(form='release', top_k=4, out_file=None, **kwargs):
     model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=4), form).eval()
+    with torch.no_grad():
+        model.tasks['task'].matching.classifier.weight.mul_(50)  # or the cosine would decide alone
     dataset = Pictures(pipeline=[PackInputs(fields=['texts'])], test_mode=True)
     loader = DataLoader(dataset, 3, sampler=DefaultSampler(dataset, shuffle=False), collate_fn=multimodal_collate)
     runner = MagicMock(model=model)
@@ -63,18 +65,19 @@ def by_hand(model, dataset, top_k):
 
     text = [Features(model.network, Batch(text=tokens(ids))).text() for _, ids in texts]
     cosine = torch.cat([task.embed_text(one) for one in text]) @ torch.cat([task.embed_vision(one) for one in vision]).T
-    logits = torch.tensor([[task.match(model.network, t, v)[0, 1].item() for v in vision] for t in text])
+    odds = torch.tensor([[task.match(model.network, t, v)[0].diff().item() for v in vision] for t in text])
+    temperature = task.head.temperature.double()
     owner = [place for place, _ in texts]
     of_media = [[row for row, place in enumerate(owner) if place == media] for media in range(len(records))]
     found = {}
     for name, near, match, right in (
-        ('text_to_image', cosine, logits, [[place] for place in owner]),
-        ('image_to_text', cosine.T, logits.T, of_media),
+        ('text_to_image', cosine, odds, [[place] for place in owner]),
+        ('image_to_text', cosine.T, odds.T, of_media),
     ):
         near, match = near.double(), match.double()
         final = near - 1e4  # behind whatever was re-ranked
         best = near.topk(top_k, 1).indices
-        final = final.scatter(1, best, (near + match).gather(1, best))
+        final = final.scatter(1, best, (near / temperature + match).gather(1, best))
         found |= {f'{name}_{key}': value for key, value in recall_at_k(ranks_of_relevant(final, right)).items()}
         found |= {f'dual_{name}_{key}': value for key, value in recall_at_k(ranks_of_relevant(near, right)).items()}
     return found
