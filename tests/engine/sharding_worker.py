@@ -58,6 +58,8 @@ def retrieval(work_dir: Path, **more: object) -> Config:
             **more,
         }
     )
+    # AdamW would make steps of full length out of the rounding errors of biases that have no gradient.
+    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.1)
     return cfg
 
 
