@@ -66,4 +66,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = [dict(type=CocoMetric, ann_file=f'{data_root}/annotations/instances_val2017.json', metric=['bbox', 'segm'])]
 test_evaluator = val_evaluator
-pictures = 'DetectionPictures'  # what --show-dir draws
+drawn_by = 'DetectionPictures'  # what --show-dir draws
