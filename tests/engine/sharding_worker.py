@@ -59,7 +59,7 @@ def retrieval(work_dir: Path, **more: object) -> Config:
         }
     )
     # AdamW would make steps of full length out of the rounding errors of biases that have no gradient.
-    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.1)
+    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.1, weight_decay=0.0)
     return cfg
 
 
