@@ -21,10 +21,12 @@ TINY = ROOT / 'tests' / 'engine' / 'tiny_pretraining.py'
 LAST = 'iter_8.pth'
 
 
-def train(home: Path, work_dir: Path, resume: Path | None = None, launcher: str = 'none', **options) -> None:
+def train(
+    home: Path, work_dir: Path, resume: Path | None = None, launcher: str = 'none', parallel: str | None = None, **options
+) -> None:
     """Train the tiny config in this process; double underscores in the names of options stand for dots."""
     cfg = load_config(TINY, {key.replace('__', '.'): value for key, value in options.items()})
-    cfg.work_dir, cfg.launcher, cfg.log_level = str(work_dir), launcher, 'ERROR'
+    cfg.work_dir, cfg.launcher, cfg.parallel, cfg.log_level = str(work_dir), launcher, parallel, 'ERROR'
     cfg.experiment_name = f'pretraining_{time.time_ns()}'
     if resume is not None:
         cfg.resume, cfg.load_from = True, str(resume)
@@ -103,21 +105,22 @@ def in_order(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
-def work(rank: int, home: Path, folder: Path, port: int) -> None:
+def work(rank: int, home: Path, folder: Path, port: int, parallel: str) -> None:
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    train(home, folder, launcher='pytorch', **SAME, **HALF)
+    train(home, folder, launcher='pytorch', parallel=parallel, **SAME, **HALF)
     leave_processes()
 
 
-def test_two_processes_train_as_one(mini_home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('parallel', ['replicate', 'shard'])
+def test_two_processes_train_as_one(mini_home: Path, tmp_path: Path, parallel: str) -> None:
     """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
     one, two = tmp_path / 'one', tmp_path / 'two'
     train(mini_home, one, **SAME)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.start_processes(work, (mini_home, two, port), nprocs=2, start_method='fork')
+    mp.start_processes(work, (mini_home, two, port, parallel), nprocs=2, start_method='fork')
     for (key, expected), (_, found) in zip(scalars(one), scalars(two), strict=True):
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
     ours, expected = (in_order(weights(folder / 'iter_5.pth')) for folder in (two, one))
