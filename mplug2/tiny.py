@@ -18,8 +18,8 @@ from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
 from .tiny_classification import STAND_INS as CLASSIFICATION
-from .tiny_shards import STAND_INS as SHARDS
 from .tiny_classification import shrink_action_step
+from .tiny_shards import STAND_INS as SHARDS
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
 LOCATIONS = dict(bins=17, first='[unused1]', marker='[unused0]')
