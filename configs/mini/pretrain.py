@@ -155,4 +155,4 @@ val_dataloader = dict(
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 test_dataloader = test_cfg = test_evaluator = None
-train_cfg = dict(type=PretrainLoop, max_iters=13000, val_interval=3250)
+train_cfg = dict(type=PretrainLoop, max_iters=12000, val_interval=3000)
