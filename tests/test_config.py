@@ -29,7 +29,7 @@ def test_every_shipped_config_loads_dumps_and_reloads(name: str, tmp_path: Path)
     cfg.dump(tmp_path / 'dumped.py')
     again = Config.fromfile(tmp_path / 'dumped.py')
     assert again.pretty_text == cfg.pretty_text
-    assert again.to_dict()['model']['network'].keys() == cfg.to_dict()['model']['network'].keys()
+    assert again.to_dict()['model'].keys() == cfg.to_dict()['model'].keys()
 
 
 @pytest.mark.parametrize('name', ['mini/video_captioning', 'mini/video_captioning.py', 'configs/mini/video_captioning.py'])

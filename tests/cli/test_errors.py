@@ -144,6 +144,8 @@ def test_a_config_with_a_slip(mini_home: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_a_wrong_argument_name(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     message = failing(mini_home, capsys, TINY, tmp_path, 'model.network.universal.layer=3')
+    assert "takes no 'layer'; did you mean layers?" in message
+    message = failing(mini_home, capsys, TINY, tmp_path, '+model.network.universal.layer=3')
     assert 'UniversalLayers' in message
     assert "'layer'" in message
 
