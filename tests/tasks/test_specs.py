@@ -168,8 +168,10 @@ def test_every_module_that_is_built_learns(row: str) -> None:
 
 
 def test_every_registered_task_has_a_row() -> None:
-    """A task that only trains another one differently, as its subclass, has that one's row. The table lacks pre-training, and detection, whose row is
-    checked inside its detector."""
+    """A task that only trains another one differently, as its subclass, has that one's row.
+
+    The table lacks pre-training, and detection, whose row is checked inside its detector.
+    """
     TASKS.import_from_location()
     ours = [task for task in TASKS.module_dict.values() if task.__module__.startswith('mplug2.')]
     ours = [task for task in ours if task.__module__ not in ('mplug2.tasks.pretraining', 'mplug2.detection.backbone')]
