@@ -2,14 +2,14 @@
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
-from mplug2.datasets import CocoCaption, ResumableSampler
-from mplug2.datasets.transforms import LoadImage, PackInputs, RandomResizedCrop, Resize, TokenizeTarget, TokenizeText
+from mplug2.datasets import ResumableSampler
+from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
 from mplug2.engine import ValidationLoss
 from mplug2.evaluation import CaptionMetric
 from mplug2.tasks import Captioning
-from mplug2.text import BertTokenizer
 
 with read_base():
+    from .._base_.datasets.stamps import *
     from .._base_.default_runtime import *
     from .._base_.models.mplug2_small import *
     from .._base_.schedules.finetune import *
@@ -18,12 +18,6 @@ captioning = dict(type=Captioning, media='image', generation=dict(num_beams=3, m
 model.update(tasks=dict(captioning=captioning))
 model['network']['vision_encoder'].update(image_size=112)
 
-data_root = 'data/stamps'
-pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
-tokenizer = dict(type=BertTokenizer)
-# No mirroring: many stamps are letters and signs.
-read_train = [dict(type=LoadImage), dict(type=RandomResizedCrop, size=112, scale=(0.6, 1.0), interpolation='area')]
-read_test = [dict(type=LoadImage), dict(type=Resize, size=112, interpolation='area')]
 instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning')
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_words=20)
 train_dataloader = dict(

@@ -2,23 +2,14 @@
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
-from mplug2.datasets import CocoCaption, ResumableSampler
-from mplug2.datasets.transforms import (
-    ChooseText,
-    LoadImage,
-    MediaIdentity,
-    PackInputs,
-    RandomResizedCrop,
-    Resize,
-    TokenizeText,
-    TokenizeTexts,
-)
+from mplug2.datasets import ResumableSampler
+from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 from mplug2.tasks import Retrieval
-from mplug2.text import BertTokenizer
 
 with read_base():
+    from .._base_.datasets.stamps import *
     from .._base_.default_runtime import *
     from .._base_.models.mplug2_small import *
     from .._base_.schedules.finetune import *
@@ -27,12 +18,6 @@ with read_base():
 model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', momentum=0.95, queue_size=256, soft=0.2)))
 model['network']['vision_encoder'].update(image_size=112)
 
-data_root = 'data/stamps'
-pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
-tokenizer = dict(type=BertTokenizer)
-# No mirroring: many stamps are letters and signs.
-read_train = [dict(type=LoadImage), dict(type=RandomResizedCrop, size=112, scale=(0.6, 1.0), interpolation='area')]
-read_test = [dict(type=LoadImage), dict(type=Resize, size=112, interpolation='area')]
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=20)
 train_dataloader = dict(
     batch_size=32,

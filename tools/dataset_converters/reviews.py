@@ -10,8 +10,9 @@ in one split.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
+
+from mplug2.datasets.splits import split_by_hash
 
 SHARES = dict(test=12, dev=8)  # percent; the rest is trained on
 
@@ -37,12 +38,7 @@ def read_snippets(path: Path) -> list[tuple[str, int]]:
 
 def split_of(text: str) -> str:
     """The split of a text: 'train', 'dev' or 'test', by a hash of it."""
-    place = int.from_bytes(hashlib.sha256(text.lower().encode()).digest()[:8], 'big') % 100
-    for split, share in SHARES.items():
-        if place < share:
-            return split
-        place -= share
-    return 'train'
+    return split_by_hash(text.lower(), SHARES)
 
 
 def convert(source: Path, out: Path) -> dict[str, list[int]]:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from mplug2.datasets.splits import split_by_hash
+
 FOLDER = 'images'
 SHARES = dict(val=8, test=12)  # percent; the rest is trained on
 LONG_SIDE = 256
@@ -45,12 +47,7 @@ def caption_key(caption: str) -> str:
 
 def split_of(key: str) -> str:
     """The split of all stamps with a caption key: 'train', 'val' or 'test', by a hash of the key."""
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], 'big') % 100
-    for split, share in SHARES.items():
-        if place < share:
-            return split
-        place -= share
-    return 'train'
+    return split_by_hash(key, SHARES)
 
 
 def paste(stamp: Image.Image) -> Image.Image:

@@ -16,17 +16,11 @@ from .packing import Target
 CHOICES = ('random', 'first', 'all')
 
 
-class _Tokenizing(BaseTransform):
-    """A tokenizer and a cleaner, by config."""
+class Tokenizing(BaseTransform):
+    """A tokenizer, by config, for texts of a sample."""
 
-    def __init__(self, tokenizer: dict | Any, clean: str | None, max_words: int | None) -> None:
-        if clean is not None and clean not in CLEANERS:
-            raise ValueError(f'{type(self).__name__}: clean is None or one of {", ".join(map(repr, CLEANERS))}, not {clean!r}')
+    def __init__(self, tokenizer: dict | Any) -> None:
         self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
-        self._clean, self.max_words = clean, max_words
-
-    def clean(self, text: str) -> str:
-        return text if self._clean is None else CLEANERS[self._clean](text, self.max_words)
 
     def value(self, results: dict, key: str) -> Any:
         try:
@@ -37,8 +31,21 @@ class _Tokenizing(BaseTransform):
             ) from None
 
 
+class _Cleaning(Tokenizing):
+    """A tokenizer and a cleaner, by config."""
+
+    def __init__(self, tokenizer: dict | Any, clean: str | None, max_words: int | None) -> None:
+        if clean is not None and clean not in CLEANERS:
+            raise ValueError(f'{type(self).__name__}: clean is None or one of {", ".join(map(repr, CLEANERS))}, not {clean!r}')
+        super().__init__(tokenizer)
+        self._clean, self.max_words = clean, max_words
+
+    def clean(self, text: str) -> str:
+        return text if self._clean is None else CLEANERS[self._clean](text, self.max_words)
+
+
 @TRANSFORMS.register_module()
-class TokenizeText(_Tokenizing):
+class TokenizeText(_Cleaning):
     """The text that goes in: the instruction, then the sample's own -> token ids.
 
     Args:
@@ -70,7 +77,7 @@ class TokenizeText(_Tokenizing):
 
 
 @TRANSFORMS.register_module()
-class TokenizeTarget(_Tokenizing):
+class TokenizeTarget(_Cleaning):
     """The texts to generate -> a list of `Target`.
 
     Args:

@@ -6,32 +6,24 @@ import random
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
-from ...registry import TOKENIZERS, TRANSFORMS
+from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from ...text.tokenizer import PairEncoding
+from .text import Tokenizing
 
 Place = tuple[int, int]
 
 
-class _Pairing(BaseTransform):
+class _Pairing(Tokenizing):
     """A tokenizer with ``encode_pair``, by config, and the words before the first text."""
 
     def __init__(self, tokenizer: dict | Any, task: str | None) -> None:
-        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        super().__init__(tokenizer)
         self.instruction = task
 
     def instructed(self, results: dict, text: str) -> str:
         return text if self.instruction is None else f'{instruction(self.instruction, results["media"])} {text}'
-
-    def value(self, results: dict, key: str) -> str:
-        try:
-            return results[key]
-        except KeyError:
-            raise KeyError(
-                f'{type(self).__name__}: sample {results.get("sample_id")} has no {key!r}; it has {", ".join(results)}'
-            ) from None
 
 
 @TRANSFORMS.register_module()
