@@ -6,12 +6,12 @@ import random
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
-from ...registry import TOKENIZERS, TRANSFORMS
+from ...registry import TRANSFORMS
 from ...text.locations import LocationTokens
 from .packing import Target
 from .spatial import RandomResizedCrop, _crop, _resize
+from .text import Tokenizing
 
 
 @TRANSFORMS.register_module()
@@ -39,7 +39,7 @@ class ObjectResizedCrop(RandomResizedCrop):
 
 
 @TRANSFORMS.register_module()
-class BoxTarget(BaseTransform):
+class BoxTarget(Tokenizing):
     """The first of ``boxes`` -> ``target``, in location tokens, and ``box``, as shares of the frames' width and height.
 
     Args:
@@ -47,7 +47,7 @@ class BoxTarget(BaseTransform):
     """
 
     def __init__(self, tokenizer: dict | Any, locations: dict | None = None) -> None:
-        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        super().__init__(tokenizer)
         self.locations = LocationTokens(self.tokenizer, **(locations or {}))
 
     def transform(self, results: dict) -> dict:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
-from ...registry import TOKENIZERS, TRANSFORMS
+from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from .packing import Target
+from .text import Tokenizing
 
 
 @TRANSFORMS.register_module()
-class MaskTokens(BaseTransform):
+class MaskTokens(Tokenizing):
     """BERT's masking: 15 % of a text's tokens, of which 80 % become ``[MASK]``, 10 % another word and 10 % stay as they are.
 
     Makes ``masked``, the ids to read; ``places``, the masked positions in order; and ``words``, the ids that were there. At
@@ -33,7 +32,7 @@ class MaskTokens(BaseTransform):
         masked: float = 0.8,
         replaced: float = 0.1,
     ) -> None:
-        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        super().__init__(tokenizer)
         self.key, self.instruction, self.share, self.masked, self.replaced = key, instruction, share, masked, replaced
         self._special = {self.tokenizer.pad_id, self.tokenizer.cls_id, self.tokenizer.sep_id, self.tokenizer.mask_id}
 
@@ -56,7 +55,7 @@ class MaskTokens(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class SplitText(BaseTransform):
+class SplitText(Tokenizing):
     """Break a text off at a random token: ``start``, the instruction and what comes before; ``target``, the rest.
 
     Args:
@@ -73,7 +72,7 @@ class SplitText(BaseTransform):
         packed: bool = False,
         max_length: int | None = None,
     ) -> None:
-        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        super().__init__(tokenizer)
         self.key, self.instruction, self.packed, self.max_length = key, instruction, packed, max_length
 
     def transform(self, results: dict) -> dict:
