@@ -58,4 +58,4 @@ train_dataloader = dict(
 for loader in (val_dataloader, test_dataloader):
     loader['dataset']['pipeline'].insert(0, dict(type=AddField, key='task', value='answering'))
 del loader
-train_cfg.update(type=PretrainLoop, max_iters=2100, val_interval=2100)
+train_cfg.update(type=PretrainLoop, max_iters=1350, val_interval=1350)

@@ -8,4 +8,4 @@ with read_base():
 model['network']['universal'].update(shared=False)
 model['init_cfg'].update(parts=['vision_encoder', 'decoder'])
 optim_wrapper['paramwise_cfg']['custom_keys'].pop('universal')
-train_cfg.update(max_iters=700, val_interval=700)
+train_cfg.update(max_iters=450, val_interval=450)
