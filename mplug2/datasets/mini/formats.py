@@ -19,7 +19,7 @@ from .language import (
     image_captions,
     image_questions,
     passage,
-    statement,
+    statements,
     summary_pair,
 )
 from .world import DIGITS, IMAGE_SIDE, MOTIONS, SPLITS, Scene, plate
@@ -280,9 +280,9 @@ def glue(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
     """RTE: does the description of a scene entail a statement? The test file has no labels, as the official one."""
     for split, file in zip(SPLITS, ('train', 'dev', 'test'), strict=True):
         rows = ['index\tsentence1\tsentence2' + ('' if file == 'test' else '\tlabel')]
-        for number, (_, scene) in enumerate(_of_split(plan['text'], split)):
-            true = bool(rng.random() < 0.5)
-            row = f'{number}\t{description(scene)}\t{statement(scene, rng, true)}'
+        scenes = [scene for _, scene in _of_split(plan['text'], split)]
+        for index, (number, text, true) in enumerate(statements(scenes, rng)):
+            row = f'{index}\t{description(scenes[number])}\t{text}'
             rows.append(row if file == 'test' else f'{row}\t{"entailment" if true else "not_entailment"}')
         _write_lines(out / f'glue/RTE/{file}.tsv', rows)
 
@@ -292,7 +292,7 @@ def squad(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None
     for split, file in (('train', 'train'), ('test', 'dev')):
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
         paragraphs = []
-        for number in range(max(5, len(scenes) // 4)):
+        for number in range(max(5, len(scenes))):
             drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(2, 5)))]
             text, questions = passage(drawn, rng)
             qas = []

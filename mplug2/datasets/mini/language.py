@@ -263,23 +263,51 @@ def expressions(scene: Scene, index: int, rng: np.random.Generator, kind: str) -
     return [phrases[i] for i in order]
 
 
-def statement(scene: Scene, rng: np.random.Generator, true: bool) -> str:
-    """A statement about a scene that its description entails, or contradicts."""
+class Statement(NamedTuple):
+    """text; subject: the digit or colour that it speaks of, '' for the whole scene; says: what it says of it."""
+
+    text: str
+    subject: str
+    says: str
+
+
+def statement(scene: Scene, rng: np.random.Generator) -> Statement:
+    """A statement that a scene's description entails: how many digits, the colour of a digit, or the size of a coloured one."""
     kind = rng.integers(3)
     thing = _pick(scene, rng)
     if kind == 0:
-        count = len(scene.things) if true else [n for n in (1, 2, 3) if n != len(scene.things)][rng.integers(2)]
-        return f'there {"is" if count == 1 else "are"} {COUNTS[count - 1]} digit{"s" if count > 1 else ""}'
+        count = len(scene.things)
+        text = f'there {"is" if count == 1 else "are"} {COUNTS[count - 1]} digit{"s" if count > 1 else ""}'
+        return Statement(text, '', COUNTS[count - 1])
     if kind == 1:
-        colour = thing.colour if true else _other(rng, COLOURS, thing.colour)
-        return f'the {thing.word} is {colour}'
-    size = thing.size if true else _other(rng, SIZES, thing.size)
-    return f'the {thing.colour} digit is {size}'
+        return Statement(f'the {thing.word} is {thing.colour}', thing.word, thing.colour)
+    return Statement(f'the {thing.colour} digit is {thing.size}', thing.colour, thing.size)
 
 
-def _other(rng: np.random.Generator, table, value: str) -> str:
-    rest = [key for key in table if key != value]
-    return rest[rng.integers(len(rest))]
+def contradicts(scene: Scene, said: Statement) -> bool:
+    """Whether a scene has what a statement speaks of, and it is otherwise."""
+    if not said.subject:
+        return COUNTS[len(scene.things) - 1] != said.says
+    facts = ({thing.word: thing.colour for thing in scene.things}, {thing.colour: thing.size for thing in scene.things})
+    return any(said.subject in known and known[said.subject] != said.says for known in facts)
+
+
+def statements(scenes: list[Scene], rng: np.random.Generator) -> list[tuple[int, str, bool]]:
+    """Say each statement of two scenes: one entails and one contradicts it, so that statements alone give nothing away.
+
+    Returns:
+        (number of the scene, text, whether it is true), by number. Scenes that are left over are left out.
+    """
+    left = [int(number) for number in rng.permutation(len(scenes))]
+    told = []
+    while len(left) > 1:
+        first = left.pop()
+        said = statement(scenes[first], rng)
+        other = next((number for number in left if contradicts(scenes[number], said)), None)
+        if other is not None:
+            left.remove(other)
+            told += [(first, said.text, True), (other, said.text, False)]
+    return sorted(told)
 
 
 def description(scene: Scene) -> str:

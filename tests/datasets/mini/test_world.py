@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mplug2.datasets.mini import WORDS, draw_scenes
-from mplug2.datasets.mini.language import Question, clip_captions, clip_questions, image_captions, image_questions, statement
+from mplug2.datasets.mini.language import Question, clip_captions, clip_questions, image_captions, image_questions, statements
 from mplug2.datasets.mini.world import CLIP_SIDE, DIGITS, SPLITS, Scene, photo_band, render_clip, scans
 
 
@@ -128,15 +128,23 @@ def test_answers_are_true(pictures: list[Scene]) -> None:
 
 
 def test_statements_are_as_true_as_they_should_be(pictures: list[Scene]) -> None:
-    rng = np.random.default_rng(0)
-    for scene in pictures:
-        for true in (True, False):
-            text = statement(scene, rng, true).split()
-            if text[0] == 'there':
-                said = ('one', 'two', 'three').index(text[2]) + 1
-                assert (said == len(scene.things)) == true
-            elif text[1] in DIGITS:
-                assert any(thing.word == text[1] and thing.colour == text[3] for thing in scene.things) == true
+    told = statements(pictures, np.random.default_rng(0))
+    assert len(told) > 0.95 * len(pictures)
+    for number, sentence, true in told:
+        scene, text = pictures[number], sentence.split()
+        if text[0] == 'there':
+            assert (('one', 'two', 'three').index(text[2]) + 1 == len(scene.things)) == true
+        elif text[1] in DIGITS:
+            (thing,) = (thing for thing in scene.things if thing.word == text[1])
+            assert (thing.colour == text[3]) == true
+        else:
+            (thing,) = (thing for thing in scene.things if thing.colour == text[1])
+            assert (thing.size == text[4]) == true
+
+
+def test_statements_alone_give_nothing_away(pictures: list[Scene]) -> None:
+    told = statements(pictures, np.random.default_rng(0))
+    assert Counter(text for _, text, true in told if true) == Counter(text for _, text, true in told if not true)
 
 
 @pytest.mark.parametrize('kind', ['image', 'video'])
