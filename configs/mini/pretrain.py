@@ -26,7 +26,7 @@ from mplug2.datasets.transforms import (
     TokenizeText,
     TokenizeTexts,
 )
-from mplug2.engine import PretrainLoop, RetrievalValLoop
+from mplug2.engine import PretrainLoop, RetrievalValLoop, ValidationLoss
 from mplug2.evaluation import RetrievalMetric
 from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
 from mplug2.text import BertTokenizer
@@ -149,10 +149,18 @@ val_dataloader = dict(
         **clips,
         split='validate',
         test_mode=True,
-        pipeline=[*read_video, dict(type=TokenizeTexts, key='captions', **words), dict(type=PackInputs, fields=['texts'])],
+        pipeline=[
+            *read_video,
+            dict(type=TokenizeTexts, key='captions', **words),
+            dict(type=ChooseText),
+            dict(type=TokenizeText, key='caption', **words),
+            dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
+            dict(type=PackInputs, inputs=['masked', 'places', 'words'], fields=['texts']),
+        ],
     ),
 )
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
+custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
 train_cfg = dict(type=PretrainLoop, max_iters=12000, val_interval=3000)

@@ -374,8 +374,9 @@ def describe_optimizer(optimizer: Optimizer) -> str:
 
 
 def _not_a_parameter(record: logging.LogRecord) -> bool:
-    """Leaves out the line that MMEngine's optimizer constructor prints for every option of every parameter."""
-    return not str(record.msg).startswith('paramwise_options')
+    """Leaves out the lines that MMEngine's optimizer constructor prints for every option and every frozen parameter."""
+    said = str(record.msg)
+    return not (said.startswith('paramwise_options') or said.endswith('is skipped since its requires_grad=False'))
 
 
 def _initialise_gloo() -> None:

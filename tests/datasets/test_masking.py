@@ -57,6 +57,13 @@ def test_neither_instruction_nor_special_tokens_are_masked() -> None:
     assert MaskTokens(TOKENIZER)(sample([TOKENIZER.cls_id]))['places'] == []
 
 
+def test_a_tested_sample_is_always_masked_alike() -> None:
+    mask, ids = MaskTokens(TOKENIZER), [TOKENIZER.cls_id, *range(200, 300)]
+    tested = [mask(sample(ids) | dict(test_mode=True, sample_id=f'video{number}'))['masked'] for number in (0, 0, 1)]
+    assert tested[0] == tested[1] != tested[2]
+    assert mask(sample(ids))['masked'] != mask(sample(ids))['masked']
+
+
 def test_a_text_is_broken_off_once_and_nothing_is_lost() -> None:
     words = list(range(300, 312))
     cuts = set()

@@ -26,6 +26,7 @@ from mplug2.datasets.transforms import (
     TokenizeText,
     TokenizeTexts,
 )
+from mplug2.engine import ValidationLoss
 from mplug2.evaluation import RetrievalMetric
 from mplug2.text import BertTokenizer
 
@@ -127,7 +128,7 @@ train_dataloader = dict(
     sampler=dict(type=InterleavingSampler, strategy='ratios', cycle=100),
     collate_fn=dict(type=source_collate),
 )
-# Zero-shot retrieval of MSRVTT's 497 validation clips, while it trains.
+# Zero-shot retrieval and masked words of MSRVTT's 497 validation clips, while it trains.
 val_dataloader = dict(
     batch_size=16,
     num_workers=4,
@@ -142,9 +143,13 @@ val_dataloader = dict(
             dict(type=LoadVideo, num_frames=4),
             dict(type=Resize, size=224, interpolation='bicubic'),
             dict(type=TokenizeTexts, key='captions', **words),
-            dict(type=PackInputs, fields=['texts']),
+            dict(type=ChooseText),
+            dict(type=TokenizeText, key='caption', **words),
+            dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
+            dict(type=PackInputs, inputs=['masked', 'places', 'words'], fields=['texts']),
         ],
     ),
 )
 val_evaluator = [dict(type=RetrievalMetric)]
+custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None

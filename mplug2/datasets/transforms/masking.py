@@ -16,7 +16,7 @@ class MaskTokens(Tokenizing):
     """BERT's masking: 15 % of a text's tokens, of which 80 % become ``[MASK]``, 10 % another word and 10 % stay as they are.
 
     Makes ``masked``, the ids to read; ``places``, the masked positions in order; and ``words``, the ids that were there. At
-    least one token is masked; special tokens and the instruction never are.
+    least one token is masked; special tokens and the instruction never are. In tests a sample is always masked alike.
 
     Args:
         tokenizer: config. key: of the ids. instruction: the task whose instruction the ids begin with, as in `TokenizeText`.
@@ -41,15 +41,16 @@ class MaskTokens(Tokenizing):
         start = 1 + instruction_length(self.tokenizer, self.instruction, results['media'])
         free = [place for place in range(start, len(ids)) if ids[place] not in self._special]
         count = min(len(free), max(1, round(self.share * len(free))))
-        places = sorted(random.sample(free, count))
+        draws = random.Random(str(results['sample_id'])) if results['test_mode'] else random
+        places = sorted(draws.sample(free, count))
         results['places'] = places
         results['words'] = [ids[place] for place in places]
         for place in places:
-            draw = random.random()
+            draw = draws.random()
             if draw < self.masked:
                 ids[place] = self.tokenizer.mask_id
             elif draw < self.masked + self.replaced:
-                ids[place] = random.randrange(self.tokenizer.vocab_size)
+                ids[place] = draws.randrange(self.tokenizer.vocab_size)
         results['masked'] = ids
         return results
 
