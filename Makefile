@@ -10,7 +10,7 @@ demo: env
 	$(PYTHON_BIN)/mplug2 demo
 
 test: env
-	OMP_NUM_THREADS=1 $(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal
 
 # Every shipped config builds, trains a step, tests and scores, at a tiny size.
 test-configs: env

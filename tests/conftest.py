@@ -2,6 +2,7 @@ import os
 
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # sums of several threads differ in the last bit; runs are compared to the bit
 
 from pathlib import Path
 

@@ -92,7 +92,6 @@ SAME = dict(
     optim_wrapper__optimizer__eps=1e-4,
 )
 NAMES = ('image', 'video', 'image_questions', 'video_questions', 'text')
-HALF = {f'train_dataloader__dataset__sources__{name}__batch_size': 2 for name in NAMES}
 
 
 def in_order(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -105,25 +104,34 @@ def in_order(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
-def work(rank: int, home: Path, folder: Path, port: int, parallel: str) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+def work(rank: int, home: Path, folder: Path, port: int, parallel: str, count: int) -> None:
+    place = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
+    os.environ.update(place, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    train(home, folder, launcher='pytorch', parallel=parallel, **SAME, **HALF)
+    shares = {f'train_dataloader__dataset__sources__{name}__batch_size': 4 // count for name in NAMES}
+    train(home, folder, launcher='pytorch', parallel=parallel, **SAME, **shares)
     leave_processes()
 
 
+@pytest.fixture(scope='module')
+def alone(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process."""
+    folder = tmp_path_factory.mktemp('alone')
+    train(mini_home, folder, **SAME)
+    return folder
+
+
+@pytest.mark.parametrize('count', [2, 4])
 @pytest.mark.parametrize('parallel', ['replicate', 'shard'])
-def test_two_processes_train_as_one(mini_home: Path, tmp_path: Path, parallel: str) -> None:
+def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, parallel: str, count: int) -> None:
     """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
-    one, two = tmp_path / 'one', tmp_path / 'two'
-    train(mini_home, one, **SAME)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.start_processes(work, (mini_home, two, port, parallel), nprocs=2, start_method='fork')
-    for (key, expected), (_, found) in zip(scalars(one), scalars(two), strict=True):
+    mp.start_processes(work, (mini_home, tmp_path, port, parallel, count), nprocs=count, start_method='fork')
+    for (key, expected), (_, found) in zip(scalars(alone), scalars(tmp_path), strict=True):
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
-    ours, expected = (in_order(weights(folder / 'iter_5.pth')) for folder in (two, one))
+    ours, expected = (in_order(weights(folder / 'iter_5.pth')) for folder in (tmp_path, alone))
     for key, value in expected.items():
         torch.testing.assert_close(ours[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f'{key}: {text}')
     assert len(expected) == len(ours)
