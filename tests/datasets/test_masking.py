@@ -83,6 +83,20 @@ def test_a_text_is_broken_off_once_and_nothing_is_lost() -> None:
     assert TOKENIZER.sep_id not in cut['start']
 
 
+def test_a_start_has_no_more_tokens_than_positions() -> None:
+    """A row of 512 tokens of one document, with the instruction before it."""
+    row = [TOKENIZER.cls_id, *(200 + place for place in range(511))]
+    told, lengths = TOKENIZER.pieces('complete the text .'), set()
+    for _ in range(500):
+        result = SplitText(TOKENIZER, packed=True)(sample(row))
+        words = result['start'][1 + len(told) :]
+        assert result['start'][: 1 + len(told)] == [TOKENIZER.cls_id, *told]
+        assert words + result['target'][0].ids[1:] == row[-len(words) - len(result['target'][0].ids) + 1 :]
+        lengths.add(len(result['start']))
+    assert max(lengths) == 512  # and the words just before the break are those that stay
+    assert len(SplitText(TOKENIZER, max_start=20)(sample(row))['start']) <= 20
+
+
 def test_of_a_packed_row_the_longest_document_is_broken_off() -> None:
     cls, sep = TOKENIZER.cls_id, TOKENIZER.sep_id
     split = SplitText(TOKENIZER, instruction=None, packed=True)

@@ -62,7 +62,8 @@ class SplitText(Tokenizing):
     Args:
         tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
         packed: the ids are a row of `PackedText`, of whose documents the longest is taken; where the row cuts it off, the
-            target does not end with ``[SEP]``. max_length: tokens of the target.
+            target does not end with ``[SEP]``. max_length: tokens of the target. max_start: tokens of the start, of which the
+            last words stay; the default is BERT's number of positions.
     """
 
     def __init__(
@@ -72,9 +73,11 @@ class SplitText(Tokenizing):
         instruction: str | None = 'completion',
         packed: bool = False,
         max_length: int | None = None,
+        max_start: int = 512,
     ) -> None:
         super().__init__(tokenizer)
-        self.key, self.instruction, self.packed, self.max_length = key, instruction, packed, max_length
+        self.key, self.instruction, self.packed = key, instruction, packed
+        self.max_length, self.max_start = max_length, max_start
 
     def transform(self, results: dict) -> dict:
         tokenizer = self.tokenizer
@@ -88,7 +91,8 @@ class SplitText(Tokenizing):
         ends = not self.packed or words is not documents[-1]
         cut = random.randint(1, max(1, len(words) - 1))
         told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
-        results['start'] = [tokenizer.cls_id, *told, *words[:cut]]
+        first = max(0, cut - (self.max_start - 1 - len(told)))
+        results['start'] = [tokenizer.cls_id, *told, *words[first:cut]]
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
         results['target'] = [Target(ids, [place > 0 for place in range(len(ids))])]
         return results
