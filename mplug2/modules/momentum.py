@@ -91,6 +91,8 @@ class FeatureQueue(nn.Module):
     def enqueue(self, features: Tensor, ids: Tensor) -> None:
         """Put features in place of the oldest; nothing is read off the device.
 
+        Rows that are not finite are put as empty ones: the optimizer leaves such a step out, and the queue is to forget it, too.
+
         Args:
             features: (M, E), any M; of more than N the last N stay. Under data parallelism the gathered ones
                 (`gather_features`), so that all ranks hold the same queue.
@@ -99,8 +101,10 @@ class FeatureQueue(nn.Module):
         size, count = len(self.ids), len(ids)
         kept = min(size, count)
         places = (self.cursor + torch.arange(count - kept, count, device=self.ids.device)) % size
-        self.features[places] = F.normalize(features[count - kept :].to(self.features.dtype), dim=-1)
-        self.ids[places] = ids[count - kept :]
+        features = F.normalize(features[count - kept :].to(self.features.dtype), dim=-1)
+        finite = features.isfinite().all(1)
+        self.features[places] = torch.where(finite[:, None], features, 0.0)
+        self.ids[places] = torch.where(finite, ids[count - kept :], self.EMPTY)
         self.cursor.copy_((self.cursor + count) % size)
 
     def columns(self, features: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:

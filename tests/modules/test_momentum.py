@@ -120,6 +120,23 @@ def test_columns_are_the_batch_and_then_the_queue() -> None:
     assert_close(batch.grad, torch.ones(2, 3))
 
 
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+def test_features_that_are_not_finite_are_not_kept(bad: float) -> None:
+    """A zero that multiplies one of them would be no zero, so the columns of later steps must be free of them."""
+    queue, features = FeatureQueue(5, 4), unit(3, 4)
+    features[1, 2] = bad
+    queue.enqueue(features, torch.tensor([7, 8, 9]))
+    assert queue.ids.tolist() == [7, FeatureQueue.EMPTY, 9, FeatureQueue.EMPTY, FeatureQueue.EMPTY]
+    assert_close(queue.features[[0, 2]], features[[0, 2]])
+    assert not queue.features[[1, 3, 4]].any()
+    rows = unit(2, 4, seed=1).requires_grad_()
+    logits = (rows @ queue.features.T).masked_fill(queue.ids == FeatureQueue.EMPTY, float('-inf'))
+    logits.logsumexp(1).sum().backward()
+    assert rows.grad.isfinite().all()
+    queue.enqueue(unit(4, 4, seed=2), torch.arange(4))
+    assert queue.ids.tolist() == [2, 3, 9, 0, 1]
+
+
 def _work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)  # threads do not survive the fork
     torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
