@@ -91,7 +91,7 @@ class FeatureQueue(nn.Module):
     def enqueue(self, features: Tensor, ids: Tensor) -> None:
         """Put features in place of the oldest; nothing is read off the device.
 
-        Rows that are not finite are put as empty ones: the optimizer leaves such a step out, and the queue is to forget it, too.
+        Rows that are not finite become empty ones: the optimizer leaves such a step out, and the queue is to forget it, too.
 
         Args:
             features: (M, E), any M; of more than N the last N stay. Under data parallelism the gathered ones
