@@ -6,10 +6,12 @@ when it is whole. So a conversion that was stopped goes on with the shards that 
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import json
 import os
+import socket
 import tarfile
 import time
 import urllib.error
@@ -29,7 +31,13 @@ from .shards_index import load_index
 from .video import read_pyav
 
 NOTES = 'shards.json'  # beside the shards: what they are made of
+TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first, twice as many after the next
+_PASSING = (socket.EAI_AGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH)
 _FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept as they are; others become JPEGs
+
+
+class UnreachableError(BadSampleError):
+    """Something could not be had now, but perhaps can be later: a server or the network failed."""
 
 
 class Item(NamedTuple):
@@ -75,11 +83,20 @@ class ShardWriter:
 
 
 def fetch(source: str, timeout: float = 20.0) -> bytes:
-    """A file's bytes, from a path or a URL.
+    """A file's bytes, from a path or a URL; tried again where a server or the network failed.
 
     Raises:
         BadSampleError: it cannot be had; says in a few words why, so that reasons can be counted.
     """
+    for last in range(1, TRIES):
+        try:
+            return _fetch_once(source, timeout)
+        except UnreachableError:
+            time.sleep(PAUSE * 2 ** (last - 1))
+    return _fetch_once(source, timeout)
+
+
+def _fetch_once(source: str, timeout: float) -> bytes:
     try:
         if '://' not in source:
             return Path(source).read_bytes()
@@ -87,15 +104,17 @@ def fetch(source: str, timeout: float = 20.0) -> bytes:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.read()
     except urllib.error.HTTPError as error:
-        raise BadSampleError(f'HTTP {error.code}') from None
+        passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
+        raise (UnreachableError if passing else BadSampleError)(f'HTTP {error.code}') from None
     except FileNotFoundError:
         raise BadSampleError('no such file') from None
-    except TimeoutError:
-        raise BadSampleError('timed out') from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', error)
+        passing = isinstance(reason, (TimeoutError, ConnectionError, http.client.IncompleteRead))
+        passing = passing or getattr(reason, 'errno', None) in _PASSING
         told = reason if isinstance(reason, str) else type(reason).__name__
-        raise BadSampleError('timed out' if isinstance(reason, TimeoutError) else told) from None
+        told = 'timed out' if isinstance(reason, TimeoutError) else told
+        raise (UnreachableError if passing else BadSampleError)(told) from None
 
 
 def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
@@ -196,6 +215,7 @@ def write_shards(
     workers: int = 16,
     short_side: int | None = None,
     timeout: float = 20.0,
+    max_unreachable: float = 0.5,
     report: Callable[[str], None] = print,
 ) -> Counter:
     """Write ``00000.tar`` and following with their indices, and a ``00000_stats.json`` each; those that are there stay.
@@ -203,9 +223,13 @@ def write_shards(
     Args:
         items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
         workers: threads that fetch. short_side: as in `check_image`. timeout: seconds. report: takes a line a shard.
+        max_unreachable: share of a shard's items that servers or the network may fail to give.
 
     Returns:
         'listed', 'written', and the reasons for which others were not.
+
+    Raises:
+        ConnectionError: more could not be reached; the shard is not written, so the next call takes it up again.
     """
     note_source(out, dict(media=media, per_shard=per_shard, short_side=short_side))
     call = partial(_sample, media=media, short_side=short_side, timeout=timeout)
@@ -217,7 +241,7 @@ def write_shards(
         stats_file = out / f'{number:05d}_stats.json'
         done = path.is_file() and stats_file.is_file()
         if not done:
-            stats = _write(path, listed, call, workers)
+            stats = _write(path, listed, call, workers, max_unreachable)
             stats_file.write_text(json.dumps(stats), encoding='utf-8')
         stats = Counter(json.loads(stats_file.read_text(encoding='utf-8')))
         if stats['listed'] != len(listed):
@@ -228,13 +252,20 @@ def write_shards(
     return total
 
 
-def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int) -> Counter:
-    stats = Counter(listed=len(listed))
+def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int, max_unreachable: float) -> Counter:
+    stats, unreachable = Counter(listed=len(listed)), 0
     digits = max(4, len(str(len(listed) - 1)))
     with ShardWriter(path) as shard:
         for place, sample in enumerate(_ahead(call, listed, workers)):
             if isinstance(sample, BadSampleError):
                 stats[str(sample)] += 1
+                unreachable += isinstance(sample, UnreachableError)
+                if unreachable > max_unreachable * len(listed):
+                    raise ConnectionError(
+                        f'{path}: {unreachable} of {len(listed)} items could not be reached (the last: {sample}), and '
+                        f'max_unreachable allows a share of {max_unreachable:g}; once the network is well the same command '
+                        'goes on with this shard, and --max-unreachable 1 takes what there is'
+                    )
             else:
                 shard.add(f'{path.stem}{place:0{digits}d}', sample)
         stats['written'] = shard.samples

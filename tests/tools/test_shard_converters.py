@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.datasets import AnnotationError, BadSampleError, PackedText, ShardedPairs
+from mplug2.datasets import AnnotationError, BadSampleError, PackedText, ShardedPairs, shards_write
 from mplug2.datasets.packing import Packer
-from mplug2.datasets.shards_write import Item, check_image, fetch, write_shards
+from mplug2.datasets.shards_write import Item, UnreachableError, check_image, fetch, write_shards
 from mplug2.datasets.transforms import LoadImage, LoadVideo, PackInputs
 from mplug2.text import BertTokenizer
 from tests.datasets.media import write_image, write_video
@@ -67,11 +67,19 @@ def test_visual_genome(convert, tmp_path, capsys):
 
 
 class Pictures(http.server.BaseHTTPRequestHandler):
-    """/1.jpg and so on are pictures; /gone is not there; /text is no picture."""
+    """/1.jpg and so on are pictures; /gone is not there; /text is no picture; /busy2 gives one the third time.
+
+    asked: the paths so far.
+    """
+
+    asked: list[str] = []
 
     def do_GET(self):
+        self.asked.append(self.path)
         if self.path == '/gone':
             return self.send_error(404)
+        if self.path.startswith('/busy') and self.asked.count(self.path) <= int(self.path[5:]):
+            return self.send_error(503)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'<html>' if self.path == '/text' else jpeg(side=64))
@@ -105,6 +113,37 @@ def test_lists_of_urls(convert, server, tmp_path, capsys, kind):
     dataset = ShardedPairs(str(tmp_path / 'out'), pipeline=PIPELINE)
     assert dataset.shard_sizes.tolist() == [1, 0, 1]
     assert dataset[0]['inputs']['frames'].shape[-2:] == (32, 32)
+
+
+def test_what_may_pass_is_tried_again(server, monkeypatch):
+    monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
+    Pictures.asked.clear()
+    assert fetch(f'{server}/busy2') == jpeg(side=64)
+    with pytest.raises(UnreachableError, match='HTTP 503'):
+        fetch(f'{server}/busy9')
+    with pytest.raises(BadSampleError, match='HTTP 404') as found:
+        fetch(f'{server}/gone')
+    assert not isinstance(found.value, UnreachableError)
+    assert [Pictures.asked.count(path) for path in ('/busy2', '/busy9', '/gone')] == [3, 3, 1]
+    with pytest.raises(UnreachableError, match='ConnectionRefusedError'):
+        fetch('http://127.0.0.1:9/x')
+
+
+def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
+    Pictures.asked.clear()
+    there, out, quiet = [f'{server}/{number}.jpg' for number in range(4)], tmp_path / 'out', dict(report=lambda line: None)
+    down = [url if number < 3 else 'http://127.0.0.1:9/x' for number, url in enumerate(there)]
+    down[2] = f'{server}/gone'  # which no time will mend, so it does not count
+    listed = [[Item(url, ['said'], {}) for url in urls] for urls in (down, there)]
+    with pytest.raises(
+        ConnectionError, match=r'00001\.tar: 1 of 2 items could not be reached \(the last: ConnectionRefusedError'
+    ):
+        write_shards(listed[0], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)
+    assert [file.name for file in sorted(out.glob('*.tar*'))] == ['00000.tar']
+    assert write_shards(listed[1], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)['written'] == 4
+    told = write_shards(listed[0], tmp_path / 'two', 'image', per_shard=2, max_unreachable=1.0, **quiet)
+    assert dict(told) == {'listed': 4, 'written': 2, 'HTTP 404': 1, 'ConnectionRefusedError': 1}
 
 
 def test_lists_that_are_not_as_published(convert, tmp_path, capsys):

@@ -129,11 +129,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--short-side', type=int, metavar='PIXELS', help='shrink pictures whose shorter side is longer')
     parser.add_argument('--workers', type=int, default=16, help='threads that fetch (default 16)')
     parser.add_argument('--timeout', type=float, default=20, help='seconds that a fetch may take (default 20)')
+    parser.add_argument(
+        '--max-unreachable',
+        type=float,
+        default=0.5,
+        metavar='SHARE',
+        help="stop if servers or the network fail to give more of a shard's items (default 0.5)",
+    )
     args = parser.parse_args(arguments)
     source = SOURCES[args.source]
     items = source.read(args.list, None if args.media == '-' else args.media)
     total = write_shards(
-        items, args.out, source.media, args.per_shard or source.per_shard, args.workers, args.short_side, args.timeout
+        items,
+        args.out,
+        source.media,
+        args.per_shard or source.per_shard,
+        args.workers,
+        args.short_side,
+        args.timeout,
+        args.max_unreachable,
     )
     print(describe(str(args.out), total))
 
