@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO
 from .reading import Files, as_list
 
 _OPEN = 64  # files that a process keeps open
+_PAUSES = (0.5, 2.0)  # seconds between the tries of a read behind a URL
 _RANGE = re.compile(r'\{(\d+)\.\.(\d+)\}')
 
 
@@ -50,13 +52,22 @@ def expand(shards: Files) -> list[str]:
     found = []
     for pattern in as_list(shards):
         for path in _count(pattern):
-            if not is_remote(path) and Path(path).is_dir():
-                path = f'{glob.escape(path)}/*.tar'
+            if _is_folder(path):
+                path = f'{path.rstrip("/") if is_remote(path) else glob.escape(path)}/*.tar'
             matched = _match(path) if re.search(r'[*?\[]', path) else [path]
             if not matched:
                 raise FileNotFoundError(f'no shards: nothing matches {path}')
             found += matched
     return found
+
+
+def _is_folder(path: str) -> bool:
+    if not is_remote(path):
+        return Path(path).is_dir()
+    if path.endswith('.tar') or re.search(r'[*?\[]', path):
+        return False  # without asking the store
+    files, inside = filesystem(path)
+    return files.isdir(inside)
 
 
 def _count(pattern: str) -> list[str]:
@@ -124,14 +135,13 @@ class RangeReader:
             os.close(handle)
 
     def read(self, path: str, start: int, end: int) -> bytes:
-        """Bytes from `start` to before `end`; fewer where the file is shorter.
+        """Bytes from `start` to before `end`; fewer where the file is shorter. Behind a URL it is tried three times.
 
         Raises:
             OSError: it cannot be read.
         """
         if is_remote(path):
-            files, inside = filesystem(path)
-            return files.cat_file(inside, start=start, end=end)
+            return _read_remote(path, start, end)
         handle = self._handles.pop(path, None)
         if handle is None:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -146,3 +156,18 @@ class RangeReader:
             parts.append(part)
             start += len(part)
         return parts[0] if len(parts) == 1 else b''.join(parts)
+
+
+def _read_remote(path: str, start: int, end: int) -> bytes:
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            files, inside = filesystem(path)
+            return files.cat_file(inside, start=start, end=end)
+        except (ImportError, FileNotFoundError):
+            raise
+        except Exception as error:  # each protocol's package has errors of its own
+            pause = next(pauses, None)
+            if pause is None:
+                raise OSError(f'{type(error).__name__}: {error}') from error
+            time.sleep(pause)

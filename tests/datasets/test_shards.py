@@ -233,8 +233,40 @@ def test_shards_behind_a_url(folder, tmp_path_factory):
     dataset = ShardedPairs('memory://shards/*.tar', pipeline=PIPELINE, index_dir=indices)
     assert said(dataset) == [f'sample {number}' for number in range(15)]
     assert said(pickle.loads(pickle.dumps(dataset))) == said(dataset)
+    for place in ('memory://shards', 'memory://shards/'):
+        assert expand(place) == [f'memory:///shards/{number:05d}.tar' for number in range(3)]
     with pytest.raises(ValueError, match='the indices of shards behind a URL need a local folder: give index_dir'):
         index_path('memory://shards/00000.tar')
+
+
+def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatch):
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class StoreError(Exception):
+        """As stores have them: no OSError."""
+
+    fsspec.filesystem('memory').pipe('/unsure/0.tar', (folder / '00000.tar').read_bytes())
+    indices = str(tmp_path_factory.mktemp('indices'))
+    policy = dict(policy='skip', max_bad=1)
+    dataset = ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices, bad_samples=policy)
+    monkeypatch.setattr('mplug2.datasets.shards_files._PAUSES', (0.0, 0.0))
+    read, failures = MemoryFileSystem.cat_file, []
+
+    def unsure(*arguments, **options):
+        if failures:
+            raise failures.pop()
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, 'cat_file', unsure)
+    failures += [StoreError('busy'), TimeoutError()]
+    assert dataset[1]['data_samples'].captions == ['sample 1']
+    failures += [StoreError('busy')] * 3
+    assert dataset[2] is None
+    assert dataset.bad_samples.count == 1
+    failures += [StoreError('busy')] * 3
+    with pytest.raises(OSError, match='StoreError: busy'):
+        RangeReader().read('memory://unsure/0.tar', 0, 10)
 
 
 def test_without_fsspec_a_url_says_what_to_install(monkeypatch):
