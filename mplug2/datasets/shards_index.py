@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import socket
 import tarfile
+import uuid
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +101,7 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # none yet, or one that was cut off: it is built anew
     index = scan(path)
-    whole = file.with_suffix(f'.{os.getpid()}.part')
+    whole = file.with_suffix(f'.{socket.gethostname()}-{uuid.uuid4().hex}.part')  # several nodes may share the folder
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(whole, 'wb') as stream:
