@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.dist import get_world_size
 from torch.utils.data import Dataset
 
 from ..registry import TRANSFORMS
@@ -30,7 +31,7 @@ class MultiModalDataset(Dataset):
 
     Raises:
         AnnotationError: an annotation file is not as the benchmark publishes it, or gives no record.
-        ValueError: bad samples of a test are to be replaced.
+        ValueError: bad samples of a test are to be replaced, or those of a training of several processes skipped.
     """
 
     METAINFO: dict[str, Any] = {}
@@ -51,6 +52,11 @@ class MultiModalDataset(Dataset):
         self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
         if test_mode and self.bad_samples.policy == 'replace':
             raise ValueError("a test scores each sample once: its bad-sample policy is 'raise' or 'skip', not 'replace'")
+        if not test_mode and self.bad_samples.policy == 'skip' and get_world_size() > 1:
+            raise ValueError(
+                f"{self.source}: bad_samples='skip' would make the batches of the {get_world_size()} processes differ in size, "
+                "and they exchange what they find in them; in training the policy is 'replace' or 'raise'"
+            )
         self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
 
     def open_records(self, indices: int | Sequence[int] | None) -> None:

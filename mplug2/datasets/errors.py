@@ -26,7 +26,8 @@ class BadSamples:
     Each sample counts once, however often it is met.
 
     Args:
-        size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller (a test scores fewer samples);
+        size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller (a test scores fewer samples;
+            processes that train together need equal batches, so they may not);
             'replace': another sample, drawn from the seed and the position in the stream, takes the place.
         max_bad: how many samples may be bad, as a count (int) or a share of the dataset (float below 1). One more ends the run.
     """

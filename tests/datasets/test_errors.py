@@ -59,6 +59,15 @@ def test_skipping(folder, workers):
         assert dataset.bad_samples.count == 2
 
 
+def test_processes_that_train_together_skip_nothing(folder, monkeypatch):
+    monkeypatch.setattr('mplug2.datasets.base.get_world_size', lambda: 2)
+    policy = dict(policy='skip', max_bad=2)
+    with pytest.raises(ValueError, match=r"bad_samples='skip' would make the batches of the 2 processes differ .* 'replace'"):
+        Pictures(20, data_prefix=folder, bad_samples=policy)
+    assert loaded(Pictures(20, data_prefix=folder, bad_samples=policy, test_mode=True), 0)
+    assert loaded(Pictures(20, data_prefix=folder, bad_samples=policy | dict(policy='replace')), 0)
+
+
 @pytest.mark.parametrize('workers', [0, 2])
 def test_replacing(folder, workers):
     dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy='replace', max_bad=0.1))
