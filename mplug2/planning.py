@@ -9,8 +9,10 @@ Letters in shapes: B samples, T frames.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +21,9 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from torch.utils._pytree import tree_leaves
 
+from .datasets.interleave import InterleavedSources, InterleavingSampler
+from .datasets.packing import DESCRIPTION
+from .datasets.reading import as_list
 from .live_memory import LiveMemory, fused_attention
 from .model import MPlug2
 from .modules.blocks import blocks_of
@@ -26,6 +31,7 @@ from .modules.features import Features
 from .modules.momentum import FeatureQueue, MomentumTwin
 from .registry import MODELS
 from .structures import Batch, MultiModalDataSample, Targets, Tokens
+from .text.instructions import instruction
 
 
 class GPU(NamedTuple):
@@ -41,6 +47,7 @@ GPUS = {
     'h100': GPU(80e9, 989e12, 67e12),  # SXM
     'h200': GPU(141e9, 989e12, 67e12),
 }
+ROW = 128  # tokens of packed text, unless its shards are there to say
 # Copies of the trainable weights, in fp32, that an optimizer keeps.
 OPTIMIZER_COPIES = {'Adam': 2, 'AdamW': 2, 'NAdam': 2, 'RAdam': 2, 'Adamax': 2, 'SGD': 1, 'RMSprop': 1, 'Adagrad': 1}
 
@@ -68,7 +75,7 @@ class Step(NamedTuple):
     weights, gradients: in full. twin, queue: the momentum encoder's weights, and the features of earlier steps. batch: the
     inputs. casts: bf16 copies of weights. activations: alive when the loss is known. peak: the most that was alive
     at a time, all of these included (gradients come while activations go). gathered: weights that are whole on every GPU while
-    a sharded model computes. flops: forward and backward.
+    a sharded model computes. flops: forward and backward. twin_blocks: of the twin, what a sharded model shards of it.
     """
 
     weights: int
@@ -81,6 +88,7 @@ class Step(NamedTuple):
     peak: int
     gathered: int
     flops: int
+    twin_blocks: int
 
 
 def batch_of(model: MPlug2, work: Work) -> Batch:
@@ -193,7 +201,12 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool = Fals
         memory.peak,
         gathered_bytes(model),
         memory.flops,
+        sum(_bytes(block) for twin in model.modules() if isinstance(twin, MomentumTwin) for block in blocks_of(twin)),
     )
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
 
 
 def gathered_bytes(model: MPlug2) -> int:
@@ -268,7 +281,7 @@ class Plan(NamedTuple):
             gradients=step.gradients / self.shares,
             optimizer=self.optimizer,
             communication=self.communication,
-            twin=step.twin,
+            twin=step.twin - step.twin_blocks + step.twin_blocks / self.shares,
             queue=step.queue,
             batch=step.batch,
             casts=step.casts,
@@ -331,35 +344,77 @@ def works_of(cfg: Config) -> list[Work]:
     """What a config's training steps do, read off its training loader.
 
     Raises:
-        KeyError: the config trains nothing.
+        KeyError: the config trains nothing. FileNotFoundError: the sources come in proportion to their sizes, and the data that
+            would tell these is not there.
     """
     loader = cfg.get('train_dataloader')
     if not loader:
         raise KeyError('the config has no train_dataloader, so there is no training to plan')
     dataset = loader['dataset']
     if 'sources' in dataset:
-        weights = dataset.get('weights') or {}
+        weights, shares = dataset.get('weights') or {}, _shares(loader)
         return [
-            _work(source['dataset'], source['batch_size'])._replace(tasks=tasks, share=float(source.get('ratio', 1.0)))
-            for source in dataset['sources'].values()
-            if (tasks := tuple(task for task in source['tasks'] if weights.get(task, 1.0)))
+            _work(source['dataset'], source['batch_size'])._replace(tasks=tasks, share=shares[name])
+            for name, source in dataset['sources'].items()
+            if (tasks := tuple(task for task in source['tasks'] if weights.get(task, 1.0))) and shares[name]
         ]
     return [_work(dataset, loader['batch_size'])]
 
 
+def _shares(loader: dict) -> dict[str, float]:
+    """Of the steps, by source, as `InterleavingSampler` has them."""
+    dataset, sampler = loader['dataset'], loader.get('sampler') or {}
+    strategy = sampler.get('strategy', 'ratios')
+    if strategy == 'proportional':
+        built = InterleavedSources(dataset['sources'], dataset.get('weights'))
+        counts = InterleavingSampler(built, strategy=strategy, cycle=sampler.get('cycle', 100)).schedule.counts
+        return {name: float(counts.get(name, 0)) for name in dataset['sources']}
+    even = strategy == 'round_robin'
+    return {name: 1.0 if even else float(source.get('ratio', 1.0)) for name, source in dataset['sources'].items()}
+
+
 def _work(dataset: dict, batch: int) -> Work:
     found = dict(batch=batch, media='text')
+    if _name(dataset) == 'PackedText':
+        found['text'] = _row_length(dataset)
     for step in _steps(dataset):
-        kind = step['type'] if isinstance(step['type'], str) else step['type'].__name__
+        kind = _name(step)
         if kind == 'LoadImage':
             found['media'] = 'image'
         if 'num_frames' in step:
             found.update(media='video', frames=step['num_frames'])
         if isinstance(step.get('size'), (int, list, tuple)):
             found['side'] = step['size'] if isinstance(step['size'], int) else step['size'][0]
-        if kind in ('TokenizeText', 'TokenizeTarget') and step.get('max_length'):
-            found['text' if kind == 'TokenizeText' else 'target'] = step['max_length']
+        key = {'TokenizeText': 'text', 'TokenizeTarget': 'target'}.get(kind)
+        if key is not None and step.get('out', key) == key and (length := _length(step, found['media'])):
+            found[key] = length
+        if kind == 'SplitText':  # broken off anywhere, so that the longest of a batch is about the whole text
+            found['target'] = step.get('max_length') or found.get('text', Work().text)
     return Work(**found)
+
+
+def _name(node: dict) -> str:
+    kind = node.get('type', '')
+    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
+
+
+def _length(step: dict, media: str) -> int | None:
+    """Tokens that a step leaves of a text, each word taken for one: ``[CLS]``, an instruction, words, a target's ``[SEP]``."""
+    if step.get('max_length'):
+        return step['max_length']
+    if not step.get('max_words'):
+        return None
+    told = instruction(step['instruction'], media).split() if step.get('instruction') else []
+    return 1 + len(told) + step['max_words'] + (_name(step) == 'TokenizeTarget')
+
+
+def _row_length(dataset: dict) -> int:
+    """Tokens of the rows of `PackedText`, as their shards say where they are there, else `ROW`."""
+    for shards in as_list(dataset.get('shards') or []):
+        folder = Path(shards).parent if str(shards).endswith('.tar') else Path(shards)
+        if (folder / DESCRIPTION).is_file():
+            return json.loads((folder / DESCRIPTION).read_text(encoding='utf-8'))['length']
+    return ROW
 
 
 def _steps(node: Any) -> Iterator[dict]:

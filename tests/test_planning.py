@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,6 +98,9 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     sharded = plan._replace(shares=2, optimizer=plan.optimizer // 2, communication=2 * step.gathered)
     parts = sharded.parts(0, recompute=False)
     assert parts['weights'] == step.weights / 2
+    within = [value for name, value in size.items() if 'twin.module' in name and re.search(r'\.(blocks|layers)\.', name)]
+    assert step.twin > step.twin_blocks == sum(within) > 0
+    assert parts['twin'] == step.twin - sum(within) / 2  # its blocks are sharded, the rest of it is whole everywhere
     assert sharded.peak(0, False) == pytest.approx(sum(parts.values()))
     blocks = [block for name, part in model.network.named_children() if name != 'decoder' for block in blocks_of(part)]
     sizes = [sum(parameter.numel() * 4 for parameter in block.parameters()) for block in blocks]
@@ -130,8 +136,11 @@ def test_works_are_read_off_a_config():
         dict(type='LoadVideo', num_frames=4),
         dict(type='Resize', size=(96, 96)),
         dict(type='TokenizeText', max_length=25),
+        dict(type='TokenizeText', instruction='captioning', max_length=7, out='instruction'),
+        dict(type='TokenizeTarget', max_words=10),
     ]
-    text = dict(type='PackedText', pipeline=[])
+    image['pipeline'].append(dict(type='TokenizeText', instruction='retrieval', max_words=30))
+    text = dict(type='PackedText', pipeline=[dict(type='SplitText', packed=True)])
     sources = dict(
         image=dict(dataset=image, batch_size=8, tasks=['matching'], ratio=3.0),
         video=dict(dataset=dict(type='ShardedPairs', pipeline=frames), batch_size=4, tasks=['matching', 'captioning']),
@@ -140,12 +149,30 @@ def test_works_are_read_off_a_config():
     sources['off'] = dict(dataset=text, batch_size=16, tasks=['completion'])
     cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources, weights=dict(completion=0.0)))))
     assert works_of(cfg) == [
-        Work(('matching',), 'image', 8, side=224, share=3.0),
-        Work(('matching', 'captioning'), 'video', 4, 4, 96, 25),
-        Work(('masked',), 'text', 16),
+        Work(('matching',), 'image', 8, side=224, text=1 + 4 + 30, share=3.0),  # [CLS], "find the image .", words
+        Work(('matching', 'captioning'), 'video', 4, 4, 96, 25, target=1 + 10 + 1),
+        Work(('masked',), 'text', 16, text=128, target=128),
     ]
+    cfg.train_dataloader.sampler = dict(strategy='round_robin')
+    assert [work.share for work in works_of(cfg)] == [1.0, 1.0, 1.0]
+    cfg.merge_from_dict({'train_dataloader.sampler.strategy': 'ratios', 'train_dataloader.dataset.sources.video.ratio': 0})
+    assert [work.media for work in works_of(cfg)] == ['image', 'text']
     with pytest.raises(KeyError, match='no train_dataloader'):
         works_of(Config(dict(model={})))
+
+
+def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
+    (tmp_path / 'packing.json').write_text(json.dumps(dict(length=512)))
+    sources = {'rows': dict(dataset=dict(type='PackedText', shards=str(tmp_path), pipeline=[]), batch_size=4, tasks=['masked'])}
+    assert works_of(Config(dict(train_dataloader=dict(dataset=dict(sources=sources)))))[0].text == 512
+    for lines in (30, 10):
+        (tmp_path / f'{lines}.txt').write_text('a word\n' * lines)
+        corpus = dict(type='TextCorpus', files=str(tmp_path / f'{lines}.txt'), pipeline=[])
+        sources[f'{lines}'] = dict(dataset=corpus, batch_size=5, tasks=['masked'])
+    del sources['rows']
+    sampler = dict(strategy='proportional', cycle=8)
+    works = works_of(Config(dict(train_dataloader=dict(dataset=dict(sources=sources), sampler=sampler))))
+    assert [work.share for work in works] == [6.0, 2.0]
 
 
 def test_pretraining_is_planned_source_by_source():
