@@ -254,7 +254,7 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
             if 'out_file' in node:
                 node['out_file'] = str(out / Path(node['out_file']).name)
             if node.get('type') and _name(node) == 'CaptionMetric':
-                node['meteor'] = False  # starts Java
+                node['meteor'] = node['spice'] = False  # start Java
             if 'ann_file' in node:
                 node['ann_file'] = str(root / 'coco/annotations/instances_val2014.json')
     for key in ('val_cfg', 'test_cfg'):

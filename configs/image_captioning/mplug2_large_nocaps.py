@@ -20,4 +20,4 @@ test_dataloader['dataset'] = dict(
     test_mode=True,
     pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions', 'image_id', 'domain'])],
 )
-test_evaluator = [dict(type=CaptionMetric, out_file='results/nocaps_val.json')]
+test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='results/nocaps_val.json')]

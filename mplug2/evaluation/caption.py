@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
@@ -19,29 +21,63 @@ from .ptb import ptb_tokens
 
 
 @cache
-def _meteor_runs() -> bool:
-    needed = [('pycocoevalcap', find_spec('pycocoevalcap')), ('java', shutil.which('java'))]
-    missing = [name for name, found in needed if not found]
+def _java_runs(name: str, jars: Sequence[str] = ()) -> bool:
+    """Whether pycocoevalcap's metric `name` can be computed; says once what it lacks. jars: paths inside the package."""
+    package = find_spec('pycocoevalcap')
+    needed = [('pycocoevalcap', package), ('java', shutil.which('java'))]
+    if package is not None:
+        needed += [(jar, (Path(package.submodule_search_locations[0]) / jar).is_file()) for jar in jars]
+    missing = [what for what, found in needed if not found]
     if missing:
-        print_log(f'METEOR is left out of the caption metrics: {" and ".join(missing)} not found', logger='current')
+        _left_out(name, f'{" and ".join(missing)} not found')
     return not missing
+
+
+def _left_out(name: str, why: str) -> None:
+    print_log(f'{name} is left out of the caption metrics: {why}', logger='current')
+
+
+Texts = dict[int, list[str]]
+
+
+def _texts(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> tuple[Texts, Texts]:
+    """References and candidates by number, as pycocoevalcap takes them."""
+    expected = {number: [' '.join(words) for words in refs] for number, refs in enumerate(references)}
+    return expected, {number: [' '.join(words)] for number, words in enumerate(candidates)}
 
 
 def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:
     """Corpus METEOR 1.5 of tokenized captions; None, with one notice, where Java or pycocoevalcap is missing."""
-    if not _meteor_runs():
+    if not _java_runs('METEOR'):
         return None
     from pycocoevalcap.meteor.meteor import Meteor
 
-    said = {number: [' '.join(words)] for number, words in enumerate(candidates)}
-    expected = {number: [' '.join(words) for words in refs] for number, refs in enumerate(references)}
-    score, _ = Meteor().compute_score(expected, said)
+    score, _ = Meteor().compute_score(*_texts(candidates, references))
     return score
+
+
+# Which pycocoevalcap does not bring, and would download on its own.
+STANFORD = ('spice/lib/stanford-corenlp-3.6.0.jar', 'spice/lib/stanford-corenlp-3.6.0-models.jar')
+
+
+def spice(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:
+    """Mean SPICE of tokenized captions; None, with a notice, where Java, pycocoevalcap or the Stanford parser is missing, or
+    Java fails (SPICE 1.0 is made for Java 8 and wants 8 GB)."""
+    if not _java_runs('SPICE', STANFORD):
+        return None
+    from pycocoevalcap.spice.spice import Spice
+
+    try:
+        score, _ = Spice().compute_score(*_texts(candidates, references))
+    except (subprocess.CalledProcessError, OSError) as error:  # the other scores of a long test are not lost with it
+        _left_out('SPICE', str(error))
+        return None
+    return float(score)
 
 
 @METRICS.register_module()
 class CaptionMetric(Metric):
-    """The COCO caption metrics: BLEU-1 to BLEU-4, ROUGE-L (0 to 1), CIDEr-D (0 to 10), METEOR (0 to 1).
+    """The COCO caption metrics: BLEU-1 to BLEU-4, ROUGE-L (0 to 1), CIDEr-D (0 to 10), METEOR and SPICE (0 to 1).
 
     Equal to pycocoevalcap with its Java tokenizer (whose "CIDEr" is CIDEr-D). ``exact_match`` is the share, in percent,
     of captions equal to one of their references after tokenization.
@@ -52,13 +88,15 @@ class CaptionMetric(Metric):
 
     Args:
         meteor: compute METEOR, which needs Java and pycocoevalcap and is left out with a notice without them.
+        spice: compute SPICE, which needs the Stanford parser's files too, and minutes.
         out_file: write COCO's result JSON, ``[{"image_id", "caption"}]``, here.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
-    def __init__(self, meteor: bool = True, out_file: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, meteor: bool = True, spice: bool = False, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.meteor = meteor
+        self.spice = spice
         self.out_file = out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -86,10 +124,9 @@ class CaptionMetric(Metric):
         for domain in sorted({domain for *_, domain in results if domain is not None}):
             part = [place for place, record in enumerate(results) if record[3] == domain]
             metrics[f'CIDEr-D/{domain}'] = mean(cider_d([candidates[i] for i in part], [references[i] for i in part]))
-        if self.meteor:
-            score = meteor(candidates, references)
-            if score is not None:
-                metrics['METEOR'] = score
+        for name, wanted, through_java in (('METEOR', self.meteor, meteor), ('SPICE', self.spice, spice)):
+            if wanted and (score := through_java(candidates, references)) is not None:
+                metrics[name] = score
         metrics['exact_match'] = percent([words in refs for words, refs in zip(candidates, references, strict=True)])
         return metrics
 

@@ -1,7 +1,10 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from mmengine.evaluator import Evaluator
@@ -55,13 +58,73 @@ def test_without_java_there_is_one_notice(monkeypatch):
     notices = []
     monkeypatch.setattr(module.shutil, 'which', lambda name: None)
     monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: notices.append(text))
-    module._meteor_runs.cache_clear()
+    module._java_runs.cache_clear()
     sample = dict(sample_id=0, pred_caption='a dog', captions=['a dog'])
     for _ in range(2):
         assert 'METEOR' not in evaluate(CaptionMetric(), [sample])
     assert len(notices) == 1
     assert 'java' in notices[0]
-    module._meteor_runs.cache_clear()
+    module._java_runs.cache_clear()
+
+
+@pytest.fixture
+def spice_package(tmp_path, monkeypatch):
+    """pycocoevalcap's SPICE with the parser's files, of which the real package lacks the latter; records what it is given."""
+    places = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(module, 'find_spec', lambda name: places)
+    monkeypatch.setattr(module.shutil, 'which', lambda name: '/usr/bin/java')
+    for name in module.STANFORD:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    given = []
+
+    class Spice:
+        def compute_score(self, references, candidates):
+            given.append((references, candidates))
+            return 0.25, [{}]
+
+    stand_in = ModuleType('pycocoevalcap.spice.spice')
+    stand_in.Spice = Spice
+    monkeypatch.setitem(sys.modules, 'pycocoevalcap.spice.spice', stand_in)
+    notices = []
+    monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: notices.append(text))
+    module._java_runs.cache_clear()
+    yield SimpleNamespace(folder=tmp_path, kind=Spice, given=given, notices=notices)
+    module._java_runs.cache_clear()
+
+
+A_DOG = dict(sample_id=0, pred_caption='A dog.', captions=['a dog runs.', 'the dog'])
+
+
+def test_spice_is_given_tokenized_captions(spice_package):
+    pytest.importorskip('pycocoevalcap')
+    assert evaluate(CaptionMetric(meteor=False, spice=True), [A_DOG])['SPICE'] == 0.25
+    assert spice_package.given == [({0: ['a dog runs', 'the dog']}, {0: ['a dog']})]
+    assert 'SPICE' not in evaluate(CaptionMetric(meteor=False), [A_DOG])
+    assert spice_package.notices == []
+
+
+def test_spice_without_the_parser_is_left_out_and_downloads_nothing(spice_package, monkeypatch):
+    (spice_package.folder / module.STANFORD[1]).unlink()
+    monkeypatch.setattr(spice_package.kind, '__init__', lambda self: pytest.fail('it would download the parser'))
+    for _ in range(2):
+        assert 'SPICE' not in evaluate(CaptionMetric(meteor=False, spice=True), [A_DOG])
+    (notice,) = spice_package.notices
+    assert 'SPICE is left out' in notice
+    assert 'stanford-corenlp-3.6.0-models.jar not found' in notice
+
+
+def test_the_other_scores_outlive_a_java_that_fails(spice_package, monkeypatch):
+    pytest.importorskip('pycocoevalcap')
+
+    def fail(self, references, candidates):
+        raise subprocess.CalledProcessError(1, ['java', '-jar', 'spice-1.0.jar'])
+
+    monkeypatch.setattr(spice_package.kind, 'compute_score', fail)
+    metrics = evaluate(CaptionMetric(meteor=False, spice=True), [A_DOG])
+    assert 'SPICE' not in metrics
+    assert metrics['BLEU-1'] > 0
+    assert 'spice-1.0.jar' in spice_package.notices[0]
 
 
 def test_exact_match_and_the_result_file(tmp_path):

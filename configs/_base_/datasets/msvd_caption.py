@@ -41,4 +41,4 @@ test_dataloader = dict(
     dataset=dict(**clips, split_file=f'{data_root}/test_list.txt', **tested),
 )
 val_evaluator = [dict(type=CaptionMetric, meteor=False)]
-test_evaluator = [dict(type=CaptionMetric)]
+test_evaluator = [dict(type=CaptionMetric, spice=True)]
