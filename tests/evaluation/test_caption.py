@@ -44,7 +44,17 @@ def test_published_scores_of_human_captions(who, predicted, references):
 
 
 @pytest.mark.skipif(shutil.which('java') is None, reason='METEOR needs Java')
-def test_meteor_through_java():
+@pytest.mark.parametrize(
+    ('who', 'predicted', 'references'), [('predicted', 'caption_predicted', range(1, 6)), ('human', 'caption_1', range(2, 6))]
+)
+def test_published_meteor_of_human_captions_through_java(who, predicted, references):
+    pytest.importorskip('pycocoevalcap')
+    metrics = evaluate(CaptionMetric(), human_captions(predicted, references))
+    assert metrics['METEOR'] == pytest.approx(PUBLISHED[who]['METEOR'], abs=1e-4)
+
+
+@pytest.mark.skipif(shutil.which('java') is None, reason='METEOR needs Java')
+def test_meteor_of_an_empty_caption():
     pytest.importorskip('pycocoevalcap')
     samples = [
         dict(sample_id=0, pred_caption='a dog runs', captions=['A dog runs.']),
