@@ -19,11 +19,9 @@ model.update(
 train_dataloader['dataset'].update(
     type=StanfordCars, ann_file='data/stanford_cars/devkit/cars_train_annos.mat', data_prefix='data/stanford_cars/cars_train'
 )
-val_dataloader['dataset'].update(
+test_dataloader['dataset'].update(
     type=StanfordCars, ann_file='data/stanford_cars/cars_test_annos_withlabels.mat', data_prefix='data/stanford_cars/cars_test'
 )
-test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=50, val_interval=31)
+train_cfg.update(max_epochs=50)
 auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='top1')

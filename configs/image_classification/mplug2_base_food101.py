@@ -22,14 +22,12 @@ train_dataloader['dataset'].update(
     ann_file='data/food-101/meta/train.txt',
     data_prefix='data/food-101/images',
 )
-val_dataloader['dataset'].update(
+test_dataloader['dataset'].update(
     type=Food101,
     classes='data/food-101/meta/classes.txt',
     ann_file='data/food-101/meta/test.txt',
     data_prefix='data/food-101/images',
 )
-test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=20, val_interval=295)
+train_cfg.update(max_epochs=20)
 auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='top1')

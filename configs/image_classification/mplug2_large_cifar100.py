@@ -17,12 +17,10 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
 )
 train_dataloader['dataset'].update(type=CIFAR100, split='train', data_prefix='data/cifar-100-binary')
-val_dataloader['dataset'].update(type=CIFAR100, split='test', data_prefix='data/cifar-100-binary')
-for loader in (train_dataloader, val_dataloader):
+test_dataloader['dataset'].update(type=CIFAR100, split='test', data_prefix='data/cifar-100-binary')
+for loader in (train_dataloader, test_dataloader):
     loader['dataset']['pipeline'].pop(0)  # its pictures come as arrays
 del loader
-test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=10, val_interval=195)
+train_cfg.update(max_epochs=10)
 auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='top1')

@@ -19,9 +19,7 @@ model.update(
 train_dataloader['dataset'].update(
     type=DTD, ann_file=['data/dtd/labels/train1.txt', 'data/dtd/labels/val1.txt'], data_prefix='data/dtd/images'
 )
-val_dataloader['dataset'].update(type=DTD, ann_file='data/dtd/labels/test1.txt', data_prefix='data/dtd/images')
-test_dataloader = val_dataloader
+test_dataloader['dataset'].update(type=DTD, ann_file='data/dtd/labels/test1.txt', data_prefix='data/dtd/images')
 optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=50, val_interval=14)
+train_cfg.update(max_epochs=50)
 auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='top1')

@@ -19,11 +19,9 @@ model.update(
 train_dataloader['dataset'].update(
     type=SUN397, classes='data/sun397/ClassName.txt', ann_file='data/sun397/Training_01.txt', data_prefix='data/sun397/SUN397'
 )
-val_dataloader['dataset'].update(
+test_dataloader['dataset'].update(
     type=SUN397, classes='data/sun397/ClassName.txt', ann_file='data/sun397/Testing_01.txt', data_prefix='data/sun397/SUN397'
 )
-test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=20, val_interval=77)
+train_cfg.update(max_epochs=20)
 auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='top1')

@@ -46,10 +46,17 @@ def test_single_frames() -> None:
 
 def test_arrays_are_not_loaded() -> None:
     cfg = load_config('image_classification/mplug2_large_cifar100')
-    for part in ('train', 'val', 'test'):
+    for part in ('train', 'test'):
         loader = cfg[f'{part}_dataloader']
-        assert loader.dataset.split == ('train' if part == 'train' else 'test')
+        assert loader.dataset.split == part
         assert 'LoadImage' not in [kind.__name__ for kind in steps(loader, 'type')]
+
+
+@pytest.mark.parametrize('name', ['cars', 'cifar10', 'cifar100', 'dtd', 'food101', 'sun397'])
+def test_transfer_sets_choose_nothing_on_their_test_split(name: str) -> None:
+    cfg = load_config(f'image_classification/mplug2_base_{name}')
+    assert cfg.val_dataloader is cfg.val_cfg is cfg.val_evaluator is None
+    assert 'save_best' not in cfg.default_hooks.checkpoint
 
 
 def test_zero_shot_has_its_own_task() -> None:

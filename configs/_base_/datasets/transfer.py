@@ -1,5 +1,5 @@
 # What the transfer sets of Table 16 share: 224 pixels, random crops of at least a quarter of the picture, flips and RandAugment
-# in training, the middle in tests. A config names the data set.
+# in training, the middle in tests. A config names the data set. There is no validation split, so the last checkpoint counts.
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ResumableSampler
@@ -27,12 +27,11 @@ train_dataloader = dict(
     sampler=dict(type=ResumableSampler),
     dataset=dict(pipeline=[*read_train, dict(type=PackInputs, inputs=['label'])]),
 )
-val_dataloader = dict(
+test_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
     dataset=dict(test_mode=True, pipeline=[*read_test, dict(type=PackInputs, fields=['label'])]),
 )
-test_dataloader = val_dataloader
-val_evaluator = [dict(type=ClassificationMetric)]
-test_evaluator = val_evaluator
+test_evaluator = [dict(type=ClassificationMetric)]
+val_dataloader = val_cfg = val_evaluator = None
