@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -17,8 +18,8 @@ SCRIPT = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'pretrained_
 CONFIG = 'mini/video_text_retrieval'
 
 
-def convert(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), CONFIG, *arguments])
+def convert(monkeypatch: pytest.MonkeyPatch, *arguments: str, config: str = CONFIG) -> None:
+    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), config, *arguments])
     runpy.run_path(str(SCRIPT), run_name='__main__')
 
 
@@ -42,3 +43,21 @@ def test_renamed_heads_are_found_and_missing_ones_refused(tmp_path: Path, monkey
     assert set(written) == set(model.state_dict())
     for key, value in kept.items():
         torch.testing.assert_close(written[key.replace('tasks.contrastive.', 'tasks.retrieval.')], value)
+
+
+def test_what_pre_training_calls_its_head_is_what_the_docs_rename(
+    mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mini_home)
+    pretrained = MODELS.build(resolve(load_config('mini/pretrain').model, MODELS))
+    pretrained.init_weights()
+    source, out = str(tmp_path / 'pretrained.pth'), tmp_path / 'zeroshot.pth'
+    save_checkpoint(dict(state_dict=pretrained.state_dict()), source)
+    page = (SCRIPT.parents[2] / 'docs/tasks/image_classification.md').read_text()
+    (rename,) = set(re.findall(r'--rename (tasks\.\w+\.=tasks\.classification\.)`', page))
+    convert(monkeypatch, source, str(out), '--rename', rename, config='mini/image_classification_zeroshot')
+    written = load_checkpoint(out)['state_dict']
+    heads = {key for key in written if key.startswith('tasks.classification.head.')}
+    assert heads
+    for key in heads:
+        torch.testing.assert_close(written[key], pretrained.state_dict()[key.replace('classification', 'retrieval')])
