@@ -206,6 +206,22 @@ class InterleavingSampler(Sampler):
         self.per_step = per_step
         self.start_position = 0
 
+    @property
+    def batch_sizes(self) -> dict[str, int]:
+        """Samples of a batch on each process, by source."""
+        return {name: self.sources[name].batch_size for name in self.schedule.counts}
+
+    @property
+    def samples_per_step(self) -> float:
+        """That each process takes, on average."""
+        counts = self.schedule.counts
+        return self.per_step * sum(count * self.batch_sizes[name] for name, count in counts.items()) / sum(counts.values())
+
+    @property
+    def plan(self) -> dict:
+        """What decides, with the seed, which source a slot is for."""
+        return dict(slots=self.schedule.counts, shuffled=self.schedule.shuffle, per_step=self.per_step)
+
     def source_seed(self, name: str) -> int:
         """The seed of a source's own stream."""
         return int(np.random.SeedSequence([self.seed, zlib.crc32(name.encode())]).generate_state(1)[0])

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from .. import registry
 from ..registry import resolve
 from ..version import __version__
+from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     SHARDS,
     CheckpointError,
@@ -98,6 +99,21 @@ class Runner(_Runner):
             self.logger.removeFilter(_not_a_parameter)
         self.logger.info(describe_optimizer(built.optimizer))
         return built
+
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
+        """Scale the learning rates with the samples of a step, if the config says so; else tell if processes change these."""
+        base, samples = (auto_scale_lr or {}).get('base_batch_size'), samples_per_step(self.train_dataloader, self.world_size)
+        if None in (base, samples) or samples == base:
+            return
+        if auto_scale_lr.get('enable'):
+            self.logger.info(f'the learning rate is for {base} samples a step and is scaled to {samples:g}')
+            for group in optim_wrapper.optimizer.param_groups:
+                group['lr'] *= samples / base
+        elif self.world_size > 1:
+            self.logger.warning(
+                f'the learning rate is for {base} samples a step, and {self.world_size} processes take {samples:g}: set the '
+                'batch size to match, or scale the rate with --auto-scale-lr; the number of steps stays in either case'
+            )
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """As in MMEngine; a scheduler that would begin after the last step is left out, with a warning."""
@@ -217,8 +233,7 @@ class Runner(_Runner):
             {'iter': self.iter, 'epoch': self.epoch} | (meta or {}),
             cfg=self.cfg.pretty_text,
             seed=self.seed,
-            processes=self.world_size,
-            batch_size=self._batch_size(),
+            **stream_of(self.train_dataloader, self.world_size),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y-%m-%d %H:%M:%S'),
             mplug2_version=__version__,
@@ -242,10 +257,6 @@ class Runner(_Runner):
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         if main:
             save_checkpoint(checkpoint, path)
-
-    def _batch_size(self) -> int | None:
-        """Samples of one process a step; None where the loader does not count them."""
-        return self.train_dataloader.batch_size
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = True, revise_keys: Any = ()) -> dict:
         """Load a checkpoint's weights, all of them; of a sharded one the optimizer's state is not read yet.
@@ -327,28 +338,9 @@ class Runner(_Runner):
         self.optim_wrapper.load_state_dict(optimizer)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-        self._tell_changes(meta)
+        for change in changes(meta, stream_of(self.train_dataloader, self.world_size)):
+            self.logger.warning(change)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
-
-    def _tell_changes(self, meta: dict) -> None:
-        """Warn if the run goes on with other numbers of processes or samples than the checkpoint was written with."""
-        before, now = (meta.get('processes'), meta.get('batch_size')), (self.world_size, self._batch_size())
-        if before[0] is None or before == now:
-            return
-        change = f'{_processes(*before)} before, {_processes(*now)} now'
-        if None not in (*before, *now) and before[0] * before[1] == now[0] * now[1]:
-            self.logger.warning(f'resuming with other processes: {change}; a step has the same samples as before')
-        else:
-            self.logger.warning(
-                f'resuming with other processes or samples a step: {change}; the stream of samples goes on where a run with '
-                'the present numbers would be at this step, so some samples of this pass are seen twice or not at all; the '
-                "learning rate stays the config's"
-            )
-
-
-def _processes(count: int, batch_size: int | None) -> str:
-    each = '' if batch_size is None else f' with {batch_size} samples each'
-    return f'{count} process{"" if count == 1 else "es"}{each}'
 
 
 def _fused(optimizer: Any) -> Any:

@@ -63,6 +63,9 @@ def test_every_objective_is_logged_by_source(whole: Path) -> None:
     for key, values in scalars(whole):
         assert values, key
     assert list(logged(whole)) == list(range(1, 9))
+    meta = torch.load(whole / LAST, weights_only=True)['meta']
+    assert meta['batch_size'] == dict.fromkeys(NAMES, 4)
+    assert (meta['schedule']['per_step'], sum(meta['schedule']['slots'].values())) == (2, 8)
 
 
 @pytest.mark.parametrize('workers', [0, 2])
