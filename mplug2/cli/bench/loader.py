@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from collections.abc import Callable
 
 from ...config import DictAction, load_config
 from . import shards
+
+HELD = 16  # what the training step alone takes turns at, in steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
 
 
-def _rate(steps: int, step) -> float:
-    """Steps a second of `step`, warmed up by 5."""
+def _rates(steps: int, step: Callable[[], int]) -> tuple[float, float]:
+    """Steps and samples a second of `step`, which returns its samples, warmed up by 5."""
     for _ in range(5):
         step()
-    start = time.perf_counter()
+    start, samples = time.perf_counter(), 0
     for _ in range(steps):
-        step()
-    return steps / (time.perf_counter() - start)
+        samples += step()
+    taken = time.perf_counter() - start
+    return steps / taken, samples / taken
+
+
+def _samples(batch: dict | list[dict]) -> int:
+    """Of what a step takes: a batch, or in pre-training a list of them."""
+    return sum(len(one['data_samples']) for one in (batch if isinstance(batch, list) else [batch]))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
+    from ...engine.changes import stream_of
     from ...engine.runner import Runner
     from .measure import describe_run
 
@@ -47,28 +57,31 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir, cfg.log_level, cfg.launcher = folder, 'WARNING', 'none'
         runner = Runner.from_cfg(cfg)
-        loader = runner.build_dataloader(runner._train_dataloader, seed=0)
+        loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.model.init_weights()
         runner.model.train()
         device = next(runner.model.parameters()).device
         synchronise = torch.cuda.synchronize if device.type == 'cuda' else (lambda: None)
 
-        def train(batch: dict) -> None:
-            runner.model.train_step(batch, runner.optim_wrapper)
+        def train(batch: dict | list[dict]) -> int:
+            loop._optimize(batch)
             synchronise()
+            return _samples(batch)
 
-        batches = iter(loader)
-        held = [next(batches) for _ in range(4)]
-        again = itertools.cycle(held)
-        loading = _rate(args.steps, lambda: next(batches))
-        stepping = _rate(args.steps, lambda: train(next(again)))
-        both = _rate(args.steps, lambda: train(next(batches)))
-    size = loader.batch_size
+        batches = loop._batches()
+        again = itertools.cycle([next(batches) for _ in range(HELD)])
+        measured = {
+            'loader alone': _rates(args.steps, lambda: _samples(next(batches))),
+            'training step': _rates(args.steps, lambda: train(next(again))),
+            'both together': _rates(args.steps, lambda: train(next(batches))),
+        }
     parameters = sum(p.numel() for p in runner.model.parameters())
     print(describe_run())
-    print(f'{args.config}: {parameters / 1e6:.2f} M parameters, batch {size}, {loader.num_workers} workers')
-    print(f'  loader alone       {loading:8.2f} batches/s  {loading * size:8.0f} samples/s')
-    print(f'  training step      {stepping:8.2f} steps/s    {stepping * size:8.0f} samples/s')
-    print(f'  both together      {both:8.2f} steps/s    {both * size:8.0f} samples/s')
-    print(f'  loader / model     {loading / stepping:8.2f}              (above 1: the model never waits)')
+    sizes = stream_of(loop.dataloader, 1)['batch_size']
+    size = ', '.join(f'{name} {size}' for name, size in sizes.items()) if isinstance(sizes, dict) else sizes
+    print(f'{args.config}: {parameters / 1e6:.2f} M parameters, batch {size}, {loop.dataloader.num_workers} workers')
+    for name, (steps, samples) in measured.items():
+        print(f'  {name:<17} {steps:9.2f} steps/s  {samples:8.0f} samples/s')
+    ratio = measured['loader alone'][1] / measured['training step'][1]
+    print(f'  loader / model     {ratio:8.2f}                (samples; above 1 the model never waits)')
