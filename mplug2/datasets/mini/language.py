@@ -326,25 +326,34 @@ _ORDINALS = ('first', 'second', 'third', 'fourth')
 
 
 def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
-    """A text about several pictures with extractive questions, one of them without an answer."""
+    """A text about several pictures with extractive questions, one of them without an answer.
+
+    A question names the picture only where others of the text have what it asks after too.
+    """
     sentences = [f'in the {_ORDINALS[i]} photo there is {description(scene)} .' for i, scene in enumerate(scenes)]
     text = ' '.join(sentences)
     starts = np.cumsum([0, *(len(sentence) + 1 for sentence in sentences)])
     questions: list[tuple[str, str | None, int]] = []
     for number in rng.permutation(len(scenes))[:3]:
         thing = _pick(scenes[number], rng)
-        where = f'in the {_ORDINALS[number]} photo'
-        if rng.random() < 0.5:
-            text_of, answer = f'what color is the {thing.word} {where} ?', thing.colour
-        else:
-            text_of, answer = f'what digit is {thing.colour} {where} ?', thing.word
+        by_digit = rng.random() < 0.5
+        answer = thing.colour if by_digit else thing.word
         local = sentences[number].index(f' {thing.colour} {thing.word}') + 1
-        start = int(starts[number]) + local + (0 if answer == thing.colour else len(thing.colour) + 1)
-        questions.append((text_of, answer, start))
-    number = int(rng.integers(len(scenes)))
-    absent = [word for word in DIGITS if word not in {thing.word for thing in scenes[number].things}]
-    questions.append((f'what color is the {absent[rng.integers(len(absent))]} in the {_ORDINALS[number]} photo ?', None, 0))
+        start = int(starts[number]) + local + (0 if by_digit else len(thing.colour) + 1)
+        questions.append((_ask(scenes, number, thing.word if by_digit else thing.colour, by_digit), answer, start))
+    number, by_digit = int(rng.integers(len(scenes))), rng.random() < 0.5
+    there = {thing.word if by_digit else thing.colour for thing in scenes[number].things}
+    absent = [name for name in (DIGITS if by_digit else COLOURS) if name not in there]
+    questions.append((_ask(scenes, number, absent[rng.integers(len(absent))], by_digit), None, 0))
     return Passage(text, questions)
+
+
+def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
+    """For the colour of a digit in a picture, or for the digit of a colour."""
+    others = [scene for i, scene in enumerate(scenes) if i != number]
+    elsewhere = any(subject in (thing.word, thing.colour) for scene in others for thing in scene.things)
+    where = f' in the {_ORDINALS[number]} photo' if elsewhere else ''
+    return f'what color is the {subject}{where} ?' if by_digit else f'what digit is {subject}{where} ?'
 
 
 def summary_pair(scenes: list[Scene], rng: np.random.Generator) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from mplug2.datasets import MSRVTTQA, MSVDQA, CocoCaption, MSRVTTCaption, MSVDCa
 from mplug2.datasets.mini import WORDS, build
 from mplug2.datasets.mini.show import KINDS
 from mplug2.datasets.mini.vocabulary import vocabulary
-from mplug2.datasets.mini.world import SPLITS
+from mplug2.datasets.mini.world import DIGITS, SPLITS
 from mplug2.datasets.video import read_video
 from mplug2.text import BertTokenizer
 from mplug2.text.instructions import INSTRUCTIONS
@@ -151,9 +152,22 @@ def test_language_files(data: Path) -> None:
                 for answer in question['answers']:
                     start = answer['answer_start']
                     assert paragraph['context'][start : start + len(answer['text'])] == answer['text']
+                assert {answer['text'] for answer in question['answers']} == read_answers(
+                    paragraph['context'], question['question']
+                )
     for name in ('train', 'dev', 'test'):
         source, target = ((data / 'gigaword' / f'{name}.{kind}.txt').read_text().splitlines() for kind in ('src', 'tgt'))
         assert len(source) == len(target)
+
+
+def read_answers(context: str, question: str) -> set[str]:
+    """What the texts of the benchmark say, by their grammar: none or one."""
+    told = {words[2]: words for words in (sentence.split() for sentence in context.split('.')) if words}
+    asked = question.split()
+    sentences = [told[asked[6 if asked[1] == 'digit' else 7]]] if 'photo' in asked else told.values()
+    pairs = [pair for words in sentences for pair in itertools.pairwise(words) if pair[1] in DIGITS]
+    subject = asked[3] if asked[1] == 'digit' else asked[4]
+    return {pair[asked[1] == 'digit'] for pair in pairs if subject in pair}
 
 
 def test_the_action_list_points_at_clips(data: Path) -> None:
