@@ -33,6 +33,18 @@ def test_check_counts_and_names_what_is_missing(mini_home, tmp_path, monkeypatch
     assert (tmp_path / 'missing.txt').read_text().startswith('data/mini/coco/')
 
 
+def test_check_reads_interleaved_sources_and_the_data_sets_of_mmdet(mini_home, monkeypatch, capsys):
+    monkeypatch.chdir(mini_home)
+    assert not run('check.py', monkeypatch, 'mini/pretrain')
+    told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert told[:2] == ['train/image', 'train/video']
+    assert told[-1] == 'val'
+    assert not run('check.py', monkeypatch, 'mini/detection')
+    told = [line for line in capsys.readouterr().out.splitlines() if 'samples' in line]  # pycocotools prints too
+    assert [line.split()[0] for line in told] == ['train', 'val', 'test']
+    assert all('CocoDetection: ' in line and ' files' in line for line in told)
+
+
 def test_gifs_become_clips(tmp_path):
     convert = runpy.run_path(str(TOOLS / 'tgif.py'))['convert']
     levels = (20, 90, 160, 230)

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from torch.utils.data import Dataset
+
 from mplug2 import registry
 from mplug2.config import load_config
 from mplug2.datasets import MultiModalDataset
@@ -21,32 +23,50 @@ from mplug2.registry import resolve
 TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be several a record
 
 
-def summary(dataset: MultiModalDataset) -> tuple[str, list[str]]:
+def record_of(dataset: Dataset, index: int) -> dict:
+    """A record with ``path``: of the picture or clip, of the shard, or in a data set of mmdet of ``img_path``."""
+    if isinstance(dataset, MultiModalDataset):
+        return dataset.record(index)
+    info = dataset.get_data_info(index)
+    return info | dict(path=info['img_path'])
+
+
+def summary(dataset: Dataset) -> tuple[str, list[str]]:
     """What a data set holds, in one line, and the paths of media that are missing or empty."""
     media: dict[str, int] = {}
     texts: dict[str, int] = {}
     for index in range(len(dataset)):
-        record = dataset.record(index)
+        record = record_of(dataset, index)
         if 'path' in record:
             media[record['path']] = media.get(record['path'], 0) + 1
         for key in TEXTS:
             if key in record:
                 texts[key] = texts.get(key, 0) + (len(record[key]) if isinstance(record[key], list) else 1)
-    bad = [path for path in media if not Path(path).is_file() or not Path(path).stat().st_size]
+    local = [path for path in media if '://' not in path]
+    bad = [path for path in local if not Path(path).is_file() or not Path(path).stat().st_size]
     told = ''.join(f', {count} {key if key.endswith("s") else key + "s"}' for key, count in texts.items())
-    shown = f' of {len(media)} pictures or clips' if media else ''
+    shown = f' of {len(media)} files' if media else ''
     line = f'{type(dataset).__name__}: {len(dataset)} samples{shown}{told}'
-    return line + (f'; {len(bad)} pictures or clips are missing or empty, such as {bad[0]}' if bad else ''), bad
+    return line + (f'; {len(bad)} files are missing or empty, such as {bad[0]}' if bad else ''), bad
 
 
-def datasets(cfg: Any) -> dict[str, MultiModalDataset]:
-    """The data sets of a config by 'train', 'val' and 'test', without their pipelines."""
+def datasets(cfg: Any) -> dict[str, Dataset]:
+    """The data sets of a config by 'train', 'val' and 'test', without their pipelines; those of an interleaved stream by
+    'train/<source>'."""
     found = {}
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader')
         if loader:
-            found[part] = registry.DATASETS.build(resolve(loader.dataset | dict(pipeline=[]), registry.DATASETS))
+            sources = loader.dataset.get('sources')
+            parts = (
+                {f'{part}/{name}': source.dataset for name, source in sources.items()} if sources else {part: loader.dataset}
+            )
+            found |= {name: _without_pipeline(dataset) for name, dataset in parts.items()}
     return found
+
+
+def _without_pipeline(cfg: Any) -> Dataset:
+    return registry.DATASETS.build(resolve(cfg | dict(pipeline=[]), registry.DATASETS))
 
 
 def main() -> None:
