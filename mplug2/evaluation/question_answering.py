@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from ..registry import METRICS
+from ..text.cleaning import clean_caption
 from .base import Metric, field, percent, write_json
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither apostrophe nor colon
@@ -106,9 +108,18 @@ class VQAMetric(Metric):
         return _by_kind(scores) if scores else {}
 
 
+def normalize_answer(answer: str) -> str:
+    """An answer in lower case without accents and punctuation; a hyphen or slash becomes a blank, and blanks are single.
+
+    So ``T-shirt`` as it is annotated, ``t - shirt`` as word pieces give it back, and ``t shirt`` of a cleaned list are one.
+    """
+    bare = ''.join(sign for sign in unicodedata.normalize('NFD', answer) if unicodedata.category(sign) != 'Mn')
+    return clean_caption(bare)
+
+
 @METRICS.register_module()
 class ExactMatch(Metric):
-    """Share of answers, in percent, equal to an expected one but for case and outer blanks (open-ended video QA).
+    """Share of answers, in percent, equal to an expected one, both as `normalize_answer` makes them (open-ended video QA).
 
     Results: ``accuracy``, and ``accuracy/<question type>`` where samples carry ``question_type``.
     Reads ``pred_answer``, ``answers`` (one or more), ``question_type`` if it is there, and for the file ``question_id`` (else
@@ -125,10 +136,10 @@ class ExactMatch(Metric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
-            expected = {answer.lower().strip() for answer in field(sample, 'answers', self)}
+            expected = {normalize_answer(answer) for answer in field(sample, 'answers', self)}
             answer = field(sample, 'pred_answer', self)
             record = dict(question_id=sample.get('question_id', sample.get('sample_id')), answer=answer)
-            self.results.append((sample.get('question_type'), float(answer.lower().strip() in expected), record))
+            self.results.append((sample.get('question_type'), float(normalize_answer(answer) in expected), record))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:

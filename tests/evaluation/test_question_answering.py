@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from mplug2.evaluation import ExactMatch, VQAMetric
 from mplug2.evaluation.question_answering import normalize_vqa_answer, vqa_accuracy
+from mplug2.text import BertTokenizer
+from mplug2.text.cleaning import clean_question
 
 
 def evaluate(metric, samples):
@@ -98,6 +100,15 @@ def test_exact_match_by_question_type():
     expected = {'accuracy': 200 / 3, 'accuracy/how many': 100, 'accuracy/what': 100, 'accuracy/who': 0}
     assert metrics == pytest.approx(expected)
     assert evaluate(ExactMatch(), [dict(pred_answer='a', answers=['a'])]) == {'accuracy': 100}
+
+
+@pytest.mark.parametrize('answer', ['T-shirt', "dog's", 'black/white', 'dr. who', 'café', 'ping  pong', 'rock, paper'])
+def test_what_is_learnt_or_listed_of_an_answer_equals_it(answer):
+    tokenizer = BertTokenizer()
+    ids, _ = tokenizer.encode_target(answer)
+    for said in (tokenizer.decode(ids), clean_question(answer)):
+        assert evaluate(ExactMatch(), [dict(pred_answer=said, answers=[answer])]) == {'accuracy': 100}, said
+    assert evaluate(ExactMatch(), [dict(pred_answer='shirt', answers=[answer])]) == {'accuracy': 0}
 
 
 def test_video_qa_result_file(tmp_path):
