@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ..registry import HOOKS
-from .checkpoint import CheckpointError, plain
+from .checkpoint import CheckpointError
 from .sharding import placed_like
 
 
@@ -79,7 +79,7 @@ class AverageWeights(Hook):
             self._swap(runner)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        checkpoint['average'] = plain(self.average)
+        checkpoint['average'] = self.average  # the runner gathers it, or writes each process's part of it
 
     @torch.no_grad()
     def before_test(self, runner: Any) -> None:

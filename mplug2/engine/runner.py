@@ -249,12 +249,15 @@ class Runner(_Runner):
                 checkpoint['optimizer'] = plain({key: value for key, value in optimizer.items() if key != 'state'})
             checkpoint['state_dict'] = {}
             self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-            save_sharded(checkpoint, weights, optimizer and optimizer['state'], path)
+            average = checkpoint.pop('average', {})
+            save_sharded(checkpoint, weights, average, optimizer and optimizer['state'], path)
             return
         checkpoint['state_dict'] = plain(weights, keep=main)
         if save_optimizer:
             checkpoint['optimizer'] = plain(optimizer, keep=main)
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        if 'average' in checkpoint:
+            checkpoint['average'] = plain(checkpoint['average'], keep=main)
         if main:
             save_checkpoint(checkpoint, path)
 
@@ -266,12 +269,16 @@ class Runner(_Runner):
         """
         path = Path(filename)
         if path.suffix == f'.{SHARDS}':
-            from .sharded_checkpoint import MODEL, read_plain, read_tensors, shapes_in
+            from .sharded_checkpoint import AVERAGE, MODEL, read_plain, read_tensors, shapes_in
 
             checkpoint = read_plain(path)
-            own = self.bare_model.state_dict()
-            shapes = {key.removeprefix(MODEL): shape for key, shape in shapes_in(path).items() if key.startswith(MODEL)}
+            own, there = self.bare_model.state_dict(), shapes_in(path)
+            shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
             check_fit(shapes, own, str(filename))
+            averaged = [key.removeprefix(AVERAGE) for key in there if key.startswith(AVERAGE)]
+            if averaged:
+                checkpoint['average'] = {key: torch.empty_like(own[key]) for key in averaged}
+                read_tensors(path, {f'{AVERAGE}{key}': value for key, value in checkpoint['average'].items()})
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
             read_tensors(path, {f'{MODEL}{key}': value for key, value in own.items()})
             self.bare_model.load_state_dict(own)  # modules that keep track of what was loaded see it

@@ -21,15 +21,22 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceSt
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 PLAIN = 'training.pth'
-MODEL, OPTIMIZER = 'model.', 'optimizer.'
+MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
 
 
-def save_sharded(plain: dict, weights: Mapping[str, Tensor], optimizer: Mapping[int, dict] | None, path: Path) -> None:
+def save_sharded(
+    plain: dict,
+    weights: Mapping[str, Tensor],
+    average: Mapping[str, Tensor],
+    optimizer: Mapping[int, dict] | None,
+    path: Path,
+) -> None:
     """Write a sharded checkpoint, all or nothing; every process calls it.
 
     Args:
-        plain: what is no tensor of these: plain data. weights: the model's state dict. optimizer: the state of its optimizer by
-            the number of the parameter, or None. path: a folder, replaced if it is there.
+        plain: what is no tensor of these: plain data. weights: the model's state dict. average: of its weights, by name; may
+            be empty. optimizer: the state of its optimizer by the number of the parameter, or None. path: a folder, replaced if
+            it is there.
     """
     temporary = path.with_name(f'.{path.name}.tmp')
     if is_main_process():
@@ -37,6 +44,7 @@ def save_sharded(plain: dict, weights: Mapping[str, Tensor], optimizer: Mapping[
         temporary.mkdir(parents=True)
     barrier()
     tensors = {f'{MODEL}{key}': value for key, value in weights.items()}
+    tensors |= {f'{AVERAGE}{key}': value for key, value in average.items()}
     for index, values in (optimizer or {}).items():
         tensors.update({f'{OPTIMIZER}{index}.{key}': value for key, value in values.items() if isinstance(value, Tensor)})
     dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))

@@ -87,8 +87,10 @@ def test_full_and_sharded_checkpoints_load_into_each_other(
     (folder, _), (out, _) = single, group
     for name in ('from_full', 'from_folder'):
         assert_equal_weights(out / name / LAST, folder / LAST)
+        assert_equal_weights(out / name / LAST, folder / LAST, 'average')
         assert min(logged(out / name)) == 4
     assert sorted(path.name for path in (out / 'folders').glob('iter_*')) == ['iter_3.shards', 'iter_5.shards']
+    assert 'average' not in torch.load(out / 'folders' / 'iter_3.shards' / 'training.pth', weights_only=True)
     monkeypatch.chdir(mini_home)
     build_runner(answering(tmp_path, resume=True, load_from=str(out / 'folders' / 'iter_3.shards'))).train()
     assert_equal_weights(tmp_path / LAST, folder / LAST)
