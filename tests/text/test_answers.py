@@ -35,3 +35,10 @@ def test_the_tool_writes_what_the_task_reads(mini_home, tmp_path, monkeypatch, c
     answers = read_answers(tmp_path / 'list.json')
     assert len(answers) == 20
     assert '20 answers' in capsys.readouterr().out
+
+
+def test_the_tool_needs_a_config_that_trains(monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', [str(TOOL), 'video_qa/mplug2_base_msrvtt_zeroshot', 'list.json'])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(TOOL), run_name='__main__')
+    assert 'video_qa/mplug2_base_msrvtt_zeroshot has no training data' in capsys.readouterr().err

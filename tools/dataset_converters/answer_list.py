@@ -1,6 +1,7 @@
 """Writes the answers of a config's training data, commonest first, for `QuestionAnswering(answers=FILE)`.
 
-python tools/dataset_converters/answer_list.py image_question_answering/mplug2_base_vqav2 data/vqa/answers.json --least 9
+python tools/dataset_converters/answer_list.py image_qa/mplug2_base_vqav2 data/vqa/answers.json --least 9
+python tools/dataset_converters/answer_list.py video_qa/mplug2_base_msrvtt data/msrvtt_qa/answers.json --top 1000
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ def main() -> None:
     parser.add_argument('--least', type=int, default=1, help='keep answers that at least this many samples give')
     args = parser.parse_args()
     cfg = load_config(args.config)
+    if not cfg.get('train_dataloader'):
+        parser.error(
+            f'{args.config} has no training data, whose answers are to be counted: name the config that trains on it, '
+            'such as video_qa/mplug2_base_msrvtt'
+        )
     data = registry.DATASETS.build(resolve(cfg.train_dataloader.dataset | dict(pipeline=[]), registry.DATASETS))
     found = [[clean_question(answer) for answer in data.record(index)['answers']] for index in range(len(data))]
     kept = common_answers(found, args.top, args.least)
