@@ -2,6 +2,7 @@
 # pairs at 5e-5, 512 samples a step on 16 GPUs.
 from mmengine.config import read_base
 
+from mplug2.engine import StopOnSignal
 from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
 from mplug2.weights import BertWeights, ClipWeights
 
@@ -32,4 +33,6 @@ for source in train_dataloader['dataset']['sources'].values():
 del source
 optim_wrapper['optimizer'].update(lr=5e-5)
 train_cfg.update(max_iters=round(30 * pairs / samples / pairs_share))
-default_hooks['checkpoint'].update(interval=2000)
+auto_scale_lr = dict(base_batch_size=samples, enable=False)
+default_hooks['checkpoint'].update(interval=2000, save_best='text_to_video_R@1')
+default_hooks.update(stop_on_signal=dict(type=StopOnSignal, interval=2))  # some launchers kill soon after they signal
