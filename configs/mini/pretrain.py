@@ -164,3 +164,4 @@ val_evaluator = [dict(type=RetrievalMetric)]
 custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
 train_cfg = dict(type=PretrainLoop, max_iters=12000, val_interval=3000)
+default_hooks['checkpoint'].update(save_best='text_to_video_R@1')

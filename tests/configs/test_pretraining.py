@@ -13,6 +13,8 @@ def test_the_recipe_is_that_of_the_paper(name: str, samples: int, gpus: int, rat
     sources = cfg.train_dataloader.dataset.sources
     assert {source.batch_size * gpus for source in sources.values()} == {samples}
     ratios = {key: source.ratio for key, source in sources.items()}
+    assert cfg.auto_scale_lr.base_batch_size == samples
+    assert cfg.default_hooks.checkpoint.save_best == 'text_to_video_R@1'
     pairs = (ratios['image'] + ratios['video']) / sum(ratios.values()) * samples * cfg.train_cfg.max_iters
     assert pairs / 16.5e6 == pytest.approx(30, abs=0.01)  # epochs
     assert ratios['image'] / ratios['video'] == pytest.approx(14 / 2.5, rel=0.07)
