@@ -75,6 +75,18 @@ def spice(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) ->
     return float(score)
 
 
+def _coco_file(captions: Sequence[tuple[Any, str]]) -> Any:
+    return [dict(image_id=key, caption=caption) for key, caption in captions]
+
+
+def _msrvtt_file(captions: Sequence[tuple[Any, str]]) -> Any:
+    result = [dict(video_id=key, caption=caption) for key, caption in captions]
+    return dict(version='VERSION 1.0', result=result, external_data=dict(used='true', details='pre-training of mPLUG-2'))
+
+
+FILE_FORMATS = dict(coco=_coco_file, msrvtt=_msrvtt_file)
+
+
 @METRICS.register_module()
 class CaptionMetric(Metric):
     """The COCO caption metrics: BLEU-1 to BLEU-4, ROUGE-L (0 to 1), CIDEr-D (0 to 10), METEOR and SPICE (0 to 1).
@@ -89,12 +101,24 @@ class CaptionMetric(Metric):
     Args:
         meteor: compute METEOR, which needs Java and pycocoevalcap and is left out with a notice without them.
         spice: compute SPICE, which needs the Stanford parser's files too, and minutes.
-        out_file: write COCO's result JSON, ``[{"image_id", "caption"}]``, here.
+        out_file: write the captions here.
+        file_format: 'coco': ``[{"image_id", "caption"}]``. 'msrvtt', of the MSR-VTT challenge: ``{"version", "result":
+            [{"video_id", "caption"}], "external_data": {"used", "details"}}``.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
-    def __init__(self, meteor: bool = True, spice: bool = False, out_file: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        meteor: bool = True,
+        spice: bool = False,
+        out_file: str | None = None,
+        file_format: str = 'coco',
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        if file_format not in FILE_FORMATS:
+            raise ValueError(f'CaptionMetric: file_format is one of {", ".join(map(repr, FILE_FORMATS))}, not {file_format!r}')
+        self.file_format = file_format
         self.meteor = meteor
         self.spice = spice
         self.out_file = out_file
@@ -112,7 +136,7 @@ class CaptionMetric(Metric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
-            write_json([dict(image_id=image_id, caption=caption) for image_id, caption, *_ in results], self.out_file)
+            write_json(FILE_FORMATS[self.file_format]([record[:2] for record in results]), self.out_file)
         results = [record for record in results if record[2]]
         if not results:
             return {}

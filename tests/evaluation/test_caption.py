@@ -151,6 +151,17 @@ def test_exact_match_and_the_result_file(tmp_path):
     ]
 
 
+def test_the_result_file_of_msrvtt(tmp_path):
+    out_file = tmp_path / 'captions.json'
+    metric = CaptionMetric(meteor=False, out_file=str(out_file), file_format='msrvtt')
+    evaluate(metric, [dict(sample_id='video7010', pred_caption='a dog runs', captions=['a dog'])])
+    written = json.loads(out_file.read_text())
+    assert written['result'] == [{'video_id': 'video7010', 'caption': 'a dog runs'}]
+    assert set(written) == {'version', 'result', 'external_data'}
+    with pytest.raises(ValueError, match="file_format is one of 'coco', 'msrvtt', not 'vatex'"):
+        CaptionMetric(file_format='vatex')
+
+
 def test_runs_from_a_config_on_data_samples():
     sample = MultiModalDataSample(metainfo=dict(sample_id='v1', media='video', path='v1.mp4'))
     sample.captions, sample.pred_caption = ['a dog'], 'a dog'
