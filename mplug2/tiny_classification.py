@@ -57,29 +57,37 @@ def _imagenet(root: Path, cfg: dict) -> dict:
     if not cfg.get('solution'):
         part = next((part for part in ('train', 'val') if part in str(cfg['data_prefix'])), 'test')
         return found | dict(data_prefix=str(root / 'imagenet' / part))
+    solution, folder = _validation(root)
+    return found | dict(solution=solution, data_prefix=str(folder))
+
+
+def _validation(root: Path) -> tuple[str, Path]:
+    """Some validation pictures as ImageNet has them: the solution file and the flat folder."""
     rows, folder = ['ImageId,PredictionString'], root / 'tiny/imagenet_val'
     synsets = list(read_synsets(root / SYNSETS))
     for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
         name = f'ILSVRC2012_val_{number:08d}'
         _linked(folder / f'{name}.JPEG', path)
         rows.append(f'{name},{synsets[label]} 1 2 30 40')
-    solution = _written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows))
-    return found | dict(solution=solution, data_prefix=str(folder))
+    return _written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows)), folder
 
 
 def _variants(root: Path, cfg: dict) -> dict:
-    """Each variant in a folder of its own; of those with class subsets, the even classes."""
+    """Each variant as it lies, in a folder of its own or flat; of those with class subsets, the even classes."""
     out, synsets, variants = root / 'tiny/variants', list(read_synsets(root / SYNSETS)), {}
     for name, variant in cfg['variants'].items():
-        real = []
-        for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
-            if name in ('IN-A', 'IN-R') and label % 2:
-                continue
+        pictures = list(enumerate(_pictures(root, 'val'), start=1))
+        if variant.get('classes'):
+            pictures = [(number, picture) for number, picture in pictures if picture[0] % 2 == 0]
+        for number, (label, path) in pictures:
             folder = str(label) if variant.get('numbered') else synsets[label]
             _linked(out / name / folder / f'ILSVRC2012_val_{number:08d}.JPEG', path)
-            real.append([label, (label + 1) % 10] if number % 4 else [])
-        variants[name] = dict(variant, folder=name)
+        variants[name] = dict(variant, folder=name, classes=len({label for _, (label, _) in pictures}))
+        if variant.get('solution'):
+            solution, flat = _validation(root)
+            variants[name] |= dict(solution=solution, folder=os.path.relpath(flat, out))
         if variant.get('real'):
+            real = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in pictures]
             variants[name]['real'] = _written(out / 'real.json', json.dumps(real))
     return dict(synsets=str(root / SYNSETS), variants=variants, data_prefix=str(out))
 

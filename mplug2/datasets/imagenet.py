@@ -29,6 +29,22 @@ def pictures_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[st
                     yield folder, f'{folder}/{name}'
 
 
+def solved_pictures(solution: str | Path) -> Iterator[tuple[str, str]]:
+    """Synset and file name of every validation picture, as ``LOC_val_solution.csv`` lists them.
+
+    Raises:
+        AnnotationError: a row has no ImageId or no PredictionString.
+    """
+    with open(solution, newline='', encoding='utf-8') as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            try:
+                yield row['PredictionString'].split()[0], f'{row["ImageId"]}.JPEG'
+            except (KeyError, IndexError):
+                raise AnnotationError(
+                    f'{solution}: row {number} is {row}; expected ImageId and PredictionString, a synset and boxes'
+                ) from None
+
+
 @DATASETS.register_module()
 class ImageNet(MultiModalDataset):
     """ImageNet-1K: a folder a class (``data_prefix/n01440764/*.JPEG``), or the official flat validation folder.
@@ -57,23 +73,13 @@ class ImageNet(MultiModalDataset):
         if self.solution is None:
             found = pictures_by_class(self.data_prefix, list(labels))
         else:
-            found = self._solution()
+            found = solved_pictures(self.solution)
         records = []
         for synset, path in found:
             if synset not in labels:
                 raise AnnotationError(f'{self.solution}: {path} is of the synset {synset!r}, which {self.ann_file} has not')
             records.append(dict(sample_id=Path(path).stem, media='image', path=path, label=labels[synset]))
         return records
-
-    def _solution(self) -> Iterator[tuple[str, str]]:
-        with open(self.solution, newline='', encoding='utf-8') as file:
-            for number, row in enumerate(csv.DictReader(file)):
-                try:
-                    yield row['PredictionString'].split()[0], f'{row["ImageId"]}.JPEG'
-                except (KeyError, IndexError):
-                    raise AnnotationError(
-                        f'{self.solution}: row {number} is {row}; expected ImageId and PredictionString, a synset and boxes'
-                    ) from None
 
 
 @DATASETS.register_module()
@@ -86,12 +92,13 @@ class ImageNetVariants(MultiModalDataset):
     Args:
         synsets: ``LOC_synset_mapping.txt``. variants: name -> ``dict(folder=...)``, relative to `data_prefix`, with class
             folders in it. ``numbered=True``: these are called by their label (ImageNet-V2), not by their synset.
-            ``real=FILE``: labels are those of ``real.json``, a list for each validation picture by its number; pictures
-            without any are left out.
+            ``solution=FILE``: no class folders, but the flat official validation folder and ``LOC_val_solution.csv``.
+            ``classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list for
+            each validation picture by its number; pictures without any are left out.
         kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: a variant has no pictures, or ``real.json`` does not know one.
+        AnnotationError: a variant has pictures of fewer or more classes than it should, or ``real.json`` does not know one.
     """
 
     def __init__(self, synsets: str, variants: dict[str, dict], **kwargs: Any) -> None:
@@ -102,24 +109,31 @@ class ImageNetVariants(MultiModalDataset):
 
     def load_records(self) -> list[dict]:
         synsets = list(read_synsets(self.ann_file))
-        records = []
-        for name, variant in self.variants.items():
-            found = list(self._variant(name, synsets, **variant))
-            if not found:
-                raise AnnotationError(f'ImageNetVariants: {name} has no pictures in {self.data_prefix}/{variant["folder"]}')
-            classes = sorted({label for record in found for label in record['labels']})
-            if not variant.get('real') and len(classes) < len(synsets):
-                self.candidates[name] = classes
-            records += found
-        return records
+        return [record for name, variant in self.variants.items() for record in self._variant(name, synsets, **variant)]
 
     def _variant(
-        self, name: str, synsets: list[str], folder: str, numbered: bool = False, real: str | None = None
+        self,
+        name: str,
+        synsets: list[str],
+        folder: str,
+        numbered: bool = False,
+        solution: str | None = None,
+        classes: int | None = None,
+        real: str | None = None,
     ) -> Iterator[dict]:
-        classes = [str(label) for label in range(len(synsets))] if numbered else synsets
-        labels = {key: label for label, key in enumerate(classes)}
+        labels = {str(label) if numbered else synset: label for label, synset in enumerate(synsets)}
+        place = f'{self.data_prefix}/{folder}'
+        pictures = list(pictures_by_class(place, list(labels)) if solution is None else solved_pictures(solution))
+        seen, expected = {key for key, _ in pictures}, len(synsets) if classes is None else classes
+        if len(seen) != expected or not seen <= set(labels):  # of fewer classes, a test would be easier
+            raise AnnotationError(
+                f'ImageNetVariants: {name} has pictures of {len(seen)} classes in {solution or place}; '
+                f'expected {expected} of those in {self.ann_file}'
+            )
+        if expected < len(synsets):
+            self.candidates[name] = sorted(labels[key] for key in seen)
         reassessed = None if real is None else read_json(real)
-        for key, path in pictures_by_class(f'{self.data_prefix}/{folder}', classes):
+        for key, path in pictures:
             right = [labels[key]]
             if reassessed is not None:
                 number = _NUMBER.search(path)

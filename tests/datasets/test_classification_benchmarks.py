@@ -62,25 +62,40 @@ def test_imagenet_variants(tmp_path):
     synsets = put(tmp_path / 'LOC_synset_mapping.txt', SYNSETS)
     keys = [line.split()[0] for line in SYNSETS.splitlines()]
     for number, key in enumerate(keys, start=1):
-        write_image(tmp_path / f'val/{key}/ILSVRC2012_val_{number:08d}.JPEG')
+        write_image(tmp_path / f'folders/{key}/ILSVRC2012_val_{number:08d}.JPEG')
         write_image(tmp_path / f'v2/{number - 1}/x.jpeg')
     write_image(tmp_path / f'a/{keys[2]}/y.jpg')
+    rows = [f'ILSVRC2012_val_{number:08d},{key} 1 2 3 4' for number, key in enumerate(keys, start=1)]
+    solution = put(tmp_path / 'LOC_val_solution.csv', '\n'.join(['ImageId,PredictionString', *rows]))
     real = put(tmp_path / 'real.json', json.dumps([[0, 2], [], [1]]))
     variants = {
-        'IN-1K': dict(folder='val'),
+        'IN-1K': dict(folder='val', solution=solution),
         'IN-V2': dict(folder='v2', numbered=True),
-        'IN-ReaL': dict(folder='val', real=real),
-        'IN-A': dict(folder='a'),
+        'IN-ReaL': dict(folder='val', solution=solution, real=real),
+        'IN-Sketch': dict(folder='folders'),
+        'IN-A': dict(folder='a', classes=1),
     }
     data = ImageNetVariants(synsets, variants, data_prefix=tmp_path)
     labels = {name: [r['labels'] for r in records(data) if r['variant'] == name] for name in variants}
-    assert labels == {'IN-1K': [[0], [1], [2]], 'IN-V2': [[0], [1], [2]], 'IN-ReaL': [[0, 2], [1]], 'IN-A': [[2]]}
+    every = [[0], [1], [2]]
+    assert labels == {'IN-1K': every, 'IN-V2': every, 'IN-ReaL': [[0, 2], [1]], 'IN-Sketch': every, 'IN-A': [[2]]}
+    assert data.record(0)['path'] == f'{tmp_path}/val/ILSVRC2012_val_00000001.JPEG'
     assert data.metainfo['candidates'] == {'IN-A': [2]}
-    with pytest.raises(AnnotationError, match='IN-R has no pictures'):
-        ImageNetVariants(synsets, {'IN-R': dict(folder='r')}, data_prefix=tmp_path)
     short = put(tmp_path / 'short.json', '[[0]]')
     with pytest.raises(AnnotationError, match=r'no labels of .*00000002\.JPEG; it has those of 1'):
-        ImageNetVariants(synsets, {'IN-ReaL': dict(folder='val', real=short)}, data_prefix=tmp_path)
+        ImageNetVariants(synsets, {'IN-ReaL': dict(folder='folders', real=short)}, data_prefix=tmp_path)
+
+
+def test_a_variant_that_lacks_classes_is_refused(tmp_path):
+    synsets = put(tmp_path / 'LOC_synset_mapping.txt', SYNSETS)
+    write_image(tmp_path / 'a/n01440764/y.jpg')
+    with pytest.raises(AnnotationError, match=r'IN-R has pictures of 0 classes in .*/r; expected 3 of those in'):
+        ImageNetVariants(synsets, {'IN-R': dict(folder='r')}, data_prefix=tmp_path)
+    with pytest.raises(AnnotationError, match=r'IN-A has pictures of 1 classes in .*/a; expected 2 of those in'):
+        ImageNetVariants(synsets, {'IN-A': dict(folder='a', classes=2)}, data_prefix=tmp_path)
+    unknown = put(tmp_path / 'solution.csv', 'ImageId,PredictionString\na,n09999999 1 2 3 4\n')
+    with pytest.raises(AnnotationError, match=r'IN-1K has pictures of 1 classes in .*solution\.csv; expected 1 of those in'):
+        ImageNetVariants(synsets, {'IN-1K': dict(folder='val', solution=unknown, classes=1)}, data_prefix=tmp_path)
 
 
 def test_kinetics(tmp_path):

@@ -1,4 +1,4 @@
-# ImageNet-1K's validation pictures in class folders and five variants of them, tested together (Table 13).
+# ImageNet-1K's validation pictures and five variants of them, tested together (Table 13).
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ImageNetVariants
@@ -6,12 +6,13 @@ from mplug2.datasets.transforms import CenterCrop, LoadImage, PackInputs, Resize
 from mplug2.evaluation import RobustnessMetric
 
 data_root = 'data'
+validated = dict(folder='imagenet/val', solution=f'{data_root}/imagenet/LOC_val_solution.csv')
 variants = {
-    'IN-1K': dict(folder='imagenet/val_folders'),
+    'IN-1K': validated,
     'IN-V2': dict(folder='imagenetv2/imagenetv2-matched-frequency-format-val', numbered=True),
-    'IN-ReaL': dict(folder='imagenet/val_folders', real=f'{data_root}/imagenet_real/real.json'),
-    'IN-A': dict(folder='imagenet-a'),
-    'IN-R': dict(folder='imagenet-r'),
+    'IN-ReaL': dict(**validated, real=f'{data_root}/imagenet_real/real.json'),
+    'IN-A': dict(folder='imagenet-a', classes=200),
+    'IN-R': dict(folder='imagenet-r', classes=200),
     'IN-Sketch': dict(folder='sketch'),
 }
 read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
