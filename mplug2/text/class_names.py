@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 _SYNSET = re.compile(r'^n\d{8} ')
@@ -11,18 +12,28 @@ _SYNSET = re.compile(r'^n\d{8} ')
 def read_synsets(path: str | Path) -> dict[str, str]:
     """Synset id -> name of its class, in the order of the labels, from ImageNet's ``LOC_synset_mapping.txt``.
 
-    The first of a line's names stands for the class.
+    The first of a line's names stands for the class. Where several lines begin with it, in whatever case (crane, a bird and a
+    machine; Cardigan, a corgi, and cardigan), the line's first two do, or the name and the synset id if that is not enough.
 
     Raises:
         FileNotFoundError: no such file. ValueError: a line is no synset with its names.
     """
-    found = {}
+    lines = {}
     for number, line in enumerate(_lines(path), start=1):
         if not _SYNSET.match(line):
             raise ValueError(f"{path}: line {number} is {line!r}; expected a synset id and its names, as 'n01440764 tench'")
         synset, names = line.split(' ', 1)
-        found[synset] = names.split(',')[0].strip()
+        lines[synset] = [name.strip() for name in names.split(',')]
+    found = {synset: names[0] for synset, names in lines.items()}
+    found |= {synset: ', '.join(lines[synset][:2]) for synset in _ambiguous(found)}
+    found |= {synset: f'{lines[synset][0]} {synset}' for synset in _ambiguous(found)}
     return found
+
+
+def _ambiguous(names: dict[str, str]) -> list[str]:
+    """Keys whose name another key has too, but for case."""
+    counts = Counter(name.lower() for name in names.values())
+    return [key for key, name in names.items() if counts[name.lower()] > 1]
 
 
 def read_class_names(path: str | Path) -> list[str]:
