@@ -1,6 +1,7 @@
 # mPLUG-2 Base, boxes and masks of COCO, after ViTDet's recipe for a Base ViT (Li et al. 2022, Appendix A.2): 1024 pixels, 100
 # epochs at a batch of 64, rate 1e-4 that falls tenfold at 8/9 and 26/27 of the way, layer decay 0.7, drop path 0.1, weight
-# decay 0.1, windows of 14 patches with four global blocks. Backbone: the pre-trained network's encoder and universal layers.
+# decay 0.1 but for norms and positions, windows of 14 patches with four global blocks. Backbone: the pre-trained network's
+# encoder and universal layers.
 from mmengine.config import read_base
 from mmengine.optim import LinearLR, MultiStepLR
 
@@ -17,11 +18,8 @@ model['backbone'].update(
     blocks=dict(recompute=['vision_encoder']),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', parts=['vision_encoder', 'universal']),
 )
-optim_wrapper.update(
-    constructor=LayerDecayConstructor,
-    paramwise_cfg=dict(layer_decay=0.7, norm_decay_mult=0.0, bias_decay_mult=0.0),
-    clip_grad=None,
-)
+optim_wrapper.update(constructor=LayerDecayConstructor, clip_grad=None)
+optim_wrapper['paramwise_cfg'] = dict(layer_decay=0.7, norm_decay_mult=0.0)
 optim_wrapper['optimizer'].update(lr=1e-4, betas=(0.9, 0.999), weight_decay=0.1)
 train_cfg.update(max_epochs=None, max_iters=184375, val_interval=5000)
 param_scheduler = [

@@ -27,7 +27,8 @@ class LayerDecayConstructor(DefaultOptimWrapperConstructor):
     """MMEngine's constructor, whose rates fall by a factor with each block of the vision encoder towards its embedding (BEiT,
     ViTDet, EVA); what comes after the last block has the full rate.
 
-    ``paramwise_cfg=dict(layer_decay=0.7, norm_decay_mult=0.0, ...)``; positions, class token and queries have no weight decay.
+    ``paramwise_cfg=dict(layer_decay=0.7, norm_decay_mult=0.0, ...)``. Its ``token_decay_mult`` is of the weight decay of
+    positions, class token and queries: 0, none, if not given.
     """
 
     def add_params(
@@ -39,7 +40,7 @@ class LayerDecayConstructor(DefaultOptimWrapperConstructor):
         names = {id(parameter): name for name, parameter in module.named_parameters()}
         depths = {name: vision_depth(name) for name in names.values()}
         blocks = max((depth for depth in depths.values() if depth is not None), default=0)
-        decay = self.paramwise_cfg['layer_decay']
+        decay, tokens = self.paramwise_cfg['layer_decay'], self.paramwise_cfg.get('token_decay_mult', 0.0)
         for group in params:
             (parameter,) = group['params']
             name = names[id(parameter)]
@@ -47,4 +48,4 @@ class LayerDecayConstructor(DefaultOptimWrapperConstructor):
             if depth is not None:
                 group['lr'] = group.get('lr', self.base_lr) * decay ** (blocks + 1 - depth)
             if name.endswith(('.class_embedding', '.position_embedding', '.queries')):
-                group['weight_decay'] = 0.0
+                group['weight_decay'] = self.base_wd * tokens

@@ -192,3 +192,21 @@ def test_rates_fall_towards_the_embedding():
     assert rates[f'{encoder}.norm_after.weight'] == (1.0, 0.0)
     assert rates[f'{universal}.layers.0.feed_forward.up.weight'] == (1.0, 0.1)
     assert rates['head.weight'] == (1.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ('size', 'spared'),
+    [('base', {'norm_after.weight', 'norm_after.bias', 'position_embedding', 'class_embedding'}), ('large', set())],
+)
+def test_weight_decay_is_that_of_vitdet_and_of_eva(size, spared):
+    optim = load_config(f'detection/mplug2_{size}_coco').optim_wrapper
+    model = backbone()
+    how = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1.0, weight_decay=optim.optimizer.weight_decay))
+    groups = optim.constructor(how, optim.paramwise_cfg)(model).optimizer.param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decays = {names[id(group['params'][0])]: group['weight_decay'] for group in groups}
+    encoder = 'model.network.vision_encoder.'
+    for name in ('norm_after.weight', 'norm_after.bias', 'position_embedding', 'class_embedding', 'patch_embedding.weight'):
+        assert decays[encoder + name] == (0.0 if name in spared else 0.1), name
+    assert decays[f'{encoder}blocks.0.layer.self_attention.qkv.bias'] == 0.1
+    assert decays['model.network.universal.queries'] == (0.1 if size == 'large' else 0.0)
