@@ -111,6 +111,13 @@ def test_torchvision_is_taken_where_it_loads(monkeypatch):
             calls.append((scale, height, width, ratio, aligned))
             return maps.new_ones(len(rois), maps.shape[1], height, width)
 
+        # torchvision::_roi_align_backward(grad, rois, spatial_scale, pooled_height, pooled_width, batch_size, channels, height,
+        # width, sampling_ratio, aligned) -> Tensor
+        def _roi_align_backward(self, grad, rois, scale, high, wide, batch, channels, height, width, ratio, aligned):
+            assert grad.shape == (len(rois), channels, high, wide)
+            calls.append((scale, high, wide, batch, channels, height, width, ratio, aligned))
+            return grad.new_full((batch, channels, height, width), 2.0)
+
     monkeypatch.setattr(mmcv_ops, 'torchvision_operators', Operators)
     boxes, scores = cases.boxes(4)
     assert mmcv_ops.nms(boxes, scores, 0.5, 0).tolist() == [0]
@@ -120,6 +127,10 @@ def test_torchvision_is_taken_where_it_loads(monkeypatch):
     mmcv_ops.roi_align_forward(maps, rois, out, None, None, 7, 5, 0.25, 2, 1, True)
     assert calls == ['nms', (0.25, 7, 5, 2, True)]
     assert (out == 1).all()
+    gradient = torch.ones(2, 3, 20, 30)
+    mmcv_ops.roi_align_backward(out, rois, None, None, gradient, 7, 5, 0.25, 2, 1, True)
+    assert calls[2:] == [(0.25, 7, 5, 2, 3, 20, 30, 2, True)]
+    assert (gradient == 3).all()  # added to what is there
 
 
 def test_another_operator_names_itself_and_the_fix():
