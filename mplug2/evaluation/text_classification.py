@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..registry import METRICS
 from .base import Metric, field, percent, write_table
-
-
-def _confusion(predicted: Sequence[int], labels: Sequence[int]) -> tuple[int, int, int, int]:
-    """True positives, false positives, false negatives, true negatives of labels 0 and 1."""
-    pairs = [(int(said), int(label)) for said, label in zip(predicted, labels, strict=True)]
-    return pairs.count((1, 1)), pairs.count((1, 0)), pairs.count((0, 1)), pairs.count((0, 0))
 
 
 def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
@@ -24,21 +17,14 @@ def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
 
 def f1(predicted: Sequence[int], labels: Sequence[int]) -> float:
     """F1 of label 1 among labels 0 and 1, in percent; 0 where nothing is 1."""
-    tp, fp, fn, _ = _confusion(predicted, labels)
-    return 100.0 * 2 * tp / (2 * tp + fp + fn) if tp else 0.0
-
-
-def matthews(predicted: Sequence[int], labels: Sequence[int]) -> float:
-    """Matthews correlation of labels 0 and 1, in percent (-100 to 100); 0 where a row or column is empty."""
-    tp, fp, fn, tn = _confusion(predicted, labels)
-    scale = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
-    return 100.0 * (tp * tn - fp * fn) / scale if scale else 0.0
+    pairs = [(int(said), int(label)) for said, label in zip(predicted, labels, strict=True)]
+    hits = pairs.count((1, 1))
+    return 100.0 * 2 * hits / (2 * hits + pairs.count((1, 0)) + pairs.count((0, 1))) if hits else 0.0
 
 
 _SUFFIX = {None: '', 'matched': '-m', 'mismatched': '-mm'}
-_SCORES = {'accuracy': accuracy, 'F1': f1, 'Matthews': matthews}
+_SCORES = {'accuracy': accuracy, 'F1': f1}
 _OF_TASK = {
-    'cola': ['Matthews'],
     'sst2': ['accuracy'],
     'mrpc': ['accuracy', 'F1'],
     'qqp': ['accuracy', 'F1'],
@@ -50,14 +36,14 @@ _OF_TASK = {
 
 @METRICS.register_module()
 class GLUEMetric(Metric):
-    """The scores that GLUE defines for a task, in percent: ``accuracy``, ``F1`` (of paraphrases), ``Matthews``; and
+    """The scores that GLUE defines for a task, in percent: ``accuracy``, ``F1`` (of paraphrases); and
     ``accuracy/<subset>`` where samples carry ``subset`` (MNLI's matched and mismatched).
 
     Reads ``pred_label`` and ``label``, integers, and for the submission ``index``. Samples of a test split, with None for a
     label, are written but not scored.
 
     Args:
-        task: 'cola', 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'.
+        task: 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'.
         out_file: write the submission, a table of ``index`` and ``prediction`` under the benchmark's names of the labels (the
             ``classes`` of the data set), here; for MNLI, ``MNLI.tsv`` becomes ``MNLI-m.tsv`` and ``MNLI-mm.tsv``.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.

@@ -1,11 +1,9 @@
-import math
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mplug2.evaluation import GLUEMetric
-from mplug2.evaluation.text_classification import accuracy, f1, matthews
+from mplug2.evaluation.text_classification import accuracy, f1
 
 SAMPLES = [dict(pred_label=said, label=label) for said, label in [(1, 1), (1, 1), (1, 0), (0, 1), (0, 0)]]
 
@@ -19,13 +17,11 @@ def evaluate(task, samples=SAMPLES):
 def test_scores_by_hand():
     # 2 true positives, 1 false positive, 1 false negative, 1 true negative
     assert evaluate('mrpc') == pytest.approx({'accuracy': 60, 'F1': 200 / 3})
-    assert evaluate('cola') == pytest.approx({'Matthews': 100 * (2 * 1 - 1 * 1) / math.sqrt(3 * 3 * 2 * 2)})
     assert evaluate('rte') == pytest.approx({'accuracy': 60})
     assert evaluate('mnli', [dict(pred_label=2, label=2), dict(pred_label=0, label=1)]) == {'accuracy': 50}
 
 
-def test_one_sided_predictions():
-    assert matthews([1, 1, 1], [1, 0, 1]) == 0
+def test_f1_without_a_hit():
     assert f1([0, 0], [1, 0]) == 0
 
 
@@ -36,13 +32,11 @@ def test_agrees_with_scikit_learn(pairs):
     said, labels = [list(column) for column in zip(*pairs, strict=True)]
     assert accuracy(said, labels) == pytest.approx(100 * scores.accuracy_score(labels, said))
     assert f1(said, labels) == pytest.approx(100 * scores.f1_score(labels, said, zero_division=0))
-    if len({*said, *labels}) > 1:
-        assert matthews(said, labels) == pytest.approx(100 * scores.matthews_corrcoef(labels, said))
 
 
 def test_unknown_task():
-    with pytest.raises(ValueError, match=r"cola, sst2.*not 'stsb'"):
-        GLUEMetric('stsb')
+    with pytest.raises(ValueError, match=r"one of sst2, .*not 'cola'"):
+        GLUEMetric('cola')
 
 
 def test_subsets_and_submissions(tmp_path):
