@@ -354,11 +354,11 @@ def works_of(cfg: Config) -> list[Work]:
     if 'sources' in dataset:
         weights, shares = dataset.get('weights') or {}, _shares(loader)
         return [
-            _work(source['dataset'], source['batch_size'])._replace(tasks=tasks, share=shares[name])
+            work_of(source['dataset'], source['batch_size'])._replace(tasks=tasks, share=shares[name])
             for name, source in dataset['sources'].items()
             if (tasks := tuple(task for task in source['tasks'] if weights.get(task, 1.0))) and shares[name]
         ]
-    return [_work(dataset, loader['batch_size'])]
+    return [work_of(dataset, loader['batch_size'])]
 
 
 def _shares(loader: dict) -> dict[str, float]:
@@ -373,12 +373,17 @@ def _shares(loader: dict) -> dict[str, float]:
     return {name: 1.0 if even else float(source.get('ratio', 1.0)) for name, source in dataset['sources'].items()}
 
 
-def _work(dataset: dict, batch: int) -> Work:
+def work_of(dataset: dict, batch: int) -> Work:
+    """What a batch of a data set's config is, as its pipeline says, for tasks that are not named.
+
+    Args:
+        batch: B.
+    """
     found = dict(batch=batch, media='text')
-    if _name(dataset) == 'PackedText':
+    if type_name(dataset) == 'PackedText':
         found['text'] = _row_length(dataset)
     for step in _steps(dataset):
-        kind = _name(step)
+        kind = type_name(step)
         if kind == 'LoadImage':
             found['media'] = 'image'
         if 'num_frames' in step:
@@ -393,7 +398,8 @@ def _work(dataset: dict, batch: int) -> Work:
     return Work(**found)
 
 
-def _name(node: dict) -> str:
+def type_name(node: dict) -> str:
+    """The name of the class of a config's ``type``."""
     kind = node.get('type', '')
     return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
 
@@ -405,7 +411,7 @@ def _length(step: dict, media: str) -> int | None:
     if not step.get('max_words'):
         return None
     told = instruction(step['instruction'], media).split() if step.get('instruction') else []
-    return 1 + len(told) + step['max_words'] + (_name(step) == 'TokenizeTarget')
+    return 1 + len(told) + step['max_words'] + (type_name(step) == 'TokenizeTarget')
 
 
 def _row_length(dataset: dict) -> int:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import runpy
 from pathlib import Path
 
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from mplug2.config import load_config
+from mplug2.datasets import source_collate
+from mplug2.datasets.interleave import SourceSamples
+from mplug2.planning import Work, trace
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'gpu_speed.py'
 
@@ -19,6 +27,39 @@ def test_the_script_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         assert word in report
 
 
+CONFIG = str(Path(__file__).parents[1] / 'engine' / 'tiny_pretraining.py')
+
+
+def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """Without its data. Compiling, which the other test does, is left out: it takes half a minute."""
+    compiled: list[str] = []
+    monkeypatch.setattr('mplug2.modules.compile_blocks', lambda network, names, backend: compiled.extend(names))
+    words = f'--pretraining {CONFIG} --device cpu --batch 3 --repeat 1 --backend eager --tokens 6 --peak 0.1 --recompute'
+    monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
+    runpy.run_path(str(SCRIPT), run_name='__main__')
+    report = capsys.readouterr().out
+    for name in ('image', 'video', 'image_questions', 'video_questions', 'text', 'the mixture'):
+        assert len(re.findall(rf'  {name} +x 3 +(?:eager|compiled) .* samples/s .* MFU', report)) == 2
+    assert compiled == ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']
+
+
+def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) -> None:
+    functions = runpy.run_path(str(SCRIPT))
+    args = argparse.Namespace(pretraining=CONFIG, batch=4, tokens=6)
+    loop = functions['pretraining_loop'](args, str(tmp_path))
+    dataset = loop.dataloader.dataset
+    drawn = dataset[functions['BatchDraw']('video', range(4))]
+    few = functions['longest'](drawn.samples)
+    batch = source_collate(drawn)
+    assert source_collate(SourceSamples('video', few, drawn.weights))['inputs']['text'].ids.shape[1] == 1 + 4 + 6
+    with FlopCounterMode(display=False) as counter:
+        loop._optimize([batch])
+    tasks = tuple(drawn.weights)
+    work = Work(tasks, 'video', 4, 4, text=batch['inputs']['text'].ids.shape[1], target=batch['inputs']['target'].ids.shape[1])
+    planned = trace(load_config(CONFIG).model, work, bf16=False).flops
+    assert counter.get_total_flops() == pytest.approx(planned, rel=0.15)  # fewer tokens of the instruction are made up there
+
+
 def test_flops_are_those_of_the_matrix_products() -> None:
     """Twice the backward pass on top of the forward; the forward counted by hand for the vision encoder's linears."""
     functions = runpy.run_path(str(SCRIPT))
@@ -30,3 +71,15 @@ def test_flops_are_those_of_the_matrix_products() -> None:
     tokens = 2 * 3 * 17
     linears = 2 * tokens * (4 * width * width + 2 * width * hidden) * blocks
     assert 3 * linears < total < 3 * 6 * linears  # the rest: temporal modules, attention, universal layers, decoder
+
+
+def test_the_recipes_are_fed_as_by_their_data() -> None:
+    """Every pipeline of the paper's mixture, without its files."""
+    functions = runpy.run_path(str(SCRIPT))
+    for name, source in load_config('pretraining/mplug2_base').train_dataloader.dataset.sources.items():
+        work = functions['work_of'](source.dataset, 2)
+        made = functions['MadeUp'](source.dataset, work, 20, 224)
+        inputs = source_collate(SourceSamples(name, [made[0], made[1]], {}))['inputs']
+        assert inputs['text'].ids.shape[1] == dict(image=25, video=25, image_questions=28, text=128)[name]  # with instructions
+        if name != 'text':
+            assert inputs['frames'].shape == (2, 4 if name == 'video' else 1, 3, 224, 224)

@@ -2,6 +2,10 @@
 
     python tools/analysis_tools/gpu_speed.py                       # Large, bf16, 4 and 16 frames
     python tools/analysis_tools/gpu_speed.py --batch 8 --recompute # what does not fit otherwise
+    python tools/analysis_tools/gpu_speed.py --pretraining pretraining/mplug2_base --recompute
+
+With --pretraining it is the step of a pre-training config, optimizer and momentum twin included, for each of its sources and
+for their mixture: the config's own pipelines and loop, on pixels and words that mean nothing, with random weights.
 
 MFU counts the floating-point operations of the forward and backward pass once (those recomputed in the backward pass do not
 count) over the step's time and the GPU's dense bf16 peak.
@@ -10,29 +14,45 @@ count) over the step's time and the GPU's dense bf16 peak.
 from __future__ import annotations
 
 import argparse
+import tempfile
+from functools import partial
 
+import numpy as np
 import torch
+from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from mplug2.cli.bench.measure import clips_of, describe_run, network_of, parameters, seconds
+from mplug2.config import load_config
+from mplug2.datasets import InterleavedSources, InterleavingSampler, MultiModalDataset, source_collate
+from mplug2.datasets.interleave import BatchDraw, SourceSamples
+from mplug2.engine import PretrainLoop
+from mplug2.engine.runner import Runner
 from mplug2.modules import Generation, Memory, Network, checkpoint_blocks, compile_blocks, generate
+from mplug2.modules.blocks import blocks_of
 from mplug2.modules.losses import captioning_loss
+from mplug2.planning import Work, side_of, type_name, work_of
 from mplug2.structures import Targets
 
 # Dense bf16 TFLOP/s without sparsity, by a part of the device's name.
 PEAKS = {'H200': 989.0, 'H100': 989.0, 'A100': 312.0, 'L40': 362.0, 'A10': 125.0, '4090': 165.0}
 PARTS = ('vision_encoder', 'universal', 'decoder')
+WORDS = ('a', 'small', 'large', 'red', 'blue', 'nine', 'two', 'and')  # which every shipped vocabulary has
+FREE = (200, 900)  # ids that no special token has
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--size', default='large', help='model base (default: large)')
+    parser.add_argument('--pretraining', metavar='CONFIG', help='measure the step of this config instead')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--frames', type=int, nargs='+', default=[4, 16])
-    parser.add_argument('--batch', type=int, help='clips a step; 64 frames in all if left out')
+    parser.add_argument('--batch', type=int, help="clips a step; 64 frames in all if left out, or the config's own")
     parser.add_argument('--tokens', type=int, default=20, help='caption length (default: 20)')
     parser.add_argument('--repeat', type=int, default=10)
-    parser.add_argument('--recompute', action='store_true', help='recompute vision and universal blocks in the backward pass')
+    parser.add_argument(
+        '--recompute', action='store_true', help='recompute vision and universal blocks, or all, in the backward pass'
+    )
     parser.add_argument('--backend', default='inductor', help='of torch.compile (default: inductor)')
     parser.add_argument('--peak', type=float, help="the device's dense bf16 TFLOP/s; known for common GPUs")
     return parser.parse_args()
@@ -101,6 +121,116 @@ def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
         )
 
 
+class MadeUp(MultiModalDataset):
+    """A source's samples without its files: the pipeline but for loading, on random pixels and words.
+
+    Args:
+        source: config of the data set. work: what its batches are. words: of captions and questions. side: pixels.
+    """
+
+    def __init__(self, source: dict, work: Work, words: int, side: int) -> None:
+        self.work, self.words, self.side = work, words, side
+        self.packed = type_name(source) == 'PackedText'
+        super().__init__([step for step in source['pipeline'] if not type_name(step).startswith('Load')])
+
+    def open_records(self, indices: None) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 100_000
+
+    def record(self, index: int) -> dict:
+        draws, work = np.random.default_rng(index), self.work
+        said = ' '.join(draws.choice(WORDS, self.words))
+        found = dict(sample_id=index, media=work.media, path=f'{index}', captions=[said], question=said, answers=['red'])
+        if work.media == 'text':
+            found['text'] = ' '.join(draws.choice(WORDS, work.text))
+            if self.packed:
+                found['text'] = [101, *draws.integers(*FREE, work.text - 1).tolist()]
+        else:
+            frames = work.frames if work.media == 'video' else 1
+            found['frames'] = draws.integers(0, 256, (frames, self.side, self.side, 3), np.uint8)
+        return found
+
+
+def longest(samples: list[dict]) -> list[dict]:
+    """Some of a batch's samples, which alone are padded to the same lengths."""
+
+    def length(number: int, key: str) -> int:
+        value = samples[number]['inputs'][key]
+        return max(len(target.ids) for target in value) if key == 'target' else len(value)
+
+    keys = [key for key, value in samples[0]['inputs'].items() if isinstance(value, list)]
+    chosen = {max(range(len(samples)), key=partial(length, key=key)) for key in keys}
+    return [samples[number] for number in sorted(chosen)]
+
+
+def pretraining_loop(args: argparse.Namespace, folder: str) -> PretrainLoop:
+    """The loop of a pre-training config over made-up samples, its model with random weights."""
+    cfg = load_config(args.pretraining)
+    loader, optimizer = cfg.train_dataloader, cfg.optim_wrapper
+    cfg.merge_from_dict({'model.init_cfg': None, 'model.blocks': None, 'work_dir': folder, 'log_level': 'ERROR'})
+    for kind in ('train', 'val', 'test'):
+        cfg.update({f'{kind}_dataloader': None, f'{kind}_cfg': None, f'{kind}_evaluator': None})
+    cfg.update(optim_wrapper=None, param_scheduler=None, custom_hooks=None, launcher='none')
+    cfg.pop('train_evaluator')
+    runner = Runner.from_cfg(cfg)
+    runner.model.init_weights()
+    runner.model.train()
+    side, sources = side_of(runner.model.network.vision_encoder), {}
+    for name, source in loader.dataset.sources.items():
+        work = work_of(source.dataset, args.batch or source.batch_size)
+        made = MadeUp(source.dataset, work, args.tokens, work.side or side)
+        sources[name] = {**source, 'dataset': made, 'batch_size': work.batch}
+    dataset = InterleavedSources(sources, loader.dataset.get('weights'))
+    sampler = InterleavingSampler(dataset, **{key: value for key, value in loader.sampler.items() if key != 'type'})
+    runner.optim_wrapper = runner.build_optim_wrapper(optimizer)
+    return PretrainLoop(runner, DataLoader(dataset, None, sampler=sampler, collate_fn=source_collate), max_iters=1)
+
+
+def pretraining(args: argparse.Namespace, peak: float | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        loop = pretraining_loop(args, folder)
+    dataset, shares = loop.dataloader.dataset, loop.dataloader.sampler.schedule.counts
+    network = loop.model.network
+    parts = [name for name, part in network.named_children() if any(blocks_of(part))]
+    steps, flops = {}, {}
+    for name in shares:
+        drawn = dataset[BatchDraw(name, range(dataset.sources[name].batch_size))]
+        few = longest(drawn.samples)
+        with FlopCounterMode(display=False) as counter:  # before blocks are recomputed or compiled, which takes memory
+            loop._optimize([source_collate(SourceSamples(name, few, drawn.weights))])
+        flops[name] = counter.get_total_flops() / len(few) * len(drawn.samples)
+        steps[name] = partial(loop._optimize, [source_collate(drawn)])
+    if args.recompute:
+        checkpoint_blocks(network, parts)
+    print(
+        f'{args.pretraining}, {parameters(network)}, a step of one batch{", all blocks recomputed" if args.recompute else ""}'
+    )
+    sizes = {name: len(step.args[0][0]['data_samples']) for name, step in steps.items()}
+    for form in ('eager', 'compiled'):
+        if form == 'compiled':
+            compile_blocks(network, parts, backend=args.backend)
+        for step in steps.values():
+            step()
+        if args.device == 'cuda':
+            torch.cuda.reset_peak_memory_stats()
+        times = seconds(steps, args.repeat)
+        rows = [(name, sizes[name], times[name], flops[name]) for name in steps]
+        rows.append(
+            ('the mixture', *(np.average([row[place] for row in rows], weights=[*shares.values()]) for place in (1, 2, 3)))
+        )
+        for name, size, time, count in rows:
+            utilisation = f', MFU {100 * count / time / 1e12 / peak:.1f} %' if peak else ''
+            print(
+                f'  {name:<16} x {size:<5.4g} {form:<9}{time * 1e3:9.1f} ms  {size / time:8.1f} samples/s  '
+                f'{count / time / 1e12:7.2f} TFLOP/s{utilisation}',
+                flush=True,
+            )
+        if args.device == 'cuda':
+            print(f'  at most {torch.cuda.max_memory_allocated() / 1e9:.1f} GB')
+
+
 @torch.inference_mode()
 def captioning(args: argparse.Namespace) -> None:
     network = network_of(args.size, *PARTS, device=args.device).eval()
@@ -131,6 +261,9 @@ def main() -> None:
     torch.manual_seed(0)
     peak = peak_of(args)
     print(describe_run())
+    if args.pretraining:
+        pretraining(args, peak)
+        return
     with torch.device('meta'):
         size = parameters(network_of(args.size, *PARTS, device='meta'))
     print(f'{args.size}, {size}, bf16 autocast' + (f'; peak {peak:.0f} TFLOP/s' if peak else ''))
