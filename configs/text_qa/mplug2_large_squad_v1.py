@@ -7,7 +7,7 @@ from mplug2.weights import MPlug2Weights
 with read_base():
     from .._base_.default_runtime import *
     from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune_language import *
+    from .._base_.schedules.finetune_bert import *
     from .._base_.datasets.squad_v1 import *
 
 model.update(
