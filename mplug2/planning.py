@@ -56,7 +56,8 @@ class Work(NamedTuple):
     """What a step does on one GPU: a batch of one source, for one or more tasks that share its features.
 
     tasks: names in the model; all of them if empty. media: 'image', 'video' or 'text'. batch: B. frames: T of a clip. side: of
-    a frame, pixels; None is what the positions are made for. text, target: tokens. share: of the steps.
+    a frame, pixels; None is what the positions are made for. text, target, instruction: tokens, the last of an instruction that
+    is read alone. share: of the steps.
     """
 
     tasks: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ class Work(NamedTuple):
     text: int = 30
     target: int = 20
     share: float = 1.0
+    instruction: int = 6
 
 
 class Step(NamedTuple):
@@ -115,7 +117,7 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
         places=tokens(masked),
         words=tokens(masked),
         start=tokens(work.text),
-        instruction=tokens(work.text),
+        instruction=tokens(work.instruction),
     )
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
     return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
@@ -393,6 +395,8 @@ def work_of(dataset: dict, batch: int) -> Work:
         key = {'TokenizeText': 'text', 'TokenizeTarget': 'target'}.get(kind)
         if key is not None and step.get('out', key) == key and (length := _length(step, found['media'])):
             found[key] = length
+        if kind == 'TokenizeText' and step.get('out') == 'instruction':
+            found['instruction'] = 1 + len(instruction(step['instruction'], found['media']).split())
         if kind == 'SplitText':  # broken off anywhere, so that the longest of a batch is about the whole text
             found['target'] = step.get('max_length') or found.get('text', Work().text)
     return Work(**found)

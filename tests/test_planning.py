@@ -136,7 +136,7 @@ def test_works_are_read_off_a_config():
         dict(type='LoadVideo', num_frames=4),
         dict(type='Resize', size=(96, 96)),
         dict(type='TokenizeText', max_length=25),
-        dict(type='TokenizeText', instruction='captioning', max_length=7, out='instruction'),
+        dict(type='TokenizeText', instruction='classification', out='instruction'),
         dict(type='TokenizeTarget', max_words=10),
     ]
     image['pipeline'].append(dict(type='TokenizeText', instruction='retrieval', max_words=30))
@@ -150,7 +150,7 @@ def test_works_are_read_off_a_config():
     cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources, weights=dict(completion=0.0)))))
     assert works_of(cfg) == [
         Work(('matching',), 'image', 8, side=224, text=1 + 4 + 30, share=3.0),  # [CLS], "find the image .", words
-        Work(('matching', 'captioning'), 'video', 4, 4, 96, 25, target=1 + 10 + 1),
+        Work(('matching', 'captioning'), 'video', 4, 4, 96, 25, target=1 + 10 + 1, instruction=8),
         Work(('masked',), 'text', 16, text=128, target=128),
     ]
     cfg.train_dataloader.sampler = dict(strategy='round_robin')
