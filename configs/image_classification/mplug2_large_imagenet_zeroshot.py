@@ -1,5 +1,5 @@
 # mPLUG-2 Large as pre-trained, ImageNet-1K by the names of its classes: mplug2 test CONFIG CHECKPOINT, where the checkpoint is
-# what `tools/model_converters/pretrained_task.py` makes of a pre-training run.
+# pre-training's.
 from mmengine.config import read_base
 
 from mplug2.tasks import ZeroShotClassification
@@ -9,7 +9,7 @@ with read_base():
 
 model.pop('init_cfg')
 model['tasks'] = dict(
-    classification=dict(
+    retrieval=dict(  # as pre-training names what it reads the embeddings by
         type=ZeroShotClassification,
         names=f'{data_root}/LOC_synset_mapping.txt',
         templates=['a photo of a {}', 'a picture of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],

@@ -1,5 +1,5 @@
-# The digit by the words for it, with what image-text retrieval has taught and nothing else: mplug2 test CONFIG CHECKPOINT.
-# The checkpoint is what `tools/model_converters/pretrained_task.py` makes of a run of retrieval.
+# The digit by the words for it, with what image-text retrieval has taught and nothing else: mplug2 test CONFIG CHECKPOINT, where
+# the checkpoint is of image-text retrieval, or of pre-training.
 from mmengine.config import read_base
 
 from mplug2.tasks import ZeroShotClassification
@@ -9,7 +9,7 @@ with read_base():
 
 colours = ('red', 'yellow', 'green', 'blue', 'purple', 'pink', 'black', 'orange')
 model['tasks'] = dict(
-    classification=dict(
+    retrieval=dict(  # as pre-training names what it reads the embeddings by
         type=ZeroShotClassification,
         names=f'{data_root}/LOC_synset_mapping.txt',
         templates=[f'a large {colour} {{}}' for colour in colours],

@@ -1,5 +1,5 @@
 # mPLUG-2 Base as pre-trained, Kinetics-400 by the names of its actions: mplug2 test CONFIG CHECKPOINT, where the checkpoint is
-# what `tools/model_converters/pretrained_task.py` makes of a pre-training run.
+# pre-training's.
 from mmengine.config import read_base
 from mmengine.runner import TestLoop
 
@@ -12,7 +12,7 @@ with read_base():
 
 model.update(
     tasks=dict(
-        classification=dict(
+        retrieval=dict(  # as pre-training names what it reads the embeddings by
             type=ZeroShotClassification,
             media='video',
             names='data/kinetics400/label_map.txt',

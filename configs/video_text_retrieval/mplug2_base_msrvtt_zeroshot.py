@@ -1,5 +1,5 @@
 # mPLUG-2 Base as pre-trained, tested on MSRVTT (1k-A) without fine-tuning (Table 19): mplug2 test CONFIG CHECKPOINT, where the
-# checkpoint is what `tools/model_converters/pretrained_task.py` makes of a pre-training run.
+# checkpoint is pre-training's.
 from mmengine.config import read_base
 
 with read_base():

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.logging import HistoryBuffer, MessageHub, print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ..weights.files import CheckpointError, load_checkpoint, replace_file
+from ..weights.loading import matches
 from .sharding import placed_like, whole
 
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
@@ -84,34 +85,59 @@ def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
         ) from error
 
 
-def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Load weights, all of them, each in its shape.
+def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start: str | None = None) -> None:
+    """Load weights, each in its shape: all of them, or those of another run's that the model has parts for (`start`).
 
     Args:
-        model: what they go to. state: weights by name. source: what the error message calls them.
+        model: what they go to. state: weights by name. source: what messages call them. start: see `fitting`.
 
     Raises:
         CheckpointError: missing, unexpected or misshaped weights, with examples; the model is then unchanged.
     """
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = model.state_dict()
-    check_fit({key: value.shape for key, value in state.items()}, own, source)
-    model.load_state_dict({key: placed_like(value, own[key]) for key, value in state.items()})
+    keys = fitting(model, {key: value.shape for key, value in state.items()}, source, start)
+    model.load_state_dict({key: placed_like(state[key], own[key]) for key in keys}, strict=len(keys) == len(own))
 
 
-def check_fit(shapes: Mapping[str, torch.Size], own: Mapping[str, Tensor], source: str) -> None:
-    """Hold the shapes of weights in a file against a model's.
+def fitting(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, start: str | None = None) -> list[str]:
+    """Hold the shapes of weights in a file against a model's. Returns the keys to load.
+
+    Args:
+        start: None: a file of this very model. 'test' or 'training': a file of another run, as pre-training's is to a
+            benchmark. Modules of the network, tasks, and parts of tasks, that the model does not have are then left out, and
+            what only training uses of a task (`Task.training_state`) may be missing or other. 'training' begins tasks anew
+            that the file does not have; a test needs them.
 
     Raises:
         CheckpointError: as in `load_weights`.
     """
+    own = model.state_dict()
+    there, here = set(shapes), set(own)
+    if start is not None:
+        parts, theirs = {_part(key) for key in own}, {_part(key) for key in shapes}
+        there = {key for key in shapes if key in own or (_part(key) in parts and not key.startswith('tasks.'))}
+        anew = {key for key in own if start == 'training' and key.startswith('tasks.') and _part(key) not in theirs}
+        unread: set[str] = set()
+        for name, task in getattr(model, 'tasks', {}).items():
+            for pattern in task.training_state:  # whole or not at all: half a twin would be no twin
+                state = {key for key in own if matches(key, [f'tasks.{name}.{pattern}'])}
+                if any(shapes.get(key) != own[key].shape for key in state):
+                    unread |= state
+        there, here = there - unread, here - anew - unread
+        told = {'left out': theirs - parts, 'starting anew': {'.'.join(key.split('.')[:3]) for key in anew | unread}}
+        if start == 'test':
+            del told['starting anew']
+        for what, names in told.items():
+            if names:
+                print_log(f'{source}: {what}: {", ".join(sorted(map(str, names)))}', logger='current')
     problems = {
-        'missing from it': [key for key in own if key not in shapes],
-        'unknown to the model': [key for key in shapes if key not in own],
+        'missing from it': [key for key in own if key in here and key not in there],
+        'unknown to the model': [key for key in shapes if key in there and key not in here],
         'of another shape': [
             f'{key} is {tuple(shapes[key])} in the file and {tuple(own[key].shape)} in the model'
             for key in own
-            if key in shapes and shapes[key] != own[key].shape
+            if key in here and key in there and shapes[key] != own[key].shape
         ],
     }
     found = {kind: keys for kind, keys in problems.items() if keys}
@@ -121,6 +147,13 @@ def check_fit(shapes: Mapping[str, torch.Size], own: Mapping[str, Tensor], sourc
             f'the weights in {source} do not fit the model ({len(own)} weights): {told}. '
             'Use the config that they were trained with'
         )
+    return [key for key in own if key in here]
+
+
+def _part(key: str) -> str | None:
+    """The module of the network, or the task, that a weight belongs to."""
+    first, _, rest = key.partition('.')
+    return f'{first}.{rest.partition(".")[0]}' if first in ('network', 'tasks') else None
 
 
 def latest_checkpoint(folder: str | Path) -> Path | None:

@@ -25,11 +25,12 @@ from torch.utils.data import DataLoader
 from .. import registry
 from ..registry import resolve
 from ..version import __version__
+from ..weights.files import find_weights
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     SHARDS,
     CheckpointError,
-    check_fit,
+    fitting,
     latest_checkpoint,
     load_checkpoint,
     load_weights,
@@ -262,11 +263,16 @@ class Runner(_Runner):
             save_checkpoint(checkpoint, path)
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = True, revise_keys: Any = ()) -> dict:
-        """Load a checkpoint's weights, all of them; of a sharded one the optimizer's state is not read yet.
+        """Load a checkpoint's weights; of a sharded one the optimizer's state is not read yet.
+
+        Args:
+            filename: a checkpoint, or what `find_weights` finds. Resuming takes all of its weights; what is only to start from
+                it, or to test it, may have other tasks (`fitting`).
 
         Raises:
             CheckpointError: unreadable, or of another model.
         """
+        start = None if self._resume else 'test' if self._train_loop is None else 'training'
         path = Path(filename)
         if path.suffix == f'.{SHARDS}':
             from .sharded_checkpoint import AVERAGE, MODEL, read_plain, read_tensors, shapes_in
@@ -274,18 +280,19 @@ class Runner(_Runner):
             checkpoint = read_plain(path)
             own, there = self.bare_model.state_dict(), shapes_in(path)
             shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
-            check_fit(shapes, own, str(filename))
-            averaged = [key.removeprefix(AVERAGE) for key in there if key.startswith(AVERAGE)]
+            keys = fitting(self.bare_model, shapes, str(filename), start)
+            averaged = [key for key in own if f'{AVERAGE}{key}' in there]
             if averaged:
                 checkpoint['average'] = {key: torch.empty_like(own[key]) for key in averaged}
                 read_tensors(path, {f'{AVERAGE}{key}': value for key, value in checkpoint['average'].items()})
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-            read_tensors(path, {f'{MODEL}{key}': value for key, value in own.items()})
-            self.bare_model.load_state_dict(own)  # modules that keep track of what was loaded see it
+            found = {key: own[key] for key in keys}
+            read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
+            self.bare_model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
         else:
-            checkpoint = load_checkpoint(filename, map_location)
+            checkpoint = load_checkpoint(find_weights(filename), map_location)
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-            load_weights(self.bare_model, checkpoint.get('state_dict', checkpoint), str(filename))
+            load_weights(self.bare_model, checkpoint.get('state_dict', checkpoint), str(filename), start)
         self._has_loaded = True
         self.logger.info(f'loaded {filename}')
         return checkpoint

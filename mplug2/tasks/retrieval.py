@@ -40,6 +40,8 @@ class Retrieval(Task):
     Whole galleries are scored by the loops of `mplug2.engine.retrieval`.
     """
 
+    training_state = ('twin.*', 'twin_head.*', '*_queue.*')
+
     def __init__(
         self,
         network: Network,

@@ -97,7 +97,7 @@ def find_weights(source: str | Path) -> Path:
         raise CheckpointError(f'the folder {path} holds {found}; name one file, or keep one of {", ".join(FILENAMES)} there')
     looks_local = path.is_absolute() or path.suffix in ('.pt', '.pth', '.bin', '.safetensors') or str(source).count('/') > 1
     if looks_local:
-        raise CheckpointError(f'no weights at {path}: neither a file nor a folder')
+        return path  # reading it says what is wrong
     from transformers.utils import cached_file
 
     failures = []

@@ -124,9 +124,8 @@ def load_strictly(
             f'the weights of {source} do not fit the model: {told}. Sizes must be those that the weights were trained with; '
             'list what is meant to start anew under new=[...] (patterns of keys)'
         )
-    state = model.state_dict()
-    state.update(filled)
-    model.load_state_dict(state, assign=assign)
+    # Not together with what the model holds: modules that keep track of what was loaded would take their own for it.
+    model.load_state_dict(filled, strict=False, assign=assign)
     names = sources or {}
     return LoadReport(
         source,

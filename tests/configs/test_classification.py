@@ -61,7 +61,7 @@ def test_transfer_sets_choose_nothing_on_their_test_split(name: str) -> None:
 
 def test_zero_shot_has_its_own_task() -> None:
     cfg = load_config('image_classification/mplug2_base_imagenet_zeroshot')
-    task = cfg.model.tasks.classification
+    task = cfg.model.tasks.retrieval
     assert task.type.__name__ == 'ZeroShotClassification'
     assert 'classes' not in task
     assert cfg.train_dataloader is None

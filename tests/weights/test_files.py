@@ -45,8 +45,8 @@ def test_a_folder_holds_one_file_or_one_by_the_usual_name(tmp_path: Path) -> Non
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match='neither a file nor a folder'):
-        find_weights(tmp_path / 'none.pth')
+    with pytest.raises(CheckpointError, match='no checkpoint'):
+        read_state(tmp_path / 'none.pth')
     with pytest.raises(CheckpointError, match=r'neither a local file or folder, nor on the hub'):
         find_weights('someone/no-such-model')
 
