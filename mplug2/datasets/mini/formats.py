@@ -293,7 +293,7 @@ def squad(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
         paragraphs = []
         for number in range(max(5, len(scenes))):
-            drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(2, 5)))]
+            drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
             text, questions = passage(drawn, rng)
             qas = []
             for place, (question, answer, start) in enumerate(questions):

@@ -333,19 +333,19 @@ def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
     sentences = [f'in the {_ORDINALS[i]} photo there is {description(scene)} .' for i, scene in enumerate(scenes)]
     text = ' '.join(sentences)
     starts = np.cumsum([0, *(len(sentence) + 1 for sentence in sentences)])
-    questions: list[tuple[str, str | None, int]] = []
-    for number in rng.permutation(len(scenes))[:3]:
+    questions: dict[str, tuple[str | None, int]] = {}
+    for number in rng.integers(len(scenes), size=3):
         thing = _pick(scenes[number], rng)
         by_digit = rng.random() < 0.5
         answer = thing.colour if by_digit else thing.word
         local = sentences[number].index(f' {thing.colour} {thing.word}') + 1
         start = int(starts[number]) + local + (0 if by_digit else len(thing.colour) + 1)
-        questions.append((_ask(scenes, number, thing.word if by_digit else thing.colour, by_digit), answer, start))
+        questions[_ask(scenes, number, thing.word if by_digit else thing.colour, by_digit)] = answer, start
     number, by_digit = int(rng.integers(len(scenes))), rng.random() < 0.5
     there = {thing.word if by_digit else thing.colour for thing in scenes[number].things}
     absent = [name for name in (DIGITS if by_digit else COLOURS) if name not in there]
-    questions.append((_ask(scenes, number, absent[rng.integers(len(absent))], by_digit), None, 0))
-    return Passage(text, questions)
+    questions[_ask(scenes, number, absent[rng.integers(len(absent))], by_digit)] = None, 0
+    return Passage(text, [(question, *told) for question, told in questions.items()])
 
 
 def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
