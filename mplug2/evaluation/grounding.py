@@ -33,8 +33,8 @@ class GroundingMetric(Metric):
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes are
-            in the unit of ``pred_box``, None where there is none.
+        threshold: the overlap to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
+            are in the unit of ``pred_box``, None where there is none.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
