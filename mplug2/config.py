@@ -117,6 +117,12 @@ def _packages_as_imported() -> Iterator[None]:
         config_module.get_installed_path = original
 
 
+def type_name(node: dict) -> str:
+    """The name of the class of a config's ``type``, '' where it has none."""
+    kind = node.get('type') or ''
+    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
+
+
 def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
     """Where a config's value comes from.
 

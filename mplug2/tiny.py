@@ -14,6 +14,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .config import type_name
 from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
@@ -253,7 +254,7 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
         for node in _nodes(cfg.get(key) or {}):
             if 'out_file' in node:
                 node['out_file'] = str(out / Path(node['out_file']).name)
-            if node.get('type') and _name(node) == 'CaptionMetric':
+            if type_name(node) == 'CaptionMetric':
                 node['meteor'] = node['spice'] = False  # start Java
             if 'ann_file' in node:
                 node['ann_file'] = str(root / 'coco/annotations/instances_val2014.json')
@@ -273,11 +274,11 @@ def _resize_model(node: dict) -> None:
     for key in ('init_cfg', 'blocks'):
         if key in node:
             node[key] = None
-    if node.get('type') and _name(node) == 'CascadeMaskRCNN':
+    if type_name(node) == 'CascadeMaskRCNN':
         node['num_classes'] = len(DIGITS)
-    if 'vocab' in node or (node.get('type') and _name(node) == 'BertTokenizer'):
+    if 'vocab' in node or type_name(node) == 'BertTokenizer':
         node['vocab'] = 'mini'
-    if node.get('type') and _name(node) == 'HuggingFaceTextEncoder':
+    if type_name(node) == 'HuggingFaceTextEncoder':
         node['model'] = dict(ENCODER)
     if 'locations' in node:
         node['locations'] = dict(LOCATIONS)
@@ -299,7 +300,7 @@ def _shrink_loader(loader: dict, root: Path) -> None:
         for source in sources.values():
             source['batch_size'] = 4
     for node in [node for node in _nodes(loader['dataset']) if 'pipeline' in node and node.get('type')]:
-        name = _name(node)
+        name = type_name(node)
         if name not in STAND_INS:
             raise KeyError(f'no stand-in for the data set {name} in mplug2.tiny; there are {", ".join(STAND_INS)}')
         node.update(STAND_INS[name](root, node))
@@ -309,14 +310,14 @@ def _shrink_loader(loader: dict, root: Path) -> None:
 
 
 def _shrink_step(step: dict) -> None:
-    if _name(step) == 'BertTokenizer':
+    if type_name(step) == 'BertTokenizer':
         step['vocab'] = 'mini'
-    if _name(step) == 'HuggingFaceTokenizer':
+    if type_name(step) == 'HuggingFaceTokenizer':
         step.clear()
         step.update(type='BertTokenizer', vocab='mini')
-    if _name(step) == 'AnswerWindows':
+    if type_name(step) == 'AnswerWindows':
         step.update(max_length=60, stride=30)
-    if _name(step) == 'ActionPipeline':
+    if type_name(step) == 'ActionPipeline':
         for part in step['steps']:
             shrink_action_step(part, PIXELS, FRAMES)
     if isinstance(step.get('size'), int):
@@ -328,11 +329,6 @@ def _shrink_step(step: dict) -> None:
         step.update(num_frames=FRAMES, backend='pyav')
     if 'locations' in step:
         step['locations'] = dict(LOCATIONS)
-
-
-def _name(node: dict) -> str:
-    kind = node.get('type', '')
-    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
 
 
 def _class(node: dict) -> type | None:

@@ -17,8 +17,9 @@ from mplug2.config import load_config
 from mplug2.model import MPlug2
 from mplug2.modules import layers
 from mplug2.modules.blocks import blocks_of
-from mplug2.planning import GPUS, Work, batch_of, make_plan, total_loss, trace, works_of
+from mplug2.planning import GPUS, batch_of, make_plan, total_loss, trace
 from mplug2.registry import MODELS
+from mplug2.workload import Work, works_of
 
 
 def allocations(run: profile) -> list[int]:

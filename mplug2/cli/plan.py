@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from ..config import load_config
-    from ..planning import GPUS, make_plan, works_of
+    from ..planning import GPUS, make_plan
+    from ..workload import works_of
 
     cfg = load_config(args.config, args.cfg_options)
     given = {key: getattr(args, key) for key in ('batch', 'frames', 'text', 'target') if getattr(args, key) is not None}

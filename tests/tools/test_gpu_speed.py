@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from mplug2.config import load_config
 from mplug2.datasets import source_collate
 from mplug2.datasets.interleave import SourceSamples
-from mplug2.planning import Work, trace
+from mplug2.planning import trace
+from mplug2.workload import Work
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'gpu_speed.py'
 

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from mplug2.cli.bench.measure import clips_of, describe_run, network_of, parameters, seconds
-from mplug2.config import load_config
+from mplug2.config import load_config, type_name
 from mplug2.datasets import InterleavedSources, InterleavingSampler, MultiModalDataset, source_collate
 from mplug2.datasets.interleave import BatchDraw, SourceSamples
 from mplug2.engine import PretrainLoop
@@ -31,8 +31,9 @@ from mplug2.engine.runner import Runner
 from mplug2.modules import Generation, Memory, Network, checkpoint_blocks, compile_blocks, generate
 from mplug2.modules.blocks import blocks_of
 from mplug2.modules.losses import captioning_loss
-from mplug2.planning import Work, side_of, type_name, work_of
+from mplug2.planning import side_of
 from mplug2.structures import Targets
+from mplug2.workload import Work, work_of
 
 # Dense bf16 TFLOP/s without sparsity, by a part of the device's name.
 PEAKS = {'H200': 989.0, 'H100': 989.0, 'A100': 312.0, 'L40': 362.0, 'A10': 125.0, '4090': 165.0}
