@@ -112,32 +112,15 @@ def fitting(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, sta
     Raises:
         CheckpointError: as in `load_weights`.
     """
-    own = model.state_dict()
-    there, here = set(shapes), set(own)
-    if start is not None:
-        parts, theirs = {_part(key) for key in own}, {_part(key) for key in shapes}
-        there = {key for key in shapes if key in own or (_part(key) in parts and not key.startswith('tasks.'))}
-        anew = {key for key in own if start == 'training' and key.startswith('tasks.') and _part(key) not in theirs}
-        unread: set[str] = set()
-        for name, task in getattr(model, 'tasks', {}).items():
-            for pattern in task.training_state:  # whole or not at all: half a twin would be no twin
-                state = {key for key in own if matches(key, [f'tasks.{name}.{pattern}'])}
-                if any(shapes.get(key) != own[key].shape for key in state):
-                    unread |= state
-        there, here = there - unread, here - anew - unread
-        told = {'left out': theirs - parts, 'starting anew': {'.'.join(key.split('.')[:3]) for key in anew | unread}}
-        if start == 'test':
-            del told['starting anew']
-        for what, names in told.items():
-            if names:
-                print_log(f'{source}: {what}: {", ".join(sorted(map(str, names)))}', logger='current')
+    own = {key: value.shape for key, value in model.state_dict().items()}
+    there, here = (set(shapes), set(own)) if start is None else _in_common(model, own, shapes, source, start)
     problems = {
-        'missing from it': [key for key in own if key in here and key not in there],
-        'unknown to the model': [key for key in shapes if key in there and key not in here],
+        'missing from it': [key for key in own if key in here - there],
+        'unknown to the model': [key for key in shapes if key in there - here],
         'of another shape': [
-            f'{key} is {tuple(shapes[key])} in the file and {tuple(own[key].shape)} in the model'
+            f'{key} is {tuple(shapes[key])} in the file and {tuple(own[key])} in the model'
             for key in own
-            if key in here and key in there and shapes[key] != own[key].shape
+            if key in here & there and shapes[key] != own[key]
         ],
     }
     found = {kind: keys for kind, keys in problems.items() if keys}
@@ -148,6 +131,28 @@ def fitting(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, sta
             'Use the config that they were trained with'
         )
     return [key for key in own if key in here]
+
+
+def _in_common(
+    model: nn.Module, own: Mapping[str, torch.Size], shapes: Mapping[str, torch.Size], source: str, start: str
+) -> tuple[set[str], set[str]]:
+    """Keys of the file of another run, and of the model, that have to fit (`fitting`); prints what does not have to."""
+    parts, theirs = set(map(_part, own)), set(map(_part, shapes))
+    there = {key for key in shapes if key in own or (_part(key) in parts and not key.startswith('tasks.'))}
+    anew = {key for key in own if start == 'training' and key.startswith('tasks.') and _part(key) not in theirs}
+    unread: set[str] = set()
+    for name, task in getattr(model, 'tasks', {}).items():
+        for pattern in task.training_state:
+            state = {key for key in own if matches(key, [f'tasks.{name}.{pattern}'])}
+            if any(shapes.get(key) != own[key] for key in state):  # whole or not at all: half a twin would be no twin
+                unread |= state
+    told = {'left out': theirs - parts}
+    if start == 'training':
+        told['starting anew'] = {'.'.join(key.split('.')[:3]) for key in anew | unread}
+    for what, names in told.items():
+        if names:
+            print_log(f'{source}: {what}: {", ".join(sorted(map(str, names)))}', logger='current')
+    return there - unread, set(own) - anew - unread
 
 
 def _part(key: str) -> str | None:

@@ -80,8 +80,10 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
 def find_weights(source: str | Path) -> Path:
     """The file of a local path, of a folder (`FILENAMES`, or its only weight file) or of a hub repository.
 
+    A path that can only be local is returned even if nothing is there.
+
     Raises:
-        CheckpointError: there is none, or a folder has several.
+        CheckpointError: the hub has none, or a folder has none or several.
     """
     path = Path(source)
     if path.is_file():
