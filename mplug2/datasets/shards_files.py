@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
-import time
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .reading import Files, as_list
+from .retrying import tried
 
 _OPEN = 64  # files that a process keeps open
 _PAUSES = (0.5, 2.0)  # seconds between the tries of a read behind a URL
@@ -141,7 +142,7 @@ class RangeReader:
             OSError: it cannot be read.
         """
         if is_remote(path):
-            return _read_remote(path, start, end)
+            return tried(partial(_read_remote, path, start, end), _StoreError, _PAUSES)
         handle = self._handles.pop(path, None)
         if handle is None:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -158,16 +159,15 @@ class RangeReader:
         return parts[0] if len(parts) == 1 else b''.join(parts)
 
 
+class _StoreError(OSError):
+    """Any error of a protocol's package, each of which has its own."""
+
+
 def _read_remote(path: str, start: int, end: int) -> bytes:
-    pauses = iter(_PAUSES)
-    while True:
-        try:
-            files, inside = filesystem(path)
-            return files.cat_file(inside, start=start, end=end)
-        except (ImportError, FileNotFoundError):
-            raise
-        except Exception as error:  # each protocol's package has errors of its own
-            pause = next(pauses, None)
-            if pause is None:
-                raise OSError(f'{type(error).__name__}: {error}') from error
-            time.sleep(pause)
+    try:
+        files, inside = filesystem(path)
+        return files.cat_file(inside, start=start, end=end)
+    except (ImportError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise _StoreError(f'{type(error).__name__}: {error}') from error

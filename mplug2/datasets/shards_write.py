@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from .errors import AnnotationError, BadSampleError
+from .retrying import tried
 from .shards_index import load_index
 from .video import read_pyav
 
@@ -88,12 +89,7 @@ def fetch(source: str, timeout: float = 20.0) -> bytes:
     Raises:
         BadSampleError: it cannot be had; says in a few words why, so that reasons can be counted.
     """
-    for last in range(1, TRIES):
-        try:
-            return _fetch_once(source, timeout)
-        except UnreachableError:
-            time.sleep(PAUSE * 2 ** (last - 1))
-    return _fetch_once(source, timeout)
+    return tried(partial(_fetch_once, source, timeout), UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
 
 
 def _fetch_once(source: str, timeout: float) -> bytes:
