@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import copy
-import inspect
-import logging
 import os
 import sys
 import time
@@ -19,7 +17,6 @@ from mmengine.dist import is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner as _Runner
 from torch import nn
-from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from .. import registry
@@ -42,6 +39,7 @@ from .checkpoint import (
 from .hooks import CheckpointHook, RuntimeInfoHook
 from .logs import LogProcessor, ScalarBuffer
 from .nonfinite import NonFiniteGuard
+from .optim import describe_optimizer, fused, not_a_parameter
 from .preemption import StopOnSignal
 from .sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
 
@@ -92,12 +90,12 @@ class Runner(_Runner):
         if isinstance(optim_wrapper, dict):
             optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
             if 'optimizer' in optim_wrapper:
-                optim_wrapper['optimizer'] = _fused(resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS))
-        self.logger.addFilter(_not_a_parameter)
+                optim_wrapper['optimizer'] = fused(resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS))
+        self.logger.addFilter(not_a_parameter)
         try:
             built = super().build_optim_wrapper(optim_wrapper)
         finally:
-            self.logger.removeFilter(_not_a_parameter)
+            self.logger.removeFilter(not_a_parameter)
         self.logger.info(describe_optimizer(built.optimizer))
         return built
 
@@ -355,34 +353,6 @@ class Runner(_Runner):
         for change in changes(meta, stream_of(self.train_dataloader, self.world_size)):
             self.logger.warning(change)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
-
-
-def _fused(optimizer: Any) -> Any:
-    """On a GPU, the fused form of an optimizer that has one: faster, and it can leave out a step without asking the host."""
-    if not torch.cuda.is_available() or not isinstance(optimizer, dict) or 'foreach' in optimizer:
-        return optimizer
-    if 'fused' not in inspect.signature(optimizer['type']).parameters:
-        return optimizer
-    return {'fused': True, **optimizer}
-
-
-def describe_optimizer(optimizer: Optimizer) -> str:
-    """An optimizer in one line: its name, learning rate, and how many parameters it has with and without weight decay."""
-    counts = {True: 0, False: 0}
-    for group in optimizer.param_groups:
-        counts[bool(group.get('weight_decay'))] += sum(parameter.numel() for parameter in group['params'])
-    rates = sorted({group['lr'] for group in optimizer.param_groups})
-    rate = f'{rates[0]:g}' if len(rates) == 1 else f'{rates[0]:g} to {rates[-1]:g}'
-    return (
-        f'{type(optimizer).__name__}, learning rate {rate}: {counts[True]:,} parameters with weight decay, '
-        f'{counts[False]:,} without'
-    )
-
-
-def _not_a_parameter(record: logging.LogRecord) -> bool:
-    """Leaves out the lines that MMEngine's optimizer constructor prints for every option and every frozen parameter."""
-    said = str(record.msg)
-    return not (said.startswith('paramwise_options') or said.endswith('is skipped since its requires_grad=False'))
 
 
 def _initialise_gloo() -> None:
