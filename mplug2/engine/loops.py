@@ -78,7 +78,7 @@ class TrainLoop(BaseLoop):
         runner = self.runner
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
-        batches = self._batches()
+        batches = self.batches()
         if self._iter and runner.message_hub.runtime_info.get(_VALIDATED) != self._iter:
             self._validate_if_due()  # the run was stopped between its checkpoint and its validation
         while self._iter < self._max_iters and not self.stop_training:
@@ -89,7 +89,7 @@ class TrainLoop(BaseLoop):
         runner.call_hook('after_train')
         return runner.model
 
-    def _batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Any]:
         """What each step trains on, from the next step on."""
         sampler = self.dataloader.sampler
         sampler.seed = self.runner.seed
@@ -100,11 +100,11 @@ class TrainLoop(BaseLoop):
         runner = self.runner
         seed_step(runner.seed, self._iter, runner.rank)
         runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batch)
-        outputs = self._optimize(batch)
+        outputs = self.optimize(batch)
         runner.call_hook('after_train_iter', batch_idx=self._iter, data_batch=batch, outputs=outputs)
         self._iter += 1
 
-    def _optimize(self, batch: Any) -> dict[str, Tensor]:
+    def optimize(self, batch: Any) -> dict[str, Tensor]:
         """Change the weights; returns the scalars to log."""
         return self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
 

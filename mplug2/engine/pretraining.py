@@ -54,7 +54,7 @@ class PretrainLoop(TrainLoop):
             raise KeyError(f'sources are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
         self.steps_per_epoch = max(1, len(self.dataloader) // sampler.per_step)
 
-    def _batches(self) -> Iterator[list[dict]]:
+    def batches(self) -> Iterator[list[dict]]:
         sampler = self.dataloader.sampler
         sampler.seed = self.runner.seed
         sampler.start_position = self._iter * sampler.per_step
@@ -62,7 +62,7 @@ class PretrainLoop(TrainLoop):
         while True:
             yield [next(batches) for _ in range(sampler.per_step)]
 
-    def _optimize(self, batches: list[dict]) -> dict[str, Tensor]:
+    def optimize(self, batches: list[dict]) -> dict[str, Tensor]:
         runner, wrapper = self.runner, self.runner.optim_wrapper
         reducing = isinstance(runner.model, DistributedDataParallel)
         for name in dict.fromkeys(name for batch in batches for name in batch['weights']):

@@ -54,7 +54,7 @@ def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) 
     batch = source_collate(drawn)
     assert source_collate(SourceSamples('video', few, drawn.weights))['inputs']['text'].ids.shape[1] == 1 + 4 + 6
     with FlopCounterMode(display=False) as counter:
-        loop._optimize([batch])
+        loop.optimize([batch])
     lengths = {key: batch['inputs'][key].ids.shape[1] for key in ('text', 'target', 'instruction')}
     work = Work(tuple(drawn.weights), 'video', 4, 4, **lengths)
     planned = trace(load_config(CONFIG).model, work, bf16=False).flops

@@ -200,9 +200,9 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
         drawn = dataset[BatchDraw(name, range(dataset.sources[name].batch_size))]
         few = longest(drawn.samples)
         with FlopCounterMode(display=False) as counter:  # before blocks are recomputed or compiled, which takes memory
-            loop._optimize([source_collate(SourceSamples(name, few, drawn.weights))])
+            loop.optimize([source_collate(SourceSamples(name, few, drawn.weights))])
         flops[name] = counter.get_total_flops() / len(few) * len(drawn.samples)
-        steps[name] = partial(loop._optimize, [source_collate(drawn)])
+        steps[name] = partial(loop.optimize, [source_collate(drawn)])
     if args.recompute:
         checkpoint_blocks(network, parts)
     print(

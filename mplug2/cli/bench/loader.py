@@ -65,11 +65,11 @@ def run(args: argparse.Namespace) -> None:
         synchronise = torch.cuda.synchronize if device.type == 'cuda' else (lambda: None)
 
         def train(batch: dict | list[dict]) -> int:
-            loop._optimize(batch)
+            loop.optimize(batch)
             synchronise()
             return _samples(batch)
 
-        batches = loop._batches()
+        batches = loop.batches()
         again = itertools.cycle([next(batches) for _ in range(HELD)])
         measured = {
             'loader alone': _rates(args.steps, lambda: _samples(next(batches))),
