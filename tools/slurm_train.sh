@@ -9,8 +9,9 @@
 #SBATCH --signal=B:USR1@300
 # Usage: sbatch [--nodes=N, --partition=..., --time=...] tools/slurm_train.sh CONFIG [further arguments of train.py]
 # From the project's folder; one task a GPU on every node, with 16 cores, of which a loader's workers (12 in the recipes of
-# pre-training) need one each; srun takes their number from us, as newer ones do not inherit it. Five minutes before the time limit, and when the job is preempted,
-# every process saves and stops, and the job is queued again; it then goes on from the work directory's latest checkpoint.
+# pre-training) need one each; srun takes their number from us, as newer ones do not inherit it. Five minutes before the time
+# limit, and when the job is preempted, every process saves and stops, and the job is queued again; it then goes on from the
+# work directory's latest checkpoint.
 set -euo pipefail
 config=$1; shift
 export MASTER_PORT=${PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 20000))}

@@ -32,9 +32,13 @@ def human_captions(predicted, references):
     ]
 
 
-@pytest.mark.parametrize(
+needs_java = pytest.mark.skipif(shutil.which('java') is None, reason='METEOR is a Java program')
+of_human_captions = pytest.mark.parametrize(
     ('who', 'predicted', 'references'), [('predicted', 'caption_predicted', range(1, 6)), ('human', 'caption_1', range(2, 6))]
 )
+
+
+@of_human_captions
 def test_published_scores_of_human_captions(who, predicted, references):
     metrics = evaluate(CaptionMetric(meteor=False), human_captions(predicted, references))
     for name, value in PUBLISHED[who].items():
@@ -43,17 +47,15 @@ def test_published_scores_of_human_captions(who, predicted, references):
     assert 'METEOR' not in metrics
 
 
-@pytest.mark.skipif(shutil.which('java') is None, reason='METEOR needs Java')
-@pytest.mark.parametrize(
-    ('who', 'predicted', 'references'), [('predicted', 'caption_predicted', range(1, 6)), ('human', 'caption_1', range(2, 6))]
-)
+@needs_java
+@of_human_captions
 def test_published_meteor_of_human_captions_through_java(who, predicted, references):
     pytest.importorskip('pycocoevalcap')
     metrics = evaluate(CaptionMetric(), human_captions(predicted, references))
     assert metrics['METEOR'] == pytest.approx(PUBLISHED[who]['METEOR'], abs=1e-4)
 
 
-@pytest.mark.skipif(shutil.which('java') is None, reason='METEOR needs Java')
+@needs_java
 def test_meteor_of_an_empty_caption():
     pytest.importorskip('pycocoevalcap')
     samples = [

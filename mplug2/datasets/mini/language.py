@@ -337,10 +337,10 @@ def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
     for number in rng.integers(len(scenes), size=3):
         thing = _pick(scenes[number], rng)
         by_digit = rng.random() < 0.5
-        answer = thing.colour if by_digit else thing.word
+        subject, answer = (thing.word, thing.colour) if by_digit else (thing.colour, thing.word)
         local = sentences[number].index(f' {thing.colour} {thing.word}') + 1
         start = int(starts[number]) + local + (0 if by_digit else len(thing.colour) + 1)
-        questions[_ask(scenes, number, thing.word if by_digit else thing.colour, by_digit)] = answer, start
+        questions[_ask(scenes, number, subject, by_digit)] = answer, start
     number, by_digit = int(rng.integers(len(scenes))), rng.random() < 0.5
     there = {thing.word if by_digit else thing.colour for thing in scenes[number].things}
     absent = [name for name in (DIGITS if by_digit else COLOURS) if name not in there]
