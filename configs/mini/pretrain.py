@@ -150,5 +150,5 @@ val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
-train_cfg = dict(type=PretrainLoop, max_iters=9000, val_interval=3000)
+train_cfg = dict(type=PretrainLoop, max_iters=5000, val_interval=2500)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
