@@ -147,7 +147,7 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
         module.run(rows[1], seed, tmp_path)
     module.write(rows, tmp_path, tmp_path)
     one, three = json.loads((tmp_path / 'results-mini.json').read_text())
-    assert list(one) == ['task', 'config', 'metric', 'mean', 'std', 'seeds', 'chance', 'minutes', 'command', 'commit']
+    assert ' '.join(one) == 'task config metric mean std seeds chance minutes steps benchmark command commit'
     assert (one['task'], one['metric'], one['mean'], one['std'], one['seeds'], one['chance']) == (
         'video_qa',
         'accuracy',
@@ -159,8 +159,34 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
     assert (three['mean'], three['std'], three['seeds'], three['minutes']) == (42.0, 2.0, 3, 1.0)
     assert three['command'].endswith('--rows video_qa_blind --seeds 0 1 2')
     page = (tmp_path / 'results-mini.md').read_text()
-    assert '| video_qa_blind | `mini/video_qa_blind` | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 1.0 |' in page
+    assert '| video_qa_blind | `mini/video_qa_blind` | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 600 | 1.0 |' in page
     assert page.index('## Tasks') < page.index('## Questions without pictures')
+
+
+def test_what_is_written_stays_until_as_many_seeds_are_done(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row, gone = module.ROWS['video_qa_blind'], module.ROWS['image_qa']
+    for seed in (0, 1):
+        module.run(row, seed, tmp_path)
+    module.run(gone, 0, tmp_path)
+    module.write([row, gone], tmp_path, tmp_path)
+    elsewhere = tmp_path / 'another'
+    tools.module.run(row, 2, elsewhere)
+    module.write([row], elsewhere, tmp_path)
+    (record,) = json.loads((tmp_path / 'results-mini.json').read_text())
+    assert (record['seeds'], record['mean']) == (2, 41.0), 'and what is no row any more is gone'
+    module.run(row, 1, elsewhere)
+    module.write([row], elsewhere, tmp_path)
+    (record,) = json.loads((tmp_path / 'results-mini.json').read_text())
+    assert (record['seeds'], record['mean']) == (2, 43.0)
+
+
+def test_runs_on_another_version_of_the_benchmark_are_refused(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    module.run(row, 0, tmp_path)
+    path = tmp_path / row.name / 'seed_0/run.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'benchmark': 1}))
+    with pytest.raises(module.RowError, match='is of version 1 of the benchmark'):
+        module.run(row, 0, tmp_path)
 
 
 def test_one_failing_row_does_not_stop_the_others(
