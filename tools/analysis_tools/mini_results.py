@@ -16,6 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from mmengine.config import Config
 from mplug2.config import load_config, tools_folder
 from mplug2.datasets.mini.build import VERSION
 from mplug2.engine.checkpoint import latest_checkpoint
+from mplug2.engine.optim import computes_bf16
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
 MEASURED = 'measured.json'  # beside run.json: what other commands measured of a run, reported with its metrics
@@ -187,6 +190,7 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
         minutes=training_minutes(folder),
         steps=load_config(row.config, row.options).train_cfg.max_iters,
         benchmark=VERSION,
+        hardware=hardware(),
         commit=commit_at(starts[0] if starts else None),
         folder=str(folder),
     )
@@ -217,6 +221,12 @@ def training_minutes(folder: Path) -> float | None:
     return round(total / 60, 1) if seconds else None
 
 
+def hardware() -> str:
+    """The processor, and in what its trainings multiply (``dtype='auto'``)."""
+    names = re.findall(r'^model name\s*:\s*(.*)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    return f'{names[0] if names else platform.machine()}, {"bf16" if computes_bf16() else "fp32"}'
+
+
 def commit_at(moment: str | None) -> str | None:
     """The commit that was checked out at a moment (``20261124_120000``, local time), or now; None outside a repository."""
     until = [] if moment is None else [f'--before={time.mktime(time.strptime(moment, "%Y%m%d_%H%M%S")):.0f}']
@@ -226,8 +236,8 @@ def commit_at(moment: str | None) -> str | None:
 
 def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
-    steps, benchmark, command, commit}``. `std` is that of a sample and None for one seed; `seeds` counts them; `minutes` are
-    one run's; `benchmark` is the version of the data."""
+    steps, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds` counts them;
+    `minutes` are one run's; `benchmark` is the version of the data."""
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
@@ -252,6 +262,7 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
                     minutes=round(mean(minutes), 1) if minutes else None,
                     steps=runs[0]['steps'],
                     benchmark=runs[0]['benchmark'],
+                    hardware='; '.join(sorted({one['hardware'] for one in runs})),
                     command=f'python tools/analysis_tools/mini_results.py --rows {row.name} --seeds {seeds}',
                     commit=', '.join(sorted({one['commit'] for one in runs if one['commit']})) or None,
                 )
@@ -284,7 +295,8 @@ def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
         'standard deviation over the seeds. Chance is random order for retrieval, the commonest training answer to the',
         'question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes are',
         'those of the training steps of one run, as it was run, on one thread. The JSON has the version of the',
-        'benchmark beside each, none where it was 2 or 3, whose pictures, clips and texts differ little.',
+        'benchmark and the processor beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a',
+        'processor with bf16.',
     ]
     by_task = {row.task: row for row in rows}
     for group in dict.fromkeys(row.group for row in by_task.values()):
