@@ -12,7 +12,10 @@ from ..config import DictAction, find_config, load_config
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='a config file, or the name of a shipped one')
-    parser.add_argument('checkpoint', help='a checkpoint file, or a work directory: its best checkpoint, or else its latest')
+    parser.add_argument(
+        'checkpoint',
+        help='a checkpoint file, the name of shipped weights, or a work directory: its best checkpoint, or else its latest',
+    )
     parser.add_argument('--work-dir', help='where logs go; work_dirs/<config name> if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_gather
+from mmengine.dist import all_gather, get_world_size
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather as all_gather_with_gradients
 from torch.distributed.tensor import DTensor
 
 from ..registry import MODELS
@@ -119,3 +120,10 @@ class FeatureQueue(nn.Module):
 def gather_features(*features: Tensor) -> list[Tensor]:
     """Each tensor (B, ...) of all ranks, one after the other, (ranks * B, ...), without gradients. B is equal on all ranks."""
     return [torch.cat(all_gather(one.contiguous())) for one in features]
+
+
+def gather_with_gradients(*features: Tensor) -> list[Tensor]:
+    """As `gather_features`; each rank's part has the gradient of all ranks' losses, which DDP's mean then divides."""
+    if get_world_size() == 1:
+        return list(features)
+    return [torch.cat(all_gather_with_gradients(one.contiguous())) for one in features]

@@ -54,7 +54,7 @@ class CrossModalMatching(Retrieval):
         return getattr(self, f'{kind}_vision_queue'), getattr(self, f'{kind}_text_queue')
 
     def begin_step(self, network: Network) -> None:
-        if self.contrastive_weight:
+        if self.contrastive_weight and self.twin is not None:
             super().move_twin(network)
 
     def move_twin(self, network: Network) -> None:

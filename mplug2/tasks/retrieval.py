@@ -11,7 +11,7 @@ from torch import Tensor
 from ..modules.features import Features, Network, TextFeatures, VisionFeatures
 from ..modules.heads import ContrastiveHead, MatchingHead
 from ..modules.losses import contrastive_loss, contrastive_targets, hard_negatives, matching_loss, positive_pairs
-from ..modules.momentum import FeatureQueue, MomentumTwin, gather_features
+from ..modules.momentum import FeatureQueue, MomentumTwin, gather_features, gather_with_gradients
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -27,12 +27,14 @@ class Retrieval(Task):
     Trained by a contrastive loss against the features that a momentum twin gives the batch and gave earlier ones (queues),
     with targets softened by the twin, and by matching each pair against one hard negative either way (ALBEF's recipe, which
     the paper names). Twin and queues are part of the task's state, so checkpoints resume exactly. The twin moves once a
-    training forward, before it is used.
+    training forward, before it is used. Without a twin (``momentum=None``) the batch is contrasted with itself, over all
+    processes and with their gradients, as CLIP is.
 
     Args:
         network, tokenizer: given by the model. media: 'image' or 'video'.
-        embedding: E. temperature: initial. momentum: how much of the twin stays at a step. queue_size: features kept of
-            earlier steps, each way. soft: share of the twin's softmax in the targets. contrastive, matching: weights of the
+        embedding: E. temperature: initial. momentum: how much of the twin stays at a step; None for no twin, and then no queues
+            and hard targets. queue_size: features kept of earlier steps, each way. soft: share of the twin's softmax in the
+            targets. contrastive, matching: weights of the
             two losses; 0 leaves one out. Without the contrastive loss, negatives for matching are drawn evenly.
 
     Reads ``item`` of the batch, (B,) long: which picture or clip a sample shows (`MediaIdentity`); equal ones are positives.
@@ -49,7 +51,7 @@ class Retrieval(Task):
         media: str = 'video',
         embedding: int = 256,
         temperature: float = 0.07,
-        momentum: float = 0.995,
+        momentum: float | None = 0.995,
         queue_size: int = 65536,
         soft: float = 0.4,
         contrastive: float = 1.0,
@@ -61,13 +63,15 @@ class Retrieval(Task):
         self.contrastive_weight, self.matching_weight = contrastive, matching
         self.head = ContrastiveHead(network.width, embedding, temperature)
         self.matching = MatchingHead(network.width)
-        parts = [name for name in EMBEDDED if getattr(network, name) is not None]
-        # The network that a task is shown has no storage; the twin is filled at its first update.
-        self.twin = MomentumTwin(network.subset(parts), momentum).to_empty(device=self.head.temperature.device)
-        for value in (*self.twin.parameters(), *self.twin.buffers()):
-            value.data.zero_()
-        self.twin_head = MomentumTwin(self.head, momentum)
-        self.build_queues(queue_size, embedding)
+        self.twin = self.twin_head = None
+        if momentum is not None:
+            parts = [name for name in EMBEDDED if getattr(network, name) is not None]
+            # The network that a task is shown has no storage; the twin is filled at its first update.
+            self.twin = MomentumTwin(network.subset(parts), momentum).to_empty(device=self.head.temperature.device)
+            for value in (*self.twin.parameters(), *self.twin.buffers()):
+                value.data.zero_()
+            self.twin_head = MomentumTwin(self.head, momentum)
+            self.build_queues(queue_size, embedding)
 
     def build_queues(self, size: int, width: int) -> None:
         self.vision_queue = FeatureQueue(size, width)
@@ -127,7 +131,8 @@ class Retrieval(Task):
         vision_embedding, text_embedding = self.embed_vision(vision), self.embed_text(text)
         losses = {}
         if self.contrastive_weight:
-            loss = self._contrast_with_queues(features, batch, vision_embedding, text_embedding)
+            contrast = self._contrast_in_batch if self.twin is None else self._contrast_with_queues
+            loss = contrast(features, batch, vision_embedding, text_embedding)
             losses.update(
                 loss_contrastive=self.contrastive_weight * loss,
                 temperature=self.head.temperature.detach().clone(),  # the optimizer moves it before it is logged
@@ -136,6 +141,14 @@ class Retrieval(Task):
             loss = self._match_hard(features, vision_embedding, text_embedding, ids)
             losses.update(loss_matching=self.matching_weight * loss)
         return losses
+
+    def _contrast_in_batch(self, features: Features, batch: Batch, vision_embedding: Tensor, text_embedding: Tensor) -> Tensor:
+        ids = batch.extra['item']
+        all_vision, all_text = gather_with_gradients(vision_embedding, text_embedding)
+        (all_ids,) = gather_features(ids)
+        targets = contrastive_targets(positive_pairs(ids, all_ids))
+        pairs = ((vision_embedding, all_text), (text_embedding, all_vision))
+        return 0.5 * sum(contrastive_loss(self.head.logits(rows, columns), targets) for rows, columns in pairs)
 
     def _contrast_with_queues(
         self, features: Features, batch: Batch, vision_embedding: Tensor, text_embedding: Tensor

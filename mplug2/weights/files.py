@@ -1,4 +1,5 @@
-"""Weight files: read without unpickling anything but plain data, written all or nothing, found locally or on the hub."""
+"""Weight files: read without unpickling anything but plain data, written all or nothing, found locally, in this package or on
+the hub."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from torch import Tensor
 FILENAMES = ('model.safetensors', 'pytorch_model.bin')
 # Where published files keep the weights inside their dict.
 WRAPPERS = ('state_dict', 'model', 'module')
+SHIPPED = Path(__file__).with_name('shipped')
 
 
 class CheckpointError(RuntimeError):
@@ -78,7 +80,8 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
 
 
 def find_weights(source: str | Path) -> Path:
-    """The file of a local path, of a folder (`FILENAMES`, or its only weight file) or of a hub repository.
+    """The file of a local path, of a folder (`FILENAMES`, or its only weight file), of a name that this package has weights of
+    (``mplug2_tiny``) or of a hub repository.
 
     A path that can only be local is returned even if nothing is there.
 
@@ -97,6 +100,9 @@ def find_weights(source: str | Path) -> Path:
             return files[0]
         found = ', '.join(file.name for file in files) or 'no weight file'
         raise CheckpointError(f'the folder {path} holds {found}; name one file, or keep one of {", ".join(FILENAMES)} there')
+    shipped = SHIPPED / f'{path.name}.safetensors'
+    if str(source) == path.name and shipped.is_file():
+        return shipped
     looks_local = path.is_absolute() or path.suffix in ('.pt', '.pth', '.bin', '.safetensors') or str(source).count('/') > 1
     if looks_local:
         return path  # reading it says what is wrong

@@ -78,6 +78,18 @@ def test_losses_equal_the_recipe_written_out(form):
                 parameter.mul_(1.01)
 
 
+def test_without_a_twin_the_batch_is_contrasted_with_itself():
+    model = small_model(task_cfg() | dict(momentum=None))
+    task, batch = model.tasks['task'], some_batch(4, item=torch.arange(4))
+    found = run(model, batch)
+    features = Features(model.network, batch)
+    logits = task.embed_vision(features.vision()) @ task.embed_text(features.text()).T / task.head.temperature
+    own = torch.arange(4)
+    clip = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    assert found['loss_contrastive'].item() == pytest.approx(clip.item(), rel=1e-4)
+    assert not [key for key in model.state_dict() if 'twin' in key or 'queue' in key]
+
+
 def test_gradients_reach_every_parameter_but_the_twin():
     model = small_model(task_cfg())
     losses = run(model, some_batch(4, item=IDS))

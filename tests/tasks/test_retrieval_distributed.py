@@ -1,7 +1,8 @@
-"""Two processes train on half a batch each as one does on the whole: the same contrastive loss, the same queues."""
+"""Two processes train on half a batch each as one does on the whole: the same contrastive loss, gradients and queues."""
 
 import os
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -15,9 +16,9 @@ IDS = torch.tensor([3, 9, 3, 7])
 STEPS = 2
 
 
-def train(rows):
+def train(rows, momentum=0.9):
     """Contrastive losses of two steps, and the gradients and queues after them."""
-    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=0.9))
+    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=momentum))
     losses = []
     for step in range(STEPS):
         whole = some_batch(4, seed=step, item=IDS + step)
@@ -32,20 +33,22 @@ def train(rows):
     loss.backward()
     task = model.tasks['task']
     gradient = torch.cat([p.grad.flatten() for p in model.network.parameters() if p.grad is not None])
-    return torch.stack(losses), gradient, task.vision_queue.features, task.text_queue.ids
+    queues = (torch.zeros(0), torch.zeros(0)) if momentum is None else (task.vision_queue.features, task.text_queue.ids)
+    return torch.stack(losses), gradient, *queues
 
 
-def work(rank, folder):
+def work(rank, folder, momentum):
     os.chdir(folder)
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
-    torch.save(train(slice(2 * rank, 2 * rank + 2)), f'{folder}/{rank}.pt')
+    torch.save(train(slice(2 * rank, 2 * rank + 2), momentum), f'{folder}/{rank}.pt')
     dist.destroy_process_group()
 
 
-def test_halves_make_the_whole(tmp_path):
-    losses, gradient, features, ids = train(slice(None))
-    mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method='fork')
+@pytest.mark.parametrize('momentum', [0.9, None])
+def test_halves_make_the_whole(tmp_path, momentum):
+    losses, gradient, features, ids = train(slice(None), momentum)
+    mp.start_processes(work, (str(tmp_path), momentum), nprocs=2, start_method='fork')
     halves = [torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1)]
     torch.testing.assert_close((halves[0][0] + halves[1][0]) / 2, losses, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close((halves[0][1] + halves[1][1]) / 2, gradient, rtol=1e-3, atol=1e-5)
