@@ -14,11 +14,10 @@ with read_base():
     from .._base_.schedules.mini import *
 
 model.update(tasks=dict(summarization=dict(type=Summarization, generation=dict(num_beams=3, min_length=4, max_length=24))))
-model['network']['text_encoder'].update(positions=96)
 
 data_root = 'data/mini/gigaword'
 tokenizer = dict(type=BertTokenizer, vocab='mini')
-document = dict(type=TokenizePair, tokenizer=tokenizer, first='document', instruction='summarization', max_length=96)
+document = dict(type=TokenizePair, tokenizer=tokenizer, first='document', instruction='summarization', max_length=64)
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='summaries', choose='first', max_length=32)
 train_dataloader = dict(
     batch_size=64,

@@ -1,5 +1,5 @@
 # Text question answering on the embedded benchmark, in SQuAD 2.0's files: a quarter of the questions have no answer. Texts are
-# up to 110 tokens long and read in windows of 96.
+# up to 110 tokens long and read in windows of 64.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -15,11 +15,10 @@ with read_base():
     from .._base_.schedules.mini import *
 
 model.update(tasks=dict(answering=dict(type=TextQA, max_answer=3)))
-model['network']['text_encoder'].update(positions=96)
 
 data_root = 'data/mini/squad'
 tokenizer = dict(type=BertTokenizer, vocab='mini')
-windows = dict(type=AnswerWindows, tokenizer=tokenizer, instruction='question_answering', max_length=96, stride=32)
+windows = dict(type=AnswerWindows, tokenizer=tokenizer, instruction='question_answering', max_length=64, stride=24)
 train_dataloader = dict(
     batch_size=64,
     num_workers=1,
