@@ -28,6 +28,8 @@ class Tools:
         folder = Path(command[command.index('--work-dir') + 1])
         if 'test.py' in command[0]:
             seed = int(folder.parent.name.removeprefix('seed_'))
+            folder.mkdir(parents=True, exist_ok=True)
+            load_config(config).dump(str(folder / f'{Path(config).name}.py'))
             Path(command[command.index('--out') + 1]).write_text(json.dumps(METRICS | {'accuracy': 40.0 + 2 * seed}))
             return
         seed = int(command[command.index('--seed') + 1])
@@ -97,7 +99,7 @@ def test_options_reach_training_and_test(module: ModuleType, tools: Tools, tmp_p
 
 
 def test_a_row_starts_from_another(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
-    row = replace(module.ROWS['video_qa_blind'], name='after', start='video_qa_blind')
+    row = replace(module.ROWS['video_qa_blind'], name='after', start='video_qa_blind', start_key='load_from')
     with pytest.raises(module.RowError, match='starts from video_qa_blind, of which no seed is done'):
         module.run(row, 2, tmp_path)
     module.run(module.ROWS['video_qa_blind'], 2, tmp_path)
@@ -108,6 +110,35 @@ def test_a_row_starts_from_another(module: ModuleType, tools: Tools, tmp_path: P
     assert starts == [f'load_from={tmp_path}/video_qa_blind/seed_{seed}/iter_100.pth' for seed in (2, 0)], (
         'its own seed, or the first'
     )
+
+
+def test_shipped_weights_are_a_start_or_are_tested_as_they_are(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    module.run(replace(row, name='started', start='mplug2_tiny', start_key='load_from'), 0, tmp_path)
+    assert tools.commands[0][-2:] == ['--cfg-options', 'load_from=mplug2_tiny']
+    zero = replace(row, name='zero', start='mplug2_tiny', trained=False)
+    kept = module.run(zero, 0, tmp_path)
+    assert [command[2] for command in tools.commands[2:]] == ['mplug2_tiny'], 'no training'
+    assert (kept['steps'], kept['minutes']) == (None, None)
+    assert module.run(zero, 0, tmp_path) == kept
+    with pytest.raises(module.RowError, match='differs from row zero in model'):
+        module.run(replace(zero, options={'model.network.decoder.layers': 1}), 0, tmp_path)
+
+
+def test_a_row_may_be_tested_by_other_configs(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    tests = {'mini/video_qa': {'test_dataloader.batch_size': 7}, 'mini/image_qa': {}}
+    row = replace(module.ROWS['video_qa_blind'], options={'train_cfg.max_iters': 9}, tests=tests)
+    kept = module.run(row, 1, tmp_path)
+    folder = tmp_path / row.name / 'seed_1'
+    first, second = tools.commands[1:]
+    assert (first[1:3], first[-1]) == (['mini/video_qa', str(folder)], 'test_dataloader.batch_size=7')
+    assert second[1:3] == ['mini/image_qa', str(folder)]
+    assert 'train_cfg.max_iters=9' not in second
+    assert (folder / 'test_1.json').is_file()
+    assert kept['metrics'] == {'accuracy': 42.0}
+    (folder / 'test_1.json').unlink()
+    with pytest.raises(module.RowError, match=r'no test_1\.json; write it by tools/test\.py mini/image_qa'):
+        module.keep(row, 1, folder, tmp_path / 'out')
 
 
 def test_a_run_with_another_config_is_not_passed_off(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
@@ -124,7 +155,7 @@ def test_runs_made_by_hand_are_taken_in(module: ModuleType, tmp_path: Path) -> N
     with pytest.raises(module.RowError, match=r'no test\.json'):
         module.adopt(row, folder, tmp_path / 'out')
     (folder / 'test.json').write_text(json.dumps({'seconds': 3.0}))
-    with pytest.raises(module.RowError, match='has no accuracy but seconds'):
+    with pytest.raises(module.RowError, match='have no accuracy but seconds'):
         module.adopt(row, folder, tmp_path / 'out')
     (folder / 'test.json').write_text(json.dumps(METRICS))
     kept = module.adopt(row, folder, tmp_path / 'out')
@@ -268,7 +299,9 @@ def test_rows_are_of_shipped_configs_and_their_metrics(script) -> None:
     rows = script(NAME).ROWS
     for row in rows.values():
         find_config(row.config)
-        assert row.start is None or row.start in rows
+        assert row.start in {None, 'mplug2_tiny', *rows}
+        for config in row.tests:
+            find_config(config)
     wanted = 'image_text_retrieval video_text_retrieval visual_grounding image_captioning video_captioning image_qa video_qa'
     assert {row.task for row in rows.values()} >= set(wanted.split())
     assert len({row.task for row in rows.values()}) == len(rows), 'a task names one row'

@@ -52,7 +52,7 @@ class OutOfTime(RuntimeError):
 
 
 def plain(cfg: Config) -> dict[str, Any]:
-    """The compared keys of a config as a dump of it reads."""
+    """What is compared of a config, as a dump of it reads."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'config.py'
         cfg.dump(str(path))
@@ -67,11 +67,12 @@ def check_same(row: Row, folder: Path) -> int:
         RowError: there is no dumped config, or it differs; names the keys.
     """
     cfg = load_config(row.config, row.options)
-    path = folder / f'{Path(row.config).name}.py'
+    path = (folder if row.trained else folder / 'test') / f'{Path(row.config).name}.py'
     if not path.is_file():
-        raise RowError(f'{folder}: no {path.name}, which training a config of that name leaves there')
+        raise RowError(f'{path.parent}: no {path.name}, which running a config of that name leaves there')
     done, wanted = Config.fromfile(path), plain(cfg)
-    different = [key for key in COMPARED if _plain_value(done.get(key)) != _plain_value(wanted[key])]
+    keys = COMPARED if row.trained else ('model', 'test_dataloader', 'test_cfg')
+    different = [key for key in keys if _plain_value(done.get(key)) != _plain_value(wanted[key])]
     if different:
         raise RowError(
             f'{path} differs from row {row.name} in {", ".join(different)}: remove or move {folder}, or adopt another'
@@ -110,7 +111,7 @@ def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
         raise RowError(f'{command[0]} ended with {done.returncode}: {lines[-1] if lines else "it said nothing"} (see {log})')
 
 
-def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | None) -> list[str]:
+def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | str | None) -> list[str]:
     """Training of a row, going on where `folder` has a checkpoint."""
     command = [str(tools_folder() / 'train.py'), row.config, '--work-dir', str(folder), '--seed', str(seed)]
     if latest_checkpoint(folder):
@@ -119,10 +120,14 @@ def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | None) ->
     return command + _options(options)
 
 
-def test_command(row: Row, folder: Path) -> list[str]:
-    """Test of a row's best checkpoint, or of its last where none is marked as best."""
-    command = [str(tools_folder() / 'test.py'), row.config, str(folder), '--work-dir', str(folder / 'test')]
-    return [*command, '--out', str(folder / 'test.json'), *_options(row.options)]
+def test_commands(row: Row, folder: Path) -> dict[Path, list[str]]:
+    """Tests of a row's best checkpoint, or of its last where none is marked as best, by the files of their metrics."""
+    commands = {}
+    for number, (config, options) in enumerate((row.tests or {row.config: row.options}).items()):
+        out = folder / ('test.json' if not number else f'test_{number}.json')
+        command = [str(tools_folder() / 'test.py'), config, str(folder) if row.trained else str(row.start)]
+        commands[out] = [*command, '--work-dir', str(folder / out.stem), '--out', str(out), *_options(options)]
+    return commands
 
 
 def _options(options: dict[str, Any]) -> list[str]:
@@ -146,18 +151,29 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
         if kept['benchmark'] != VERSION:
             raise RowError(f'{folder} is of version {kept["benchmark"]} of the benchmark, not {VERSION}: remove it')
         return kept
-    if latest_checkpoint(folder):
-        check_same(row, folder)
-    checkpoint = None
-    if row.start is not None:
-        done = [read_run(place) for place in (out / row.start / f'seed_{seed}', *sorted((out / row.start).glob('seed_*')))]
-        found = [latest_checkpoint(Path(before['folder'])) for before in done if before is not None]
-        checkpoint = next((path for path in found if path is not None), None)
-        if checkpoint is None:
-            raise RowError(f'{row.name} starts from {row.start}, of which no seed is done: run that row first')
-    call(train_command(row, seed, folder, checkpoint), folder / 'output.log', until)
-    call(test_command(row, folder), folder / 'output.log', until)
+    if row.trained:
+        if latest_checkpoint(folder):
+            check_same(row, folder)
+        call(train_command(row, seed, folder, start_of(row, seed, out)), folder / 'output.log', until)
+    for command in test_commands(row, folder).values():
+        call(command, folder / 'output.log', until)
     return keep(row, seed, folder, folder)
+
+
+def start_of(row: Row, seed: int, out: Path) -> Path | str | None:
+    """What a row starts from: the checkpoint of another row, or shipped weights by name.
+
+    Raises:
+        RowError: no seed of that row is done.
+    """
+    if row.start is None or row.start not in ROWS:
+        return row.start
+    done = [read_run(place) for place in (out / row.start / f'seed_{seed}', *sorted((out / row.start).glob('seed_*')))]
+    found = [latest_checkpoint(Path(before['folder'])) for before in done if before is not None]
+    checkpoint = next((path for path in found if path is not None), None)
+    if checkpoint is None:
+        raise RowError(f'{row.name} starts from {row.start}, of which no seed is done: run that row first')
+    return checkpoint
 
 
 def adopt(row: Row, folder: Path, out: Path = OUT) -> dict:
@@ -176,19 +192,20 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
     Raises:
         RowError: ``test.json`` is missing, or lacks a metric of the row.
     """
-    path = folder / 'test.json'
-    if not path.is_file():
-        raise RowError(f'{folder}: no test.json; write it by tools/test.py {row.config} {folder} --out {path}')
-    metrics = json.loads(path.read_text())
+    metrics: dict[str, float] = {}
+    for path, command in test_commands(row, folder).items():
+        if not path.is_file():
+            raise RowError(f'{folder}: no {path.name}; write it by tools/test.py {command[1]} {folder} --out {path}')
+        metrics |= json.loads(path.read_text())
     missing = [metric for metric in row.metrics if metric not in metrics]
     if missing:
-        raise RowError(f'{path} has no {", ".join(missing)} but {", ".join(metrics)}')
+        raise RowError(f'the tests in {folder} have no {", ".join(missing)} but {", ".join(metrics)}')
     starts = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[:8].isdigit())
     kept = dict(
         seed=seed,
         metrics={metric: metrics[metric] for metric in row.metrics},
         minutes=training_minutes(folder),
-        steps=load_config(row.config, row.options).train_cfg.max_iters,
+        steps=load_config(row.config, row.options).train_cfg.max_iters if row.trained else None,
         benchmark=VERSION,
         hardware=hardware(),
         commit=commit_at(starts[0] if starts else None),
@@ -319,7 +336,7 @@ def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
                 f'{record["mean"]:.2f}{spread}',
                 '' if record['chance'] is None else f'{record["chance"]:.2f}',
                 record['seeds'],
-                record['steps'],
+                record['steps'] or '',
                 '' if record['minutes'] is None else f'{record["minutes"]:.1f}',
             )
             lines.append(f'| {" | ".join(map(str, cells))} |')

@@ -6,12 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 THREE, ONE = (0, 1, 2), (0,)  # seeds: three for runs under five minutes
+PRETRAINED = 'mplug2_tiny'  # the weights that the package has
 
-# Comparisons share a budget of at most three minutes a run, below what the main rows have.
+# Comparisons share a budget of at most three minutes a run, below what the main rows have. In steps:
 BRIEF = {
     'video_captioning': 600,
     'video_qa': 600,
     'video_text_retrieval': 240,
+    'image_captioning': 900,
+    'image_qa': 800,
+    'image_text_retrieval': 500,
+    'visual_grounding': 700,
+    'video_classification': 600,
+    'image_classification': 900,
+    'detection': 250,
+    'text_classification': 1200,
+    'text_qa': 700,
+    'summarization': 600,
+    'pretrain': 500,
 }
 
 
@@ -22,8 +34,10 @@ class Row:
     Args:
         name: of the row and its folder. task: as results call it. config: name of a shipped config. metrics: which of its test
             are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading in the
-            table. start: row from whose last checkpoint it starts, of the
-            same seed or else of the first that is done. chance: how `mini_chance.py` guesses.
+            table. start: row from whose last checkpoint it starts, of the same seed or else of the first that is done; or the
+            name of shipped weights. chance: how `mini_chance.py` guesses. start_key: the config's key that takes the start:
+            ``load_from`` all of it that fits, an initialiser's source the parts that it names. trained: False tests the start
+            as it is. tests: names of the configs that test it, with overrides; the config itself if there are none.
     """
 
     name: str
@@ -35,11 +49,12 @@ class Row:
     group: str = 'Tasks'
     start: str | None = None
     chance: str = 'drawn'
+    start_key: str = 'load_from'
+    trained: bool = True
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @property
-    def start_key(self) -> str:
-        """The config's key that takes the checkpoint: question answering and probes take some parts, other rows all of it."""
-        return 'model.init_cfg.source' if 'qa' in self.name or 'linear' in self.name else 'load_from'
+
+PARTS = dict(start_key='model.init_cfg.source')
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
@@ -49,7 +64,7 @@ def _recalls(medium: str) -> tuple[str, ...]:
 CAPTION = ('CIDEr-D', 'exact_match')
 VIDEO_CAPTION = (*CAPTION, *(f'word_accuracy/{group}' for group in ('colour', 'motion', 'digit')))
 VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
-TOP = ('top1',)
+TOP, ANSWERS = ('top1',), ('accuracy',)
 _METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
 _CHANCE = dict(video_captioning='drawn', video_qa='majority', video_text_retrieval='ranking')
 
@@ -67,8 +82,26 @@ def _main() -> list[Row]:
         Row('visual_grounding', 'visual_grounding', 'mini/visual_grounding', ('accuracy@0.5', 'mean_iou')),
         Row('image_captioning', 'image_captioning', 'mini/image_captioning', CAPTION),
         Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
-        Row('image_qa', 'image_qa', 'mini/image_qa', ('accuracy',), start='image_captioning', chance='majority'),
-        Row('video_qa', 'video_qa', 'mini/video_qa', ('accuracy',), start='video_captioning', chance='majority'),
+        Row(
+            'image_qa',
+            'image_qa',
+            'mini/image_qa',
+            ('accuracy',),
+            ONE,
+            start='image_captioning',
+            chance='majority',
+            **PARTS,
+        ),
+        Row(
+            'video_qa',
+            'video_qa',
+            'mini/video_qa',
+            ('accuracy',),
+            ONE,
+            start='video_captioning',
+            chance='majority',
+            **PARTS,
+        ),
         Row('video_classification', 'video_classification', 'mini/video_classification', TOP, chance='class'),
         Row('image_classification', 'image_classification', 'mini/image_classification', TOP, chance='class'),
         Row('detection', 'detection', 'mini/detection', ('bbox_AP50', 'segm_AP50', 'bbox_mAP', 'segm_mAP'), chance='none'),
@@ -89,7 +122,8 @@ def _classification() -> list[Row]:
         rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, table, chance='class'))
     name = 'image_classification_linear'
     probe = 'A linear probe of image-text retrieval'
-    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, start='image_text_retrieval', chance='class'))
+    start = dict(start='image_text_retrieval', **PARTS)
+    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, chance='class', **start))
     return rows
 
 
@@ -118,6 +152,7 @@ def _comparisons() -> list[Row]:
                 group=blind,
                 start=f'{medium}_captioning',
                 chance='majority',
+                **PARTS,
             )
             for medium in ('image', 'video')
         ),
@@ -139,13 +174,15 @@ def _ablations() -> list[Row]:
         temporal_convolution=('ablation_temporal', 'Table 15: temporal convolution', {}),
     )
     for arm, (kind, group, changes) in arms.items():
-        for task, steps in BRIEF.items():
+        for task in _METRICS:
+            steps = BRIEF[task]
             config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
             options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes}
             name = f'{task}_{arm}'
-            start = f'video_captioning_{arm}' if task == 'video_qa' else None  # of the same modules
-            row = Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, start, _CHANCE[task])
-            rows.append(row)
+            start = dict(start=f'video_captioning_{arm}', **PARTS) if task == 'video_qa' else {}  # of the same modules
+            rows.append(
+                Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, chance=_CHANCE[task], **start)
+            )
     return rows
 
 
@@ -165,8 +202,9 @@ def _universal() -> list[Row]:
             THREE,
             options,
             f'Table 17, vision-language column: {titles[arm]}',
-            'image_captioning',
+            PRETRAINED,
             'majority',
+            **PARTS,
         )
         for arm, (config, options) in arms.items()
     ]
@@ -187,4 +225,94 @@ def _universal() -> list[Row]:
     return [*rows, unshared]
 
 
-ROWS = {row.name: row for row in (*_main(), *_classification(), *_comparisons(), *_ablations(), *_universal())}
+def _zero_shot() -> list[Row]:
+    """What pre-training alone can do: clips and pictures by text, and questions about clips, of which it has seen none."""
+    group = dict(group='Zero-shot, from the weights of the package', start=PRETRAINED, trained=False)
+    rows = []
+    for medium in ('video', 'image'):
+        name, config = f'zero_shot_{medium}_text_retrieval', f'mini/{medium}_text_retrieval'
+        rows.append(Row(name, name, config, _recalls(medium), chance='ranking', **group))
+    name = 'zero_shot_video_qa'
+    return [*rows, Row(name, name, 'mini/video_qa', ('accuracy',), chance='majority', **group)]
+
+
+def _downstream() -> list[Row]:
+    """Every task for a few minutes, from the weights of the package and from scratch."""
+    rows = []
+    taught = {
+        f'optim_wrapper.paramwise_cfg.custom_keys.{part}.lr_mult': 1.0 for part in ('vision_encoder', 'universal', 'decoder')
+    }
+    for main in [row for row in _main() if row.name in BRIEF]:
+        steps = BRIEF[main.name]
+        options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps}
+        if main.start is not None:  # not captioning's weights in either arm, and without them no rates that spare them
+            options['model.init_cfg'] = None
+        common = dict(config=main.config, metrics=main.metrics, seeds=THREE, chance=main.chance)
+        for arm, title in (('pretrained', 'from the weights of the package'), ('scratch', 'from scratch')):
+            if arm == 'scratch' and main.name in ('video_captioning', 'video_text_retrieval'):
+                continue  # the same as the full model of Tables 14 and 15
+            own = options | (taught if arm == 'scratch' and main.start is not None else {})
+            start = PRETRAINED if arm == 'pretrained' else None
+            if main.name == 'detection' and start:  # of the model only the backbone is a network of ours
+                initialiser = dict(type='MPlug2Weights', source=start)
+                own, start = own | {f'model.backbone.init_cfg.{key}': value for key, value in initialiser.items()}, None
+            rows.append(
+                Row(
+                    f'{main.name}_{arm}',
+                    f'downstream/{main.name}_{arm}',
+                    options=own,
+                    group=f'Some minutes of each task, {title}',
+                    start=start,
+                    **common,
+                )
+            )
+    return rows
+
+
+def _pretraining() -> list[Row]:
+    """Brief pre-training, tested zero-shot: all of it, and with one thing left out."""
+    weight = 'train_dataloader.dataset.weights'
+    generation = ('image_captioning', 'video_captioning', 'image_answering', 'completion')
+    unshared = {'model.network.universal.shared': False}
+    arms: dict[str, tuple[str, dict[str, Any]]] = dict(
+        all=('all objectives', {}),
+        no_masked=('without masked-language modelling', {f'{weight}.masked': 0}),
+        no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive': 0}),
+        no_matching=('without matching', {'model.tasks.retrieval.matching': 0}),
+        no_generation=('without instruction-based language modelling', {f'{weight}.{task}': 0 for task in generation}),
+        no_instruction=('without instructions', {}),
+        no_universal=('layers for text alone', unshared),
+    )
+    steps = BRIEF['pretrain']
+    rows = []
+    for arm, (title, changes) in arms.items():
+        suffix = '_no_instruction' if arm == 'no_instruction' else ''
+        ranked: dict[str, Any] = {}
+        if arm == 'no_matching':
+            ranked = {'test_cfg.top_k': 0}
+        elif arm == 'no_contrastive':  # nothing but matching has been taught, so it ranks the whole gallery
+            ranked = {'test_cfg.top_k': 500, **changes}
+        network = unshared if arm == 'no_universal' else {}
+        tests = {f'mini/video_text_retrieval{suffix}': network | ranked}
+        metrics = _recalls('video')
+        if arm != 'no_generation':  # nothing has taught the decoder
+            tests[f'mini/video_qa{suffix}'] = network
+            metrics += ('accuracy',)
+        rows.append(
+            Row(
+                f'pretrain_{arm}',
+                f'ablation_pretraining/{arm}',
+                f'mini/pretrain{suffix}',
+                metrics,
+                THREE,
+                {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes},
+                f'Brief pre-training, zero-shot: {title}',
+                chance='none',
+                tests=tests,
+            )
+        )
+    return rows
+
+
+_GROUPS = (_main, _classification, _comparisons, _ablations, _universal, _zero_shot, _downstream, _pretraining)
+ROWS = {row.name: row for group in _GROUPS for row in group()}
