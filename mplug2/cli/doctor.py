@@ -8,8 +8,9 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
+from pathlib import Path
 
-# What a group of tasks needs beyond the core, as (module, what to install).
+# What a group of tasks needs beyond the core, as (module, java or package/file, what to install).
 _CORE = [
     ('torch', 'torch'),
     ('mmengine', 'mmengine'),
@@ -23,6 +24,9 @@ _CORE = [
 NEEDS = {
     'image captioning, question answering, retrieval; visual grounding': _CORE,
     'video captioning, question answering, retrieval': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
+    'image classification': _CORE,
+    'video classification': [*_CORE, ('mmaction', 'mmaction2 without its dependencies'), ('decord', 'decord')],
+    'detection and segmentation': [*_CORE, ('mmdet', 'mmdet without its dependencies'), ('pycocotools', 'pycocotools')],
     'text classification, text question answering': _CORE,
     'summarization': [*_CORE, ('rouge_score', 'rouge-score')],
     'embedded benchmark (and all tasks on it)': [
@@ -33,8 +37,9 @@ NEEDS = {
         ('pycocotools', 'pycocotools'),
     ],
 }
+_JAVA = [('pycocoevalcap', 'pycocoevalcap'), ('java', 'a Java runtime, such as default-jre-headless')]
 EXTRAS = {
-    'METEOR, a caption metric': [('pycocoevalcap', 'pycocoevalcap'), ('java', 'a Java runtime, such as default-jre-headless')],
+    'METEOR, a caption metric': _JAVA,
     'TensorBoard logs': [('tensorboard', 'tensorboard')],
 }
 
@@ -45,12 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def missing(needs: list[tuple[str, str]]) -> list[str]:
     """What of `needs` this machine lacks, in words that say what to install."""
-    absent = []
-    for module, install in needs:
-        there = shutil.which('java') if module == 'java' else find_spec(module)
-        if there is None:
-            absent.append(install)
-    return absent
+    return [install for what, install in needs if not _is_there(what)]
+
+
+def _is_there(what: str) -> bool:
+    if what == 'java':
+        return shutil.which('java') is not None
+    package, _, file = what.partition('/')
+    found = find_spec(package)
+    return found is not None and (not file or (Path(found.submodule_search_locations[0]) / file).is_file())
 
 
 def _version(name: str) -> str:
@@ -70,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none: runs on the CPU'
     print(f'  {"accelerator":<14}{accelerator}')
     from ..engine.optim import computes_bf16
+    from ..evaluation.caption import STANFORD
 
     print(f'  {"processor":<14}{torch.get_num_threads()} threads')
     print(f'  {"bf16 (--amp)":<14}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')
@@ -78,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         failures = 1
         print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
     print()
-    for what, needs in (NEEDS | EXTRAS).items():
+    parser = [(f'pycocoevalcap/{jar}', f'{jar} in the folder of pycocoevalcap') for jar in STANFORD]
+    for what, needs in (NEEDS | EXTRAS | {'SPICE, a caption metric': [*_JAVA, *parser]}).items():
         absent = missing(needs)
         failures += bool(absent) and what in NEEDS
         print(f'  {"ready  " if not absent else "missing"}  {what}' + (f': install {", ".join(absent)}' if absent else ''))

@@ -33,7 +33,10 @@ def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkey
 
 def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shutil, 'which', lambda name: None)
-    assert 'METEOR, a caption metric: install a Java runtime' in report(capsys, 0)
+    out = report(capsys, 0)
+    assert 'METEOR, a caption metric: install a Java runtime' in out
+    (spice,) = [line for line in out.splitlines() if 'SPICE' in line]
+    assert 'stanford-corenlp-3.6.0.jar in the folder of pycocoevalcap' in spice, 'which the package does not bring'
 
 
 def test_two_packages_of_one_name_clash(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
