@@ -16,7 +16,7 @@ from . import formats
 from .language import clip_captions, image_captions
 from .world import CLASS_SIDE, CLIP_SIDE, FPS, IMAGE_SIDE, MOTIONS, SPLITS, Scene, render, render_clip, sample_scene
 
-VERSION = 4
+VERSION = 5
 MANIFEST = 'mini.json'
 # Samples of each collection at scale 1: train, val, test.
 COUNTS = {

@@ -288,11 +288,11 @@ def glue(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
 
 
 def squad(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """SQuAD 2.0's train and dev files."""
-    for split, file in (('train', 'train'), ('test', 'dev')):
+    """SQuAD 2.0's train and dev files. Training has six passages a scene: of fewer, answers are learnt by heart."""
+    for split, file, each in (('train', 'train', 6), ('test', 'dev', 1)):
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
         paragraphs = []
-        for number in range(max(5, len(scenes))):
+        for number in range(each * len(scenes)):
             drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
             text, questions = passage(drawn, rng)
             qas = []
