@@ -1,6 +1,6 @@
-# Pre-training on the embedded benchmark (Section 3.2): pictures and clips with captions, pictures with questions, and text, all
-# objectives together. Questions about clips stay out, so that answering them is zero-shot. The weights start every other
-# config of this folder.
+# Pre-training on the embedded benchmark (Section 3.2): pictures and clips with captions and with questions, and text, all
+# objectives together. The questions about clips are MSVD-QA's, whose clips show one digit each; those of MSRVTT-QA stay out, so
+# that answering them is zero-shot. The weights start every other config of this folder.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -9,6 +9,7 @@ from mplug2.datasets import (
     InterleavedSources,
     InterleavingSampler,
     MSRVTTCaption,
+    MSVDQA,
     TextCorpus,
     VQAv2,
     source_collate,
@@ -43,6 +44,7 @@ model.update(
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),
         image_answering=dict(type=QuestionAnswering, media='image'),
+        video_answering=dict(type=QuestionAnswering, media='video'),
         completion=dict(type=TextCompletion),
     )
 )
@@ -90,13 +92,13 @@ sources = dict(
     ),
     video=dict(
         batch_size=32,
-        ratio=36,
+        ratio=34,
         tasks=['retrieval', 'masked', 'video_captioning'],
         dataset=dict(**clips, split='train', pipeline=[*read_video, *pair]),
     ),
     image_questions=dict(
         batch_size=64,
-        ratio=24,
+        ratio=16,
         tasks=['image_answering'],
         dataset=dict(
             type=VQAv2,
@@ -106,9 +108,22 @@ sources = dict(
             pipeline=[*read_image, *question],
         ),
     ),
+    video_questions=dict(
+        batch_size=32,
+        ratio=14,
+        tasks=['video_answering'],
+        dataset=dict(
+            type=MSVDQA,
+            ann_file='data/mini/msvd_qa/train_qa.json',
+            mapping='data/mini/msvd_qa/youtube_mapping.txt',
+            suffix='.mp4',
+            data_prefix='data/mini/msvd/videos',
+            pipeline=[*read_video, *question],
+        ),
+    ),
     text=dict(
         batch_size=32,
-        ratio=10,
+        ratio=6,
         tasks=['masked', 'completion'],
         dataset=dict(type=TextCorpus, files='data/mini/corpus/corpus.txt', pipeline=alone),
     ),
@@ -119,6 +134,7 @@ weights = dict(  # of the tasks' losses; 0 leaves one out
     image_captioning=1.0,
     video_captioning=1.0,
     image_answering=1.0,
+    video_answering=1.0,
     completion=1.0,
 )
 train_dataloader = dict(
