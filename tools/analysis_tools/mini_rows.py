@@ -272,7 +272,7 @@ def _downstream() -> list[Row]:
 def _pretraining() -> list[Row]:
     """Brief pre-training, tested zero-shot: all of it, and with one thing left out."""
     weight = 'train_dataloader.dataset.weights'
-    generation = ('image_captioning', 'video_captioning', 'image_answering', 'completion')
+    generation = ('image_captioning', 'video_captioning', 'image_answering', 'video_answering', 'completion')
     unshared = {'model.network.universal.shared': False}
     arms: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
