@@ -57,6 +57,11 @@ class Row:
 PARTS = dict(start_key='model.init_cfg.source')
 
 
+def _brief(name: str) -> dict[str, Any]:
+    """The overrides that give a config its budget."""
+    return {'train_cfg.max_iters': BRIEF[name], 'train_cfg.val_interval': BRIEF[name]}
+
+
 def _recalls(medium: str) -> tuple[str, ...]:
     return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
 
@@ -65,7 +70,7 @@ CAPTION = ('CIDEr-D', 'exact_match')
 VIDEO_CAPTION = (*CAPTION, *(f'word_accuracy/{group}' for group in ('colour', 'motion', 'digit')))
 VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
 TOP, ANSWERS = ('top1',), ('accuracy',)
-_METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=('accuracy',), video_text_retrieval=_recalls('video'))
+_METRICS = dict(video_captioning=VIDEO_CAPTION, video_qa=ANSWERS, video_text_retrieval=_recalls('video'))
 _CHANCE = dict(video_captioning='drawn', video_qa='majority', video_text_retrieval='ranking')
 
 
@@ -82,26 +87,8 @@ def _main() -> list[Row]:
         Row('visual_grounding', 'visual_grounding', 'mini/visual_grounding', ('accuracy@0.5', 'mean_iou')),
         Row('image_captioning', 'image_captioning', 'mini/image_captioning', CAPTION),
         Row('video_captioning', 'video_captioning', 'mini/video_captioning', VIDEO_CAPTION),
-        Row(
-            'image_qa',
-            'image_qa',
-            'mini/image_qa',
-            ('accuracy',),
-            ONE,
-            start='image_captioning',
-            chance='majority',
-            **PARTS,
-        ),
-        Row(
-            'video_qa',
-            'video_qa',
-            'mini/video_qa',
-            ('accuracy',),
-            ONE,
-            start='video_captioning',
-            chance='majority',
-            **PARTS,
-        ),
+        Row('image_qa', 'image_qa', 'mini/image_qa', ANSWERS, start='image_captioning', chance='majority', **PARTS),
+        Row('video_qa', 'video_qa', 'mini/video_qa', ANSWERS, start='video_captioning', chance='majority', **PARTS),
         Row('video_classification', 'video_classification', 'mini/video_classification', TOP, chance='class'),
         Row('image_classification', 'image_classification', 'mini/image_classification', TOP, chance='class'),
         Row('detection', 'detection', 'mini/detection', ('bbox_AP50', 'segm_AP50', 'bbox_mAP', 'segm_mAP'), chance='none'),
@@ -175,9 +162,8 @@ def _ablations() -> list[Row]:
     )
     for arm, (kind, group, changes) in arms.items():
         for task in _METRICS:
-            steps = BRIEF[task]
             config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
-            options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes}
+            options = _brief(task) | changes
             name = f'{task}_{arm}'
             start = dict(start=f'video_captioning_{arm}', **PARTS) if task == 'video_qa' else {}  # of the same modules
             rows.append(
@@ -208,9 +194,8 @@ def _universal() -> list[Row]:
         )
         for arm, (config, options) in arms.items()
     ]
-    steps = BRIEF['video_text_retrieval']
     name = 'video_text_retrieval_unshared'
-    options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, switch: False}
+    options = _brief('video_text_retrieval') | {switch: False}
     group = 'Figure 4: layers for text alone'
     unshared = Row(
         name,
@@ -226,14 +211,14 @@ def _universal() -> list[Row]:
 
 
 def _zero_shot() -> list[Row]:
-    """What pre-training alone can do: clips and pictures by text, and questions about clips, of which it has seen none."""
+    """What pre-training alone can do: clips and pictures by text, and MSRVTT-QA's questions, of which it has seen none."""
     group = dict(group='Zero-shot, from the weights of the package', start=PRETRAINED, trained=False)
     rows = []
     for medium in ('video', 'image'):
         name, config = f'zero_shot_{medium}_text_retrieval', f'mini/{medium}_text_retrieval'
         rows.append(Row(name, name, config, _recalls(medium), chance='ranking', **group))
     name = 'zero_shot_video_qa'
-    return [*rows, Row(name, name, 'mini/video_qa', ('accuracy',), chance='majority', **group)]
+    return [*rows, Row(name, name, 'mini/video_qa', ANSWERS, chance='majority', **group)]
 
 
 def _downstream() -> list[Row]:
@@ -243,8 +228,7 @@ def _downstream() -> list[Row]:
         f'optim_wrapper.paramwise_cfg.custom_keys.{part}.lr_mult': 1.0 for part in ('vision_encoder', 'universal', 'decoder')
     }
     for main in [row for row in _main() if row.name in BRIEF]:
-        steps = BRIEF[main.name]
-        options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps}
+        options = _brief(main.name)
         if main.start is not None:  # not captioning's weights in either arm, and without them no rates that spare them
             options['model.init_cfg'] = None
         common = dict(config=main.config, metrics=main.metrics, seeds=THREE, chance=main.chance)
@@ -283,7 +267,6 @@ def _pretraining() -> list[Row]:
         no_instruction=('without instructions', {}),
         no_universal=('layers for text alone', unshared),
     )
-    steps = BRIEF['pretrain']
     rows = []
     for arm, (title, changes) in arms.items():
         suffix = '_no_instruction' if arm == 'no_instruction' else ''
@@ -297,7 +280,7 @@ def _pretraining() -> list[Row]:
         metrics = _recalls('video')
         if arm != 'no_generation':  # nothing has taught the decoder
             tests[f'mini/video_qa{suffix}'] = network
-            metrics += ('accuracy',)
+            metrics += ANSWERS
         rows.append(
             Row(
                 f'pretrain_{arm}',
@@ -305,7 +288,7 @@ def _pretraining() -> list[Row]:
                 f'mini/pretrain{suffix}',
                 metrics,
                 THREE,
-                {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps, **changes},
+                _brief('pretrain') | changes,
                 f'Brief pre-training, zero-shot: {title}',
                 chance='none',
                 tests=tests,
