@@ -240,7 +240,8 @@ def training_minutes(folder: Path) -> float | None:
 
 def hardware() -> str:
     """The processor, and in what its trainings multiply (``dtype='auto'``)."""
-    names = re.findall(r'^model name\s*:\s*(.*)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    about = Path('/proc/cpuinfo')  # of Linux alone
+    names = re.findall(r'^model name\s*:\s*(.*)$', about.read_text() if about.is_file() else '', re.MULTILINE)
     return f'{names[0] if names else platform.machine()}, {"bf16" if computes_bf16() else "fp32"}'
 
 
