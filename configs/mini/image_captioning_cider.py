@@ -16,4 +16,5 @@ optim_wrapper['optimizer'].update(lr=5e-5)
 for step in param_scheduler:
     step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
 del step
+auto_scale_lr.update(base_batch_size=16)
 train_cfg.update(max_iters=600, val_interval=300)

@@ -166,5 +166,6 @@ val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
+auto_scale_lr.update(base_batch_size=47)  # on average over the sources
 train_cfg = dict(type=PretrainLoop, max_iters=5000, val_interval=2500)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')

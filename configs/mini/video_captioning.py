@@ -62,4 +62,5 @@ val_evaluator = [
 ]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='CIDEr-D')
+auto_scale_lr.update(base_batch_size=32)
 train_cfg.update(max_iters=6000, val_interval=1500)

@@ -52,4 +52,5 @@ default_hooks['checkpoint'].update(save_best='accuracy')
 # At the full rate the digits that captioning has learnt are forgotten before the first question needs them.
 taught = dict(lr_mult=0.2)
 optim_wrapper['paramwise_cfg'].update(custom_keys=dict(vision_encoder=taught, universal=taught, decoder=taught))
+auto_scale_lr.update(base_batch_size=32)
 train_cfg.update(max_iters=4000, val_interval=1000)

@@ -19,4 +19,4 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=0.01, end=100, by_epoch=False),
     dict(type=CosineAnnealingLR, begin=100, eta_min=1e-5, by_epoch=False),
 ]
-auto_scale_lr = dict(enable=False, base_batch_size=32)
+auto_scale_lr = dict(enable=False, base_batch_size=64)
