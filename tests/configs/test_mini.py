@@ -26,4 +26,5 @@ def test_learning_rates_are_for_the_batch_sizes_that_they_are_used_with() -> Non
             samples = sum(ratio * source.batch_size for ratio, source in zip(ratios, sources, strict=True)) / sum(ratios)
         if cfg.auto_scale_lr.base_batch_size != pytest.approx(samples, abs=0.5):
             wrong[name] = cfg.auto_scale_lr.base_batch_size, samples
-    assert seen > 20 and not wrong
+    assert seen > 20
+    assert not wrong
