@@ -1,10 +1,10 @@
 # mPLUG-2 Large, boxes and masks of COCO, as the paper has it: "the same setting as EVA", without Objects365 (Appendix B).
-# From EVA's published configuration for COCO (github.com/baaivision/EVA, EVA-01/det/projects/ViTDet/configs/COCO/
-# cascade_mask_rcnn_vitdet_eva_1536.py, and the evaluation command of EVA-01/det/README.md): 1536 pixels, patches of 16, 45,000
-# steps at a batch of 64, rate 2.5e-5 after 500 steps of warm-up and a tenth of it from step 40,000 on, layer decay 0.9, drop
-# path 0.6, windows of 16 patches with every fourth block global, AdamW with weight decay 0.1 of all parameters, norms and
-# positions too, and in tests linear soft-NMS from an IoU of 0.6 on without a score threshold. EVA has 40 blocks and freezes its
-# patch embedding; ours has 24 and trains all.
+# From EVA's published configurations for COCO (github.com/baaivision/EVA, EVA-01/det/projects/ViTDet/configs/COCO/
+# cascade_mask_rcnn_vitdet_eva.py, with which it trains at 1280 pixels, and cascade_mask_rcnn_vitdet_eva_1536.py, with which it
+# tests at 1536; commands in EVA-01/det/README.md): patches of 16, 45,000 steps at a batch of 64, rate 2.5e-5 after 500 steps of
+# warm-up and a tenth of it from step 40,000 on, layer decay 0.9, drop path 0.6, windows of 16 patches with every fourth block
+# global, AdamW with weight decay 0.1 of all parameters, norms and positions too, and in tests linear soft-NMS from an IoU of 0.6
+# on without a score threshold. EVA has 40 blocks and freezes its patch embedding; ours has 24 and trains all.
 from mmengine.config import read_base
 from mmengine.optim import LinearLR, MultiStepLR
 
@@ -13,19 +13,18 @@ with read_base():
 
 large = dict(width=1024, heads=16, hidden=4096)
 model['backbone']['network']['vision_encoder'].update(
-    image_size=1536, layers=24, window=16, global_blocks=(3, 7, 11, 15, 19, 23), drop_path=0.6, **large
+    image_size=1280, layers=24, window=16, global_blocks=(3, 7, 11, 15, 19, 23), drop_path=0.6, **large
 )
 model['backbone']['network']['universal'].update(**large)
 model['backbone']['init_cfg'].update(source='weights/mplug2_large_pretrain.pth')
 model['neck'].update(width=1024)
 model['test_cfg']['rcnn'].update(score_thr=0.0, nms=dict(type='soft_nms', iou_threshold=0.6, method='linear', min_score=1e-3))
-square = (1536, 1536)
-for loader in (train_dataloader, val_dataloader):
+for loader, side in ((train_dataloader, 1280), (val_dataloader, 1536), (test_dataloader, 1536)):
     for step in loader['dataset']['pipeline']:
         for key in ('size', 'scale', 'crop_size'):
             if key in step:
-                step[key] = square
-del loader, step, key
+                step[key] = (side, side)
+del loader, side, step, key
 optim_wrapper['optimizer'].update(lr=2.5e-5)
 optim_wrapper['paramwise_cfg'] = dict(layer_decay=0.9, token_decay_mult=1.0)
 train_cfg.update(max_iters=45000)

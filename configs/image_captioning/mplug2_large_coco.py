@@ -12,9 +12,10 @@ with read_base():
     from .._base_.datasets.coco_caption import *
 
 loaders = [loader for loader in (train_dataloader, val_dataloader, test_dataloader) if loader is not None]
-for step in [step for loader in loaders for step in loader['dataset']['pipeline'] if 'size' in step]:
+pipelines = [read_train, read_test, *(loader['dataset']['pipeline'] for loader in loaders)]
+for step in [step for pipeline in pipelines for step in pipeline if 'size' in step]:
     step.update(size=378)
-del loaders, step
+del loaders, pipelines, step
 
 captioning = dict(type=Captioning, media='image', generation=dict(num_beams=5, min_length=4, max_length=25))
 model.update(

@@ -22,6 +22,7 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
     blocks=dict(recompute=['vision_encoder']),
 )
+model['network']['vision_encoder'].update(image_size=336)
 optim_wrapper['optimizer'].update(lr=6e-5)
 train_cfg.update(max_epochs=30, val_interval=312)
 auto_scale_lr.update(base_batch_size=4096)

@@ -15,4 +15,5 @@ for step in test_dataloader['dataset']['pipeline']:
 del step
 
 model.update(tasks=dict(classification=dict(type=Classification, classes=1000)))
+model['network']['vision_encoder'].update(image_size=336)
 test_cfg = dict(type=TestLoop)
