@@ -3,8 +3,8 @@
 # cascade_mask_rcnn_vitdet_eva.py, with which it trains at 1280 pixels, and cascade_mask_rcnn_vitdet_eva_1536.py, with which it
 # tests at 1536; commands in EVA-01/det/README.md): patches of 16, 45,000 steps at a batch of 64, rate 2.5e-5 after 500 steps of
 # warm-up and a tenth of it from step 40,000 on, layer decay 0.9, drop path 0.6, windows of 16 patches with every fourth block
-# global, AdamW with weight decay 0.1 of all parameters, norms and positions too, and in tests linear soft-NMS from an IoU of 0.6
-# on without a score threshold. EVA has 40 blocks and freezes its patch embedding; ours has 24 and trains all.
+# global, AdamW with weight decay 0.1 of all parameters, norms and positions too, and in tests linear soft-NMS from an IoU of
+# 0.6 on without a score threshold. EVA has 40 blocks and freezes its patch embedding; ours has 24 and trains all.
 from mmengine.config import read_base
 from mmengine.optim import LinearLR, MultiStepLR
 

@@ -12,7 +12,7 @@ with read_base():
 
 model.update(
     tasks=dict(retrieval=dict(type=Retrieval, media='image')),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', absent=['tasks.*']),
 )
 model['network']['vision_encoder'].update(image_size=336)
 optim_wrapper['optimizer'].update(lr=1e-5)

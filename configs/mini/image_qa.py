@@ -1,4 +1,4 @@
-# Image question answering on the embedded benchmark, in VQA v2's files, from the weights of image captioning; minival is for
+# Image question answering on the embedded benchmark, in VQA v2's files, from the weights of the package; minival is for
 # choosing, val for reporting.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
@@ -16,11 +16,10 @@ with read_base():
     from .._base_.schedules.mini import *
 
 # From scratch, answers alone teach a network to see so slowly that for long it knows only what questions give away. Captions
-# teach it in minutes. Text encoder and fusion layers start anew: captioning has shown them one text, its instruction.
+# teach it in minutes: vision encoder, universal layers and decoder come from pre-training, or from a run of captioning alone,
+# model.init_cfg.source=work_dirs/image_captioning/iter_8000.pth, which shows the other modules one text, its instruction.
 model.update(
-    init_cfg=dict(
-        type=MPlug2Weights, source='work_dirs/image_captioning/iter_8000.pth', parts=['vision_encoder', 'universal', 'decoder']
-    ),
+    init_cfg=dict(type=MPlug2Weights, source='mplug2_tiny', parts=['vision_encoder', 'universal', 'decoder']),
     tasks=dict(
         answering=dict(type=QuestionAnswering, media='image', generation=dict(num_beams=3, min_length=1, max_length=4)),
     ),

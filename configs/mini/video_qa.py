@@ -1,4 +1,4 @@
-# Video question answering on the embedded benchmark, in MSRVTT-QA's files, from the weights of video captioning.
+# Video question answering on the embedded benchmark, in MSRVTT-QA's files, from the weights of the package.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -15,11 +15,10 @@ with read_base():
     from .._base_.schedules.mini import *
 
 # From scratch, answers alone teach a network to see so slowly that for long it knows only what questions give away. Captions
-# teach it in minutes. Text encoder and fusion layers start anew: captioning has shown them one text, its instruction.
+# teach it in minutes: vision encoder, universal layers and decoder come from pre-training, or from a run of captioning alone,
+# model.init_cfg.source=work_dirs/video_captioning/iter_6000.pth, which shows the other modules one text, its instruction.
 model.update(
-    init_cfg=dict(
-        type=MPlug2Weights, source='work_dirs/video_captioning/iter_6000.pth', parts=['vision_encoder', 'universal', 'decoder']
-    ),
+    init_cfg=dict(type=MPlug2Weights, source='mplug2_tiny', parts=['vision_encoder', 'universal', 'decoder']),
     tasks=dict(
         answering=dict(type=QuestionAnswering, media='video', generation=dict(num_beams=3, min_length=1, max_length=4)),
     ),

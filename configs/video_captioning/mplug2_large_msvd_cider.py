@@ -1,4 +1,4 @@
-# The second stage: CIDEr optimisation for 5 epochs at 1e-6, 16 clips a step, from the end of mplug2_large_msvd.
+# The second stage: CIDEr optimisation for 5 epochs at 1e-6, 16 clips a step, from mplug2_large_msvd.
 from mmengine.config import read_base
 
 from mplug2.datasets.transforms import PackInputs
@@ -8,7 +8,7 @@ from mplug2.tasks import SelfCriticalCaptioning
 with read_base():
     from .mplug2_large_msvd import *
 
-load_from = 'work_dirs/mplug2_large_msvd/iter_3810.pth'  # the last step at 8 processes; with others its number differs
+load_from = 'work_dirs/mplug2_large_msvd'  # its best checkpoint
 model.pop('init_cfg')
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning)
 custom_hooks = [dict(type=CaptionReward)]

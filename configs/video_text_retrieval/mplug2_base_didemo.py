@@ -12,7 +12,7 @@ with read_base():
 
 model.update(
     tasks=dict(retrieval=dict(type=Retrieval, media='video')),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', absent=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=2e-5)
 param_scheduler[0].update(end=44)  # an epoch: the usual 500 steps of warm-up are more than the 440 of this recipe

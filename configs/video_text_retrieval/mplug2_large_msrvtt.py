@@ -12,7 +12,7 @@ with read_base():
 
 model.update(
     tasks=dict(retrieval=dict(type=Retrieval, media='video')),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', absent=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=2e-5)
 train_cfg.update(max_epochs=10)

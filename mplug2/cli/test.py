@@ -28,21 +28,16 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
-    from ..engine.checkpoint import SHARDS, CheckpointError, best_checkpoint, latest_checkpoint, replace_file
+    from ..engine.checkpoint import checkpoint_of, replace_file
     from ..engine.runner import build_runner, leave_processes
 
-    checkpoint = Path(args.checkpoint)
-    if checkpoint.is_dir() and checkpoint.suffix != f'.{SHARDS}':
-        checkpoint = best_checkpoint(checkpoint) or latest_checkpoint(checkpoint)
-        if checkpoint is None:
-            raise CheckpointError(f'no checkpoint in {args.checkpoint}: has training run there?')
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
     if args.tiny:
         from ..tiny import shrink
 
         shrink(cfg, args.tiny, cfg.work_dir)
-    cfg.load_from, cfg.resume = str(checkpoint), False
+    cfg.load_from, cfg.resume = str(checkpoint_of(args.checkpoint)), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
         cfg[key] = None  # not needed, so their files need not be there
     cfg.val_evaluator = None

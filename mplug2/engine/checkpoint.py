@@ -15,7 +15,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ..weights.files import CheckpointError, load_checkpoint, replace_file
-from ..weights.loading import matches
+from ..weights.loading import fit, position_resize, unread_training_state
 from .sharding import placed_like, whole
 
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
@@ -86,7 +86,8 @@ def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start: str | None = None) -> None:
-    """Load weights, each in its shape: all of them, or those of another run's that the model has parts for (`start`).
+    """Load weights, each in its shape: all of them, or those of another run's that the model has parts for (`start`), whose
+    positions and patch kernel are resampled for pictures and patches of another size.
 
     Args:
         model: what they go to. state: weights by name. source: what messages call them. start: see `fitting`.
@@ -96,6 +97,13 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start:
     """
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = model.state_dict()
+    if start is not None:
+        mode = position_resize(model)
+        resized = {key: fit(key, value, own[key], mode) for key, value in state.items() if key in own}
+        changed = [key for key, value in resized.items() if value is not state[key]]
+        if changed:
+            print_log(f'{source}: resampled: {", ".join(changed)}', logger='current')
+        state |= resized
     keys = fitting(model, {key: value.shape for key, value in state.items()}, source, start)
     model.load_state_dict({key: placed_like(state[key], own[key]) for key in keys}, strict=len(keys) == len(own))
 
@@ -140,12 +148,7 @@ def _in_common(
     parts, theirs = set(map(_part, own)), set(map(_part, shapes))
     there = {key for key in shapes if key in own or (_part(key) in parts and not key.startswith('tasks.'))}
     anew = {key for key in own if start == 'training' and key.startswith('tasks.') and _part(key) not in theirs}
-    unread: set[str] = set()
-    for name, task in getattr(model, 'tasks', {}).items():
-        for pattern in task.training_state:
-            state = {key for key in own if matches(key, [f'tasks.{name}.{pattern}'])}
-            if any(shapes.get(key) != own[key] for key in state):  # whole or not at all: half a twin would be no twin
-                unread |= state
+    unread = unread_training_state(model, own, shapes)
     told = {'left out': theirs - parts}
     if start == 'training':
         told['starting anew'] = {'.'.join(key.split('.')[:3]) for key in anew | unread}
@@ -159,6 +162,21 @@ def _part(key: str) -> str | None:
     """The module of the network, or the task, that a weight belongs to."""
     first, _, rest = key.partition('.')
     return f'{first}.{rest.partition(".")[0]}' if first in ('network', 'tasks') else None
+
+
+def checkpoint_of(source: str | Path) -> Path:
+    """Of a work directory its best checkpoint, or else its latest; any other source as it is.
+
+    Raises:
+        CheckpointError: the folder has neither.
+    """
+    path = Path(source)
+    if not path.is_dir() or path.suffix == f'.{SHARDS}':
+        return path
+    found = best_checkpoint(path) or latest_checkpoint(path)
+    if found is None:
+        raise CheckpointError(f'no checkpoint in {source}: has training run there?')
+    return found
 
 
 def latest_checkpoint(folder: str | Path) -> Path | None:

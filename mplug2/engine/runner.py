@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import registry
+from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
 from ..weights.files import find_weights
@@ -27,6 +28,7 @@ from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     SHARDS,
     CheckpointError,
+    checkpoint_of,
     fitting,
     latest_checkpoint,
     load_checkpoint,
@@ -192,8 +194,13 @@ class Runner(_Runner):
         self.logger.info(f'the model is sharded over {self.world_size} processes')
 
     def _init_model_weights(self) -> None:
-        if not is_sharded(self.model):  # otherwise they were initialised before
-            super()._init_model_weights()
+        """As in MMEngine. What a checkpoint replaces is not read from other files first, which may be gone."""
+        if is_sharded(self.model):  # they were initialised before
+            return
+        if self._starts_from is not None:
+            for model in [part for part in self.bare_model.modules() if isinstance(part, MPlug2)]:
+                model.init_cfg = None
+        super()._init_model_weights()
 
     # Checkpoints.
 
@@ -295,18 +302,27 @@ class Runner(_Runner):
         self.logger.info(f'loaded {filename}')
         return checkpoint
 
+    @property
+    def _starts_from(self) -> str | None:
+        """What is loaded before the first step: ``load_from`` (of a work directory its best checkpoint, or else its latest),
+        or, resuming, that checkpoint or the latest of the work directory."""
+        if self._load_from is not None:
+            return str(self._load_from if self._resume else checkpoint_of(self._load_from))
+        latest = latest_checkpoint(self.work_dir) if self._resume else None
+        return None if latest is None else str(latest)
+
     def load_or_resume(self) -> None:
-        """Resume from ``load_from`` or the latest checkpoint of the work directory, or load weights, as the config says."""
+        """Resume from a checkpoint, or load its weights, as the config says (`_starts_from`)."""
         if self._has_loaded:
             return
-        if self._resume:
-            path = self._load_from or latest_checkpoint(self.work_dir)
-            if path is None:
+        path = self._starts_from
+        if path is None:
+            if self._resume:
                 self.logger.info(f'nothing to resume in {self.work_dir}: starting at step 0')
-            else:
-                self.resume(str(path))
-        elif self._load_from is not None:
-            self.load_checkpoint(self._load_from)
+        elif self._resume:
+            self.resume(path)
+        else:
+            self.load_checkpoint(path)
 
     def resume(
         self,

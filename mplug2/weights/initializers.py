@@ -16,7 +16,7 @@ from ..registry import WEIGHT_INITIALIZERS
 from .adapter import Adapter
 from .bert import BertFormat
 from .files import CheckpointError, read_state
-from .loading import LoadReport, load_strictly, show
+from .loading import LoadReport, load_strictly, position_resize, show, unread_training_state
 from .release import PARTS, ReleaseFormat
 from .vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 
@@ -124,24 +124,27 @@ class MPlug2Weights:
 
     Args:
         source: file, folder, hub name or state dict. new: patterns of model keys (``tasks.*``) that keep their own
-            initialisation. prefix: what stands before ``network.`` in the file (``backbone.model.`` of a detector's).
+            initialisation. absent: patterns of those that keep it where the file lacks them. prefix: what stands before
+            ``network.`` in the file (``backbone.model.`` of a detector's).
         rename: prefixes of keys in the file -> what the model calls them
             (``{'tasks.contrastive.': 'tasks.retrieval.'}``).
         parts: of the network to fill, with nothing else; if None the whole model, task heads included.
 
-    Keys of the file that the model has no place for are left out and listed; a model key that the file lacks is an error.
+    Keys of the file that the model has no place for are left out and listed; a model key that the file lacks is an error, but
+    for what only training uses of a task (a momentum twin, its queues).
     """
 
     def __init__(
         self,
         source: str | Path | Mapping[str, Tensor],
         new: Sequence[str] = (),
+        absent: Sequence[str] = (),
         prefix: str = '',
         rename: Mapping[str, str] | None = None,
         parts: Sequence[str] | None = None,
     ) -> None:
         self.source = source
-        self.new = tuple(new)
+        self.new, self.absent = tuple(new), tuple(absent)
         self.prefix = prefix
         self.rename = dict(rename or {})
         self.within = ('',) if parts is None else tuple(f'network.{part}.' for part in parts)
@@ -159,8 +162,10 @@ class MPlug2Weights:
         wanted = {key for key in model.state_dict() if key.startswith(self.within)}
         sources = {self._ours(key): (key,) for key in state if key.startswith(self.prefix)}
         filled = {ours: state[theirs[0]] for ours, theirs in sources.items() if ours in wanted}
+        shapes = {key: value.shape for key, value in model.state_dict().items()}
+        unread = unread_training_state(model, shapes, {key: value.shape for key, value in filled.items()})
+        filled = {key: value for key, value in filled.items() if key not in unread}
         used = {sources[ours][0] for ours in filled}
-        encoder = model.network.vision_encoder
         return show(
             load_strictly(
                 model,
@@ -168,9 +173,10 @@ class MPlug2Weights:
                 name,
                 within=self.within,
                 new=self.new,
+                absent=(*self.absent, *unread),
                 sources=sources,
                 left_out={key: value.numel() for key, value in state.items() if key not in used},
-                resize_mode=getattr(encoder, 'position_resize', 'bilinear'),
+                resize_mode=position_resize(model),
             )
         )
 

@@ -11,8 +11,10 @@ from mplug2.config import load_config
 from mplug2.engine import CheckpointError, load_weights
 from mplug2.engine.checkpoint import fitting
 from mplug2.model import MPlug2
+from mplug2.modules.vision import resize_positions
 from mplug2.registry import MODELS, resolve
 from mplug2.weights import MPlug2Weights
+from tests.runs import mplug2
 
 
 def build(config: str) -> MPlug2:
@@ -66,6 +68,41 @@ def test_an_initialiser_does_not_take_an_empty_twin_for_a_loaded_one(pretrained:
     model = build('mini/video_text_retrieval')
     MPlug2Weights(pretrained, parts=['vision_encoder', 'text_encoder', 'universal'])(model)
     assert not model.tasks['retrieval'].twin.filled
+
+
+def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> None:
+    model = build('mini/video_text_retrieval')
+    lacking = {key: value for key, value in pretrained.items() if not key.startswith('tasks.retrieval.matching.')}
+    own = {key: value.clone() for key, value in model.state_dict().items()}
+    MPlug2Weights(lacking, absent=['tasks.*'])(model)
+    now = model.state_dict()
+    assert model.tasks['retrieval'].twin.filled
+    for key in [key for key in now if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]:
+        assert torch.equal(now[key], lacking.get(key, own[key])), key
+    with pytest.raises(CheckpointError, match=r'2 missing from the file, such as tasks\.retrieval\.matching'):
+        MPlug2Weights(lacking)(model)
+
+
+def test_positions_of_another_size_are_resampled(pretrained: dict) -> None:
+    cfg = load_config('mini/image_captioning', {'model.network.vision_encoder.image_size': 64}).model
+    model = MODELS.build(resolve(cfg, MODELS))
+    load_weights(model, pretrained, 'a file', 'training')
+    key = 'network.vision_encoder.position_embedding'
+    expected = resize_positions(pretrained[key], (8, 8), 'bilinear')
+    assert torch.equal(model.state_dict()[key], expected)
+    with pytest.raises(CheckpointError, match='of another shape'):  # a resumed run has the sizes it had
+        load_weights(model, model.state_dict() | {key: pretrained[key]}, 'a file')
+
+
+def test_a_run_that_loads_a_checkpoint_needs_no_other_file(mini_home: Path, tmp_path: Path) -> None:
+    """The config's own start may be gone, and a work directory stands for its best checkpoint."""
+    cut = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'model.init_cfg.source=gone.pth']
+    first = ['train', 'mini/image_qa']
+    cut.append('train_dataloader.num_workers=0')
+    assert mplug2(mini_home, *first, '--work-dir', tmp_path / 'a', '--cfg-options', *cut, 'load_from=mplug2_tiny') == 0
+    assert mplug2(mini_home, *first, '--work-dir', tmp_path / 'b', '--cfg-options', *cut, f'load_from={tmp_path / "a"}') == 0
+    assert f'loaded {tmp_path / "a"}/best_' in next((tmp_path / 'b').glob('*/*.log')).read_text()
+    assert mplug2(mini_home, *first, '--work-dir', tmp_path / 'b', '--resume', '--cfg-options', *cut) == 0
 
 
 def test_a_network_is_loaded_whole(pretrained: dict) -> None:
