@@ -20,11 +20,13 @@ class SQuAD(MultiModalDataset):
     version 2.0 knows) and ``answer_starts`` (the character of the context at which each begins).
 
     Args:
-        ann_file: one file or several. kwargs: of `MultiModalDataset`.
+        ann_file: one file or several. max_words: leave out texts with more words than this, for training that begins with
+            short ones. kwargs: of `MultiModalDataset`.
     """
 
-    def __init__(self, ann_file: Files, **kwargs: Any) -> None:
+    def __init__(self, ann_file: Files, max_words: int | None = None, **kwargs: Any) -> None:
         self.files = as_list(ann_file)
+        self.max_words = max_words
         super().__init__(**kwargs)
 
     @property
@@ -37,6 +39,8 @@ class SQuAD(MultiModalDataset):
             articles = section(path, read_json(path), 'data')
             for number, (paragraphs,) in enumerate(rows(path, articles, ('paragraphs',), 'article')):
                 for context, questions in rows(path, paragraphs, ('context', 'qas'), f'article {number}, paragraph'):
+                    if self.max_words is not None and len(context.split()) > self.max_words:
+                        continue
                     records += _questions(path, context, questions)
         return records
 

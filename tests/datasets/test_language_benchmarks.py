@@ -121,6 +121,13 @@ def test_squad_answers_beside_their_place(tmp_path, start):
     assert SQuAD(write(tmp_path / 'dev.json', squad(question))).record(0)['answer_starts'] == [4]
 
 
+def test_squad_of_short_texts(tmp_path):
+    ask = dict(id='a1', question='Who?', answers=[])
+    path = write(tmp_path / 'dev.json', squad(ask, context='one two  three'))
+    assert len(SQuAD(path, max_words=3)) == 1
+    assert len(SQuAD(path, max_words=2)) == 0
+
+
 def test_squad_faults(tmp_path):
     far = dict(id='a1', question='Who?', answers=[dict(text='Normans', answer_start=9)])
     with pytest.raises(AnnotationError, match=r"dev\.json: question a1: its context has no 'Normans' at character 9"):
