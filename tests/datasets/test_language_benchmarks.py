@@ -124,8 +124,8 @@ def test_squad_answers_beside_their_place(tmp_path, start):
 def test_squad_of_short_texts(tmp_path):
     ask = dict(id='a1', question='Who?', answers=[])
     path = write(tmp_path / 'dev.json', squad(ask, context='one two  three'))
-    assert len(SQuAD(path, max_words=3)) == 1
-    assert len(SQuAD(path, max_words=2)) == 0
+    longer = write(tmp_path / 'longer.json', squad(ask | dict(id='a2'), context='one two three four'))
+    assert [record['question_id'] for record in records(SQuAD([path, longer], max_words=3))] == ['a1']
 
 
 def test_squad_faults(tmp_path):
