@@ -64,6 +64,23 @@ def test_lists_and_mixture(tmp_path, script):
     ]
 
 
+def test_the_command_fails_where_something_is_amiss(tmp_path, script, monkeypatch, capsys):
+    kinetics = script('dataset_converters/kinetics')
+    for name in kinetics.SETS:
+        write_set(tmp_path / name, [('train', 'archery', 'A_bcdefghij', True), ('validate', 'archery', 'B_bcdefghij', False)])
+
+    def run(*words):
+        monkeypatch.setattr('sys.argv', ['kinetics.py', *map(str, words)])
+        kinetics.main()
+
+    for name in kinetics.SETS:
+        with pytest.raises(SystemExit, match=r'videos has no clip of .*validate\.csv'):
+            run('lists', tmp_path / name)
+    with pytest.raises(SystemExit, match='1 classes, not 710'):
+        run('mix', tmp_path / 'mixture', '--root', tmp_path)
+    assert 'clips of the tests were not left out' in capsys.readouterr().out
+
+
 def test_rows_of_the_head(script):
     head = script('model_converters/kinetics_head')
     state = {

@@ -85,11 +85,14 @@ def test_runs_are_kept_and_ranked(sweep, tmp_path: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         scores = {point: sweep.score('mini/text_classification', point, 100, tmp_path, 1, 0) for point in points}
     assert len(started) == 2
-    assert sweep.table(scores).splitlines()[1].split() == ['90.00', '5', '5e-05', '32', 'e5_lr5e-05_b32/best.pth']
-    assert json.loads((tmp_path / 'e5_lr3e-05_b32/done.json').read_text())['score'] == 80.0
+    assert sweep.table(scores).splitlines()[1].split() == ['90.00', '5', '5e-05', '32', 'e5_lr5e-05_b32_s0/best.pth']
+    assert json.loads((tmp_path / 'e5_lr3e-05_b32_s0/done.json').read_text())['score'] == 80.0
     assert '--resume' not in started[0]
+    for rate, seed in ((3e-5, 1), (3.4e-5, 0)):  # neither is one that is done
+        sweep.score('mini/text_classification', sweep.Point(5, rate, 32), 100, tmp_path, 1, seed)
+    assert len(started) == 4
     monkeypatch.setattr(sweep.subprocess, 'run', lambda command: subprocess.CompletedProcess(command, 7))
-    with pytest.raises(RuntimeError, match='e9_lr3e-05_b32 ended with 7'):
+    with pytest.raises(RuntimeError, match='e9_lr3e-05_b32_s0 ended with 7'):
         sweep.score('mini/text_classification', sweep.Point(9, 3e-5, 32), 100, tmp_path, 1, 0)
 
 

@@ -99,10 +99,9 @@ CASES = {
 
 def measure() -> dict:
     """Times in seconds of the operators that this process has."""
-    import mmcv._ext
+    from mplug2.detection.mmcv_ops import torchvision_operators  # with it come the operators, where none are compiled
 
-    from mplug2 import detection  # noqa: F401
-    from mplug2.detection.mmcv_ops import torchvision_operators
+    import mmcv._ext  # isort: skip
 
     compiled = getattr(mmcv._ext.__spec__, 'origin', '').endswith('.so')
     found: dict = {}

@@ -38,7 +38,7 @@ class Point(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f'e{self.epochs}_lr{self.rate:.0e}_b{self.batch}'
+        return f'e{self.epochs}_lr{self.rate:g}_b{self.batch}'
 
 
 def options(point: Point, samples: int, processes: int = 1) -> dict[str, object]:
@@ -82,12 +82,12 @@ def training_samples(config: str) -> int:
 
 
 def score(config: str, point: Point, samples: int, out: Path, processes: int, seed: int) -> dict:
-    """Train a point if it is not done; its best on dev, ``dict(file, metric, score, iter)``.
+    """Train a point if it is not done; its best on dev, ``dict(folder, file, metric, score, iter)``.
 
     Raises:
         RuntimeError: the training failed, or its config keeps no best checkpoint.
     """
-    folder = out / point.name
+    folder = out / f'{point.name}_s{seed}'
     done = folder / DONE
     if not done.is_file():
         ended = subprocess.run(command(config, point, samples, folder, processes, seed)).returncode
@@ -97,7 +97,7 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
         if best is None:
             raise RuntimeError(f'{folder} has no best checkpoint: the config needs default_hooks.checkpoint.save_best')
         done.write_text(json.dumps(best))
-    return json.loads(done.read_text())
+    return json.loads(done.read_text()) | dict(folder=folder.name)
 
 
 def table(scores: dict[Point, dict]) -> str:
@@ -105,7 +105,7 @@ def table(scores: dict[Point, dict]) -> str:
     lines = ['  score  epochs     rate  batch  checkpoint']
     for point, best in sorted(scores.items(), key=lambda item: -item[1]['score']):
         lines.append(
-            f'{best["score"]:7.2f}  {point.epochs:6d}  {point.rate:7.0e}  {point.batch:5d}  {point.name}/{best["file"]}'
+            f'{best["score"]:7.2f}  {point.epochs:6d}  {point.rate:7g}  {point.batch:5d}  {best["folder"]}/{best["file"]}'
         )
     return '\n'.join(lines)
 

@@ -1,7 +1,7 @@
 """Lists of Kinetics clips as mmaction2 reads them, from the official CSV files; and the mixture Kinetics-710.
 
     python tools/dataset_converters/kinetics.py lists data/kinetics400 --train train.csv --val validate.csv
-    python tools/dataset_converters/kinetics.py mix data/kinetics710 --root data --test data/kinetics400/test.csv
+    python tools/dataset_converters/kinetics.py mix data/kinetics710 --root data --test data/kinetics{400,600,700}/test.csv
 
 ``lists`` writes ``{train,val}_list_videos.txt`` and ``label_map.txt`` beside the CSV files, of the clips that are there:
 ``videos/**/YOUTUBEID_000012_000022.mp4``, in any folders. Labels are places of the sorted class names.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -139,14 +140,20 @@ def main() -> None:
     args = parser.parse_args()
     if args.command == 'lists':
         files = {'train': args.folder / args.train, 'val': args.folder / args.val}
-        for part, (found, missing) in write_lists(args.folder, files).items():
+        counts = write_lists(args.folder, files)
+        for part, (found, missing) in counts.items():
             print(f'{part}: {found} clips listed, {missing} of the CSV are not there')
+        empty = [str(files[part]) for part, (found, _) in counts.items() if not found]
+        if empty:
+            sys.exit(f'{args.folder / "videos"} has no clip of {" and ".join(empty)}: names are YOUTUBEID_000012_000022.mp4')
         return
     ids = [key for file in args.test for (key,) in read_columns(file, ['youtube_id'])]
     counts = mix(args.root, args.out, ids)
     print(', '.join(f'{key} {count}' for key, count in counts.items()))
+    if not args.test:
+        print('no --test: clips of the tests were not left out of training')
     if counts['classes'] != 710:
-        print(f'{counts["classes"]} classes, not 710: compare {args.out / "label_map.txt"} with the names in the CSV files')
+        sys.exit(f'{counts["classes"]} classes, not 710: compare {args.out / "label_map.txt"} with the names in the CSV files')
 
 
 if __name__ == '__main__':
