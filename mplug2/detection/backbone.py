@@ -8,21 +8,24 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..model import MPlug2
-from ..modules.features import Features
+from ..modules.features import Features, Network
 from ..registry import MODELS, TASKS
 from ..structures import Batch
 from ..tasks.base import Task
+from ..tasks.classification import classification_spec
 from ..tasks.spec import TaskSpec
 
 
 @TASKS.register_module()
 class DenseMap(Task):
-    """The detection and segmentation rows of Table 2. It has no loss of its own: the detector's heads have."""
+    """The detection and segmentation rows of Table 2. It has no loss of its own: the detector's heads have.
 
-    spec = TaskSpec.of('image', 'image_encoder universal')
+    A network without universal layers gives the vision encoder's own map.
+    """
 
-    def __init__(self, network: Any = None, tokenizer: Any = None) -> None:
+    def __init__(self, network: Network, tokenizer: Any = None) -> None:
         super().__init__()
+        self.spec = classification_spec(network, 'image')
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         raise NotImplementedError("a backbone has no loss: the detector's heads have")

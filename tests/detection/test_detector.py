@@ -64,6 +64,17 @@ def test_the_map_is_the_vision_tokens_after_the_universal_layers():
     torch.testing.assert_close(dense[1, :, 2, 5], memory[1, 1 + 2 * 6 + 5])
 
 
+def test_without_universal_layers_the_map_is_the_encoders_own():
+    torch.manual_seed(0)
+    built = VisionBackbone(network() | dict(universal=None)).eval()
+    built.init_weights()
+    images = torch.randn(2, 3, 32, 48)
+    (dense,) = built(images)
+    tokens = built.model.network.vision_encoder(images[:, None])
+    torch.testing.assert_close(dense.flatten(2).transpose(1, 2), tokens[:, 1:])
+    assert built.spec.modules == {'image_encoder'}
+
+
 def test_pictures_that_do_not_divide_into_patches_are_refused():
     with pytest.raises(ValueError, match='frames of 36x32 pixels do not divide into patches of 8'):
         backbone()(torch.randn(1, 3, 36, 32))

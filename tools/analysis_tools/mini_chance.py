@@ -85,7 +85,7 @@ def _random_recall(metric: str, sizes: list[int]) -> float:
     Args:
         metric: ``text_to_image_R@5``, ... sizes: captions of each picture or clip.
     """
-    direction, _, k = metric.rpartition('_R@')
+    direction, _, k = metric.removeprefix('dual_').rpartition('_R@')
     if direction.startswith('text_to_'):
         return 100 * min(1.0, int(k) / len(sizes))
     texts = sum(sizes)

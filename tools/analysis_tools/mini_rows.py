@@ -63,7 +63,9 @@ def _brief(name: str) -> dict[str, Any]:
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
-    return tuple(f'{way}_R@{k}' for way in (f'text_to_{medium}', f'{medium}_to_text') for k in (1, 5, 10))
+    """Both ways, and what the embeddings alone find first, before re-ranking."""
+    ways = (f'text_to_{medium}', f'{medium}_to_text')
+    return *(f'{way}_R@{k}' for way in ways for k in (1, 5, 10)), *(f'dual_{way}_R@1' for way in ways)
 
 
 CAPTION = ('CIDEr-D', 'exact_match')
