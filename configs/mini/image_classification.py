@@ -46,4 +46,4 @@ test_dataloader = dict(
 val_evaluator = [dict(type=ClassificationMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='top1')
-train_cfg.update(max_iters=5000, val_interval=1000)
+train_cfg.update(max_iters=2500, val_interval=500)
