@@ -243,6 +243,30 @@ def test_corpora(script, tmp_path, form, capsys):
     assert '(there already)' in capsys.readouterr().out
 
 
+def test_no_file_of_a_corpus_is_lost(script, tmp_path, monkeypatch):
+    """Files of the same name in several folders, without an ending, and that differ in the ending alone."""
+    names = ['AA/wiki_00', 'AB/wiki_00', 'AA/part.txt', 'AA/part.text', 'AA/part.txt.gz']
+    for name, document in zip(names, DOCUMENTS, strict=False):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        content = document.encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith('.gz') else content)
+    module, words = script('dataset_converters/shards_text'), ['--vocab', 'mini', '--length', '64']
+    monkeypatch.chdir(tmp_path)
+    module.main([*names, names[0], 'out', *words])
+    rows = sorted(row for _, document in zip(names, DOCUMENTS, strict=False) for row in packed([document], 64))
+    dataset = PackedText('out', TOKENIZER, pipeline=[PackInputs()])
+    assert sorted(dataset[number]['inputs']['text'] for number in range(len(dataset))) == rows
+    assert (tmp_path / 'out/AB-wiki_00-00000.tar').is_file()
+
+    for place in ('a.b.txt', 'a-b.txt', 'other/AA/part.txt'):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(DOCUMENTS[0])
+    with pytest.raises(AnnotationError, match=r'shards of \S+/a\.b\.txt and of \S+/a-b\.txt would both be .*-a-b-txt-\*\.tar'):
+        module.main(['a.b.txt', 'a-b.txt', 'out', *words])
+    with pytest.raises(AnnotationError, match=r'part-txt-\*\.tar are of \S+/AA/part\.txt, not of \S+/other/AA/part\.txt'):
+        module.main(['other/AA/part.txt', 'out', *words])
+
+
 def test_a_broken_corpus_is_named(script, tmp_path):
     corpus = tmp_path / 'c.jsonl'
     corpus.write_text('{"text": "a"}\n{"words": "b"}\n')

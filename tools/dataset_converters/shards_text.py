@@ -3,8 +3,9 @@
     python tools/dataset_converters/shards_text.py data/wiki/*.txt shards/wiki --length 128 --documents blank
     python tools/dataset_converters/shards_text.py data/c4/c4-train.*.json.gz shards/c4 --length 128 --workers 32
 
-Takes ``.txt`` (a document a line, or documents between blank lines) and JSON lines with a key ``text``, each plain or
-``.gz``. Files are packed side by side; each has shards of its own, and goes on where it stopped.
+Takes JSON lines with a key ``text``, where a file's name has ``.json`` in it, and text (a document a line, or documents between
+blank lines), each plain or ``.gz``. Files are packed side by side; each has shards of its own, named by its folder and
+itself (``AA/wiki_00`` becomes ``AA-wiki_00-00000.tar``), and goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import argparse
 import gzip
 import json
 import multiprocessing
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,7 +35,7 @@ def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
     """The documents of a file.
 
     Args:
-        between: of a ``.txt``: 'line', a document a line; 'blank', documents between blank lines.
+        between: of a file of text: 'line', a document a line; 'blank', documents between blank lines.
 
     Raises:
         AnnotationError: a line is not JSON, or has no key ``text``.
@@ -59,16 +61,40 @@ def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
                 yield ' '.join(lines)
 
 
-def write_file(path: Path, out: Path, vocab: str, length: int, between: str, per_shard: int) -> str:
-    """Pack a file into ``NAME-00000.tar`` and following, each of at least `per_shard` rows. Returns a line for a person."""
+def shard_names(files: Iterable[Path]) -> dict[str, Path]:
+    """What the names of a file's shards begin with -> the file, by its whole path.
+
+    Raises:
+        AnnotationError: two files would have shards of the same names.
+    """
+    named: dict[str, Path] = {}
+    for path in (Path(os.path.abspath(file)) for file in files):
+        stem = f'{path.parent.name}-{path.name}'.replace('.', '-')  # the key of a sample ends at the first dot
+        other = named.setdefault(stem, path)
+        if other != path:
+            raise AnnotationError(f'the shards of {other} and of {path} would both be {stem}-*.tar: give each another folder')
+    return named
+
+
+def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, between: str, per_shard: int) -> str:
+    """Pack a file into ``STEM-00000.tar`` and following, each of at least `per_shard` rows. Returns a line for a person.
+
+    Args:
+        named: stem and file, of `shard_names`.
+
+    Raises:
+        AnnotationError: the folder has shards of that name of another file.
+    """
     tokenizer = BertTokenizer(vocab)
-    stem = path.name.removesuffix('.gz').rpartition('.')[0].replace('.', '-')
+    stem, path = named
     number, state = 0, dict(documents=0, rows=0, rest=[], last=False)  # after the shards so far
     while (out / f'{stem}-{number:05d}.tar').is_file() and (out / f'{stem}-{number:05d}_stats.json').is_file():
         state = json.loads((out / f'{stem}-{number:05d}_stats.json').read_text())
+        if state['file'] != str(path):
+            raise AnnotationError(f'{out}/{stem}-*.tar are of {state["file"]}, not of {path}: give another folder')
         number += 1
     if state['last']:
-        return f'{path.name}: {state["documents"]:,} documents, {state["rows"]:,} rows  (there already)'
+        return f'{path}: {state["documents"]:,} documents, {state["rows"]:,} rows  (there already)'
     packer, rows, taken = Packer(tokenizer, length, state['rest']), [], state['documents']
 
     def write(last: bool) -> None:
@@ -77,7 +103,7 @@ def write_file(path: Path, out: Path, vocab: str, length: int, between: str, per
         with ShardWriter(out / f'{name}.tar') as shard:
             for place, ids in enumerate(rows):
                 shard.add(f'{name}-{place:06d}', {'npy': row_bytes(ids, tokenizer.vocab_size)})
-        state = dict(documents=taken, rows=state['rows'] + len(rows), rest=packer.rest, last=last)
+        state = dict(file=str(path), documents=taken, rows=state['rows'] + len(rows), rest=packer.rest, last=last)
         (out / f'{name}_stats.json').write_text(json.dumps(state))
         number += 1
         rows.clear()
@@ -89,7 +115,7 @@ def write_file(path: Path, out: Path, vocab: str, length: int, between: str, per
             write(last=False)
     rows += packer.finish()
     write(last=True)
-    return f'{path.name}: {state["documents"]:,} documents, {state["rows"]:,} rows'
+    return f'{path}: {state["documents"]:,} documents, {state["rows"]:,} rows'
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -98,10 +124,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('out', type=Path)
     parser.add_argument('--length', type=int, default=128, help='tokens a row, [CLS] included (default 128)')
     parser.add_argument('--vocab', default='bert-base-uncased', help="the model's vocabulary (default bert-base-uncased)")
-    parser.add_argument('--documents', choices=['line', 'blank'], default='line', help='what a .txt separates documents by')
+    parser.add_argument('--documents', choices=['line', 'blank'], default='line', help='what separates documents of text')
     parser.add_argument('--per-shard', type=int, default=100_000, metavar='N', help='rows a shard (default 100,000)')
     parser.add_argument('--workers', type=int, default=1, help='files packed at a time (default 1)')
     args = parser.parse_args(arguments)
+    files = shard_names(args.files)
     note_source(args.out, dict(length=args.length, vocab=args.vocab, documents=args.documents, per_shard=args.per_shard))
     (args.out / DESCRIPTION).write_text(json.dumps(describe_packing(BertTokenizer(args.vocab), args.length)))
     call = partial(
@@ -113,11 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
         per_shard=args.per_shard,
     )
     if args.workers == 1:
-        for path in args.files:
-            print(call(path), flush=True)
+        for named in files.items():
+            print(call(named), flush=True)
         return
     with multiprocessing.get_context('spawn').Pool(args.workers) as pool:
-        for line in pool.imap_unordered(call, args.files):
+        for line in pool.imap_unordered(call, files.items()):
             print(line, flush=True)
 
 
