@@ -149,7 +149,8 @@ def read_image(path: str, content: bytes | None = None) -> np.ndarray:
     try:
         with Image.open(source) as image:
             return np.asarray(image.convert('RGB'))
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files of its formats
+    # What Pillow raises for broken files of its formats, and for one that says it has hundreds of millions of pixels.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadSampleError(f'{path}: truncated or no picture ({_last(error)})') from None
 
 

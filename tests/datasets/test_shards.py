@@ -143,6 +143,10 @@ def test_clips(tmp_path, backend):
 DAMAGE = {
     'no picture': ({'jpg': b'\xff\xd8 nothing', 'txt': b'x'}, r'truncated or no picture'),
     'empty picture': ({'jpg': b'', 'txt': b'x'}, r'the file is empty'),
+    'picture of 3.6e9 pixels': (
+        {'jpg': b'P6 60000 60000 255\n', 'txt': b'x'},
+        r'no picture \(Image size \(3600000000 pixels\)',
+    ),
     'picture missing': ({'txt': b'x'}, r'no image among its parts, which are txt; one must end in \.jpg, '),
     'empty caption': ({'jpg': jpeg(), 'txt': b' \n'}, r'its caption is empty'),
     'text missing': ({'jpg': jpeg()}, r"neither a \.txt nor a list 'captions' in a \.json"),
