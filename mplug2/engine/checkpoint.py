@@ -189,6 +189,16 @@ def training_checkpoints(folder: str | Path) -> list[Path]:
     return [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
 
 
+def set_aside(path: Path) -> Path:
+    """Take its name from the folder of a sharded checkpoint that is to go; returns where it is now.
+
+    Removing its files one by one would make it, half empty, the last written. A training that starts removes what lies there.
+    """
+    aside = path.with_name(f'.{path.stem}.old.{SHARDS}.tmp')
+    shutil.rmtree(aside, ignore_errors=True)
+    return path.rename(aside)
+
+
 def best_checkpoint(folder: str | Path) -> Path | None:
     """The best checkpoint of a work directory by its task's metric, or None."""
     record = read_best(folder)

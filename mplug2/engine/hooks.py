@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
-from .checkpoint import SHARDS, read_best, training_checkpoints, write_best
+from .checkpoint import SHARDS, read_best, set_aside, training_checkpoints, write_best
 
 
 @HOOKS.register_module()
@@ -81,7 +81,7 @@ class CheckpointHook(Hook):
             return
         paths = sorted(training_checkpoints(runner.work_dir), key=lambda path: path.stat().st_mtime_ns)
         for path in paths[: -self.max_keep_ckpts]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(set_aside(path)) if path.is_dir() else path.unlink()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         if self.save_best is None or not metrics:

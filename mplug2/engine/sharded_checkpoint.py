@@ -18,7 +18,7 @@ from mmengine.dist import barrier, is_main_process
 from torch import Tensor
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
-from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint, set_aside
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
@@ -50,8 +50,10 @@ def save_sharded(
     dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))
     if is_main_process():
         save_checkpoint(plain, temporary / PLAIN)
-        shutil.rmtree(path, ignore_errors=True)
+        old = set_aside(path) if path.exists() else None
         os.replace(temporary, path)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
     barrier()
 
 

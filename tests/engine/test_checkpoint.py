@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,8 @@ from mplug2.engine import (
     save_checkpoint,
 )
 from mplug2.engine.checkpoint import message_hub_state, plain, restore_message_hub, write_best
+from mplug2.engine.hooks import CheckpointHook
+from mplug2.engine.sharded_checkpoint import save_sharded
 
 
 class Gadget:
@@ -118,3 +122,33 @@ def test_latest_and_best_of_a_folder(tmp_path: Path) -> None:
     assert best_checkpoint(tmp_path) is None  # noted, but gone
     save_checkpoint({}, tmp_path / 'best_x_iter_9.pth')
     assert best_checkpoint(tmp_path).name == 'best_x_iter_9.pth'
+
+
+@pytest.mark.parametrize('step', [3, 1])
+def test_a_checkpoint_that_is_half_removed_is_not_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Killed while an old sharded checkpoint goes because a third one came, or because it is written anew."""
+
+    def save(folder: str, name: str, meta: dict) -> None:
+        save_sharded(meta, {'w': torch.ones(2)}, {}, None, Path(folder) / name)
+
+    runner = SimpleNamespace(work_dir=str(tmp_path), iter=0, save_checkpoint=save)
+    hook = CheckpointHook(max_keep_ckpts=2, sharded=True)
+    for number in (1, 2):
+        hook._save(runner, number)
+    remove = os.unlink
+
+    def killed(path: str, *, dir_fd: int | None = None) -> None:
+        remove(path, dir_fd=dir_fd)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'unlink', killed)
+        with pytest.raises(KeyboardInterrupt):
+            hook._save(runner, step)
+    assert latest_checkpoint(tmp_path).name == f'iter_{step}.shards'
+    for path in tmp_path.glob('iter_*'):
+        assert sorted(file.name.partition('-')[0] for file in path.iterdir()) == ['shard', 'training.pth'], path
+    hook.before_train(runner)
+    assert not list(tmp_path.glob('.*'))
