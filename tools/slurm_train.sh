@@ -19,18 +19,16 @@ export MASTER_PORT=${PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 20000))}
 run='' stopped=''
 stop() {
   stopped=1
-  [ -z "$run" ] || kill -USR1 "$run" # srun hands it on to every process
+  [ -z "$run" ] || kill -USR1 "$run" 2>/dev/null || true # srun hands it on to every process, unless it has ended
 }
 trap stop USR1 TERM
 srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=1 "${PYTHON:-python}" -u tools/train.py "$config" --launcher slurm --resume "$@" &
 run=$!
-while :; do
-  status=0
-  wait "$run" || status=$?
-  # A signal ends the wait, not the run.
-  [ -n "$stopped" ] && [ "$status" -gt 128 ] && [ -z "${waited:-}" ] || break
-  waited=1
+while kill -0 "$run" 2>/dev/null; do
+  wait "$run" || true # every signal ends the wait, none of them the run
 done
+status=0
+wait "$run" || status=$? # bash remembers it
 if [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ]; }; then # 138: the signal came before training began
   scontrol requeue "$SLURM_JOB_ID"
 fi

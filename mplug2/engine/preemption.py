@@ -22,6 +22,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 class StopOnSignal(Hook):
     """After SIGTERM or SIGUSR1, ends training at a step at which all processes can, with a checkpoint; ``--resume`` goes on.
 
+    Until that is written further ones change nothing: a scheduler may send several. Ctrl-C and SIGKILL end a run at once.
+
     Args:
         interval: steps between asking the other processes whether one of them was signalled; a run of one process stops at its
             next step.
@@ -38,9 +40,9 @@ class StopOnSignal(Hook):
             owner = os.getpid()
 
             def receive(number: int, frame: FrameType | None) -> None:
-                if os.getpid() == owner and self._received is None:
-                    self._received = number
-                else:  # a loader's worker inherited this and is to end as ever; and a second signal means at once
+                if os.getpid() == owner:
+                    self._received = self._received or number
+                else:  # a loader's worker inherited this and is to end as ever
                     signal.signal(number, signal.SIG_DFL)
                     os.kill(os.getpid(), number)
 
@@ -60,7 +62,7 @@ class StopOnSignal(Hook):
             runner.logger.warning(f'{name} at step {step}: saving and stopping; the same command with --resume goes on')
             runner.train_loop.stop_training = True
 
-    def after_train(self, runner: Any) -> None:
+    def after_run(self, runner: Any) -> None:  # later than `after_train`, in which the checkpoint is written
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

@@ -81,6 +81,32 @@ def killed(out: Path, single: Path) -> None:
     build_runner(cfg).train()
 
 
+@HOOKS.register_module()
+class SignalledAtStep(Hook):
+    """Sends process 1 both signals in the middle of a step, and one of them again before its last checkpoint."""
+
+    priority = 'LOW'
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        if runner.rank == 1 and batch_idx + 1 == self.step:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def after_train(self, runner: Runner) -> None:
+        if runner.rank == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def signalled(out: Path, single: Path) -> None:
+    cfg = answering(out, batch_size=2, launcher='pytorch', **{'default_hooks.checkpoint.interval': 100})
+    cfg.default_hooks.stop_on_signal = dict(type='StopOnSignal', interval=2)
+    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='SignalledAtStep', step=3)]
+    build_runner(cfg).train()
+
+
 def everything(out: Path, single: Path) -> None:
     group = dict(launcher='pytorch', parallel='shard')
     results = {}
@@ -111,7 +137,7 @@ def scored(runner: Runner) -> list[str]:
 
 
 if __name__ == '__main__':
-    run = dict(all=everything, killed=killed)[sys.argv[1]]
+    run = dict(all=everything, killed=killed, signalled=signalled)[sys.argv[1]]
     run(*map(Path, sys.argv[2:]))
     leave_processes()
     os.abort()  # not reached

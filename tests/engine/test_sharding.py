@@ -124,3 +124,17 @@ def test_a_process_is_killed_and_one_process_goes_on(
     monkeypatch.chdir(mini_home)
     build_runner(answering(tmp_path, resume=True)).train()
     assert_equal_weights(tmp_path / LAST, single[0] / LAST)
+
+
+def test_a_signal_to_one_process_stops_all_at_the_same_step(
+    single: tuple, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Process 1 is signalled in step 3, more than once; they ask each other at every second step."""
+    for status, printed in launch(mini_home, 2, 'signalled', tmp_path, single[0]):
+        assert status == 0, printed[-4000:]
+    assert [path.name for path in tmp_path.glob('iter_*')] == ['iter_4.pth']
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'SIGUSR1 at step 4: saving and stopping' in log.read_text()
+    monkeypatch.chdir(mini_home)
+    build_runner(answering(tmp_path, resume=True)).train()
+    assert_equal_weights(tmp_path / LAST, single[0] / LAST)

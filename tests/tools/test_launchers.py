@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,14 @@ from mplug2.config import load_config
 TOOLS = Path(__file__).parents[2] / 'tools'
 
 
+def stand_in(program: Path, lines: str) -> None:
+    program.write_text(f'#!/bin/bash\n{lines}\n')
+    program.chmod(0o755)
+
+
 def launched(folder: Path, program: str, *command: str | Path, **environment: str) -> str:
     """What `program` is started with by a command: torchrun's seconds if they are set, and arguments."""
-    stand_in = folder / program
-    stand_in.write_text('#!/bin/sh\necho $TORCH_ELASTIC_SHUTDOWN_TIMEOUT "$@"\n')
-    stand_in.chmod(0o755)
+    stand_in(folder / program, 'echo $TORCH_ELASTIC_SHUTDOWN_TIMEOUT "$@"')
     env = dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}', **environment)
     return subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -31,6 +36,38 @@ def test_a_task_of_slurm_has_a_core_for_each_worker(tmp_path: Path, recipe: str)
     told = launched(tmp_path, 'srun', script, f'pretraining/{recipe}', '--seed', '1', SLURM_CPUS_PER_TASK=cores)
     assert told.startswith(f'--cpus-per-task={cores} ')
     assert told.endswith(f'tools/train.py pretraining/{recipe} --launcher slurm --resume --seed 1')
+
+
+# What a run does: the signal makes it save, which takes a while, and end well; or it comes too early and ends it; or it fails.
+RUNS = {
+    'saves': ('trap "sleep 0.5; touch saved; exit 0" USR1', 0),
+    'too early': ('', 128 + signal.SIGUSR1),
+    'fails': ('trap "sleep 0.5; touch saved; exit 1" USR1', 1),
+}
+
+
+@pytest.mark.parametrize('kind', RUNS)
+def test_a_job_of_slurm_saves_and_is_queued_again(tmp_path: Path, kind: str) -> None:
+    """Signalled three times: before the limit, and twice while its run saves."""
+    trap, status = RUNS[kind]
+    stand_in(tmp_path / 'srun', f'{trap}\ntouch begun\nwhile :; do sleep 0.02; done')
+    stand_in(tmp_path / 'scontrol', 'echo "$@" > queued')
+    env = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', SLURM_CPUS_PER_TASK='1', SLURM_JOB_ID='7')
+    job = subprocess.Popen([str(TOOLS / 'slurm_train.sh'), 'config'], cwd=tmp_path, env=env)
+    try:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / 'begun').exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGUSR1):
+            job.send_signal(number)
+            time.sleep(0.1)
+        assert job.wait(30) == status
+    finally:
+        job.kill()
+    assert (tmp_path / 'saved').exists() == (kind != 'too early')
+    queued = tmp_path / 'queued'
+    assert (queued.read_text() if queued.exists() else None) == (None if kind == 'fails' else 'requeue 7\n')
 
 
 @pytest.mark.parametrize(('given', 'seconds'), [({}, 300), ({'TORCH_ELASTIC_SHUTDOWN_TIMEOUT': '60'}, 60)])
