@@ -21,9 +21,10 @@ class AnnotationError(ValueError):
 
 
 class BadSamples:
-    """Counts, names and bounds a dataset's bad samples; what a worker process counts is seen by all processes.
+    """Counts, names and bounds a dataset's bad samples; what a loader's worker counts, its process and other workers see.
 
-    Each sample counts once, however often it is met.
+    Each sample counts once, however often it is met. Processes that train or test together count each for itself, so the bound
+    is that of each; `BadSampleCount` sums.
 
     Args:
         size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller (a test scores fewer samples;

@@ -1,5 +1,6 @@
 """Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
 
+from .bad_samples import BadSampleCount
 from .checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint, load_weights, save_checkpoint
 from .ema import AverageWeights
 from .hooks import CheckpointHook, PredictionPictures, RuntimeInfoHook
@@ -18,6 +19,7 @@ from .validation_loss import ValidationLoss
 
 __all__ = [
     'AverageWeights',
+    'BadSampleCount',
     'CaptionReward',
     'CheckpointError',
     'CheckpointHook',

@@ -24,6 +24,7 @@ from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
 from ..weights.files import find_weights
+from .bad_samples import BadSampleCount
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     SHARDS,
@@ -51,6 +52,7 @@ DEFAULT_HOOKS = dict(
     checkpoint=dict(type=CheckpointHook),
     stop_on_signal=dict(type=StopOnSignal),
     nonfinite=dict(type=NonFiniteGuard),
+    bad_samples=dict(type=BadSampleCount),
 )
 PARALLEL = ('replicate', 'shard')
 
