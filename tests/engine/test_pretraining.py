@@ -91,6 +91,8 @@ SAME = dict(
     model__network__decoder__dropout=0.0,
     model__tasks__retrieval__matching=0.0,
     train_cfg__max_iters=5,
+    default_hooks__checkpoint__interval=2,
+    default_hooks__checkpoint__max_keep_ckpts=None,
     # Where a gradient is all but zero, Adam would make a whole step of a rounding error.
     optim_wrapper__optimizer__eps=1e-4,
 )
@@ -107,13 +109,31 @@ def in_order(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
-def work(rank: int, home: Path, folder: Path, port: int, parallel: str, count: int) -> None:
+def work(rank: int, home: Path, folder: Path, port: int, parallel: str, count: int, resume: Path | None = None) -> None:
     place = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
     os.environ.update(place, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     torch.set_num_threads(1)
     shares = {f'train_dataloader__dataset__sources__{name}__batch_size': 4 // count for name in NAMES}
-    train(home, folder, launcher='pytorch', parallel=parallel, **SAME, **shares)
+    train(home, folder, resume, launcher='pytorch', parallel=parallel, **SAME, **shares)
     leave_processes()
+
+
+def train_together(home: Path, folder: Path, parallel: str, count: int, resume: Path | None = None) -> None:
+    """Train the tiny config in several processes, which share out each source's batch."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    mp.start_processes(work, (home, folder, port, parallel, count, resume), nprocs=count, start_method='fork')
+
+
+def assert_trained_alike(folder: Path, alone: Path, since: int = 1) -> None:
+    for (key, whole), (_, found) in zip(scalars(alone), scalars(folder), strict=True):
+        expected = {step: value for step, value in whole.items() if step >= since}
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
+    ours, expected = (in_order(weights(one / 'iter_5.pth')) for one in (folder, alone))
+    for key, value in expected.items():
+        torch.testing.assert_close(ours[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f'{key}: {text}')
+    assert len(expected) == len(ours)
 
 
 @pytest.fixture(scope='module')
@@ -128,16 +148,14 @@ def alone(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize('parallel', ['replicate', 'shard'])
 def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, parallel: str, count: int) -> None:
     """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.start_processes(work, (mini_home, tmp_path, port, parallel, count), nprocs=count, start_method='fork')
-    for (key, expected), (_, found) in zip(scalars(alone), scalars(tmp_path), strict=True):
-        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
-    ours, expected = (in_order(weights(folder / 'iter_5.pth')) for folder in (tmp_path, alone))
-    for key, value in expected.items():
-        torch.testing.assert_close(ours[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f'{key}: {text}')
-    assert len(expected) == len(ours)
+    train_together(mini_home, tmp_path, parallel, count)
+    assert_trained_alike(tmp_path, alone)
+
+
+def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: Path, tmp_path: Path) -> None:
+    """In every source's stream, which counts its samples by itself, at the same sample."""
+    train_together(mini_home, tmp_path, 'replicate', 2, resume=alone / 'iter_2.pth')
+    assert_trained_alike(tmp_path, alone, since=3)
 
 
 @pytest.mark.parametrize(
