@@ -16,6 +16,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -185,6 +186,16 @@ def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> 
             yield running.popleft().result()
 
 
+def write_notes(path: Path, notes: Any) -> None:
+    """Write notes beside shards as JSON, all or nothing: what is there is taken for true when a conversion goes on."""
+    part = path.with_suffix(f'.{uuid.uuid4().hex}.part')  # several machines may write the same
+    with open(part, 'w', encoding='utf-8') as file:
+        json.dump(notes, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
 def note_source(out: Path, notes: dict[str, Any]) -> None:
     """Write down what a folder's shards are made of, or check that it is the same.
 
@@ -200,7 +211,7 @@ def note_source(out: Path, notes: dict[str, Any]) -> None:
             told = '; '.join(f'{key} was {there.get(key)!r} and is {notes.get(key)!r}' for key in changed)
             raise AnnotationError(f'{out} has shards made otherwise ({told}): give another folder, or the same arguments')
         return
-    file.write_text(json.dumps(notes, ensure_ascii=False, indent=1), encoding='utf-8')
+    write_notes(file, notes)
 
 
 def write_shards(
@@ -238,7 +249,7 @@ def write_shards(
         done = path.is_file() and stats_file.is_file()
         if not done:
             stats = _write(path, listed, call, workers, max_unreachable)
-            stats_file.write_text(json.dumps(stats), encoding='utf-8')
+            write_notes(stats_file, stats)
         stats = Counter(json.loads(stats_file.read_text(encoding='utf-8')))
         if stats['listed'] != len(listed):
             raise AnnotationError(f'{path} was made of {stats["listed"]} items, but the source has {len(listed)} there')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -193,6 +194,23 @@ def test_a_stopped_conversion_goes_on(tmp_path):
         write_shards(listed, out, 'image', per_shard=4)
     with pytest.raises(AnnotationError, match=r'00002\.tar was made of 1 items, but the source has 2 there'):
         write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=told.append)
+
+
+@pytest.mark.parametrize('note', ['shards', '00000_stats'])
+def test_a_conversion_stopped_within_its_notes_goes_on(tmp_path, monkeypatch, note):
+    listed, out, flush = items(tmp_path / 'in', 2), tmp_path / 'out', os.fsync
+
+    def stop(descriptor: int) -> None:
+        if Path(os.readlink(f'/proc/self/fd/{descriptor}')).name.startswith(note):
+            raise KeyboardInterrupt
+        flush(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fsync', stop)
+        with pytest.raises(KeyboardInterrupt):
+            write_shards(listed, out, 'image')
+    assert not (out / f'{note}.json').exists()
+    assert dict(write_shards(listed, out, 'image')) == dict(listed=2, written=2)
 
 
 def test_pictures_are_kept_shrunk_or_made_jpegs(tmp_path):

@@ -23,7 +23,7 @@ from typing import TextIO
 
 from mplug2.datasets.errors import AnnotationError
 from mplug2.datasets.packing import DESCRIPTION, Packer, describe_packing, row_bytes
-from mplug2.datasets.shards_write import ShardWriter, note_source
+from mplug2.datasets.shards_write import ShardWriter, note_source, write_notes
 from mplug2.text import BertTokenizer
 
 
@@ -104,7 +104,7 @@ def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, betw
             for place, ids in enumerate(rows):
                 shard.add(f'{name}-{place:06d}', {'npy': row_bytes(ids, tokenizer.vocab_size)})
         state = dict(file=str(path), documents=taken, rows=state['rows'] + len(rows), rest=packer.rest, last=last)
-        (out / f'{name}_stats.json').write_text(json.dumps(state))
+        write_notes(out / f'{name}_stats.json', state)
         number += 1
         rows.clear()
 
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     files = shard_names(args.files)
     note_source(args.out, dict(length=args.length, vocab=args.vocab, documents=args.documents, per_shard=args.per_shard))
-    (args.out / DESCRIPTION).write_text(json.dumps(describe_packing(BertTokenizer(args.vocab), args.length)))
+    write_notes(args.out / DESCRIPTION, describe_packing(BertTokenizer(args.vocab), args.length))
     call = partial(
         write_file,
         out=args.out,
