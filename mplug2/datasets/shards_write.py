@@ -43,7 +43,8 @@ class UnreachableError(BadSampleError):
 
 
 class Item(NamedTuple):
-    """What a source lists. source: a path or a URL; captions: of the media; meta: goes into the sample's ``.json`` as well."""
+    """What a source lists. source: a path or a URL, or '' where a line of the list is malformed; captions: of the media; meta:
+    goes into the sample's ``.json`` as well."""
 
     source: str
     captions: list[str]
@@ -158,6 +159,8 @@ CHECKS: dict[str, Callable[[str, bytes, int | None], tuple[str, bytes]]] = {'ima
 
 
 def _sample(item: Item, media: str, short_side: int | None, timeout: float) -> dict[str, bytes]:
+    if not item.source:
+        raise BadSampleError('malformed line')
     captions = [' '.join(caption.split()) for caption in item.captions]
     captions = [caption for caption in captions if caption]
     if not captions:

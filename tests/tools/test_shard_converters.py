@@ -116,6 +116,25 @@ def test_lists_of_urls(convert, server, tmp_path, capsys, kind):
     assert dataset[0]['inputs']['frames'].shape[-2:] == (32, 32)
 
 
+@pytest.mark.parametrize('kind', ['cc3m', 'cc12m', 'sbu'])
+def test_a_list_with_odd_lines_is_read_to_its_end(convert, tmp_path, capsys, kind):
+    """Carriage returns within captions and at the ends of lines, and lines of one column and of three."""
+    for number in (1, 4, 5):
+        write_image(tmp_path / f'in/{number}.jpg')
+    urls, said = ['u1', 'u2', 'u3', 'u4', 'u5'], ['one\rand more', 'two', 'three', 'four\r', 'five']
+    listed = tmp_path / 'list_urls.txt'
+    if kind == 'sbu':
+        listed.write_bytes('\n'.join(urls).encode())
+        (tmp_path / 'list_captions.txt').write_bytes('\n'.join(said).encode())
+    else:
+        lines = [f'{text}\t{url}' if kind == 'cc3m' else f'{url}\t{text}' for text, url in zip(said, urls, strict=True)]
+        lines[1:3] = ['two', 'three\tu3\tmore']
+        listed.write_bytes('\n'.join(lines).encode())
+    told = convert(kind, listed, tmp_path / 'in', tmp_path / 'out', capsys=capsys)
+    assert told.endswith('3 of 5 (left out: 2 no such file)' if kind == 'sbu' else '3 of 5 (left out: 2 malformed line)')
+    assert captions(tmp_path / 'out') == [['one and more'], ['four'], ['five']]
+
+
 def test_what_may_pass_is_tried_again(server, monkeypatch):
     monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
     Pictures.asked.clear()
@@ -162,9 +181,9 @@ def test_webvid(convert, tmp_path, capsys):
     write_video(tmp_path / 'videos/000_050/42.mp4', frames=6)
     header = 'videoid,contentUrl,duration,page_dir,name\n'
     rows = '42,https://example.org/42.mp4,PT01S,000_050,"A dog, running"\n43,https://example.org/43.mp4,PT01S,000_050,Gone\n'
-    (tmp_path / 'results_2M_train.csv').write_text(header + rows)
+    (tmp_path / 'results_2M_train.csv').write_text(header + rows + '44,https://example.org/44.mp4\n')
     told = convert('webvid', tmp_path / 'results_2M_train.csv', tmp_path / 'videos', tmp_path / 'out', capsys=capsys)
-    assert '1 of 2' in told
+    assert told.endswith('1 of 3 (left out: 1 no such file, 1 malformed line)')
     assert captions(tmp_path / 'out', 'video') == [['A dog, running']]
 
 

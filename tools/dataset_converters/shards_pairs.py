@@ -54,25 +54,33 @@ def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
         yield Item(_in_folder(folder, name, urls[image]), list(phrases), dict(id=image))
 
 
-def _table(path: Path, columns: int, delimiter: str = '\t') -> Iterator[tuple[int, list[str]]]:
-    with open(path, encoding='utf-8', newline='') as file:
+def _table(path: Path, folder: str | None, columns: tuple[str, str]) -> Iterator[Item]:
+    """Lines of two columns, 'caption' and 'url' in the order given; other lines are items without a source, to be counted.
+
+    Raises:
+        AnnotationError: the first line is none of these, so it is another kind of list.
+    """
+    with open(path, encoding='utf-8', newline='\n') as file:  # a carriage return may be part of a caption
         for number, line in enumerate(file, 1):
-            row = line.rstrip('\r\n').split(delimiter)
-            if len(row) != columns:
-                raise AnnotationError(f'{path}: line {number} has {len(row)} columns, not {columns} separated by tabs')
-            yield number, row
+            row = line.rstrip('\r\n').split('\t')
+            if len(row) == len(columns):
+                told = dict(zip(columns, row, strict=True))
+                source = _in_folder(folder, f'{number}.jpg', told['url'])
+                yield Item(source, [told['caption']], dict(id=number, url=told['url']))
+            elif number == 1:
+                raise AnnotationError(f'{path}: line 1 has {len(row)} columns, not {len(columns)} separated by tabs')
+            else:
+                yield Item('', [], dict(id=number))
 
 
 def cc3m(path: Path, folder: str | None) -> Iterator[Item]:
     """Conceptual Captions 3M: lines of ``caption<TAB>url``. Pictures of a folder are named by their line from 1, '1.jpg'."""
-    for number, (caption, url) in _table(path, 2):
-        yield Item(_in_folder(folder, f'{number}.jpg', url), [caption], dict(id=number, url=url))
+    return _table(path, folder, ('caption', 'url'))
 
 
 def cc12m(path: Path, folder: str | None) -> Iterator[Item]:
     """Conceptual Captions 12M: lines of ``url<TAB>caption``. Pictures of a folder are named as for CC3M."""
-    for number, (url, caption) in _table(path, 2):
-        yield Item(_in_folder(folder, f'{number}.jpg', url), [caption], dict(id=number, url=url))
+    return _table(path, folder, ('url', 'caption'))
 
 
 def sbu(path: Path, folder: str | None) -> Iterator[Item]:
@@ -82,7 +90,7 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
         AnnotationError: the two differ in length.
     """
     captions = path.with_name(path.name.replace('_urls', '_captions'))
-    with open(path, encoding='utf-8') as urls, open(captions, encoding='utf-8') as texts:
+    with open(path, encoding='utf-8', newline='\n') as urls, open(captions, encoding='utf-8', newline='\n') as texts:
         number = 0
         for number, url in enumerate(urls, 1):
             caption = texts.readline()
@@ -98,7 +106,10 @@ def webvid(path: Path, folder: str | None) -> Iterator[Item]:
     with open(path, encoding='utf-8', newline='') as file:
         keys = ('videoid', 'contentUrl', 'page_dir', 'name')
         for video, url, place, caption in rows(path, csv.DictReader(file), keys, 'row'):
-            yield Item(_in_folder(folder, f'{place}/{video}.mp4', url), [caption], dict(id=video, url=url))
+            if caption is None:  # the row is cut short
+                yield Item('', [], dict(id=video))
+            else:
+                yield Item(_in_folder(folder, f'{place}/{video}.mp4', url), [caption], dict(id=video, url=url))
 
 
 class Source(NamedTuple):
