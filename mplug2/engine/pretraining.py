@@ -25,9 +25,10 @@ class PretrainLoop(TrainLoop):
     """Trains for a number of steps over the batches of `InterleavedSources`, one or more a step (`InterleavingSampler`).
 
     Gradients of a step's batches are summed; so are their losses, each task's with its weight. The scalars of a task are logged
-    as ``source/task/name``, without weight, mean over the processes. Under data parallelism a source need not touch every
-    parameter: the processes accumulate without DDP's reducer, which waits for all of them, and exchange the gradients that
-    there are once a step. All processes are at the same source at the same time, so these are the same everywhere.
+    as ``source/task/name``, without weight, mean over the step's batches of the source and over the processes. Under data
+    parallelism a source need not touch every parameter: the processes accumulate without DDP's reducer, which waits for all of
+    them, and exchange the gradients that there are once a step. All processes are at the same source at the same time, so
+    these are the same everywhere.
 
     Args:
         runner, dataloader: as in MMEngine; the loader of `InterleavedSources`. max_iters: steps to train.
@@ -67,27 +68,29 @@ class PretrainLoop(TrainLoop):
         reducing = isinstance(runner.model, DistributedDataParallel)
         for name in dict.fromkeys(name for batch in batches for name in batch['weights']):
             self.model.tasks[name].begin_step(self.model.network)
-        scalars: dict[str, Tensor] = {}
+        scalars: dict[str, list[Tensor]] = {}
         total = 0.0
         with runner.model.no_sync() if reducing else nullcontext():
             for batch in batches:
                 loss, found = self._losses(batch)
                 wrapper.backward(loss)
                 total = total + loss.detach()
-                scalars.update(found)
+                for name, value in found.items():
+                    scalars.setdefault(name, []).append(value.float())
         if reducing:
             gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
             all_reduce_params(gradients, bucket_size_mb=BUCKET_MIB, op='mean')
         wrapper.step()
         wrapper.zero_grad()
-        return self._mean_over_processes({'loss': total, **scalars})
+        means = {name: torch.stack(values).mean() for name, values in scalars.items()}
+        return self._mean_over_processes({'loss': total, **means})
 
     @staticmethod
     def _mean_over_processes(scalars: dict[str, Tensor]) -> dict[str, Tensor]:
         """All processes have the same names, in the same order: they are at the same source."""
         if get_world_size() == 1:
             return scalars
-        values = torch.stack([value.float() for value in scalars.values()])
+        values = torch.stack(list(scalars.values()))
         all_reduce(values, 'mean')
         return dict(zip(scalars, values, strict=True))
 

@@ -179,3 +179,10 @@ def test_each_objective_can_be_left_out(mini_home: Path, tmp_path: Path, options
     (record,) = tmp_path.glob('*/vis_data/scalars.json')
     assert gone not in record.read_text()
     assert '"video/' in record.read_text()
+
+
+def test_batches_of_one_source_in_a_step_are_logged_by_their_mean(mini_home: Path, tmp_path: Path) -> None:
+    cut = {f'train_dataloader__dataset__sources__{name}__tasks': [] for name in NAMES if name != 'text'}
+    train(mini_home, tmp_path, **cut, train_cfg__max_iters=1)
+    means = [logged(tmp_path, f'text/{name}')[1] for name in ('masked/loss_text', 'completion/loss_completion')]
+    assert logged(tmp_path)[1] == pytest.approx(2 * sum(means), rel=1e-4)
