@@ -35,7 +35,7 @@ class PretrainLoop(TrainLoop):
         val_interval, val_begin: as in `TrainLoop`.
 
     Raises:
-        TypeError: the loader is none of `InterleavedSources`. KeyError: a source is for a task that the model lacks.
+        TypeError: the loader is none of `InterleavedSources`. KeyError: a source or weight is for a task that the model lacks.
     """
 
     def __init__(
@@ -50,9 +50,10 @@ class PretrainLoop(TrainLoop):
                 f'{type(dataset).__name__} and the sampler {type(sampler).__name__}'
             )
         self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        unknown = sorted(dataset.tasks - set(self.model.tasks))
-        if unknown:
-            raise KeyError(f'sources are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
+        for what, tasks in (('sources', dataset.tasks), ('weights', set(dataset.weights))):
+            unknown = sorted(tasks - set(self.model.tasks))
+            if unknown:
+                raise KeyError(f'{what} are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
         self.steps_per_epoch = max(1, len(self.dataloader) // sampler.per_step)
 
     def batches(self) -> Iterator[list[dict]]:

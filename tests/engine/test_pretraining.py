@@ -186,3 +186,8 @@ def test_batches_of_one_source_in_a_step_are_logged_by_their_mean(mini_home: Pat
     train(mini_home, tmp_path, **cut, train_cfg__max_iters=1)
     means = [logged(tmp_path, f'text/{name}')[1] for name in ('masked/loss_text', 'completion/loss_completion')]
     assert logged(tmp_path)[1] == pytest.approx(2 * sum(means), rel=1e-4)
+
+
+def test_a_weight_is_of_a_task_of_the_model(mini_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match=r'weights are for maskd; the tasks of the model are retrieval, masked, '):
+        train(mini_home, tmp_path, **{'+train_dataloader__dataset__weights__maskd': 0.5})
