@@ -58,6 +58,12 @@ CASES = {
     'captioning, fp32': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), False, False),
     'captioning, bf16': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), True, False),
     'captioning, recomputed': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), False, True),
+    'pre-training': (
+        'mini/pretrain',
+        Work(('retrieval', 'masked', 'video_captioning'), 'video', batch=4, frames=4, text=24, target=16, instruction=8),
+        True,
+        False,
+    ),
     'retrieval': ('mini/image_text_retrieval', Work(media='image', batch=8, text=20), False, False),
 }
 
