@@ -1,6 +1,6 @@
 # Pre-training on the embedded benchmark (Section 3.2): pictures and clips with captions and with questions, and text, all
 # objectives together. The questions about clips are MSVD-QA's, whose clips show one digit each; those of MSRVTT-QA stay out, so
-# that answering them is zero-shot. The weights start every other config of this folder.
+# that answering them is zero-shot. mplug2_tiny, the weights of the package, are made by it.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
