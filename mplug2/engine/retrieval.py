@@ -286,7 +286,8 @@ class _RetrievalLoop:
             text_embeddings = self._embed_texts([ids for one in texts for ids in one]).split([len(one) for one in texts])
             for row, sample in enumerate(samples):
                 index = places[sample.sample_id]
-                own[index] = Media(sample.sample_id, embeddings[row], texts[row], text_embeddings[row])
+                # Clones, for a view is pickled with the storage of its whole batch when the ranks exchange them.
+                own[index] = Media(sample.sample_id, embeddings[row].clone(), texts[row], text_embeddings[row].clone())
                 if self.top_k and index not in kept and size < self.limit:
                     kept[index] = lean_vision(vision, row, self._network)
                     size += _bytes(kept[index])

@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -14,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from mplug2.datasets import MultiModalDataset, multimodal_collate
 from mplug2.datasets.transforms import PackInputs
-from mplug2.engine.retrieval import RetrievalTestLoop, rank_by_cosine, ranks_after
+from mplug2.engine import retrieval
+from mplug2.engine.retrieval import RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
 from mplug2.modules.features import Features
 from mplug2.structures import Batch, Tokens
@@ -106,6 +108,21 @@ def test_features_that_do_not_fit_are_encoded_again():
     *_, nothing_kept = evaluate(keep_gib=0)
     *_, some_kept = evaluate(keep_gib=6000 / 2**30)
     assert kept == nothing_kept == some_kept
+
+
+def test_what_ranks_exchange_is_each_pictures_own(monkeypatch):
+    sizes = []
+
+    def gather(own):
+        for media in own.values():
+            alone = media._replace(embedding=media.embedding.clone(), text_embeddings=media.text_embeddings.clone())
+            sizes.append((len(pickle.dumps(media)), len(pickle.dumps(alone))))
+        return gather_gallery(own)
+
+    monkeypatch.setattr(retrieval, 'gather_gallery', gather)
+    evaluate()
+    assert len(sizes) == 11
+    assert all(sent == needed for sent, needed in sizes)
 
 
 def test_without_reranking_the_order_is_that_of_cosine():
