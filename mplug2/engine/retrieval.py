@@ -139,7 +139,8 @@ class Matcher:
 
     Args:
         network, task: of the model. texts: token ids of all M. device: of the network. pairs: texts at a time.
-        limit: bytes of text features that may be kept; if they are more, texts are encoded whenever they are matched.
+        limit: bytes of text features that may be kept on the host; if they are more, texts are encoded whenever they are
+            matched.
     """
 
     def __init__(
@@ -149,10 +150,18 @@ class Matcher:
         self.ids, self.mask = pad(texts)
         parts = 2 if network.reads_across else 1
         size = self.ids.numel() * network.width * parts * 4
-        self.bank: TextFeatures | None = None
-        if size <= limit:
-            found = [lean_text(self._encode(rows), network) for rows in torch.arange(len(texts)).split(pairs)]
-            self.bank = TextFeatures(*(torch.cat(part) for part in zip(*found, strict=True)))
+        self.bank = self._encode_all() if size <= limit else None
+
+    def _encode_all(self) -> TextFeatures:
+        """Of all texts, on the host; each part goes to its place at once, for joining them would take the memory twice."""
+        bank: TextFeatures | None = None
+        for rows in torch.arange(len(self.ids)).split(self.pairs):
+            found = lean_text(self._encode(rows), self.network)
+            if bank is None:
+                bank = TextFeatures(*(part.new_empty(len(self.ids), *part.shape[1:], device='cpu') for part in found))
+            for whole, part in zip(bank, found, strict=True):
+                whole[rows[0] : rows[-1] + 1] = part
+        return bank
 
     def _encode(self, rows: Tensor) -> TextFeatures:
         return self.network.encode_text(Tokens(self.ids[rows].to(self.device), self.mask[rows].to(self.device)))
@@ -193,7 +202,7 @@ class _RetrievalLoop:
     Args:
         top_k: items of each query that matching re-ranks (published relatives: 256); 0 leaves the order by cosine.
         pairs: texts matched at a time. block: cosines that exist at once. keep_gib: GiB of vision features, and as many of text
-            features, that each process keeps between embedding and re-ranking; what does not fit is encoded again.
+            features, that each process keeps on the host between embedding and re-ranking; what does not fit is encoded again.
         dtype: 'bfloat16' runs the network under autocast.
 
     The data set gives each picture or clip once, and its data samples carry ``texts``, the token ids of all of its texts

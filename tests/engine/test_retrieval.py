@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from mplug2.datasets import MultiModalDataset, multimodal_collate
 from mplug2.datasets.transforms import PackInputs
 from mplug2.engine import retrieval
-from mplug2.engine.retrieval import RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
+from mplug2.engine.retrieval import Matcher, RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
 from mplug2.modules.features import Features
 from mplug2.structures import Batch, Tokens
@@ -108,6 +108,16 @@ def test_features_that_do_not_fit_are_encoded_again():
     *_, nothing_kept = evaluate(keep_gib=0)
     *_, some_kept = evaluate(keep_gib=6000 / 2**30)
     assert kept == nothing_kept == some_kept
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='host and device are one')
+@torch.no_grad()
+def test_text_features_wait_on_the_host():
+    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=4), 'release').cuda().eval()
+    texts = [[2, 7, 9], [2, 8], [2, 5, 6, 7]]
+    bank = Matcher(model.network, model.tasks['task'], texts, torch.device('cuda'), pairs=2, limit=2**20).bank
+    assert {part.device.type for part in bank} == {'cpu'}
+    assert len(bank.tokens) == 3
 
 
 def test_what_ranks_exchange_is_each_pictures_own(monkeypatch):
