@@ -111,7 +111,7 @@ class VQAMetric(Metric):
 def normalize_answer(answer: str) -> str:
     """An answer in lower case without accents and punctuation; a hyphen or slash becomes a blank, and blanks are single.
 
-    So ``T-shirt`` as it is annotated, ``t - shirt`` as word pieces give it back, and ``t shirt`` of a cleaned list are one.
+    So ``T-shirt`` as it is annotated, and ``t - shirt`` and ``t shirt`` as lists and word pieces write it, are one.
     """
     bare = ''.join(sign for sign in unicodedata.normalize('NFD', answer) if unicodedata.category(sign) != 'Mn')
     return clean_caption(bare)

@@ -10,7 +10,7 @@ from ..modules.generation import rank
 from ..modules.losses import answering_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
-from ..text.answers import read_answers
+from ..text.answers import read_answers, tidy_answer
 from .base import Task
 from .generative import TextGenerator, decode_targets, fused_memory
 from .spec import vision_spec
@@ -61,7 +61,8 @@ class QuestionAnswering(Task):
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         memory = fused_memory(features.fused())
         if self.answers is None:
-            found = [(self.generator.text(best), best.score) for best, *_ in self.generator.hypotheses(features, memory)]
+            hypotheses = self.generator.hypotheses(features, memory)
+            found = [(tidy_answer(self.generator.text(best)), best.score) for best, *_ in hypotheses]
         else:
             decoder = features.network.decoder
             index, probability = rank(decoder, memory, self.candidates, self.candidate_mask, self.top_k)

@@ -1,11 +1,32 @@
-"""Lists of answers to choose from."""
+"""Answers to questions: lists to choose from, and the form in which they are scored."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+
+# Blanks that word pieces leave around signs within an answer; what official evaluations keep as it is annotated.
+_JOINS = [
+    (re.compile(pattern), joined)
+    for pattern, joined in (
+        (r'(?<=\d)( : |\. )(?=\d)', lambda found: found.group().strip()),  # 11 : 55, 2. 5
+        (r'(?<=\d), (?=\d{3}\b)', ','),  # 1, 000
+        (r'(?<=\w) ([-/]) (?=\w)', r'\1'),  # t - shirt, 1 / 2
+        (r'(?<=\d) ([%$])(?! \d)', r'\1'),  # 2 % milk
+        (r'([$.]|^-) (?=\d)', r'\1'),  # $ 5, . 5, - 3
+        (r'# (?=\w)', '#'),  # # 1
+        (r'\b([a-z]) & (?=\w)|(?<=\w) & (?=[a-z]\b)', lambda found: found.group().replace(' ', '')),  # at & t
+        (r'\b([a-z])\. (?=[a-z]\b)', r'\1.'),  # p. m.
+        (r'\bwww\. |\. (?=(com|org|net|edu|gov)\b)', lambda found: found.group().strip()),
+        (r'(?<=\w) :(?!\S)', ':'),
+        (r"(?<=s) '$", "'"),  # girls '
+        (r"(?<=s)'(?=(?!ll\b|re\b|ve\b)\w\w)", "' "),  # girls'room
+        (r"(?<!\S)' (?=\w)", "'"),
+    )
+]
 
 
 def read_answers(path: str | Path) -> list[str]:
@@ -40,3 +61,13 @@ def common_answers(answers: Iterable[Iterable[str]], top: int | None = None, lea
     counts = Counter(answer for one in answers for answer in set(one))
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [item for item in ordered if item[1] >= least][:top]
+
+
+def tidy_answer(text: str) -> str:
+    """A decoded answer as people write it: ``11:55``, ``2.5``, ``#1``, ``t-shirt``; words alone are left as they are.
+
+    Word pieces part signs from words, and exact evaluations (VQA accuracy, where all annotators agree) do not join them again.
+    """
+    for pattern, joined in _JOINS:
+        text = pattern.sub(joined, text)
+    return text

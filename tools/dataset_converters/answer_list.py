@@ -14,7 +14,6 @@ from mplug2 import registry
 from mplug2.config import load_config
 from mplug2.registry import resolve
 from mplug2.text.answers import common_answers
-from mplug2.text.cleaning import clean_question
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def main() -> None:
             'such as video_qa/mplug2_base_msrvtt'
         )
     data = registry.DATASETS.build(resolve(cfg.train_dataloader.dataset | dict(pipeline=[]), registry.DATASETS))
-    found = [[clean_question(answer) for answer in data.record(index)['answers']] for index in range(len(data))]
+    found = [data.record(index)['answers'] for index in range(len(data))]
     kept = common_answers(found, args.top, args.least)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps([answer for answer, _ in kept]))

@@ -49,7 +49,7 @@ question = [
     dict(
         type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
     ),
-    dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', clean='question', max_length=10),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', max_length=10),
     dict(type=PackInputs),
 ]
 alone = [

@@ -21,7 +21,7 @@ pictures = dict(type=VQAv2, data_prefix='data/coco')
 ask = dict(
     type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
 )
-answer = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', clean='question', max_length=10)
+answer = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', max_length=10)
 train_dataloader = dict(
     batch_size=64,
     num_workers=8,
