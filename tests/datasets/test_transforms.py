@@ -16,6 +16,7 @@ from mplug2.datasets.transforms import (
     TokenizeTarget,
     TokenizeText,
 )
+from mplug2.datasets.transforms.spatial import swap_sides
 from mplug2.registry import TRANSFORMS
 from mplug2.text import INSTRUCTIONS, BertTokenizer
 
@@ -82,6 +83,17 @@ def test_flip_mirrors_boxes_and_words():
     untold = HorizontalFlip(1.0, texts=()).transform(clip() | dict(question='left?'))
     assert untold['question'] == 'left?'
     assert np.array_equal(HorizontalFlip(0.0).transform(clip())['frames'], clip()['frames'])
+
+
+@pytest.mark.parametrize(
+    ('text', 'mirrored'),
+    [
+        ('a plate of leftovers on the left', 'a plate of leftovers on the right'),
+        ('rightly the rightmost, lefthand dish', 'rightly the leftmost, righthand dish'),
+    ],
+)
+def test_only_words_of_sides_are_swapped(text, mirrored):
+    assert swap_sides(text) == mirrored
 
 
 def test_colour_jitter():

@@ -128,7 +128,8 @@ class CenterCrop(BaseTransform):
 
 
 _OTHER_SIDE = {'left': 'right', 'right': 'left'}
-_SIDES = re.compile(r'\b(left|right)', re.IGNORECASE)  # also leftmost, rightward, left-hand
+# Also leftmost, rightward, left-hand, and what referring expressions run together, but no words that speak of no side.
+_SIDES = re.compile(r'\b(left|right)(?!over|eous|ful|ly)', re.IGNORECASE)
 
 
 def swap_sides(text: str) -> str:
