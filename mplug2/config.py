@@ -55,7 +55,8 @@ def find_config(name: str | Path) -> Path:
 def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file, import the plug-ins that it and the environment name, and apply overrides.
 
-    MMEngine skips ``custom_imports`` in new-style config files, so it is done here.
+    MMEngine skips ``custom_imports`` in new-style config files, so it is done here. Where ``instructions`` is False, in the
+    file or by an override, every ``instruction`` of the config becomes None: texts go in without them (Table 14's comparison).
 
     Args:
         name: a path, or the name of a shipped config. options: dotted key -> value; see `check_options` for new keys.
@@ -87,8 +88,19 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
             import_module(module)
         except ImportError as error:
             raise ImportError(f'{path}: custom_imports names {module!r}, which does not import: {error}') from error
+    if not cfg.get('instructions', True):
+        _drop_instructions(cfg._cfg_dict)
     cfg.setdefault('default_scope', None)
     return cfg
+
+
+def _drop_instructions(node: Any) -> None:
+    """Set every key ``instruction`` below a node of a config to None, in place."""
+    if isinstance(node, dict) and 'instruction' in node:
+        node['instruction'] = None
+    # A ConfigDict's own `values` would build what is lazy.
+    for item in dict.values(node) if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
+        _drop_instructions(item)
 
 
 def _imported_from(package: str) -> Path:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 NEW = '+'  # before a key that is to be added although nothing is known of it
-# Read by our runner or MMEngine's, beside the arguments of the runner.
+# Read by our config loader, our runner or MMEngine's, beside the arguments of the runner.
 TOP_LEVEL = (
     'parallel',
     'runner_type',
     'custom_imports',
+    'instructions',
     'model_wrapper_cfg',
     'find_unused_parameters',
     'sync_bn',

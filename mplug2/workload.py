@@ -94,7 +94,7 @@ def work_of(dataset: dict, batch: int) -> Work:
         if key is not None and step.get('out', key) == key and (length := _length(step, found['media'])):
             found[key] = length
         if kind == 'TokenizeText' and step.get('out') == 'instruction':
-            found['instruction'] = 1 + len(instruction(step['instruction'], found['media']).split())
+            found['instruction'] = 1 + len(_instruction(step, found['media']))
         if kind == 'SplitText':  # broken off anywhere, so that the longest of a batch is about the whole text
             found['target'] = step.get('max_length') or found.get('text', Work().text)
     return Work(**found)
@@ -106,8 +106,11 @@ def _length(step: dict, media: str) -> int | None:
         return step['max_length']
     if not step.get('max_words'):
         return None
-    told = instruction(step['instruction'], media).split() if step.get('instruction') else []
-    return 1 + len(told) + step['max_words'] + (type_name(step) == 'TokenizeTarget')
+    return 1 + len(_instruction(step, media)) + step['max_words'] + (type_name(step) == 'TokenizeTarget')
+
+
+def _instruction(step: dict, media: str) -> list[str]:
+    return instruction(step['instruction'], media).split() if step.get('instruction') else []
 
 
 def _row_length(dataset: dict) -> int:

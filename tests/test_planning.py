@@ -195,6 +195,11 @@ def test_pretraining_is_planned_source_by_source():
     assert told.seconds == pytest.approx(2 * mean / (0.4 * 312e12))
 
 
+def test_without_instructions_nothing_is_counted_for_them():
+    for work in works_of(load_config('mini/pretrain_no_instruction'))[:2]:
+        assert work.instruction == 1
+
+
 def test_the_command(capsys):
     words = [
         'plan',

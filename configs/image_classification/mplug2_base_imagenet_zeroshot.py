@@ -11,6 +11,7 @@ model.pop('init_cfg')
 model['tasks'] = dict(
     retrieval=dict(  # as pre-training names what it reads the embeddings by
         type=ZeroShotClassification,
+        instruction='retrieval',
         names=f'{data_root}/LOC_synset_mapping.txt',
         templates=['a photo of a {}', 'a picture of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],
     )

@@ -11,6 +11,7 @@ colours = ('red', 'yellow', 'green', 'blue', 'purple', 'pink', 'black', 'orange'
 model['tasks'] = dict(
     retrieval=dict(  # as pre-training names what it reads the embeddings by
         type=ZeroShotClassification,
+        instruction='retrieval',
         names=f'{data_root}/LOC_synset_mapping.txt',
         templates=[f'a large {colour} {{}}' for colour in colours],
         embedding=128,

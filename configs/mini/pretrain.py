@@ -71,7 +71,7 @@ question = [
 alone = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='text', max_length=48),
     dict(type=MaskTokens, tokenizer=tokenizer),
-    dict(type=SplitText, tokenizer=tokenizer),
+    dict(type=SplitText, tokenizer=tokenizer, instruction='completion'),
     dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
 ]
 

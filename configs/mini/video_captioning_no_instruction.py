@@ -4,7 +4,4 @@ from mmengine.config import read_base
 with read_base():
     from .video_captioning import *
 
-loaders = [loader for loader in (train_dataloader, val_dataloader, test_dataloader) if loader is not None]
-for step in [step for loader in loaders for step in loader['dataset']['pipeline'] if 'instruction' in step]:
-    step.update(instruction=None)
-del loaders, step
+instructions = False

@@ -14,6 +14,7 @@ model.update(
     tasks=dict(
         retrieval=dict(  # as pre-training names what it reads the embeddings by
             type=ZeroShotClassification,
+            instruction='retrieval',
             media='video',
             names='data/kinetics400/label_map.txt',
             templates=['a video of {}', 'a person {}', 'a clip of a person {}', 'people {}'],

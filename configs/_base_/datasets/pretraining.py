@@ -54,7 +54,7 @@ question = [
 ]
 alone = [
     dict(type=MaskTokens, tokenizer=tokenizer),
-    dict(type=SplitText, tokenizer=tokenizer, packed=True),
+    dict(type=SplitText, tokenizer=tokenizer, instruction='completion', packed=True),
     dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
 ]
 
