@@ -1,5 +1,6 @@
 """The tools that prepare benchmarks."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mplug2.datasets import MSVDCaption, VQAv2
 from mplug2.datasets.video import read_video
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
@@ -43,6 +45,34 @@ def test_check_reads_interleaved_sources_and_the_data_sets_of_mmdet(mini_home, m
     told = [line for line in capsys.readouterr().out.splitlines() if 'samples' in line]  # pycocotools prints too
     assert [line.split()[0] for line in told] == ['train', 'val', 'test']
     assert all('CocoDetection: ' in line and ' files' in line for line in told)
+
+
+def test_check_compares_with_what_is_published(mini_home, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(mini_home)
+    run('check.py', monkeypatch, 'mini/image_text_retrieval')
+    run('check.py', monkeypatch, 'mini/visual_grounding')
+    assert 'are published' not in capsys.readouterr().out
+
+    tool = runpy.run_path(str(TOOLS / 'check.py'))
+    names = [f'clip{number}' for number in range(100)]
+    (tmp_path / 'descriptions.txt').write_text(''.join(f'{name} a man\n{name} a dog\n' for name in names))
+    lists = tmp_path / 'val_list.txt'
+
+    def complaint(listed, each):
+        lists.write_text('\n'.join(listed))
+        return tool['complaint'](MSVDCaption(ann_file=f'{tmp_path}/descriptions.txt', split_file=str(lists), each=each))
+
+    assert complaint(names, 'sample') == complaint(names, 'caption') == ''
+    assert complaint(names[:60], 'caption') == 'val_list: 60 samples, but 100 are published; are the files whole?'
+    lists.rename(tmp_path / 'mine.txt')
+    mine = MSVDCaption(ann_file=f'{tmp_path}/descriptions.txt', split_file=f'{tmp_path}/mine.txt')
+    assert tool['complaint'](mine) == ''
+
+    questions = [dict(image_id=1, question='what?', question_id=1)]
+    files = [tmp_path / f'v2_OpenEnded_mscoco_{part}2014_questions.json' for part in ('train', 'val')]
+    for file in files:
+        file.write_text(json.dumps(dict(data_subtype='train2014', questions=questions)))
+    assert ': 2 samples, but 658111 are published' in tool['complaint'](VQAv2(questions=[str(file) for file in files]))
 
 
 def test_gifs_become_clips(tmp_path):

@@ -3,7 +3,8 @@
     python tools/dataset_converters/check.py video_text_retrieval/mplug2_base_didemo
 
 Benchmarks whose official files need no conversion are prepared once this ends without a complaint. Ends with 1 if media are
-missing or empty; --list writes their paths, one a line.
+missing or empty; --list writes their paths, one a line. Where a split has other numbers than its authors publish (a file that
+was cut off, another version of it), a line says so; the embedded benchmark, which has the names of all, is not compared.
 """
 
 from __future__ import annotations
@@ -18,8 +19,50 @@ from torch.utils.data import Dataset
 from mplug2 import registry
 from mplug2.config import load_config
 from mplug2.datasets import MultiModalDataset
+from mplug2.datasets.mini.build import MANIFEST
 from mplug2.registry import resolve
 
+# Pictures or clips with captions, questions, or phrases of each split as published: by the name of the split, or by that of the
+# file where each split has its own. RefCOCO's are those of the folder.
+OFFICIAL: dict[str, dict[str, int]] = {
+    'CocoCaption': {'train': 113_287, 'val': 5_000, 'test': 5_000},
+    'Flickr30K': {'train': 29_000, 'val': 1_014, 'test': 1_000},
+    'NoCaps': {'nocaps_val_4500_captions': 4_500, 'nocaps_test_image_info': 10_600},
+    'VQAv2': {
+        'v2_OpenEnded_mscoco_train2014_questions': 443_757,
+        'v2_OpenEnded_mscoco_val2014_questions': 214_354,
+        'v2_OpenEnded_mscoco_test2015_questions': 447_793,
+        'v2_OpenEnded_mscoco_test-dev2015_questions': 107_394,
+    },
+    'RefCOCO': {
+        'refcoco/train': 120_624,
+        'refcoco/val': 10_834,
+        'refcoco/testA': 5_657,
+        'refcoco/testB': 5_095,
+        'refcoco+/train': 120_191,
+        'refcoco+/val': 10_758,
+        'refcoco+/testA': 5_726,
+        'refcoco+/testB': 4_889,
+        'refcocog/train': 80_512,
+        'refcocog/val': 4_896,
+        'refcocog/test': 9_602,
+    },
+    'MSRVTTCaption': {
+        'train': 6_513,
+        'validate': 497,
+        'test': 2_990,
+        'train+validate': 7_010,
+        '9k': 9_000,
+        '1k-A': 1_000,
+    },
+    'MSRVTTRetrieval': {'MSRVTT_JSFUSION_test': 1_000},
+    'MSRVTTQA': {'train_qa': 158_581, 'val_qa': 12_278, 'test_qa': 72_821},
+    'MSVDCaption': {'train_list': 1_200, 'val_list': 100, 'test_list': 670},
+    'MSVDQA': {'train_qa': 30_933, 'val_qa': 6_415, 'test_qa': 13_157},
+    'TGIFFrameQA': {'train+val': 39_392, 'test': 13_691},
+    'DiDeMoParagraph': {'train_data': 8_395, 'val_data': 1_065, 'test_data': 1_004},
+    'LSMDC': {'LSMDC16_annos_training': 101_079, 'LSMDC16_challenge_1000_publictect': 1_000},
+}
 TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be several a record
 
 
@@ -50,6 +93,27 @@ def summary(dataset: Dataset) -> tuple[str, list[str]]:
     return line + (f'; {len(bad)} files are missing or empty, such as {bad[0]}' if bad else ''), bad
 
 
+def complaint(dataset: Dataset) -> str:
+    """Where a data set has other numbers than its benchmark publishes, a sentence that says so; else ''."""
+    sizes = OFFICIAL.get(type(dataset).__name__)
+    if sizes is None or getattr(dataset, 'exclude', None):  # those are left out of what is published
+        return ''
+    files = [Path(path) for path in getattr(dataset, 'split_file', dataset.source).split(', ')]
+    if any((folder / MANIFEST).is_file() for path in files for folder in path.parents):
+        return ''
+    if type(dataset).__name__ == 'RefCOCO':
+        parts = [f'{path.parent.name}/{dataset.split}' for path in files]
+    else:
+        parts = [dataset.split] if hasattr(dataset, 'split') else [path.stem for path in files]
+    if not set(parts) <= set(sizes):
+        return ''
+    wanted = sum(sizes[part] for part in parts)
+    found = len(dataset)
+    if getattr(dataset, 'each', 'sample') == 'caption':
+        found = len({dataset.record(index)['sample_id'] for index in range(len(dataset))})
+    return '' if found == wanted else f'{", ".join(parts)}: {found} samples, but {wanted} are published; are the files whole?'
+
+
 def datasets(cfg: Any) -> dict[str, Dataset]:
     """The data sets of a config by 'train', 'val' and 'test', without their pipelines; those of an interleaved stream by
     'train/<source>'."""
@@ -78,6 +142,8 @@ def main() -> None:
     for part, dataset in datasets(load_config(args.config)).items():
         line, bad = summary(dataset)
         print(f'{part:>5}  {line}')
+        if warning := complaint(dataset):
+            print(f'{"":5}  {warning}')
         missing += bad
     if args.list:
         args.list.write_text(''.join(f'{path}\n' for path in missing))
