@@ -15,7 +15,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ..weights.files import CheckpointError, load_checkpoint, replace_file
-from ..weights.loading import fit, position_resize, unread_training_state
+from ..weights.loading import check_shapes, fit, position_resize, unread_training_state
 from .sharding import placed_like, whole
 
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
@@ -122,22 +122,12 @@ def fitting(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, sta
     """
     own = {key: value.shape for key, value in model.state_dict().items()}
     there, here = (set(shapes), set(own)) if start is None else _in_common(model, own, shapes, source, start)
-    problems = {
-        'missing from it': [key for key in own if key in here - there],
-        'unknown to the model': [key for key in shapes if key in there - here],
-        'of another shape': [
-            f'{key} is {tuple(shapes[key])} in the file and {tuple(own[key])} in the model'
-            for key in own
-            if key in here & there and shapes[key] != own[key]
-        ],
-    }
-    found = {kind: keys for kind, keys in problems.items() if keys}
-    if found:
-        told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in found.items())
-        raise CheckpointError(
-            f'the weights in {source} do not fit the model ({len(own)} weights): {told}. '
-            'Use the config that they were trained with'
-        )
+    check_shapes(
+        source,
+        {key: shape for key, shape in shapes.items() if key in there},
+        {key: shape for key, shape in own.items() if key in here},
+        'Use the config that they were trained with',
+    )
     return [key for key in own if key in here]
 
 

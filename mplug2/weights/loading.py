@@ -108,22 +108,13 @@ def load_strictly(
         if fitted is not filled[key]:
             filled[key] = fitted
             resized.append(key)
-    problems = {
-        'missing from the file': [key for key in own if key not in filled and key not in kept_new and key not in unfilled],
-        'unknown to the model': [key for key in filled if key not in own],
-        'of another shape': [
-            f'{key} ({tuple(filled[key].shape)} in the file, {tuple(own[key].shape)} in the model)'
-            for key in filled
-            if key in own and filled[key].shape != own[key].shape
-        ],
-    }
-    found = {kind: keys for kind, keys in problems.items() if keys}
-    if found:
-        told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in found.items())
-        raise CheckpointError(
-            f'the weights of {source} do not fit the model: {told}. Sizes must be those that the weights were trained with; '
-            'list what is meant to start anew under new=[...] (patterns of keys)'
-        )
+    check_shapes(
+        source,
+        {key: value.shape for key, value in filled.items()},
+        {key: value.shape for key, value in own.items() if key not in kept_new and key not in unfilled},
+        'Sizes must be those that the weights were trained with; list what is meant to start anew under new=[...] '
+        '(patterns of keys)',
+    )
     # Not together with what the model holds: modules that keep track of what was loaded would take their own for it.
     model.load_state_dict(filled, strict=False, assign=assign)
     names = sources or {}
@@ -134,6 +125,29 @@ def load_strictly(
         {key: value.numel() for key, value in {**kept_new, **unfilled}.items()},
         dict(left_out or {}),
     )
+
+
+def check_shapes(source: str, file: Mapping[str, torch.Size], model: Mapping[str, torch.Size], advice: str) -> None:
+    """Hold the shapes of weights in a file against a model's, of all that has to fit.
+
+    Args:
+        source: what the message calls the file. advice: its last sentence.
+
+    Raises:
+        CheckpointError: they differ; how many do, with an example of each kind.
+    """
+    problems = {
+        'missing from the file': [key for key in model if key not in file],
+        'unknown to the model': [key for key in file if key not in model],
+        'of another shape': [
+            f'{key} ({tuple(file[key])} in the file, {tuple(model[key])} in the model)'
+            for key in file
+            if key in model and file[key] != model[key]
+        ],
+    }
+    told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in problems.items() if keys)
+    if told:
+        raise CheckpointError(f'the weights of {source} do not fit the model: {told}. {advice}')
 
 
 def unread_training_state(model: nn.Module, own: Mapping[str, torch.Size], theirs: Mapping[str, torch.Size]) -> set[str]:

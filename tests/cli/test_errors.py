@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_size(mini_home: Path, tmp_path: Path, capsys: p
     wider = ['--cfg-options', 'model.network.decoder.hidden=64']
     assert mplug2(mini_home, 'test', TINY, tmp_path, '--work-dir', tmp_path / 'test', *wider) == 1
     message = last_line(capsys)
-    assert f'the weights in {tmp_path}/iter_1.pth do not fit the model' in message
+    assert f'the weights of {tmp_path}/iter_1.pth do not fit the model' in message
     assert 'decoder' in message
     assert mplug2(mini_home, 'test', TINY, tmp_path / 'iter_2.pth', '--work-dir', tmp_path / 'test') == 1
     assert f'no checkpoint {tmp_path}/iter_2.pth; there are iter_1.pth' in last_line(capsys)

@@ -105,10 +105,10 @@ def test_weights_load_all_or_not_at_all() -> None:
     with pytest.raises(CheckpointError) as caught:
         load_weights(model, wrong, 'iter_9.pth')
     message = str(caught.value)
-    assert 'the weights in iter_9.pth do not fit the model (4 weights)' in message
-    assert '1 missing from it, such as 1.bias' in message
+    assert 'the weights of iter_9.pth do not fit the model' in message
+    assert '1 missing from the file, such as 1.bias' in message
     assert '1 unknown to the model, such as more' in message
-    assert '0.bias is (4,) in the file and (3,) in the model' in message
+    assert '0.bias ((4,) in the file, (3,) in the model)' in message
     assert torch.equal(model[0].weight, before['0.weight'] + 1)
 
 

@@ -40,7 +40,7 @@ def test_what_a_benchmark_has_of_pre_training_is_loaded_and_the_rest_begins_anew
     load_weights(model, pretrained, 'a file', 'training')
     for key, value in model.state_dict().items():
         assert torch.equal(value, head[key] if key in head else pretrained[key]), key
-    with pytest.raises(CheckpointError, match=r'missing from it, such as tasks\.classification'):
+    with pytest.raises(CheckpointError, match=r'missing from the file, such as tasks\.classification'):
         load_weights(model, pretrained, 'a file', 'test')
 
 
@@ -110,7 +110,7 @@ def test_a_network_is_loaded_whole(pretrained: dict) -> None:
     model = build('mini/video_qa')
     for start in ('training', 'test'):
         less = {key: shape for key, shape in shapes.items() if not key.startswith('network.fusion.')}
-        with pytest.raises(CheckpointError, match=r'missing from it, such as network\.fusion'):
+        with pytest.raises(CheckpointError, match=r'missing from the file, such as network\.fusion'):
             fitting(model, less, 'a file', start)
         with pytest.raises(CheckpointError, match=r'1 unknown to the model, such as network\.fusion\.layers\.9\.bias'):
             fitting(model, shapes | {'network.fusion.layers.9.bias': torch.Size([1])}, 'a file', start)
