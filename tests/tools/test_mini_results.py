@@ -211,6 +211,17 @@ def test_what_is_written_stays_until_as_many_seeds_are_done(module: ModuleType, 
     assert (record['seeds'], record['mean']) == (2, 43.0)
 
 
+def test_a_metric_that_a_row_gains_is_read_from_the_test_of_its_run(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    module.run(row, 0, tmp_path)
+    test = tmp_path / row.name / 'seed_0/test.json'
+    more = replace(row, metrics=(*row.metrics, 'seconds'))
+    assert module.results([more], tmp_path) == []
+    test.write_text(json.dumps(json.loads(test.read_text()) | {'seconds': 9.0}))
+    assert module.run(more, 0, tmp_path)['metrics'] == {'accuracy': 40.0, 'seconds': 9.0}
+    assert len(module.results([more], tmp_path)) == 2
+
+
 def test_runs_on_another_version_of_the_benchmark_are_refused(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
     row = module.ROWS['video_qa_blind']
     module.run(row, 0, tmp_path)

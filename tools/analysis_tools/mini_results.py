@@ -150,6 +150,9 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
         check_same(row, Path(kept['folder']))
         if kept['benchmark'] != VERSION:
             raise RowError(f'{folder} is of version {kept["benchmark"]} of the benchmark, not {VERSION}: remove it')
+        if not _complete(row, kept):
+            kept['metrics'] = tested(row, Path(kept['folder']))
+            _save(kept, folder)
         return kept
     if row.trained:
         if latest_checkpoint(folder):
@@ -192,6 +195,27 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
     Raises:
         RowError: ``test.json`` is missing, or lacks a metric of the row.
     """
+    starts = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[:8].isdigit())
+    kept = dict(
+        seed=seed,
+        metrics=tested(row, folder),
+        minutes=training_minutes(folder),
+        steps=load_config(row.config, row.options).train_cfg.max_iters if row.trained else None,
+        benchmark=VERSION,
+        hardware=hardware(),
+        commit=commit_at(starts[0] if starts else None),
+        folder=str(folder),
+    )
+    _save(kept, place)
+    return kept
+
+
+def tested(row: Row, folder: Path) -> dict[str, float]:
+    """The row's metrics, as the tests in a work directory have them.
+
+    Raises:
+        RowError: a test or a metric is missing.
+    """
     metrics: dict[str, float] = {}
     for path, command in test_commands(row, folder).items():
         if not path.is_file():
@@ -200,22 +224,19 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
     missing = [metric for metric in row.metrics if metric not in metrics]
     if missing:
         raise RowError(f'the tests in {folder} have no {", ".join(missing)} but {", ".join(metrics)}')
-    starts = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[:8].isdigit())
-    kept = dict(
-        seed=seed,
-        metrics={metric: metrics[metric] for metric in row.metrics},
-        minutes=training_minutes(folder),
-        steps=load_config(row.config, row.options).train_cfg.max_iters if row.trained else None,
-        benchmark=VERSION,
-        hardware=hardware(),
-        commit=commit_at(starts[0] if starts else None),
-        folder=str(folder),
-    )
+    return {metric: metrics[metric] for metric in row.metrics}
+
+
+def _save(kept: dict, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     temporary = place / '.run.json'
     temporary.write_text(json.dumps(kept, indent=1))
     os.replace(temporary, place / 'run.json')
-    return kept
+
+
+def _complete(row: Row, kept: dict) -> bool:
+    """Whether a run has all metrics of its row: it may be older than they are."""
+    return all(metric in kept['metrics'] for metric in row.metrics)
 
 
 def read_run(place: Path) -> dict | None:
@@ -259,6 +280,7 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
+        runs = [one for one in runs if _complete(row, one)]
         if not runs:
             continue
         further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]
