@@ -86,4 +86,4 @@ val_evaluator = [dict(type=ClassificationMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='top1')
 auto_scale_lr.update(base_batch_size=32)
-train_cfg.update(max_iters=2500, val_interval=500)
+train_cfg.update(max_iters=1000, val_interval=500)

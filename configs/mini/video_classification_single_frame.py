@@ -7,4 +7,3 @@ with read_base():
 for loader in (train_dataloader, val_dataloader, test_dataloader):
     loader['dataset']['pipeline'][0]['steps'][1].update(clip_len=1)
 del loader
-train_cfg.update(max_iters=1500)

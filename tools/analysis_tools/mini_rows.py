@@ -17,7 +17,7 @@ BRIEF = {
     'image_qa': 800,
     'image_text_retrieval': 500,
     'visual_grounding': 700,
-    'video_classification': 600,
+    'video_classification': 300,
     'image_classification': 900,
     'detection': 250,
     'text_classification': 1200,
