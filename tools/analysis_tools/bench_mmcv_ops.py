@@ -63,7 +63,7 @@ def align_call() -> Callable[[], object]:
 
 
 def step_call() -> Callable[[], object]:
-    """A step of the Base config's heads behind a small backbone, on two pictures of 512 pixels."""
+    """A step of the Base config's heads behind a small backbone, on two pictures of 512 pixels, with 128 regions of each."""
     from mmdet.testing import demo_mm_inputs
 
     from mplug2.config import load_config
@@ -75,6 +75,8 @@ def step_call() -> Callable[[], object]:
     cfg.backbone.network.vision_encoder.update(image_size=512, layers=2, window=None, global_blocks=(), **small)
     cfg.backbone.network.universal.update(small)
     cfg.neck.width = 96
+    for stage in cfg.train_cfg.rcnn:
+        stage.sampler.num = 128
     model = MODELS.build(cfg)
     model.init_weights()
     batch = model.data_preprocessor(
