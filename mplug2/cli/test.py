@@ -28,8 +28,9 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
-    from ..engine.checkpoint import checkpoint_of, replace_file
+    from ..engine.checkpoint import checkpoint_of
     from ..engine.runner import build_runner, leave_processes
+    from ..files import replace_file
 
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)

@@ -16,7 +16,6 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from ..files import replace_file
 from .errors import AnnotationError, BadSampleError
 from .retrying import tried
 from .shards_index import load_index
@@ -191,12 +191,7 @@ def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> 
 
 def write_notes(path: Path, notes: Any) -> None:
     """Write notes beside shards as JSON, all or nothing: what is there is taken for true when a conversion goes on."""
-    part = path.with_suffix(f'.{uuid.uuid4().hex}.part')  # several machines may write the same
-    with open(part, 'w', encoding='utf-8') as file:
-        json.dump(notes, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    replace_file(path, lambda file: file.write(json.dumps(notes, ensure_ascii=False).encode()))
 
 
 def note_source(out: Path, notes: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from mmengine.logging import HistoryBuffer, MessageHub, print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from ..weights.files import CheckpointError, load_checkpoint, replace_file
+from ..files import replace_file
+from ..weights.files import CheckpointError, load_checkpoint
 from ..weights.loading import check_shapes, fit, position_resize, unread_training_state
 from .sharding import placed_like, whole
 

@@ -3,14 +3,14 @@ the hub."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..files import replace_file
 
 # What a folder or a hub repository calls its weights, the preferred first.
 FILENAMES = ('model.safetensors', 'pytorch_model.bin')
@@ -21,30 +21,6 @@ SHIPPED = Path(__file__).with_name('shipped')
 
 class CheckpointError(RuntimeError):
     """Weights that cannot be read, written or loaded; the message is one sentence for the user."""
-
-
-def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write a file under a temporary name, flush it to the disk, then rename it: `path` is never half a file.
-
-    Args:
-        path: the file. write: called with the open binary file.
-    """
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name, too
-    finally:
-        os.close(folder)
 
 
 def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:

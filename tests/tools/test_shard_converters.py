@@ -220,7 +220,7 @@ def test_a_conversion_stopped_within_its_notes_goes_on(tmp_path, monkeypatch, no
     listed, out, flush = items(tmp_path / 'in', 2), tmp_path / 'out', os.fsync
 
     def stop(descriptor: int) -> None:
-        if Path(os.readlink(f'/proc/self/fd/{descriptor}')).name.startswith(note):
+        if Path(os.readlink(f'/proc/self/fd/{descriptor}')).name.startswith(f'.{note}'):
             raise KeyboardInterrupt
         flush(descriptor)
 

@@ -35,6 +35,7 @@ from mplug2.config import load_config, tools_folder
 from mplug2.datasets.mini.build import VERSION
 from mplug2.engine.checkpoint import latest_checkpoint
 from mplug2.engine.optim import computes_bf16
+from mplug2.files import replace_file
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
 MEASURED = 'measured.json'  # beside run.json: what other commands measured of a run, reported with its metrics
@@ -229,9 +230,7 @@ def tested(row: Row, folder: Path) -> dict[str, float]:
 
 def _save(kept: dict, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    temporary = place / '.run.json'
-    temporary.write_text(json.dumps(kept, indent=1))
-    os.replace(temporary, place / 'run.json')
+    replace_file(place / 'run.json', lambda file: file.write(json.dumps(kept, indent=1).encode()))
 
 
 def _complete(row: Row, kept: dict) -> bool:

@@ -217,7 +217,7 @@ def _downstream() -> list[Row]:
     for main in [row for row in _main() if row.name in BRIEF]:
         options = _brief(main.name)
         if main.start is not None:  # not those weights in either arm, and without them no rates that spare them
-            options['load_from' if main.start_key == 'load_from' else 'model.init_cfg'] = None
+            options[main.start_key.removesuffix('.source')] = None
         common = dict(config=main.config, metrics=main.metrics, seeds=THREE, chance=main.chance)
         for arm, title in (('pretrained', 'from the weights of the package'), ('scratch', 'from scratch')):
             if arm == 'scratch' and main.name in ('video_captioning', 'video_text_retrieval'):
