@@ -190,8 +190,24 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
     assert (three['mean'], three['std'], three['seeds'], three['minutes']) == (42.0, 2.0, 3, 1.0)
     assert three['command'].endswith('--rows video_qa_blind --seeds 0 1 2')
     page = (tmp_path / 'results-mini.md').read_text()
-    assert '| video_qa_blind | `mini/video_qa_blind` | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 600 | 1.0 |' in page
-    assert page.index('## Tasks') < page.index('## Questions without pictures')
+    assert '| video_qa_blind | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 600 | 1.0 |' in page
+    assert page.index('## Tasks') < page.index('## Controls')
+
+
+def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    arms = [module.ROWS[f'image_qa_table17_{arm}'] for arm in ('single', 'joint')]
+    for row in arms:
+        module.run(replace(row, start=None), 0, tmp_path)
+    (tmp_path / arms[1].name / 'seed_0' / module.MEASURED).write_text('{"gap": 0.5}')
+    module.write(arms, tmp_path, tmp_path)
+    page = (tmp_path / 'results-mini.md').read_text().splitlines()
+    table = page[page.index('## Table 17, vision-language column') + 2 :]
+    assert [[cell.strip() for cell in line.strip('|').split('|')] for line in table if '---' not in line] == [
+        ['row', '', 'accuracy', 'gap', 'seeds', 'steps', 'minutes'],
+        ['image_qa_table17_single', 'question answering alone', '40.00', '', '1', '450', '1.0'],
+        ['image_qa_table17_joint', 'joint training, layers for text alone', '40.00', '0.50', '1', '1350', '1.0'],
+        ['chance', '', '12.50', '', '', '', ''],
+    ]
 
 
 def test_what_is_written_stays_until_as_many_seeds_are_done(module: ModuleType, tools: Tools, tmp_path: Path) -> None:

@@ -44,6 +44,17 @@ COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_c
 COMPARED += ('custom_hooks',)
 
 
+HEAD = """# Results on the embedded benchmark
+
+Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing; `--rows NAME` runs one row.
+The same numbers, with configs, commands and commits, are in [results-mini.json](results-mini.json). All are in percent but
+CIDEr-D (to 10), and mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between
+unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
+answer to the question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes
+are those of the training steps of one run, as it was run, on one thread. The JSON has the version of the benchmark and the
+processor beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a processor with bf16."""
+
+
 class RowError(RuntimeError):
     """A row that cannot be run or taken in; the message is one sentence for the user."""
 
@@ -324,45 +335,71 @@ def _chance_of(row: Row, out: Path) -> dict[str, float]:
 
 
 def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
-    """The records as a page of Markdown tables, one a group of rows."""
-    lines = [
-        '# Results on the embedded benchmark',
-        '',
-        'Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing. The same numbers,',
-        'with commands and commits, are in [results-mini.json](results-mini.json). All are in percent but CIDEr-D (to 10), and',
-        'mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between unit vectors',
-        '(to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training',
-        'answer to the question for question answering, and otherwise the caption or box of a training sample drawn at random.',
-        'Minutes are those of the training steps of one run, as it was run, on one thread. The JSON has the version of the',
-        'benchmark and the processor beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a',
-        'processor with bf16.',
-    ]
+    """The records as a page: a section a group, rows that are scored alike side by side, every other metric on its own line."""
+    lines = [HEAD]
+    by_row: dict[str, list[dict]] = {}
     by_task = {row.task: row for row in rows}
-    for group in dict.fromkeys(row.group for row in by_task.values()):
-        found = [record for record in records if by_task[record['task']].group == group]
-        if not found:
-            continue
-        lines += [
-            '',
-            f'## {group}',
-            '',
-            '| row | config | metric | result | chance | seeds | steps | minutes |',
-            '|---|---|---|--:|--:|--:|--:|--:|',
-        ]
-        for record in found:
-            spread = '' if record['std'] is None else f' ± {record["std"]:.2f}'
-            cells = (
-                by_task[record['task']].name,
-                f'`{record["config"]}`',
-                record['metric'],
-                f'{record["mean"]:.2f}{spread}',
-                '' if record['chance'] is None else f'{record["chance"]:.2f}',
-                record['seeds'],
-                record['steps'] or '',
-                '' if record['minutes'] is None else f'{record["minutes"]:.1f}',
-            )
-            lines.append(f'| {" | ".join(map(str, cells))} |')
+    for record in records:
+        by_row.setdefault(by_task[record['task']].name, []).append(record)
+    shown = [row for row in by_task.values() if row.name in by_row]
+    for group in dict.fromkeys(row.group for row in shown):
+        alike: dict[tuple, list[Row]] = {}
+        for row in shown:
+            if row.group == group:
+                levels = tuple(record['chance'] for record in by_row[row.name] if record['metric'] == row.metrics[0])
+                alike.setdefault((row.metrics, levels), []).append(row)
+        lines += ['', f'## {group}']
+        alone = [row for block in alike.values() if len(block) == 1 for row in block]
+        if alone:
+            lines += ['', *_lines(alone, by_row)]
+        for block in alike.values():
+            if len(block) > 1:
+                lines += ['', *_columns(block, by_row)]
     path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def _lines(rows: Iterable[Row], by_row: dict[str, list[dict]]) -> list[str]:
+    """A table with a line for each metric of each row."""
+    table = [
+        '| row | metric | result | chance | seeds | steps | minutes |',
+        '|---|---|--:|--:|--:|--:|--:|',
+    ]
+    for row in rows:
+        for record in by_row[row.name]:
+            cells = (row.name, record['metric'], _result(record), _number(record['chance'], 2), *_effort(record))
+            table.append(f'| {" | ".join(cells)} |')
+    return table
+
+
+def _columns(rows: Sequence[Row], by_row: dict[str, list[dict]]) -> list[str]:
+    """A table with a line for each row and a column for each metric; chance, which they share, is the last line."""
+    metrics = list(dict.fromkeys(record['metric'] for row in rows for record in by_row[row.name]))
+    table = [
+        f'| row | | {" | ".join(metrics)} | seeds | steps | minutes |',
+        f'|---|---|{"--:|" * (len(metrics) + 3)}',
+    ]
+    levels: dict[str, float] = {}
+    for row in rows:
+        found = {record['metric']: record for record in by_row[row.name]}
+        levels |= {metric: record['chance'] for metric, record in found.items() if record['chance'] is not None}
+        cells = [_result(found[metric]) if metric in found else '' for metric in metrics]
+        table.append(f'| {" | ".join((row.name, row.title, *cells, *_effort(by_row[row.name][0])))} |')
+    if levels:
+        cells = [_number(levels.get(metric), 2) for metric in metrics]
+        table.append(f'| {" | ".join(("chance", "", *cells, "", "", ""))} |')
+    return table
+
+
+def _result(record: dict) -> str:
+    return _number(record['mean'], 2) + ('' if record['std'] is None else f' ± {record["std"]:.2f}')
+
+
+def _effort(record: dict) -> tuple[str, str, str]:
+    return str(record['seeds']), str(record['steps'] or ''), _number(record['minutes'], 1)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return '' if value is None else f'{value:.{digits}f}'
 
 
 def write(rows: Sequence[Row], out: Path = OUT, docs: Path = DOCS) -> None:

@@ -33,11 +33,12 @@ class Row:
 
     Args:
         name: of the row and its folder. task: as results call it. config: name of a shipped config. metrics: which of its test
-            are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading in the
-            table. start: row from whose last checkpoint it starts, of the same seed or else of the first that is done; or the
-            name of shipped weights. chance: how `mini_chance.py` guesses. start_key: the config's key that takes the start:
-            ``load_from`` all of it that fits, an initialiser's source the parts that it names. trained: False tests the start
-            as it is. tests: names of the configs that test it, with overrides; the config itself if there are none.
+            are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading on the
+            page, whose rows of equal metrics and chance share a table. title: what tells it from them. start: row from whose
+            last checkpoint it starts, of the same seed or else of the first that is done; or the name of shipped weights.
+            chance: how `mini_chance.py` guesses. start_key: the config's key that takes the start: ``load_from`` all of it that
+            fits, an initialiser's source the parts that it names. trained: False tests the start as it is. tests: names of the
+            configs that test it, with overrides; the config itself if there are none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     seeds: tuple[int, ...] = ONE
     options: dict[str, Any] = field(default_factory=dict)
     group: str = 'Tasks'
+    title: str = ''
     start: str | None = None
     chance: str = 'drawn'
     start_key: str = 'load_from'
@@ -55,6 +57,9 @@ class Row:
 
 
 PARTS = dict(start_key='model.init_cfg.source')
+CONTROLS = 'Controls: one frame, the statement alone, questions alone'
+ABLATIONS = 'Tables 14 and 15 and Figure 4: one thing changed at a time'
+DOWNSTREAM = 'Some minutes of each task, with and without pre-training'
 
 
 def _brief(name: str) -> dict[str, Any]:
@@ -100,7 +105,8 @@ def _main() -> list[Row]:
             'text_qa_short',
             'mini/text_qa_short',
             READ,
-            group='Text question answering, first stage: short texts',
+            group='Text question answering, first stage',
+            title='short texts',
             start='text_classification',
             chance='majority',
         ),
@@ -110,14 +116,15 @@ def _main() -> list[Row]:
 
 
 def _classification() -> list[Row]:
-    name, group, table = 'video_classification_single_frame', 'Motion from one frame', 'Table 16: without universal layers'
-    rows = [Row(name, name, f'mini/{name}', TOP, THREE, group=group, chance='class')]
-    name, blind = 'text_classification_hypothesis', 'Entailment from the statement alone'
-    rows.append(Row(name, name, f'mini/{name}', ('accuracy',), THREE, group=blind, chance='class'))
+    name = 'video_classification_single_frame'
+    rows = [Row(name, name, f'mini/{name}', TOP, THREE, group=CONTROLS, chance='class')]
+    name = 'text_classification_hypothesis'
+    rows.append(Row(name, name, f'mini/{name}', ('accuracy',), THREE, group=CONTROLS, chance='class'))
     for task in ('image_classification', 'video_classification'):
         name = f'{task}_no_universal'
         options = {'model.network.universal': None}
-        rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, table, chance='class'))
+        group = 'Table 16: classification without universal layers'
+        rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, group, chance='class'))
     name = 'image_classification_linear'
     probe = 'A linear probe of image-text retrieval'
     start = dict(start='image_text_retrieval', **PARTS)
@@ -126,14 +133,13 @@ def _classification() -> list[Row]:
 
 
 def _comparisons() -> list[Row]:
-    blind, demo = 'Questions without pictures', 'The demonstration, with and without temporal module'
     rows = []
     for medium in ('image', 'video'):
         name = f'{medium}_qa_blind'
-        rows.append(Row(name, name, f'mini/{name}', ANSWERS, THREE, group=blind, chance='majority'))
-    for suffix in ('demo', 'demo_no_temporal'):
+        rows.append(Row(name, name, f'mini/{name}', ANSWERS, THREE, group=CONTROLS, chance='majority'))
+    for suffix, title in dict(demo='local temporal modelling', demo_no_temporal='no temporal module').items():
         name = f'video_captioning_{suffix}'
-        rows.append(Row(name, name, f'mini/{name}', VIDEO_CAPTION, THREE, group=demo))
+        rows.append(Row(name, name, f'mini/{name}', VIDEO_CAPTION, THREE, group='The demonstration', title=title))
     return rows
 
 
@@ -141,20 +147,31 @@ def _ablations() -> list[Row]:
     """Tables 14 and 15 over three tasks: the full model at the brief budget, and one thing changed."""
     rows = []
     arms = dict(
-        brief=('ablation', 'Tables 14 and 15: local temporal modelling, with instructions', {}),
-        no_instruction=('ablation_instruction', 'Table 14: without instructions', {}),
-        no_temporal=('ablation_temporal', 'Table 15: no temporal module', {'model.network.vision_encoder.temporal': None}),
-        temporal_attention=('ablation_temporal', 'Table 15: temporal self-attention', {}),
-        temporal_convolution=('ablation_temporal', 'Table 15: temporal convolution', {}),
+        brief=('ablation', 'the full model: local temporal modelling, instructions, universal layers', {}),
+        no_instruction=('ablation_instruction', 'no instructions', {}),
+        no_temporal=('ablation_temporal', 'no temporal module', {'model.network.vision_encoder.temporal': None}),
+        temporal_attention=('ablation_temporal', 'temporal self-attention', {}),
+        temporal_convolution=('ablation_temporal', 'temporal convolution', {}),
     )
-    for arm, (kind, group, changes) in arms.items():
+    for arm, (kind, title, changes) in arms.items():
         for task in _METRICS:
             config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
             options = _brief(task) | changes
             name = f'{task}_{arm}'
             start = dict(start=f'video_captioning_{arm}', **PARTS) if task == 'video_qa' else {}  # of the same modules
             rows.append(
-                Row(name, f'{kind}/{name}', config, _METRICS[task], THREE, options, group, chance=_CHANCE[task], **start)
+                Row(
+                    name,
+                    f'{kind}/{name}',
+                    config,
+                    _METRICS[task],
+                    THREE,
+                    options,
+                    ABLATIONS,
+                    title,
+                    chance=_CHANCE[task],
+                    **start,
+                )
             )
     return rows
 
@@ -174,7 +191,8 @@ def _universal() -> list[Row]:
             ('accuracy',),
             THREE,
             options,
-            f'Table 17, vision-language column: {titles[arm]}',
+            'Table 17, vision-language column',
+            titles[arm],
             PRETRAINED,
             'majority',
             **PARTS,
@@ -183,7 +201,6 @@ def _universal() -> list[Row]:
     ]
     name = 'video_text_retrieval_unshared'
     options = _brief('video_text_retrieval') | {switch: False}
-    group = 'Figure 4: layers for text alone'
     unshared = Row(
         name,
         f'ablation_universal/{name}',
@@ -191,7 +208,8 @@ def _universal() -> list[Row]:
         _recalls('video'),
         THREE,
         options,
-        group,
+        ABLATIONS,
+        'layers for text alone',
         chance='ranking',
     )
     return [*rows, unshared]
@@ -232,7 +250,8 @@ def _downstream() -> list[Row]:
                     f'{main.name}_{arm}',
                     f'downstream/{main.name}_{arm}',
                     options=own,
-                    group=f'Some minutes of each task, {title}',
+                    group=DOWNSTREAM,
+                    title=title,
                     start=start,
                     **common,
                 )
@@ -242,8 +261,9 @@ def _downstream() -> list[Row]:
 
 def _second_stage() -> list[Row]:
     """What CIDEr optimisation adds to some minutes of cross-entropy."""
-    name = 'image_captioning_cider'
-    return [Row(name, name, f'mini/{name}', CAPTION, THREE, group='CIDEr optimisation', start='image_captioning_pretrained')]
+    name, start = 'image_captioning_cider', 'image_captioning_pretrained'
+    title = 'from the weights of the package, then CIDEr optimisation'
+    return [Row(name, name, f'mini/{name}', CAPTION, THREE, group=DOWNSTREAM, title=title, start=start)]
 
 
 def _pretraining() -> list[Row]:
@@ -282,7 +302,8 @@ def _pretraining() -> list[Row]:
                 metrics,
                 THREE,
                 _brief('pretrain') | changes,
-                f'Brief pre-training, zero-shot: {title}',
+                'Brief pre-training, zero-shot',
+                title,
                 chance='none',
                 tests=tests,
             )
