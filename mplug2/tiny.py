@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
 from .tiny_classification import STAND_INS as CLASSIFICATION
-from .tiny_classification import shrink_action_step
+from .tiny_classification import shrink_action_step, written
 from .tiny_shards import STAND_INS as SHARDS
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
@@ -101,12 +100,7 @@ def _instances(root: Path, cfg: dict) -> dict:
 
 
 def _written(folder: Path, name: str, content: Any) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    whole = path.with_suffix(f'.{os.getpid()}')
-    whole.write_text(content if isinstance(content, str) else json.dumps(content))
-    os.replace(whole, path)
-    return str(path)
+    return written(folder / name, content if isinstance(content, str) else json.dumps(content))
 
 
 def _clips(root: Path, train: bool) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .datasets.imagenet import pictures_by_class
+from .files import replace_file
 from .text.class_names import read_class_names, read_synsets
 
 COUNT = 24  # pictures of a split
@@ -20,11 +21,10 @@ SYNSETS = 'imagenet/LOC_synset_mapping.txt'
 Picture = tuple[int, Path]  # label and file
 
 
-def _written(path: Path, content: bytes | str) -> str:
+def written(path: Path, content: bytes | str) -> str:
+    """The name of a file with a content: other processes may write the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f'{path.name}.{os.getpid()}')
-    whole.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(whole, path)
+    replace_file(path, lambda file: file.write(content.encode() if isinstance(content, str) else content))
     return str(path)
 
 
@@ -69,7 +69,7 @@ def _validation(root: Path) -> tuple[str, Path]:
         name = f'ILSVRC2012_val_{number:08d}'
         _linked(folder / f'{name}.JPEG', path)
         rows.append(f'{name},{synsets[label]} 1 2 30 40')
-    return _written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows)), folder
+    return written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows)), folder
 
 
 def _variants(root: Path, cfg: dict) -> dict:
@@ -88,7 +88,7 @@ def _variants(root: Path, cfg: dict) -> dict:
             variants[name] |= dict(solution=solution, folder=os.path.relpath(flat, out))
         if variant.get('real'):
             real = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in pictures]
-            variants[name]['real'] = _written(out / 'real.json', json.dumps(real))
+            variants[name]['real'] = written(out / 'real.json', json.dumps(real))
     return dict(synsets=str(root / SYNSETS), variants=variants, data_prefix=str(out))
 
 
@@ -102,7 +102,7 @@ def _cifar(root: Path, cfg: dict, label_bytes: int) -> dict:
     test = ['test_batch.bin'] if label_bytes == 1 else ['test.bin']
     names = train if part == 'train' else test
     for name, rows in zip(names, np.array_split(records, len(names)), strict=True):
-        _written(folder / name, rows.tobytes())
+        written(folder / name, rows.tobytes())
     return dict(data_prefix=str(folder))
 
 
@@ -113,7 +113,7 @@ def _fashion(root: Path, cfg: dict) -> dict:
     grey = _squares(pictures, 32)[..., 1]  # 32, as all is at the tiny size
     for name, array in (('images-idx3', grey), ('labels-idx1', np.uint8([label for label, _ in pictures]))):
         head = struct.pack(f'>4B{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
-        _written(folder / f'{start}-{name}-ubyte.gz', gzip.compress(head + array.tobytes()))
+        written(folder / f'{start}-{name}-ubyte.gz', gzip.compress(head + array.tobytes()))
     return dict(data_prefix=str(folder))
 
 
@@ -132,9 +132,9 @@ def _listed(root: Path, cfg: dict, name: str, ending: str, lead: str) -> dict:
         line = f'{words[label]}/{part}_{number}'
         _linked(out / 'images' / f'{line}.jpg', path)
         lines.append(f'{lead}{line}.jpg'.removesuffix(ending))
-    found = dict(ann_file=_written(out / f'{part}.txt', '\n'.join(lines)), data_prefix=str(out / 'images'))
+    found = dict(ann_file=written(out / f'{part}.txt', '\n'.join(lines)), data_prefix=str(out / 'images'))
     if 'classes' in cfg:
-        found['classes'] = _written(out / 'classes.txt', '\n'.join(lead + word for word in words))
+        found['classes'] = written(out / 'classes.txt', '\n'.join(lead + word for word in words))
     return found
 
 

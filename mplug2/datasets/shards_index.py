@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import socket
 import tarfile
-import uuid
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.logging import MMLogger
 
+from ..files import replace_file
 from .errors import BadSampleError
 from .shards_files import is_remote, open_whole, stamp
 
@@ -101,12 +99,9 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # none yet, or one that was cut off: it is built anew
     index = scan(path)
-    whole = file.with_suffix(f'.{socket.gethostname()}-{uuid.uuid4().hex}.part')  # several nodes may share the folder
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(whole, 'wb') as stream:
-            np.savez(stream, starts=index.starts, problem=index.problem, stamp=now)
-        os.replace(whole, file)  # whoever else builds it at the same time writes the same
+        replace_file(file, lambda stream: np.savez(stream, starts=index.starts, problem=index.problem, stamp=now))
     except OSError as error:
         raise OSError(f'{file}: the index of {path} cannot be stored ({error}): give index_dir, a folder to write to') from None
     return index
