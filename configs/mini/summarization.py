@@ -30,7 +30,7 @@ train_dataloader = dict(
         pipeline=[document, target, dict(type=PackInputs)],
     ),
 )
-tested = dict(type=Gigaword, test_mode=True, pipeline=[document, dict(type=PackInputs, fields=['document', 'summaries'])])
+tested = dict(type=Gigaword, test_mode=True, pipeline=[document, dict(type=PackInputs, fields=['summaries'])])
 val_dataloader = dict(
     batch_size=125,
     num_workers=1,

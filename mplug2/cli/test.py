@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     cfg.val_evaluator = None
     if args.show_dir:
         # A name, because MMEngine cannot print a config to which a class was added.
-        hook = dict(type=cfg.get('drawn_by', 'PredictionPictures'), folder=args.show_dir)
+        hook = dict(type=cfg.get('drawn_by', 'ShowPredictions'), folder=args.show_dir)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
     start = time.perf_counter()
     metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}

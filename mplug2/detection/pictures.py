@@ -21,6 +21,8 @@ class DetectionPictures(Hook):
         folder: where they go. count: how many pictures. threshold: least score of what is drawn.
     """
 
+    priority = 'LOWEST'  # the metrics are in the log before
+
     def __init__(self, folder: str, count: int = 16, threshold: float = 0.3) -> None:
         self.folder = Path(folder)
         self.count = count

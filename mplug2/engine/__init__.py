@@ -3,7 +3,7 @@
 from .bad_samples import BadSampleCount
 from .checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint, load_weights, save_checkpoint
 from .ema import AverageWeights
-from .hooks import CheckpointHook, PredictionPictures, RuntimeInfoHook
+from .hooks import CheckpointHook, RuntimeInfoHook, ShowPredictions
 from .layer_decay import LayerDecayConstructor
 from .logs import LogProcessor, ScalarBuffer
 from .loops import TrainLoop
@@ -29,13 +29,13 @@ __all__ = [
     'NonFiniteError',
     'NonFiniteGuard',
     'OptimWrapper',
-    'PredictionPictures',
     'PretrainLoop',
     'RetrievalTestLoop',
     'RetrievalValLoop',
     'Runner',
     'RuntimeInfoHook',
     'ScalarBuffer',
+    'ShowPredictions',
     'StopOnSignal',
     'TrainLoop',
     'ValidationLoss',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,17 @@ class CheckpointHook(Hook):
 
 
 @HOOKS.register_module()
-class PredictionPictures(Hook):
-    """Draws the first predictions of a test beside what was asked: one contact sheet, ``predictions.png``.
+class ShowPredictions(Hook):
+    """Shows the first predictions of a test beside what was expected.
+
+    Of pictures and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
+    ``retrieved.png``, queries drawn at random with what was found for them.
 
     Args:
-        folder: where it goes. count: how many samples.
+        folder: where they go. count: how many samples.
     """
+
+    priority = 'LOWEST'  # the metrics are in the log before
 
     def __init__(self, folder: str, count: int = 16) -> None:
         self.folder = Path(folder)
@@ -123,8 +129,21 @@ class PredictionPictures(Hook):
         self._samples.extend(outputs[: max(0, self.count - len(self._samples))])
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        if is_main_process() and self._samples:
-            from ..visualization import draw_predictions
+        if not is_main_process():
+            return
+        from ..visualization import draw_predictions, draw_retrieved, found_by_text, is_shown, write_predictions
 
-            path = draw_predictions([sample.to_dict() for sample in self._samples], self.folder / 'predictions.png')
-            runner.logger.info(f'pictures of {len(self._samples)} predictions: {path}')
+        dataset, queries = runner.test_loop.dataloader.dataset, getattr(runner.test_loop, 'queries', None)
+        samples = [sample for sample in (sample.to_dict() for sample in self._samples) if is_shown(sample)]
+        classes = getattr(dataset, 'metainfo', {}).get('classes')
+        if queries:
+            shown = found_by_text(dataset, queries)
+            path = draw_retrieved(random.Random(0).sample(shown, min(self.count, len(shown))), self.folder / 'retrieved.png')
+        elif not samples:
+            runner.logger.warning('nothing to show: none of the predictions is a text, a class or a box')
+            return
+        elif all('path' in sample for sample in samples):
+            path = draw_predictions(samples, self.folder / 'predictions.png', classes=classes)
+        else:
+            path = write_predictions(samples, self.folder / 'predictions.md', classes)
+        runner.logger.info(f'predictions to look at: {path}')

@@ -208,6 +208,7 @@ class _RetrievalLoop:
     The data set gives each picture or clip once, and its data samples carry ``texts``, the token ids of all of its texts
     (`TokenizeTexts`). Each metric receives a record a query: ``direction``, ``query``, ``rank`` and ``dual_rank`` (after and
     before re-ranking), and ``best``, the ids of the first ten (for text queries the ids of media; else the numbers of texts).
+    They stay as ``queries``.
     """
 
     def __init__(
@@ -238,10 +239,10 @@ class _RetrievalLoop:
         self._model.eval()
         autocast = nullcontext() if self.dtype is None else torch.autocast(self._device.type, self.dtype)
         with torch.no_grad(), autocast:
-            records = self._records(stage)
+            self.queries = self._records(stage)
         rank, world = get_dist_info()
-        self._feed(self.evaluator, records, rank, world)
-        return self.evaluator.evaluate(len(records))
+        self._feed(self.evaluator, self.queries, rank, world)
+        return self.evaluator.evaluate(len(self.queries))
 
     @staticmethod
     def _feed(evaluator: Evaluator, records: list[dict], rank: int, world: int) -> None:

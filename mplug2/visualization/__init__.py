@@ -1,6 +1,16 @@
-"""Pictures for people."""
+"""Pictures and pages for people."""
 
 from .modality_gap import draw_gap, modality_gap, principal_plane
-from .predictions import draw_predictions
+from .predictions import draw_predictions, is_shown, write_predictions
+from .retrieved import draw_retrieved, found_by_text
 
-__all__ = ['draw_gap', 'draw_predictions', 'modality_gap', 'principal_plane']
+__all__ = [
+    'draw_gap',
+    'draw_predictions',
+    'draw_retrieved',
+    'found_by_text',
+    'is_shown',
+    'modality_gap',
+    'principal_plane',
+    'write_predictions',
+]

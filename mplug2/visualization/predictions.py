@@ -1,8 +1,9 @@
-"""Contact sheets of predictions."""
+"""Predictions beside what was expected: contact sheets of pictures and clips, pages of texts."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,32 @@ from ..evaluation.grounding import box_iou
 
 _COLUMNS = 4
 _RIGHT, _WRONG = '#1a7f37', '#b42318'
+_COLOURS = {True: _RIGHT, False: _WRONG, None: '#1f2328'}
+_TEXTS = (('pred_answer', 'answers'), ('pred_caption', 'captions'), ('pred_summary', 'summaries'))
+_READ = ('sentence1', 'sentence2', 'document', 'question', 'context')  # what a text task is given
+
+
+def is_shown(sample: dict) -> bool:
+    """Whether `draw_predictions` or `write_predictions` knows what was predicted."""
+    return any(key in sample for key in ('pred_box', 'pred_label', *(said for said, _ in _TEXTS)))
+
+
+def _said(sample: dict, classes: Sequence[str] | None) -> tuple[str, list[str] | None]:
+    """What was predicted and what is right; None where the data do not tell, as in tests whose answers are kept secret."""
+    if 'pred_label' in sample:
+        labels = sample['labels'] if 'labels' in sample else [sample.get('label')]
+        said, *right = [
+            f'class {label}' if classes is None else classes[label]
+            for label in (sample['pred_label'], *(label for label in labels if label is not None))
+        ]
+        return said, right or None
+    said, right = next(keys for keys in _TEXTS if keys[0] in sample)
+    return sample[said], list(sample[right]) if sample.get(right) is not None else None
+
+
+def _is_right(said: str, expected: list[str] | None) -> bool | None:
+    """No expected answer at all means that there is none to the question."""
+    return None if expected is None else said in expected or (not said and not expected)
 
 
 def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
@@ -25,14 +52,14 @@ def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
 
 
-def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4) -> Path:
+def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, classes: Sequence[str] | None = None) -> Path:
     """Draw each sample's picture or film strip with what was predicted and what was expected.
 
     Args:
         samples: data samples as dicts, with ``media``, ``path``, and ``pred_caption`` and ``captions``, or ``pred_answer``,
             ``question`` and ``answers``, or ``pred_box``, ``box`` and ``phrase``, or ``pred_label`` and ``label``. path: the
-            PNG to write.
-        frames: drawn of a clip.
+            PNG to write. What is expected may be missing.
+        frames: drawn of a clip. classes: their names.
 
     Returns:
         the path.
@@ -55,21 +82,41 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4) -> 
             _draw_boxes(axes, sample, strip.shape[2], strip.shape[1])
             axes.set_title('\n'.join(textwrap.wrap(sample['phrase'], 46)), fontsize=9, color=_RIGHT if right else _WRONG)
             continue
-        if 'pred_answer' in sample:
-            said, expected = sample['pred_answer'], sample['answers']
-            title = f'{sample["question"]}\n'
-        elif 'pred_label' in sample:
-            right_ones = sample['labels'] if 'labels' in sample else [sample['label']]
-            said, expected, title = f'class {sample["pred_label"]}', [f'class {label}' for label in right_ones], ''
-        else:
-            said, expected, title = sample['pred_caption'], sample['captions'], ''
-        right = said in expected
-        shown = ' / '.join(dict.fromkeys(expected)) if 'pred_answer' in sample else expected[0]
-        axes.set_title(title + '\n'.join(textwrap.wrap(said, 46)), fontsize=9, color=_RIGHT if right else _WRONG)
-        below = '' if right else 'expected: ' + shown
+        said, expected = _said(sample, classes)
+        right = _is_right(said, expected)
+        title = f'{sample["question"]}\n' if 'pred_answer' in sample else ''
+        axes.set_title(title + '\n'.join(textwrap.wrap(said, 46)), fontsize=9, color=_COLOURS[right])
+        shown = ' / '.join(dict.fromkeys(expected or ())) if 'pred_answer' in sample else (expected or [''])[0]
+        below = 'expected: ' + shown if right is False else ''
         axes.text(0.5, -0.04, '\n'.join(textwrap.wrap(below, 56)), transform=axes.transAxes, ha='center', va='top', fontsize=7)
     figure.tight_layout(pad=rcParams['figure.subplot.wspace'] + 0.6)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
+    return path
+
+
+def write_predictions(samples: list[dict], path: str | Path, classes: Sequence[str] | None = None) -> Path:
+    """Write each sample's texts with what was predicted and what was expected as a Markdown page.
+
+    Args:
+        samples: data samples as dicts, with what was read (``sentence1`` and ``sentence2``, ``document``, or ``question`` and
+            ``context``) and predictions as in `draw_predictions`, or ``pred_summary`` and ``summaries``. path: the page to
+            write. classes: their names.
+
+    Returns:
+        the path.
+    """
+    lines = ['# Predictions']
+    for sample in samples:
+        said, expected = _said(sample, classes)
+        verdict = {True: 'right', False: 'wrong', None: 'not known'}[_is_right(said, expected)]
+        lines += ['', f'## {sample["sample_id"]}: {verdict}', '']
+        lines += [f'- {key}: {sample[key]}' for key in _READ if key in sample]
+        lines.append(f'- **predicted: {said or "no answer"}**')
+        if expected is not None:
+            lines.append(f'- expected: {" / ".join(dict.fromkeys(expected)) or "no answer"}')
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
     return path

@@ -10,8 +10,8 @@ def test_wrong_classes_are_drawn_in_red(tmp_path: Path) -> None:
     Image.fromarray(np.full((64, 64, 3), 120, np.uint8)).save(tmp_path / 'a.png')
     sample = dict(sample_id=1, media='image', path=str(tmp_path / 'a.png'), pred_label=3)
     red = []
-    for name, right in (('right', dict(label=3)), ('several', dict(labels=[2, 3])), ('wrong', dict(label=4))):
+    for name, right in (('right', dict(label=3)), ('several', dict(labels=[2, 3])), ('wrong', dict(label=4)), ('secret', {})):
         pixels = np.asarray(Image.open(draw_predictions([sample | right], tmp_path / f'{name}.png')).convert('RGB'), int)
         red.append((pixels[..., 0] - pixels[..., 1] > 60).sum())
-    assert red[0] == red[1] == 0
+    assert red[0] == red[1] == red[3] == 0
     assert red[2] > 20

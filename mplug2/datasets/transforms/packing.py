@@ -42,7 +42,7 @@ class PackInputs(BaseTransform):
         self,
         inputs: Sequence[str] = (),
         fields: Sequence[str] = (),
-        meta: Sequence[str] = ('sample_id', 'media', 'path', 'num_views'),
+        meta: Sequence[str] = ('sample_id', 'media', 'path', 'num_views', 'sentence1', 'sentence2', 'document'),
     ) -> None:
         self.inputs, self.fields, self.meta = tuple(inputs), tuple(fields), tuple(meta)
 

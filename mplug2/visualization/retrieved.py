@@ -1,0 +1,70 @@
+"""Queries with what retrieval found for them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.transforms import LoadImage, LoadVideo
+
+SHOWN, _RIGHT, _WRONG = 5, '#1a7f37', '#b42318'
+
+
+def found_by_text(dataset: Any, records: Sequence[dict]) -> list[dict]:
+    """What was found for each text: ``text``, ``place`` of the right picture or clip among the best (from 1, None beyond
+    them), and ``media``, records of the first five with ``right``.
+
+    Args:
+        dataset: that was searched. records: of the queries, as the retrieval loops give them to the metrics.
+
+    Raises:
+        KeyError: other data were searched.
+    """
+    media = [dataset.record(index) for index in range(len(dataset))]
+    by_id = {record['sample_id']: record for record in media}
+    owners = [(record['sample_id'], caption) for record in media for caption in record['captions']]
+    texts = [record for record in records if record['direction'].startswith('text_to_')]
+    if len(texts) != len(owners):
+        raise KeyError(f'{len(texts)} texts searched, but the data have {len(owners)}')
+    shown = []
+    for record in texts:
+        owner, text = owners[record['query']]
+        best = record['best']
+        first = [by_id[name] | dict(right=name == owner) for name in best[:SHOWN]]
+        shown.append(dict(text=text, place=best.index(owner) + 1 if owner in best else None, media=first))
+    return shown
+
+
+def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
+    """Draw a row for each query of `found_by_text`: its text, then the pictures or clips found first, the right one framed.
+
+    Returns:
+        the path.
+    """
+    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+
+    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=1)}
+    figure = Figure(figsize=(1.5 * (SHOWN + 2), 1.5 * len(shown)), dpi=100)
+    grid = figure.add_gridspec(len(shown), SHOWN + 2, left=0.01, right=0.99, top=0.99, bottom=0.01, wspace=0.1, hspace=0.1)
+    for line, query in enumerate(shown):
+        place = 'not among the first ten' if query['place'] is None else f'rank {query["place"]}'
+        said = '\n'.join(textwrap.wrap(query['text'], 30)[:5])
+        axes = figure.add_subplot(grid[line, :2])
+        axes.axis('off')
+        axes.text(0, 0.5, f'{said}\n({place})', va='center', fontsize=9, color=_RIGHT if query['place'] == 1 else _WRONG)
+        for column, record in enumerate(query['media'], 2):
+            axes = figure.add_subplot(grid[line, column])
+            loaded = load[record['media']].transform(record | dict(test_mode=True))
+            axes.imshow(np.asarray(loaded['frames'][0]))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set(edgecolor=_RIGHT if record['right'] else '#cccccc', linewidth=3 if record['right'] else 0.5)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
