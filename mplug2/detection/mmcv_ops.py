@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -169,6 +169,45 @@ def _weights(start: Tensor, length: Tensor, samples: Tensor, first: Tensor, span
     return (hat.clamp_(min=0) * valid[..., None]).sum(2) / samples.clamp(min=1)[:, None, None]
 
 
+class _Group(NamedTuple):
+    """Regions of like size, from place `start` to before `end` in their order by size; h, w: of the largest."""
+
+    start: int
+    end: int
+    h: int
+    w: int
+
+
+def _grouped(tall: Sequence[float], wide: Sequence[float], channels: int) -> Iterator[_Group]:
+    """Regions in order of size (cells touched) -> groups in which little is gathered in vain."""
+    start = 0
+    while start < len(tall):
+        h, w, end = tall[start], wide[start], start + 1
+        limit = 2 * h * w + 64
+        while end < len(tall):
+            higher, wider = max(h, tall[end]), max(w, wide[end])
+            if higher * wider > limit or (end + 1 - start) * higher * wider * channels > _CELLS:
+                break
+            h, w, end = higher, wider, end + 1
+        yield _Group(start, end, int(h), int(w))
+        start = end
+
+
+def _bunched(groups: Iterator[_Group], bins: int) -> Iterator[list[_Group]]:
+    """Groups whose weights are made together; a region's take at most about (cells + bins)^2 values along an axis."""
+    bunch: list[_Group] = []
+    longest = 0
+    for group in groups:
+        longer = max(longest, group.h, group.w)
+        if bunch and (group.end - bunch[0].start) * (longer + bins) ** 2 > _CELLS:
+            yield bunch
+            bunch, longer = [], max(group.h, group.w)
+        bunch.append(group)
+        longest = longer
+    if bunch:
+        yield bunch
+
+
 def _sampled(
     rois: Tensor, shape: Sequence[int], bins: tuple[int, int], spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -186,29 +225,23 @@ def _sampled(
         for axis, count, cells in ((1, bins[0], height), (0, bins[1], width))
     ]
     (_, _, top, tall), (_, _, left, wide) = axes
-    image = rois[:, 0].long()
     order = (tall * wide).argsort()
-    sizes = list(zip(tall[order].tolist(), wide[order].tolist(), strict=True))
-    start = 0
-    while start < len(order):
-        (h, w), end = sizes[start], start + 1
-        limit = 2 * h * w + 64  # little is gathered in vain
-        while end < len(order):
-            higher, wider = max(h, sizes[end][0]), max(w, sizes[end][1])
-            if higher * wider > limit or (end + 1 - start) * higher * wider * channels > _CELLS:
-                break
-            h, w, end = higher, wider, end + 1
-        group = order[start:end]
-        h, w = int(h), int(w)
+    for bunch in _bunched(_grouped(tall[order].tolist(), wide[order].tolist(), channels), max(bins)):
+        first = bunch[0].start
+        part = order[first : bunch[-1].end]
+        spans = max(group.h for group in bunch), max(group.w for group in bunch)
         rows, columns = (
-            _weights(corners[group, axis], *(part[group] for part in bins_of[:3]), span, count, cells)
-            for axis, bins_of, span, count, cells in ((1, axes[0], h, bins[0], height), (0, axes[1], w, bins[1], width))
+            _weights(corners[part, axis], *(one[part] for one in sampling[:3]), span, count, cells)
+            for axis, sampling, span, count, cells in zip((1, 0), axes, spans, bins, (height, width), strict=True)
         )
-        y = (top[group, None].long() + torch.arange(h, device=rois.device)).clamp_(max=height - 1)
-        x = (left[group, None].long() + torch.arange(w, device=rois.device)).clamp_(max=width - 1)
-        cells = (image[group, None, None] * height + y[:, :, None]) * width + x[:, None]
-        yield group, cells, rows, columns
-        start = end
+        y, x = (
+            (start[part, None].long() + torch.arange(span, device=rois.device)).clamp_(max=cells - 1)
+            for start, span, cells in ((top, spans[0], height), (left, spans[1], width))
+        )
+        y = (rois[part, 0].long()[:, None] * height + y) * width
+        for start, end, h, w in bunch:
+            here = slice(start - first, end - first)
+            yield part[here], y[here, :h, None] + x[here, None, :w], rows[here, :, :h], columns[here, :, :w]
 
 
 def _only_average(pool_mode: int) -> None:
