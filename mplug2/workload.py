@@ -6,7 +6,7 @@ Letters in shapes: B samples, T frames.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,9 @@ from mmengine.config import Config
 from .config import type_name
 from .datasets.interleave import InterleavedSources, InterleavingSampler
 from .datasets.packing import DESCRIPTION
+from .datasets.pixels import PixelDataset
 from .datasets.reading import as_list
+from .registry import DATASETS
 from .text.instructions import instruction
 
 ROW = 128  # tokens of packed text, unless its shards are there to say
@@ -79,7 +81,7 @@ def work_of(dataset: dict, batch: int) -> Work:
     Args:
         batch: B.
     """
-    found = dict(batch=batch, media='text')
+    found = dict(batch=batch, media='image' if _in_memory(dataset) else 'text')
     if type_name(dataset) == 'PackedText':
         found['text'] = _row_length(dataset)
     for step in _steps(dataset):
@@ -88,6 +90,8 @@ def work_of(dataset: dict, batch: int) -> Work:
             found['media'] = 'image'
         if 'num_frames' in step:
             found.update(media='video', frames=step['num_frames'])
+        if kind == 'ActionPipeline':
+            found.update(media='video', **_clip(step['steps']))
         if isinstance(step.get('size'), (int, list, tuple)):
             found['side'] = step['size'] if isinstance(step['size'], int) else step['size'][0]
         key = {'TokenizeText': 'text', 'TokenizeTarget': 'target'}.get(kind)
@@ -98,6 +102,26 @@ def work_of(dataset: dict, batch: int) -> Work:
         if kind == 'SplitText':  # broken off anywhere, so that the longest of a batch is about the whole text
             found['target'] = step.get('max_length') or found.get('text', Work().text)
     return Work(**found)
+
+
+def _in_memory(dataset: dict) -> bool:
+    """Whether records have their pictures, which no step of the pipeline loads."""
+    kind = dataset.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, PixelDataset)
+
+
+def _clip(steps: Sequence[dict]) -> dict[str, int]:
+    """Frames, and their side, that mmaction2's steps leave: the last crop, or square to which they resize."""
+    found = {}
+    for step in steps:
+        if 'clip_len' in step:
+            found['frames'] = step['clip_len']
+        size = step.get('crop_size') or step.get('scale') or 0
+        side = size if isinstance(size, int) else size[0] if size[0] == size[1] else 0
+        if side > 0:
+            found['side'] = side
+    return found
 
 
 def _length(step: dict, media: str) -> int | None:

@@ -168,6 +168,14 @@ def test_works_are_read_off_a_config():
         works_of(Config(dict(model={})))
 
 
+def test_clips_of_mmaction_and_pictures_in_memory_are_planned():
+    (clip,) = works_of(load_config('video_classification/mplug2_base_kinetics400'))
+    assert clip == Work(media='video', batch=32, frames=16, side=224)
+    (picture,) = works_of(load_config('image_classification/mplug2_tiny_fashion_mnist'))
+    assert (picture.media, picture.batch, picture.side) == ('image', 64, None)
+    assert trace(load_config('image_classification/mplug2_tiny_fashion_mnist').model, picture).flops > 0
+
+
 def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
     (tmp_path / 'packing.json').write_text(json.dumps(dict(length=512)))
     sources = {'rows': dict(dataset=dict(type='PackedText', shards=str(tmp_path), pipeline=[]), batch_size=4, tasks=['masked'])}

@@ -48,11 +48,17 @@ def run(args: argparse.Namespace) -> None:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-
+    from ..engine.checkpoint import latest_checkpoint
     from ..engine.runner import build_runner, leave_processes
 
-    build_runner(cfg).train()
+    if args.resume == 'auto':
+        cfg.resume = latest_checkpoint(cfg.work_dir) is not None
+        if cfg.resume:
+            cfg.load_from = None  # else the run starts as it would have without --resume
+    elif args.resume is not None:
+        cfg.resume, cfg.load_from = True, args.resume
+    runner = build_runner(cfg)
+    if args.resume == 'auto' and not cfg.resume:
+        runner.logger.info(f'nothing to resume in {cfg.work_dir}: starting at step 0')
+    runner.train()
     leave_processes()

@@ -31,7 +31,7 @@ class MultiModalDataset(Dataset):
 
     Raises:
         AnnotationError: an annotation file is not as the benchmark publishes it, or gives no record.
-        ValueError: bad samples of a test are to be replaced, or those of a training of several processes skipped.
+        ValueError: bad samples of a test are to be replaced, or those of several processes skipped.
     """
 
     METAINFO: dict[str, Any] = {}
@@ -52,10 +52,15 @@ class MultiModalDataset(Dataset):
         self.bad_samples = BadSamples(len(self), **({'policy': bad_samples} if isinstance(bad_samples, str) else bad_samples))
         if test_mode and self.bad_samples.policy == 'replace':
             raise ValueError("a test scores each sample once: its bad-sample policy is 'raise' or 'skip', not 'replace'")
-        if not test_mode and self.bad_samples.policy == 'skip' and get_world_size() > 1:
+        if self.bad_samples.policy == 'skip' and get_world_size() > 1:
+            harm, instead = (
+                ('what fills the last round would count twice', "in their tests the policy is 'raise'")
+                if test_mode
+                else ('they exchange what they find in them', "in training the policy is 'replace' or 'raise'")
+            )
             raise ValueError(
                 f"{self.source}: bad_samples='skip' would make the batches of the {get_world_size()} processes differ in size, "
-                "and they exchange what they find in them; in training the policy is 'replace' or 'raise'"
+                f'and {harm}; {instead}'
             )
         self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
 

@@ -85,7 +85,7 @@ def multimodal_collate(batch: list[dict | None], pad_id: int = 0) -> dict[str, A
     size = len(batch)
     batch = [item for item in batch if item is not None]
     if not batch:
-        raise BadSampleError(f'all {size} samples of a batch are bad, and the policy skips them: nothing is left to train on')
+        raise BadSampleError(f'all {size} samples of a batch are bad, and the policy skips them: nothing is left of it')
     samples: list[MultiModalDataSample] = [item['data_samples'] for item in batch]
     names = [sample.get('sample_id') for sample in samples]
     keys = batch[0]['inputs'].keys()

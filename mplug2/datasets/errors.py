@@ -27,8 +27,8 @@ class BadSamples:
     is that of each; `BadSampleCount` sums.
 
     Args:
-        size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller (a test scores fewer samples;
-            processes that train together need equal batches, so they may not);
+        size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller, and a test scores fewer samples
+            (several processes need equal batches, so they may not);
             'replace': another sample, drawn from the seed and the position in the stream, takes the place.
         max_bad: how many samples may be bad, as a count (int) or a share of the dataset (float below 1). One more ends the run.
     """

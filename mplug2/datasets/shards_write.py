@@ -42,6 +42,10 @@ class UnreachableError(BadSampleError):
     """Something could not be had now, but perhaps can be later: a server or the network failed."""
 
 
+class MissingFileError(BadSampleError):
+    """A file is not in the folder, which may be the wrong one."""
+
+
 class Item(NamedTuple):
     """What a source lists. source: a path or a URL, or '' where a line of the list is malformed; captions: of the media; meta:
     goes into the sample's ``.json`` as well."""
@@ -105,7 +109,7 @@ def _fetch_once(source: str, timeout: float) -> bytes:
         passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
         raise (UnreachableError if passing else BadSampleError)(f'HTTP {error.code}') from None
     except FileNotFoundError:
-        raise BadSampleError('no such file') from None
+        raise MissingFileError('no such file') from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', error)
         passing = isinstance(reason, (TimeoutError, ConnectionError, http.client.IncompleteRead))
@@ -228,7 +232,7 @@ def write_shards(
     Args:
         items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
         workers: threads that fetch. short_side: as in `check_image`. timeout: seconds. report: takes a line a shard.
-        max_unreachable: share of a shard's items that servers or the network may fail to give.
+        max_unreachable: share of a shard's items that servers, the network or the folder may fail to give.
 
     Returns:
         'listed', 'written', and the reasons for which others were not.
@@ -264,12 +268,13 @@ def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers:
         for place, sample in enumerate(_ahead(call, listed, workers)):
             if isinstance(sample, BadSampleError):
                 stats[str(sample)] += 1
-                unreachable += isinstance(sample, UnreachableError)
+                unreachable += isinstance(sample, (UnreachableError, MissingFileError))
                 if unreachable > max_unreachable * len(listed):
                     raise ConnectionError(
-                        f'{path}: {unreachable} of {len(listed)} items could not be reached (the last: {sample}), and '
-                        f'max_unreachable allows a share of {max_unreachable:g}; once the network is well the same command '
-                        'goes on with this shard, and --max-unreachable 1 takes what there is'
+                        f'{path}: {unreachable} of {len(listed)} items could not be reached (the last: {sample}, '
+                        f'{listed[place].source}), and max_unreachable allows a share of {max_unreachable:g}; once the network '
+                        'or the folder is right the same command goes on with this shard, and --max-unreachable 1 takes what '
+                        'there is'
                     )
             else:
                 shard.add(f'{path.stem}{place:0{digits}d}', sample)

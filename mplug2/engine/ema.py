@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ..registry import HOOKS
+from ..weights.loading import fit, position_resize
 from .checkpoint import CheckpointError
 from .sharding import placed_like
 
@@ -85,8 +86,9 @@ class AverageWeights(Hook):
     def before_test(self, runner: Any) -> None:
         if self._loaded is None:
             raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
+        mode = position_resize(runner.bare_model)
         for name, weight in self._weights(runner).items():
-            weight.copy_(self._loaded[name])
+            weight.copy_(fit(name, self._loaded[name], weight, mode))
 
 
 def _local(weight: Tensor) -> Tensor:

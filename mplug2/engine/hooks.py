@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
-from .checkpoint import SHARDS, read_best, set_aside, training_checkpoints, write_best
+from .checkpoint import BEST, SHARDS, read_best, set_aside, training_checkpoints, write_best
 
 
 @HOOKS.register_module()
@@ -52,6 +52,10 @@ class CheckpointHook(Hook):
     ) -> None:
         if rule not in ('greater', 'less'):
             raise ValueError(f"CheckpointHook: rule is 'greater' or 'less', not {rule!r}")
+        if max_keep_ckpts == -1:  # MMEngine's word for all
+            max_keep_ckpts = None
+        if max_keep_ckpts is not None and max_keep_ckpts < 1:
+            raise ValueError(f'CheckpointHook: max_keep_ckpts is a count from 1 on, or None for all, not {max_keep_ckpts!r}')
         self.interval = interval
         self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
@@ -65,7 +69,9 @@ class CheckpointHook(Hook):
                 file.unlink()
             for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
                 shutil.rmtree(folder)
-        self._best = read_best(runner.work_dir) if runner.iter else None  # a fresh run does not inherit an old one's best
+            if not runner.iter:  # a fresh run does not inherit an old one's best, nor does its resumption
+                (Path(runner.work_dir) / BEST).unlink(missing_ok=True)
+        self._best = read_best(runner.work_dir) if runner.iter else None
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
@@ -129,8 +135,13 @@ class ShowPredictions(Hook):
         self._samples.extend(outputs[: max(0, self.count - len(self._samples))])
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        if not is_main_process():
-            return
+        if is_main_process():
+            try:
+                self._show(runner)
+            except Exception:  # whatever it is, the metrics of the test are not lost with it
+                runner.logger.exception('the predictions could not be shown')
+
+    def _show(self, runner: Any) -> None:
         from ..visualization import draw_predictions, draw_retrieved, found_by_text, is_shown, write_predictions
 
         dataset, queries = runner.test_loop.dataloader.dataset, getattr(runner.test_loop, 'queries', None)

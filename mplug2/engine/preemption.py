@@ -18,6 +18,22 @@ from ..registry import HOOKS
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
+def outlive_signals(worker: int) -> None:
+    """Called in a loader's worker: a signal to all processes of a run, as torchrun, Slurm and shutdowns send it, is for the
+    training, which still needs its workers. SIGTERM from their own parent ends them."""
+    del worker
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    parent = os.getppid()
+
+    def wait() -> None:
+        while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 @HOOKS.register_module()
 class StopOnSignal(Hook):
     """After SIGTERM or SIGUSR1, ends training at a step at which all processes can, with a checkpoint; ``--resume`` goes on.

@@ -36,6 +36,7 @@ class PretrainLoop(TrainLoop):
 
     Raises:
         TypeError: the loader is none of `InterleavedSources`. KeyError: a source or weight is for a task that the model lacks.
+        ValueError: gradients are to be accumulated over steps.
     """
 
     def __init__(
@@ -55,6 +56,12 @@ class PretrainLoop(TrainLoop):
             if unknown:
                 raise KeyError(f'{what} are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
         self.steps_per_epoch = max(1, len(self.dataloader) // sampler.per_step)
+        counts = runner.cfg.optim_wrapper.get('accumulative_counts', 1)
+        if counts != 1:
+            raise ValueError(
+                f'PretrainLoop takes several batches a step by train_dataloader.sampler.per_step, not by '
+                f'optim_wrapper.accumulative_counts, which is {counts}'
+            )
 
     def batches(self) -> Iterator[list[dict]]:
         sampler = self.dataloader.sampler

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from ..datasets.collate import pad
 from ..evaluation.retrieval import ranks_of_relevant
 from ..modules.features import Network, TextFeatures, VisionFeatures
+from ..modules.layers import full_precision
 from ..registry import LOOPS
 from ..structures import Tokens
 from ..tasks.retrieval import Retrieval
@@ -109,7 +110,8 @@ def rank_by_cosine(
     best = torch.zeros(len(queries), top_k, dtype=torch.int32)
     items = items.to(device)
     for rows in own.split(max(1, block // len(items))):
-        scores = (queries[rows].to(device) @ items.T).cpu()
+        with full_precision(items):
+            scores = (queries[rows].to(device) @ items.T).cpu()
         ranks[rows] = ranks_of_relevant(scores, [relevant[row] for row in rows.tolist()])
         best[rows] = scores.topk(top_k, 1).indices.int()
     all_reduce(ranks)

@@ -7,6 +7,8 @@ import copy
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner as _Runner
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from .. import registry
@@ -24,6 +26,7 @@ from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
 from ..weights.files import find_weights
+from ..weights.loading import fit, position_resize
 from .bad_samples import BadSampleCount
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
@@ -43,8 +46,8 @@ from .hooks import CheckpointHook, RuntimeInfoHook
 from .logs import LogProcessor, ScalarBuffer
 from .nonfinite import NonFiniteGuard
 from .optim import describe_optimizer, fused, not_a_parameter
-from .preemption import StopOnSignal
-from .sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
+from .preemption import StopOnSignal, outlive_signals
+from .sharding import GatherForValidation, is_sharded, place_optimizer_state, placed_like, shard_model
 
 DEFAULT_HOOKS = dict(
     runtime_info=dict(type=RuntimeInfoHook),
@@ -64,6 +67,13 @@ def share_cores(workers: int) -> None:
     """
     if not torch.cuda.is_available() and 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
+
+
+def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
+    """What a loader's worker process does first. begin: MMEngine's part, which seeds it."""
+    outlive_signals(worker)
+    if begin is not None:
+        begin(worker)
 
 
 @registry.RUNNERS.register_module()
@@ -123,6 +133,9 @@ class Runner(_Runner):
         scheduler = resolve(scheduler, registry.PARAM_SCHEDULERS)
         if isinstance(scheduler, list):
             scheduler = [one for one in scheduler if not self._begins_too_late(one)]
+        for one in scheduler if isinstance(scheduler, list) else [scheduler]:
+            if isinstance(one, dict) and one.get('by_epoch', True) and hasattr(one['type'], 'build_iter_from_epoch'):
+                one['convert_to_iter_based'] = True  # the loop counts steps
         return super().build_param_scheduler(scheduler)
 
     def _begins_too_late(self, scheduler: Any) -> bool:
@@ -171,8 +184,10 @@ class Runner(_Runner):
             dataloader['collate_fn'] = resolve(
                 dataloader.get('collate_fn', dict(type='multimodal_collate')), registry.FUNCTIONS
             )
-            dataloader['persistent_workers'] = dataloader.get('num_workers', 0) > 0
-        return _Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+            dataloader.setdefault('persistent_workers', dataloader.get('num_workers', 0) > 0)
+        loader = _Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+        return loader
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         parallel = self.cfg.get('parallel') or PARALLEL[0]
@@ -287,14 +302,20 @@ class Runner(_Runner):
             checkpoint = read_plain(path)
             own, there = self.bare_model.state_dict(), shapes_in(path)
             shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
+            resized = {} if start is None else self._read_resized(path, own, shapes)
+            shapes |= {key: value.shape for key, value in resized.items()}
             keys = fitting(self.bare_model, shapes, str(filename), start)
-            averaged = [key for key in own if f'{AVERAGE}{key}' in there]
-            if averaged:
-                checkpoint['average'] = {key: torch.empty_like(own[key]) for key in averaged}
+            averages = {key: there[f'{AVERAGE}{key}'] for key in own if f'{AVERAGE}{key}' in there}
+            if averages:
+                checkpoint['average'] = {
+                    key: torch.empty_like(own[key]) if shape == own[key].shape else torch.empty(shape)
+                    for key, shape in averages.items()
+                }
                 read_tensors(path, {f'{AVERAGE}{key}': value for key, value in checkpoint['average'].items()})
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-            found = {key: own[key] for key in keys}
+            found = {key: own[key] for key in keys if key not in resized}
             read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
+            found |= {key: placed_like(value, own[key]) for key, value in resized.items()}
             self.bare_model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
         else:
             checkpoint = load_checkpoint(find_weights(filename), map_location)
@@ -303,6 +324,17 @@ class Runner(_Runner):
         self._has_loaded = True
         self.logger.info(f'loaded {filename}')
         return checkpoint
+
+    def _read_resized(self, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+        """What `fit` makes of weights of a sharded checkpoint that the model has in another size; every process calls it."""
+        from .sharded_checkpoint import MODEL, read_tensors
+
+        other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
+        if not other:
+            return {}
+        read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
+        mode = position_resize(self.bare_model)
+        return {key: fit(key, value, own[key], mode) for key, value in other.items()}
 
     @property
     def _starts_from(self) -> str | None:

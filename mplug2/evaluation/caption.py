@@ -47,12 +47,20 @@ def _texts(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -
 
 
 def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:
-    """Corpus METEOR 1.5 of tokenized captions; None, with one notice, where Java or pycocoevalcap is missing."""
+    """Corpus METEOR 1.5 of tokenized captions; None, with a notice, where Java or pycocoevalcap is missing, or Java fails."""
     if not _java_runs('METEOR'):
         return None
     from pycocoevalcap.meteor.meteor import Meteor
 
-    score, _ = Meteor().compute_score(*_texts(candidates, references))
+    scorer = None
+    try:
+        scorer = Meteor()
+        score, _ = scorer.compute_score(*_texts(candidates, references))
+    except (OSError, ValueError) as error:  # as with SPICE; Java's end is a broken pipe or an empty answer
+        if scorer is not None and scorer.lock.locked():
+            scorer.lock.release()  # its destructor would wait for it for ever
+        _left_out('METEOR', f'Java failed ({error})')
+        return None
     return score
 
 

@@ -87,22 +87,24 @@ class TextDecoder(nn.Module):
         """(V, C), tied to the head."""
         return self.embedding.word.weight
 
-    def forward(self, ids: Tensor, memory: Memory) -> Tensor:
+    def forward(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
         """Teacher forcing.
 
         Args:
-            ids: (B*K, L) long, K targets a sample next to each other, padded on the right: causality alone then keeps
-                padding out of real tokens, so no mask is needed and the fast attention kernels stay usable. Logits at
-                padding are meaningless.
-            memory: of B samples; the targets of one share its keys and values.
+            ids: (M, L) long, padded on the right: causality alone then keeps padding out of real tokens, so no mask is needed
+                and the fast attention kernels stay usable. Logits at padding are meaningless.
+            memory: of B samples; it is projected once for all targets of a sample.
+            sample: (M,) long, whose memory each target attends to; None: each sample has K targets, next to each other.
 
         Returns:
-            logits (B*K, L, V); position i predicts token i + 1.
+            logits (M, L, V); position i predicts token i + 1.
         """
         x = self.embedding(ids)
         memory_mask = padding_mask(memory.mask)
+        if memory_mask is not None and sample is not None:
+            memory_mask = memory_mask.index_select(0, sample)
         for layer in self.layers:
-            x = layer(x, memory=memory.tokens, memory_mask=memory_mask, causal=True)
+            x = layer(x, memory=memory.tokens, memory_mask=memory_mask, memory_rows=sample, causal=True)
         return self.head(x, self.word_table)
 
     def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, DecoderState]:

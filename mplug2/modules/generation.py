@@ -251,7 +251,8 @@ def _sample(
 
     for step in range(how.max_length):
         scores = restrict(logits, allowed, end_id, forbid_end=step < how.min_length)
-        token = torch.multinomial(_truncate(scores / how.temperature, how).softmax(-1), 1, generator=generator)[:, 0]
+        chances = _truncate(scores / how.temperature, how).softmax(-1).nan_to_num(nan=1.0)  # a failed forward ends no run
+        token = torch.multinomial(chances, 1, generator=generator)[:, 0]
         token = token.masked_fill(ended, end_id)
         total = total + scores.gather(1, token[:, None])[:, 0].masked_fill(ended, 0.0)
         ids = torch.cat([ids, token[:, None]], 1)

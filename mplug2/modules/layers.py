@@ -315,12 +315,17 @@ class TransformerLayer(Block):
 
         return self.self_residual(x, branch), kept[0]
 
-    def attend_memory(self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
+    def attend_memory(
+        self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
         """Cross-attention of x (B*K, L, C) to the memory of B samples.
 
         The K sequences of a sample, which lie next to each other, are laid end to end and become the query tokens of one
-        attention: the memory is projected once a sample and never tiled.
+        attention: the memory is projected once a sample and never tiled. With `rows` (M,), whose memory each of x (M, L, C)
+        attends to, it is projected once a sample too, and its keys and values are repeated.
         """
+        if rows is not None:
+            memory = self.cross_attention.project(memory).select(rows)
         samples = (memory if isinstance(memory, Tensor) else memory.key).shape[0]
         y = x if len(x) == samples else x.reshape(samples, -1, x.shape[-1])
         return self.cross_residual(y, lambda z: self.cross_attention(z, memory, mask)).view(x.shape)
@@ -334,12 +339,14 @@ class TransformerLayer(Block):
         mask: Tensor | None = None,
         memory: Tensor | KeyValue | None = None,
         memory_mask: Tensor | None = None,
+        memory_rows: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
-        """x: (B, L, C); memory: (B, N, C), without it cross-attention is passed over; masks as in `attention`."""
+        """x: (B, L, C); memory: (B, N, C), without it cross-attention is passed over; memory_rows: as in `attend_memory`; masks
+        as in `attention`."""
         x = self.attend_self(x, mask, causal)
         if memory is not None:
-            x = self.attend_memory(x, memory, memory_mask)
+            x = self.attend_memory(x, memory, memory_mask, memory_rows)
         return self.feed(x)
 
 

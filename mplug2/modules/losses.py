@@ -102,9 +102,9 @@ def hard_negatives(logits: Tensor, positives: Tensor, generator: torch.Generator
         columns (B,) long, and (B,) bool: False where a row has no wrong column, whose draw then means nothing.
     """
     weights = logits.detach().float().masked_fill(positives, float('-inf')).softmax(1)
-    found = ~positives.all(1)
-    weights = torch.where(found[:, None], weights, torch.ones_like(weights))
-    return torch.multinomial(weights, 1, generator=generator)[:, 0], found
+    # Rows are not numbers where nothing is wrong, and where the forward pass failed, which its loss tells: any is drawn.
+    weights = weights.nan_to_num(nan=1.0)
+    return torch.multinomial(weights, 1, generator=generator)[:, 0], ~positives.all(1)
 
 
 def matching_loss(logits: Tensor, matched: Tensor, counted: Tensor | None = None) -> Tensor:

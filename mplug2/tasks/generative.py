@@ -24,9 +24,9 @@ def vision_memory(vision: VisionFeatures) -> Memory:
 
 def decode_targets(features: Features, memory: Memory, target: Targets) -> Tensor:
     """Teacher-forced logits (M, L, V) of the targets, each against its sample's memory."""
-    if len(target.ids) != len(memory.tokens):  # the collate gives every sample a target, so equal counts pair up
-        memory = memory.select(target.sample)
-    return features.network.decoder(target.ids, memory)
+    # The collate gives every sample a target, so equal counts pair up.
+    paired = len(target.ids) == len(memory.tokens)
+    return features.network.decoder(target.ids, memory, None if paired else target.sample)
 
 
 class TextGenerator:

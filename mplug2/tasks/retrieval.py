@@ -161,8 +161,9 @@ class Retrieval(Task):
             self._contrast(vision_embedding, twin_vision, ids, *text_queue.columns(gathered_text, gathered_ids))
             + self._contrast(text_embedding, twin_text, ids, *vision_queue.columns(gathered_vision, gathered_ids))
         )
-        vision_queue.enqueue(gathered_vision, gathered_ids)
-        text_queue.enqueue(gathered_text, gathered_ids)
+        if self.training:  # what a validation's loss sees leaves no trace
+            vision_queue.enqueue(gathered_vision, gathered_ids)
+            text_queue.enqueue(gathered_text, gathered_ids)
         return loss
 
     @torch.no_grad()
@@ -172,7 +173,8 @@ class Retrieval(Task):
 
     @torch.no_grad()
     def _twin_embeddings(self, features: Features, batch: Batch) -> tuple[Tensor, Tensor]:
-        self.move_twin(features.network)
+        if self.training:
+            self.move_twin(features.network)
         twin = Features(self.twin.module, batch)
         head = self.twin_head.module
         return head.vision(twin.vision().summary), head.text(twin.text().summary)

@@ -83,7 +83,9 @@ class SelfCriticalCaptioning(Captioning):
 
     def _generate(self, decoder: TextDecoder, memory: Memory, how: Generation) -> list[list[Hypothesis]]:
         tokenizer = self.generator.tokenizer
-        return generate(decoder, memory, how, tokenizer.cls_id, tokenizer.sep_id)
+        drawn = generate(decoder, memory, how, tokenizer.cls_id, tokenizer.sep_id)
+        torch.clear_autocast_cache()  # before torch 2.10 it keeps weights that were cast without a graph
+        return drawn
 
 
 def as_targets(hypotheses: list[list[Hypothesis]], device: torch.device) -> Targets:

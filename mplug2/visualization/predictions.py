@@ -34,7 +34,9 @@ def _said(sample: dict, classes: Sequence[str] | None) -> tuple[str, list[str] |
         ]
         return said, right or None
     said, right = next(keys for keys in _TEXTS if keys[0] in sample)
-    return sample[said], list(sample[right]) if sample.get(right) is not None else None
+    expected = sample.get(right)
+    # No answer at all is what an unanswerable question has; no caption means that it is not told.
+    return sample[said], None if expected is None or (not len(expected) and right != 'answers') else list(expected)
 
 
 def _is_right(said: str, expected: list[str] | None) -> bool | None:
@@ -50,6 +52,12 @@ def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
         if sample[key] is not None:
             left, top, right, bottom = (share * side for share, side in zip(sample[key], (width, height) * 2, strict=True))
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
+
+
+def _caption(axes: Any, words: str, right: bool | None, above: str = '') -> None:
+    """Words over a picture in the colour of their being right; $ is no formula."""
+    title = above + '\n'.join(textwrap.wrap(words, 46))
+    axes.set_title(title, fontsize=9, color=_COLOURS[right], parse_math=False)
 
 
 def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, classes: Sequence[str] | None = None) -> Path:
@@ -80,15 +88,15 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
         if 'pred_box' in sample:
             right = sample['pred_box'] is not None and box_iou(sample['pred_box'], sample['box']) > 0.5
             _draw_boxes(axes, sample, strip.shape[2], strip.shape[1])
-            axes.set_title('\n'.join(textwrap.wrap(sample['phrase'], 46)), fontsize=9, color=_RIGHT if right else _WRONG)
+            _caption(axes, sample['phrase'], bool(right))
             continue
         said, expected = _said(sample, classes)
         right = _is_right(said, expected)
         title = f'{sample["question"]}\n' if 'pred_answer' in sample else ''
-        axes.set_title(title + '\n'.join(textwrap.wrap(said, 46)), fontsize=9, color=_COLOURS[right])
+        _caption(axes, said, right, title)
         shown = ' / '.join(dict.fromkeys(expected or ())) if 'pred_answer' in sample else (expected or [''])[0]
-        below = 'expected: ' + shown if right is False else ''
-        axes.text(0.5, -0.04, '\n'.join(textwrap.wrap(below, 56)), transform=axes.transAxes, ha='center', va='top', fontsize=7)
+        below = '\n'.join(textwrap.wrap('expected: ' + shown, 56)) if right is False else ''
+        axes.text(0.5, -0.04, below, transform=axes.transAxes, ha='center', va='top', fontsize=7, parse_math=False)
     figure.tight_layout(pad=rcParams['figure.subplot.wspace'] + 0.6)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,8 +26,9 @@ def found_by_text(dataset: Any, records: Sequence[dict]) -> list[dict]:
     """
     media = [dataset.record(index) for index in range(len(dataset))]
     by_id = {record['sample_id']: record for record in media}
-    owners = [(record['sample_id'], caption) for record in media for caption in record['captions']]
     texts = [record for record in records if record['direction'].startswith('text_to_')]
+    searched = [record['query'] for record in records if not record['direction'].startswith('text_to_')]  # bad ones are not
+    owners = [(name, caption) for name in searched for caption in by_id[name]['captions']]
     if len(texts) != len(owners):
         raise KeyError(f'{len(texts)} texts searched, but the data have {len(owners)}')
     shown = []
@@ -55,7 +56,8 @@ def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
         said = '\n'.join(textwrap.wrap(query['text'], 30)[:5])
         axes = figure.add_subplot(grid[line, :2])
         axes.axis('off')
-        axes.text(0, 0.5, f'{said}\n({place})', va='center', fontsize=9, color=_RIGHT if query['place'] == 1 else _WRONG)
+        colour = _RIGHT if query['place'] == 1 else _WRONG
+        axes.text(0, 0.5, f'{said}\n({place})', va='center', fontsize=9, color=colour, parse_math=False)
         for column, record in enumerate(query['media'], 2):
             axes = figure.add_subplot(grid[line, column])
             loaded = load[record['media']].transform(record | dict(test_mode=True))

@@ -188,6 +188,11 @@ def test_batches_of_one_source_in_a_step_are_logged_by_their_mean(mini_home: Pat
     assert logged(tmp_path)[1] == pytest.approx(2 * sum(means), rel=1e-4)
 
 
+def test_gradients_are_not_accumulated_over_steps(mini_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r'several batches a step by train_dataloader\.sampler\.per_step'):
+        train(mini_home, tmp_path, **{'+optim_wrapper__accumulative_counts': 2})
+
+
 def test_a_weight_is_of_a_task_of_the_model(mini_home: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match=r'weights are for maskd; the tasks of the model are retrieval, masked, '):
         train(mini_home, tmp_path, **{'+train_dataloader__dataset__weights__maskd': 0.5})

@@ -16,6 +16,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mplug2.config import load_config
+from mplug2.engine import best_checkpoint
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
@@ -69,6 +70,17 @@ def test_resuming_where_nothing_is_starts_at_the_start(mini_home: Path, trained:
     options = ['train_cfg.max_iters=1', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', '--cfg-options', *options) == 0
     assert logged(tmp_path)[1] == logged(trained)[1]
+
+
+def test_resuming_where_nothing_is_starts_from_what_the_config_loads(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    """As the launcher of Slurm starts every run."""
+    options = ['train_cfg.max_iters=1', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
+    options += [f'load_from={trained}', 'optim_wrapper.optimizer.lr=0.0']
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', '--cfg-options', *options) == 0
+    loaded, expected = weights(tmp_path / 'iter_1.pth'), weights(best_checkpoint(trained))
+    assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+    (log,) = tmp_path.glob('*/*.log')
+    assert f'nothing to resume in {tmp_path}' in log.read_text()
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(

@@ -148,6 +148,15 @@ def test_blocks_do_not_matter():
     assert torch.equal(best.long(), (queries @ items.T).topk(5, 1).indices)
 
 
+def test_cosines_are_in_full_precision_under_autocast():
+    queries, items = (torch.nn.functional.normalize(torch.randn(40, 64), dim=1) for _ in range(2))
+    arguments = (queries, items, [[row] for row in range(40)], 9, 2**20, torch.device('cpu'))
+    expected = rank_by_cosine(*arguments)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = rank_by_cosine(*arguments)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
 def test_ranks_after_by_hand():
     best = torch.tensor([[4, 2, 7], [4, 2, 7], [4, 2, 7]])
     scores = torch.tensor([[0.1, 0.9, 0.5], [0.1, 0.9, 0.5], [0.5, 0.5, 0.5]])

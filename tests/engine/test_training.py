@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from torch.utils.data import DataLoader
 
 from mplug2.config import load_config
-from mplug2.engine import best_checkpoint, latest_checkpoint, load_checkpoint
+from mplug2.engine import CheckpointHook, best_checkpoint, latest_checkpoint, load_checkpoint
+from mplug2.engine.checkpoint import write_best
 from mplug2.engine.runner import build_runner
+from mplug2.modules.vision import resize_positions
 from tests.runs import TINY, TINY_QA, logged, mplug2, weights
 
 
@@ -112,3 +115,58 @@ def test_a_run_stopped_early_keeps_where_it_stopped(mini_home: Path, tmp_path: P
     monkeypatch.chdir(mini_home)
     build_runner(cfg).train()
     assert [file.name for file in tmp_path.glob('iter_*')] == ['iter_6.pth']
+
+
+def test_a_fresh_run_forgets_the_best_of_an_old_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    """And keeps every checkpoint where MMEngine's -1 asks for that."""
+    write_best(tmp_path, dict(file='best_CIDEr-D_iter_99.pth', metric='CIDEr-D', score=1e9, iter=99))
+    (tmp_path / 'best_CIDEr-D_iter_99.pth').touch()
+    options = ['train_cfg.max_iters=2', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
+    options += ['default_hooks.checkpoint.interval=1', 'default_hooks.checkpoint.max_keep_ckpts=-1']
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--cfg-options', *options) == 0
+    assert best_checkpoint(tmp_path) is None
+    assert sorted(file.name for file in tmp_path.glob('iter_*')) == ['iter_1.pth', 'iter_2.pth']
+    with pytest.raises(ValueError, match='max_keep_ckpts is a count from 1 on'):
+        CheckpointHook(max_keep_ckpts=0)
+
+
+def test_schedules_in_epochs_are_followed(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MMEngine's default."""
+    cfg = load_config(TINY, {'train_cfg.max_iters': 4, 'train_cfg.val_begin': 9, 'default_hooks.checkpoint.save_best': None})
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[1, 2], gamma=0.1)]
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path), experiment_name='epochs'))
+    monkeypatch.chdir(mini_home)
+    monkeypatch.setattr(DataLoader, '__len__', lambda self: 1)  # an epoch is a step
+    build_runner(cfg).train()
+    rates = logged(tmp_path, 'lr')
+    assert [rates[step] for step in (1, 2, 3, 4)] == pytest.approx([1e-3, 1e-4, 1e-5, 1e-5])
+
+
+def test_sharded_weights_and_averages_fit_another_size(
+    mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run starts from, and a test takes, a sharded checkpoint of smaller pictures."""
+    monkeypatch.chdir(mini_home)
+    small, large = (load_config(TINY, {'model.network.vision_encoder.image_size': size}) for size in (40, 80))
+    small.default_hooks.checkpoint.sharded = True
+    large.load_from = str(tmp_path / 'small')
+    for name, cfg in dict(small=small, large=large).items():
+        cfg.merge_from_dict({'train_cfg.max_iters': 1, 'train_cfg.val_begin': 9, 'default_hooks.checkpoint.save_best': None})
+        cfg.merge_from_dict(dict(work_dir=str(tmp_path / name), experiment_name=f'resized_{name}'))
+        cfg.custom_hooks = [dict(type='AverageWeights')]
+        cfg.optim_wrapper.optimizer.lr = 0.0
+        build_runner(cfg).train()
+    (folder,) = (tmp_path / 'small').glob('*.shards')
+    key = 'network.vision_encoder.position_embedding'
+    tables = []
+    for cfg, checkpoint in ((small, folder), (large, folder), (large, tmp_path / 'large' / 'iter_1.pth')):
+        cfg.merge_from_dict(dict(load_from=str(checkpoint), experiment_name=f'tested_{len(tables)}', train_cfg=None))
+        for name in ('train_dataloader', 'optim_wrapper', 'param_scheduler', 'val_cfg', 'val_dataloader', 'val_evaluator'):
+            cfg[name] = None
+        runner = build_runner(cfg)
+        runner.test()
+        tables.append(runner.bare_model.state_dict()[key])
+    expected = resize_positions(tables[0], (round((len(tables[1]) - 1) ** 0.5),) * 2, 'bilinear')
+    assert tables[0].shape != tables[1].shape
+    assert torch.equal(tables[1], expected)
+    assert torch.equal(tables[2], expected)

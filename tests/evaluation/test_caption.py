@@ -1,4 +1,5 @@
 import csv
+import gc
 import json
 import shutil
 import subprocess
@@ -228,3 +229,20 @@ def test_domains_and_a_test_split_without_references(tmp_path):
     unscored.process(None, [dict(image_id=1, pred_caption='a red dog'), dict(image_id=2, pred_caption='a cat', captions=[])])
     assert unscored.evaluate(2) == {}
     assert len(json.loads((tmp_path / 'captions.json').read_text())) == 2
+
+
+def test_a_java_that_fails_costs_meteor_alone(tmp_path, monkeypatch):
+    pytest.importorskip('pycocoevalcap')
+    java = tmp_path / 'java'
+    java.write_text('#!/bin/sh\nexit 1\n')
+    java.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=':')
+    notices = []
+    monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: notices.append(text))
+    module._java_runs.cache_clear()
+    metrics = evaluate(CaptionMetric(spice=False), [dict(sample_id=0, pred_caption='a dog', captions=['a dog'])])
+    gc.collect()  # its destructor would wait for ever
+    module._java_runs.cache_clear()
+    assert 'METEOR' not in metrics
+    assert metrics['BLEU-1'] > 0
+    assert 'METEOR is left out of the caption metrics: Java failed' in notices[0]

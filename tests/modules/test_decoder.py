@@ -140,3 +140,18 @@ def test_logits_stay_in_full_precision_under_autocast() -> None:
     assert logits.dtype == step.dtype == torch.float32
     assert_close(logits, ours(ids, memory), rtol=0.1, atol=0.3)
     assert (logits != logits.bfloat16().float()).any()
+
+
+@pytest.mark.parametrize('masked', [False, True])
+def test_any_number_of_targets_share_the_memory_of_a_sample(masked: bool) -> None:
+    ours, _ = both()
+    memory, sample = memory_of(3, masked), torch.tensor([0, 1, 1, 1, 2])
+    memory.tokens.requires_grad_()
+    ids = torch.randint(3, VOCAB, (5, 7), generator=torch.Generator().manual_seed(1))
+    shared, tiled = ours(ids, memory, sample), ours(ids, memory.select(sample))
+    assert_close(shared, tiled, **TOLERANCE)
+    ours.layers[0].recompute = True
+    found, expected = (
+        torch.autograd.grad(logits.square().sum(), memory.tokens)[0] for logits in (ours(ids, memory, sample), tiled)
+    )
+    assert_close(found, expected, rtol=1e-4, atol=1e-4)

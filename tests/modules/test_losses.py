@@ -109,3 +109,11 @@ def test_losses_are_in_full_precision() -> None:
     assert contrastive_loss(logits, torch.eye(4, 6)).dtype == torch.float32
     assert matching_loss(logits[:, :2], torch.ones(4).bool()).dtype == torch.float32
     assert masked_language_loss(logits, torch.arange(4)).dtype == torch.float32
+
+
+def test_a_failed_forward_pass_still_draws_and_its_loss_tells() -> None:
+    logits = torch.tensor([[math.nan, math.nan, math.nan], [math.inf, 0.0, 1.0], [0.0, 5.0, 0.0]])
+    columns, found = hard_negatives(logits, torch.eye(3, dtype=torch.bool))
+    assert columns.shape == (3,)
+    assert found.all()
+    assert matching_loss(torch.full((2, 2), math.nan), torch.tensor([True, False])).isnan()

@@ -144,3 +144,24 @@ def test_predictions_of_single_pairs():
 def test_a_batch_without_identities_is_refused():
     with pytest.raises(KeyError, match='add MediaIdentity'):
         small_model(task_cfg())(some_batch(2), mode='loss')
+
+
+def test_a_validation_loss_leaves_twin_and_queues_alone():
+    model = small_model(task_cfg())
+    run(model, some_batch(4, item=IDS))
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.mul_(1.05)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model.eval()
+    with torch.no_grad():
+        assert run(model, some_batch(4, seed=1, item=IDS + 20))['loss_contrastive'].isfinite()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_a_failed_forward_pass_is_told_by_the_loss():
+    batch = some_batch(4, item=IDS)
+    model = small_model(task_cfg())
+    with torch.no_grad():
+        model.network.vision_encoder.patch_embedding.weight.fill_(float('nan'))
+    assert all(value.isnan() for key, value in run(model, batch).items() if key.startswith('loss_'))

@@ -309,3 +309,10 @@ def test_a_broken_corpus_is_named(script, tmp_path):
     corpus.write_text('{"text": "a"}\n{"words": "b"}\n')
     with pytest.raises(AnnotationError, match=r"c\.jsonl: line 2 is not a JSON object with a key 'text'"):
         list(script('dataset_converters/shards_text').read_documents(corpus))
+
+
+def test_a_wrong_folder_makes_no_shards(tmp_path: Path) -> None:
+    listed = [Item(str(tmp_path / f'{number}.jpg'), ['a dog'], {}) for number in range(3)]
+    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be reached \(the last: no such file, .*1\.jpg\)'):
+        write_shards(listed, tmp_path / 'out', 'image', report=lambda line: None)
+    assert not list((tmp_path / 'out').glob('*.tar'))

@@ -15,3 +15,11 @@ def test_wrong_classes_are_drawn_in_red(tmp_path: Path) -> None:
         red.append((pixels[..., 0] - pixels[..., 1] > 60).sum())
     assert red[0] == red[1] == red[3] == 0
     assert red[2] > 20
+
+
+def test_dollars_are_no_formula(tmp_path: Path) -> None:
+    Image.fromarray(np.full((64, 64, 3), 120, np.uint8)).save(tmp_path / 'a.png')
+    sample = dict(
+        sample_id=1, media='image', path=str(tmp_path / 'a.png'), question='$5 % $6_a_b ?', pred_answer='a $20 % #2 $3'
+    )
+    assert draw_predictions([sample | dict(answers=['$1_a_b % $2'])], tmp_path / 'dollars.png').is_file()

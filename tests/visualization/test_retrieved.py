@@ -23,7 +23,7 @@ def ranked(monkeypatch: pytest.MonkeyPatch, mini_home: Path) -> tuple:
     owners = [place for place, record in enumerate(media) for _ in record['captions']]
     best = [[ids[(owner + 1 - step) % len(ids)] for step in range(min(10, len(ids)))] for owner in owners]
     queries = [dict(direction='text_to_image', query=number, best=one) for number, one in enumerate(best)]
-    return dataset, media, [dict(direction='image_to_text', query=ids[0], best=[0]), *queries]
+    return dataset, media, [*(dict(direction='image_to_text', query=name, best=[0]) for name in ids), *queries]
 
 
 def test_texts_meet_what_was_found(ranked: tuple) -> None:
@@ -33,8 +33,17 @@ def test_texts_meet_what_was_found(ranked: tuple) -> None:
     assert {one['place'] for one in shown} == {2}
     assert [item['right'] for item in shown[0]['media']][:2] == [False, True]
     assert [item['path'] for item in shown[0]['media']][:2] == [media[1]['path'], media[0]['path']]
-    queries[1]['best'] = queries[1]['best'][:1]
+    queries[len(media)]['best'] = queries[len(media)]['best'][:1]
     assert found_by_text(dataset, queries)[0]['place'] is None
+
+
+def test_what_was_skipped_is_not_missed(ranked: tuple) -> None:
+    """The first picture could not be read: its texts were not searched for."""
+    dataset, media, queries = ranked
+    count = len(media[0]['captions'])
+    left = [query | dict(query=number) for number, query in enumerate(queries[len(media) + count :])]
+    shown = found_by_text(dataset, [*queries[1 : len(media)], *left])
+    assert [one['text'] for one in shown] == [text for record in media[1:] for text in record['captions']]
 
 
 def test_queries_of_other_data_are_refused(ranked: tuple) -> None:

@@ -21,3 +21,8 @@ def test_texts_stand_beside_what_was_predicted(tmp_path: Path) -> None:
     assert parts[3][-1] == '- expected: 3 / the 3'
     assert parts[4][2] == '- document: a red 3'
     assert not is_shown(dict(sample_id=1, pred_similarity=0.5))
+
+
+def test_captions_that_are_kept_secret_are_not_wrong(tmp_path: Path) -> None:
+    secret = dict(sample_id=1, pred_caption='a dog', captions=[])
+    assert '## 1: not known' in write_predictions([secret], tmp_path / 'page.md').read_text()

@@ -145,10 +145,12 @@ def main(arguments: list[str] | None = None) -> None:
         type=float,
         default=0.5,
         metavar='SHARE',
-        help="stop if servers or the network fail to give more of a shard's items (default 0.5)",
+        help="stop if servers, the network or the folder fail to give more of a shard's items (default 0.5)",
     )
     args = parser.parse_args(arguments)
     source = SOURCES[args.source]
+    if source.media == 'video' and args.short_side is not None:
+        parser.error('--short-side is for pictures: clips are kept as they are')
     items = source.read(args.list, None if args.media == '-' else args.media)
     total = write_shards(
         items,
