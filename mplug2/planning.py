@@ -77,7 +77,7 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
 
     frames = target = None
     if 'vision_encoder' in needed and work.media != 'text':
-        side = work.side or side_of(model.network.vision_encoder)
+        side = work.side or model.network.vision_encoder.image_size
         frames = torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
     if 'decoder' in needed:
         ids, mask, _ = tokens(work.target)
@@ -94,11 +94,6 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
     )
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
     return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
-
-
-def side_of(encoder: torch.nn.Module) -> int:
-    """The side of the frames that a vision encoder's positions are made for, in pixels."""
-    return round((encoder.position_embedding.shape[0] - 1) ** 0.5) * encoder.patch_size
 
 
 def build(model_cfg: dict) -> MPlug2:

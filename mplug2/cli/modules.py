@@ -96,9 +96,7 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
 
     pictures = None
     if 'vision_encoder' in needed:
-        encoder = network.vision_encoder
-        if size is None:
-            size = round((encoder.position_embedding.shape[0] - 1) ** 0.5) * encoder.patch_size
+        size = network.vision_encoder.image_size if size is None else size
         pictures = torch.zeros(1, frames, 3, size, size)
     features = Features(network, Batch(frames=pictures, text=tokens(text)))
     # The explicit attention, because PyTorch has no formula for the fused one on the CPU.

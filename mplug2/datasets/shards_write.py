@@ -29,6 +29,7 @@ from PIL import Image
 from ..files import replace_file
 from .errors import AnnotationError, BadSampleError
 from .retrying import tried
+from .shards import SUFFIXES
 from .shards_index import load_index
 from .video import read_pyav
 
@@ -156,7 +157,7 @@ def check_video(source: str, content: bytes, short_side: None = None) -> tuple[s
     except BadSampleError:
         raise BadSampleError('no clip, or a damaged one') from None
     suffix = source.split('?')[0].rpartition('.')[2].lower()
-    return suffix if suffix in ('mp4', 'webm', 'mkv', 'avi', 'mov', 'm4v') else 'mp4', content
+    return suffix if suffix in SUFFIXES['video'] else 'mp4', content
 
 
 CHECKS: dict[str, Callable[[str, bytes, int | None], tuple[str, bytes]]] = {'image': check_image, 'video': check_video}

@@ -233,6 +233,11 @@ class DualVisionEncoder(nn.Module):
                 if hasattr(temporal, 'init_weights'):
                     temporal.init_weights()
 
+    @property
+    def image_size(self) -> int:
+        """Side of the frames that the positions are made for, in pixels; others are resampled to."""
+        return round((len(self.position_embedding) - 1) ** 0.5) * self.patch_size
+
     def forward(self, frames: Tensor) -> Tensor:
         """frames: (B, T, 3, H, W). Returns (B, 1 + T*P, C): the class token, mean over frames, then patches frame-major.
 

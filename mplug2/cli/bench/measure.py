@@ -64,8 +64,7 @@ def network_of(size: str, *parts: str, device: str = 'cpu') -> Network:
 
 def clips_of(encoder: nn.Module, batch: int, frames: int) -> Tensor:
     """Random clips (B, T, 3, H, W) of the size that the encoder's positions are made for."""
-    side = encoder.patch_size * round((len(encoder.position_embedding) - 1) ** 0.5)
-    return torch.randn(batch, frames, 3, side, side)
+    return torch.randn(batch, frames, 3, encoder.image_size, encoder.image_size)
 
 
 def synchronise() -> None:
