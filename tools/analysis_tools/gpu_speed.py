@@ -31,7 +31,6 @@ from mplug2.engine.runner import Runner
 from mplug2.modules import Generation, Memory, Network, checkpoint_blocks, compile_blocks, generate
 from mplug2.modules.blocks import blocks_of
 from mplug2.modules.losses import captioning_loss
-from mplug2.planning import side_of
 from mplug2.structures import Targets
 from mplug2.workload import Work, work_of
 
@@ -178,7 +177,7 @@ def pretraining_loop(args: argparse.Namespace, folder: str) -> PretrainLoop:
     runner = Runner.from_cfg(cfg)
     runner.model.init_weights()
     runner.model.train()
-    side, sources = side_of(runner.model.network.vision_encoder), {}
+    side, sources = runner.model.network.vision_encoder.image_size, {}
     for name, source in loader.dataset.sources.items():
         work = work_of(source.dataset, args.batch or source.batch_size)
         made = MadeUp(source.dataset, work, args.tokens, work.side or side)
