@@ -6,7 +6,7 @@
 Without --arm the arms are rows of mini_results.py, trained first where they are not done, with three seeds; their gaps join
 those rows' results. An arm is a title, a config with a retrieval or contrastive task, and a checkpoint or work directory for
 each seed; - stands for the weights that the config itself names. The picture is that of each arm's first checkpoint; means and
-spreads over all of them are printed as a table and, with the picture's name, written as JSON.
+spreads over all of them are printed as a table and, of arms of your own, each one's written as JSON with the picture's name.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def main() -> None:
         mini_results.write(list(ROWS.values()))
     media = {next(iter(cfg.model.tasks.values())).get('media', 'video') for cfg, _ in arms.values()}
     draw_gap(drawn, args.out, kind='clip' if media == {'video'} else 'picture')
-    args.out.with_suffix('.json').write_text(json.dumps(gaps, indent=1) + '\n')
+    if not places:
+        args.out.with_suffix('.json').write_text(json.dumps(gaps, indent=1) + '\n')
     print(table(gaps))
 
 
