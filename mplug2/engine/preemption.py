@@ -23,6 +23,8 @@ def outlive_signals(worker: int) -> None:
     training, which still needs its workers. SIGTERM from their own parent ends them."""
     del worker
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    if not hasattr(signal, 'sigwaitinfo'):  # macOS, where nobody schedules trainings
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     parent = os.getppid()
 
