@@ -1,5 +1,5 @@
 # mPLUG-2 small from scratch, sentiment of movie-review snippets in SST-2's files (tools/dataset_converters/reviews.py): what
-# real weights are compared with. 4 epochs, 32 snippets a step.
+# real weights are compared with. 2 epochs, 32 snippets a step.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -47,6 +47,6 @@ optim_wrapper['optimizer'].update(lr=1e-4)
 for step in param_scheduler:
     step.update(**({'end': 60} if 'start_factor' in step else {'begin': 60}))
 del step
-train_cfg.update(max_epochs=4, val_interval=260)
-default_hooks['checkpoint'].update(interval=520, save_best='accuracy')
+train_cfg.update(max_epochs=2, val_interval=266)
+default_hooks['checkpoint'].update(interval=266, save_best='accuracy')
 auto_scale_lr.update(base_batch_size=32)
