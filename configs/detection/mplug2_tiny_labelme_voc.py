@@ -44,5 +44,5 @@ val_dataloader.update(
 test_dataloader = val_dataloader
 val_evaluator = [dict(**score, ann_file='data/labelme_voc/instances.json')]
 test_evaluator = val_evaluator
-train_cfg.update(max_iters=1500, val_interval=500)
+train_cfg.update(max_iters=1000, val_interval=500)
 default_hooks['checkpoint'].update(save_best='bbox_mAP')
