@@ -20,12 +20,19 @@ photographs = dict(
     data_prefix=dict(img=''),
     metainfo=dict(classes=('bottle', 'bus', 'car', 'chair', 'person', 'sofa')),
 )
-sized = [dict(type=Resize, scale=square, keep_ratio=True), dict(type=Pad, size=square, pad_val=dict(img=(114, 114, 114)))]
+sized, padding = dict(type=Resize, scale=square, keep_ratio=True), dict(size=square, pad_val=dict(img=(114, 114, 114)))
 train_dataloader.update(
     batch_size=3,
     dataset=dict(
         **photographs,
-        pipeline=[read, annotated, *sized, dict(type=RandomFlip, prob=0.5), dict(type=PackDetInputs)],
+        pipeline=[
+            read,
+            annotated,
+            sized,
+            dict(type=Pad, **padding),
+            dict(type=RandomFlip, prob=0.5),
+            dict(type=PackDetInputs),
+        ],
     ),
 )
 val_dataloader.update(
@@ -35,7 +42,8 @@ val_dataloader.update(
         test_mode=True,
         pipeline=[
             read,
-            *sized,
+            sized,
+            dict(type=PadUnseen, **padding),
             annotated,
             dict(type=PackDetInputs, meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
         ],

@@ -9,7 +9,7 @@ from .mmcv_ops import install
 install()  # before anything imports mmdet.models
 
 from .backbone import DenseMap, VisionBackbone  # noqa: E402
-from .coco import CocoDetection  # noqa: E402
+from .coco import CocoDetection, PadUnseen  # noqa: E402
 from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
 from .metric import ClassAgnosticCocoMetric  # noqa: E402
 from .pictures import DetectionPictures  # noqa: E402
@@ -23,6 +23,7 @@ __all__ = [
     'DenseMap',
     'DetectionPictures',
     'FullPrecisionHeads',
+    'PadUnseen',
     'SimpleFeaturePyramid',
     'VisionBackbone',
 ]

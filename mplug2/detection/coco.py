@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mmdet.datasets import CocoDataset
+from mmdet.datasets.transforms import Pad
+from mmdet.registry import TRANSFORMS
 
 from ..datasets.sampler import Draw
 from ..registry import DATASETS
@@ -21,3 +23,12 @@ class CocoDetection(CocoDataset):
         if isinstance(index, Draw):
             index.seed_everything()
         return super().__getitem__(int(index))
+
+
+@TRANSFORMS.register_module(name='mplug2.PadUnseen')
+class PadUnseen(Pad):
+    """mmdet's `Pad` for tests: ``img_shape`` stays the picture's own, so that boxes end at its border, not in the padding."""
+
+    def transform(self, results: dict) -> dict:
+        shape = results['img_shape']
+        return super().transform(results) | dict(img_shape=shape)

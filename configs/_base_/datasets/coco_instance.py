@@ -14,12 +14,12 @@ from mmdet.evaluation import CocoMetric
 from mmengine.dataset import DefaultSampler, pseudo_collate
 
 from mplug2.datasets import ResumableSampler
-from mplug2.detection import CocoDetection
+from mplug2.detection import CocoDetection, PadUnseen
 
 data_root = 'data/coco'
 square = (1024, 1024)
 annotated = dict(type=LoadAnnotations, with_bbox=True, with_mask=True)
-padded = dict(type=Pad, size=square, pad_val=dict(img=(114, 114, 114)))
+padding = dict(size=square, pad_val=dict(img=(114, 114, 114)))
 train_dataloader = dict(
     batch_size=1,  # of each of 64 processes
     num_workers=4,
@@ -38,7 +38,7 @@ train_dataloader = dict(
             dict(type=RandomResize, scale=square, ratio_range=(0.1, 2.0), keep_ratio=True, resize_type=Resize),
             dict(type=RandomCrop, crop_size=square, crop_type='absolute', recompute_bbox=True, allow_negative_crop=True),
             dict(type=FilterAnnotations, min_gt_bbox_wh=(1e-2, 1e-2), by_mask=True),
-            padded,
+            dict(type=Pad, **padding),
             dict(type=PackDetInputs),
         ],
     ),
@@ -57,7 +57,7 @@ val_dataloader = dict(
         pipeline=[
             dict(type=LoadImageFromFile),
             dict(type=Resize, scale=square, keep_ratio=True),
-            padded,
+            dict(type=PadUnseen, **padding),
             annotated,
             dict(type=PackDetInputs, meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
         ],
