@@ -56,7 +56,7 @@ class PretrainLoop(TrainLoop):
             if unknown:
                 raise KeyError(f'{what} are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
         self.steps_per_epoch = max(1, len(self.dataloader) // sampler.per_step)
-        counts = runner.cfg.optim_wrapper.get('accumulative_counts', 1)
+        counts = (runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)  # none in a benchmark of steps
         if counts != 1:
             raise ValueError(
                 f'PretrainLoop takes several batches a step by train_dataloader.sampler.per_step, not by '
