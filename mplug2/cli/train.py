@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
+
     from ..engine.checkpoint import latest_checkpoint
     from ..engine.runner import build_runner, leave_processes
 

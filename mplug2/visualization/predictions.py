@@ -13,8 +13,8 @@ from ..datasets.transforms import LoadImage, LoadVideo
 from ..evaluation.grounding import box_iou
 
 _COLUMNS = 4
-_RIGHT, _WRONG = '#1a7f37', '#b42318'
-_COLOURS = {True: _RIGHT, False: _WRONG, None: '#1f2328'}
+RIGHT, WRONG = '#1a7f37', '#b42318'
+_COLOURS = {True: RIGHT, False: WRONG, None: '#1f2328'}
 _TEXTS = (('pred_answer', 'answers'), ('pred_caption', 'captions'), ('pred_summary', 'summaries'))
 _READ = ('sentence1', 'sentence2', 'document', 'question', 'context')  # what a text task is given
 
@@ -48,7 +48,7 @@ def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
     """The box that was asked for in green, the predicted one in red, as the paper's Figure 6 has them."""
     from matplotlib.patches import Rectangle
 
-    for key, colour in (('box', _RIGHT), ('pred_box', _WRONG)):
+    for key, colour in (('box', RIGHT), ('pred_box', WRONG)):
         if sample[key] is not None:
             left, top, right, bottom = (share * side for share, side in zip(sample[key], (width, height) * 2, strict=True))
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..datasets.transforms import LoadImage, LoadVideo
+from .predictions import RIGHT, WRONG
 
-SHOWN, _RIGHT, _WRONG = 5, '#1a7f37', '#b42318'
+SHOWN = 5  # media of a query
 
 
 def found_by_text(dataset: Any, records: Sequence[dict]) -> list[dict]:
@@ -56,7 +57,7 @@ def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
         said = '\n'.join(textwrap.wrap(query['text'], 30)[:5])
         axes = figure.add_subplot(grid[line, :2])
         axes.axis('off')
-        colour = _RIGHT if query['place'] == 1 else _WRONG
+        colour = RIGHT if query['place'] == 1 else WRONG
         axes.text(0, 0.5, f'{said}\n({place})', va='center', fontsize=9, color=colour, parse_math=False)
         for column, record in enumerate(query['media'], 2):
             axes = figure.add_subplot(grid[line, column])
@@ -65,7 +66,7 @@ def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
             axes.set_xticks([])
             axes.set_yticks([])
             for spine in axes.spines.values():
-                spine.set(edgecolor=_RIGHT if record['right'] else '#cccccc', linewidth=3 if record['right'] else 0.5)
+                spine.set(edgecolor=RIGHT if record['right'] else '#cccccc', linewidth=3 if record['right'] else 0.5)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

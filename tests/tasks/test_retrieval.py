@@ -23,6 +23,16 @@ def run(model, batch):
     return model(batch, mode='loss')
 
 
+def one_step_on():
+    """A model that has seen a batch, whose twin and queues it fills, and has moved since."""
+    model = small_model(task_cfg())
+    run(model, some_batch(4, item=IDS))
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.mul_(1.05)
+    return model
+
+
 @pytest.mark.parametrize('form', ['release', 'paper'])
 def test_losses_equal_the_recipe_written_out(form):
     model = small_model(task_cfg(), form)
@@ -100,11 +110,7 @@ def test_gradients_reach_every_parameter_but_the_twin():
 
 
 def test_a_checkpoint_holds_twin_and_queues():
-    model = small_model(task_cfg())
-    run(model, some_batch(4, item=IDS))
-    with torch.no_grad():
-        for parameter in model.network.parameters():
-            parameter.mul_(1.05)
+    model = one_step_on()
     other = small_model(task_cfg(), seed=5)
     other.load_state_dict(model.state_dict())
     batch = some_batch(4, seed=1, item=IDS)
@@ -147,11 +153,7 @@ def test_a_batch_without_identities_is_refused():
 
 
 def test_a_validation_loss_leaves_twin_and_queues_alone():
-    model = small_model(task_cfg())
-    run(model, some_batch(4, item=IDS))
-    with torch.no_grad():
-        for parameter in model.network.parameters():
-            parameter.mul_(1.05)
+    model = one_step_on()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.eval()
     with torch.no_grad():
