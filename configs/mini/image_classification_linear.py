@@ -1,4 +1,4 @@
-# A linear probe of what image-text retrieval has taught: its trunk stays as it is, the head alone learns.
+# A linear probe of what pre-training has taught: the trunk stays as it is, the head alone learns.
 from mmengine.config import read_base
 
 from mplug2.weights import MPlug2Weights
@@ -8,7 +8,7 @@ with read_base():
 
 model.update(
     frozen=['vision_encoder', 'universal'],
-    init_cfg=dict(type=MPlug2Weights, source='work_dirs/image_text_retrieval/iter_4000.pth', new=['tasks.*']),
+    init_cfg=dict(type=MPlug2Weights, source='mplug2_tiny', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(weight_decay=0.0)
 train_cfg.update(max_iters=1000, val_interval=500)

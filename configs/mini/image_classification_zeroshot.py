@@ -1,5 +1,5 @@
-# The digit by the words for it, with what image-text retrieval has taught and nothing else: mplug2 test CONFIG CHECKPOINT,
-# where the checkpoint is of image-text retrieval, or of pre-training.
+# The digit by the words for it, with what image-text retrieval or pre-training has taught and nothing else: mplug2 test CONFIG
+# mplug2_tiny, or a checkpoint.
 from mmengine.config import read_base
 
 from mplug2.tasks import ZeroShotClassification

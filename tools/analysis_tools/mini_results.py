@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import torch
 from mini_chance import chance
 from mini_rows import ROWS, Row
 from mmengine.config import Config
@@ -51,8 +52,9 @@ The same numbers, with configs, commands and commits, are in [results-mini.json]
 CIDEr-D (to 10), and mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between
 unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
 answer to the question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes
-are those of the training steps of one run, as it was run, on one thread. The JSON has the version of the benchmark and the
-processor beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a processor with bf16."""
+are those of the training steps of one run, as it was run, on one thread or on a GPU. The JSON has the version of the benchmark
+and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a processor with
+bf16."""
 
 
 class RowError(RuntimeError):
@@ -270,10 +272,13 @@ def training_minutes(folder: Path) -> float | None:
 
 
 def hardware() -> str:
-    """The processor, and in what its trainings multiply (``dtype='auto'``)."""
+    """The GPU or else the processor, and in what its trainings multiply (``dtype='auto'``)."""
+    numbers = 'bf16' if computes_bf16() else 'fp32'
+    if torch.cuda.is_available():
+        return f'{torch.cuda.get_device_name()}, {numbers}'
     about = Path('/proc/cpuinfo')  # of Linux alone
     names = re.findall(r'^model name\s*:\s*(.*)$', about.read_text() if about.is_file() else '', re.MULTILINE)
-    return f'{names[0] if names else platform.machine()}, {"bf16" if computes_bf16() else "fp32"}'
+    return f'{names[0] if names else platform.machine()}, {numbers}'
 
 
 def commit_at(moment: str | None) -> str | None:

@@ -126,9 +126,8 @@ def _classification() -> list[Row]:
         group = 'Table 16: classification without universal layers'
         rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, group, chance='class'))
     name = 'image_classification_linear'
-    probe = 'A linear probe of image-text retrieval'
-    start = dict(start='image_text_retrieval', **PARTS)
-    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, chance='class', **start))
+    probe = 'A linear probe of the weights of the package'
+    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, chance='class'))
     return rows
 
 
