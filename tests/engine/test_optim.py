@@ -36,6 +36,34 @@ def test_a_bad_step_changes_nothing_and_is_counted(clip_grad: dict | None) -> No
     assert wrapper.skipped_steps() == (3, 1)
 
 
+def test_parameters_that_learn_alike_form_one_group() -> None:
+    def trained(wrap: bool) -> tuple[nn.Module, AdamW]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+        decays = {name: 0.0 if 'bias' in name else 0.1 for name, _ in model.named_parameters()}
+        rates = {name: 0.01 if name.startswith('2') else 0.1 for name in decays}
+        groups = [
+            dict(params=[parameter], lr=rates[name], weight_decay=decays[name]) for name, parameter in model.named_parameters()
+        ]
+        optimizer = AdamW(groups)
+        step = OptimWrapper(optimizer=optimizer).step if wrap else optimizer.step
+        for _ in range(3):
+            model(torch.ones(1, 3)).square().sum().backward()
+            step()
+        return model, optimizer
+
+    (plain, apart), (wrapped, merged) = trained(False), trained(True)
+    assert len(apart.param_groups) == 6
+    assert [(group['lr'], group['weight_decay'], len(group['params'])) for group in merged.param_groups] == [
+        (0.1, 0.1, 2),
+        (0.1, 0.0, 2),
+        (0.01, 0.1, 1),
+        (0.01, 0.0, 1),
+    ]
+    for one, other in zip(plain.parameters(), wrapped.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_the_logged_norm_is_that_before_clipping() -> None:
     layer, wrapper = wrapped(dict(max_norm=1e-3))
     wrapper.update_params(layer(torch.ones(1, 3)).sum())
