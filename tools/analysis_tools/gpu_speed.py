@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -53,9 +54,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         '--recompute', action='store_true', help='recompute vision and universal blocks, or all, in the backward pass'
     )
+    parser.add_argument('--forms', nargs='+', default=['eager', 'compiled'], choices=['eager', 'compiled'])
+    parser.add_argument('--sources', nargs='+', help="of --pretraining's, in place of all and their mixture")
     parser.add_argument('--backend', default='inductor', help='of torch.compile (default: inductor)')
+    parser.add_argument('--static', action='store_true', help='compile for the very sizes that are measured')
     parser.add_argument('--peak', type=float, help="the device's dense bf16 TFLOP/s; known for common GPUs")
     return parser.parse_args()
+
+
+def compile_parts(network: Network, parts: Sequence[str], args: argparse.Namespace) -> None:
+    compile_blocks(network, parts, backend=args.backend, dynamic=False if args.static else None)
 
 
 def peak_of(args: argparse.Namespace) -> float | None:
@@ -103,20 +111,20 @@ def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
     flops = step.flops()  # before blocks are recomputed or compiled
     if args.recompute:
         checkpoint_blocks(network, PARTS[:2])
-    for form in ('eager', 'compiled'):
+    first = None
+    for form in args.forms:
         if form == 'compiled':
-            compile_blocks(network, PARTS, backend=args.backend)
+            compile_parts(network, PARTS, args)
         if args.device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
         time = seconds({form: step}, args.repeat)[form]
-        if form == 'eager':
-            eager = time
+        first = first or time
         rate = flops / time / 1e12
         utilisation = f', MFU {100 * rate / peak:.1f} %' if peak else ''
         memory = f', peak {torch.cuda.max_memory_allocated() / 1e9:.1f} GB' if args.device == 'cuda' else ''
         print(
             f'  {frames:2d} frames x {batch:2d}  {form:<9}{time * 1e3:9.1f} ms  {batch * frames / time:8.1f} frames/s  '
-            f'{rate:7.2f} TFLOP/s{utilisation}{memory}, {eager / time:.2f} x eager',
+            f'{rate:7.2f} TFLOP/s{utilisation}{memory}, {first / time:.2f} x {args.forms[0]}',
             flush=True,
         )
 
@@ -192,10 +200,11 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         loop = pretraining_loop(args, folder)
     dataset, shares = loop.dataloader.dataset, loop.dataloader.sampler.schedule.counts
+    chosen = args.sources or list(shares)
     network = loop.model.network
     parts = [name for name, part in network.named_children() if any(blocks_of(part))]
     steps, flops = {}, {}
-    for name in shares:
+    for name in chosen:
         drawn = dataset[BatchDraw(name, range(dataset.sources[name].batch_size))]
         few = longest(drawn.samples)
         with FlopCounterMode(display=False) as counter:  # before blocks are recomputed or compiled, which takes memory
@@ -208,18 +217,18 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
         f'{args.pretraining}, {parameters(network)}, a step of one batch{", all blocks recomputed" if args.recompute else ""}'
     )
     sizes = {name: len(step.args[0][0]['data_samples']) for name, step in steps.items()}
-    for form in ('eager', 'compiled'):
+    for form in args.forms:
         if form == 'compiled':
-            compile_blocks(network, parts, backend=args.backend)
+            compile_parts(network, parts, args)
         for step in steps.values():
             step()
         if args.device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
         times = seconds(steps, args.repeat)
         rows = [(name, sizes[name], times[name], flops[name]) for name in steps]
-        rows.append(
-            ('the mixture', *(np.average([row[place] for row in rows], weights=[*shares.values()]) for place in (1, 2, 3)))
-        )
+        if len(rows) == len(shares):
+            means = (np.average([row[place] for row in rows], weights=[shares[row[0]] for row in rows]) for place in (1, 2, 3))
+            rows.append(('the mixture', *means))
         for name, size, time, count in rows:
             utilisation = f', MFU {100 * count / time / 1e12 / peak:.1f} %' if peak else ''
             print(
