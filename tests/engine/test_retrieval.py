@@ -110,6 +110,7 @@ def test_features_that_do_not_fit_are_encoded_again():
     assert kept == nothing_kept == some_kept
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='host and device are one')
 @torch.no_grad()
 def test_text_features_wait_on_the_host():

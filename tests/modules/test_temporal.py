@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from mplug2.modules import LocalTemporal, TemporalConvolution, TemporalSelfAttention
-from mplug2.modules.temporal import temporal_convolution
+from mplug2.modules.temporal import shifted_products, temporal_convolution
 from tests.modules.helpers import randomize
 
 
@@ -31,11 +31,12 @@ def test_channels_last_convolution_equals_conv3d(frames: int, taps: int, with_bi
     leaves = inputs if bias is None else [*inputs, bias]
     upstream = torch.randn(2, frames, 6, 8)
     results = []
-    for function in (temporal_convolution, permuted_conv3d):
+    for function in (permuted_conv3d, temporal_convolution, shifted_products):
         out = function(*inputs, bias)
         results.append([out, *torch.autograd.grad(out, leaves, upstream)])
-    for one, other in zip(*results, strict=True):
-        assert_close(one, other, rtol=1e-4, atol=1e-5)
+    for found in results[1:]:
+        for one, other in zip(found, results[0], strict=True):
+            assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_patches_stay_contiguous() -> None:
