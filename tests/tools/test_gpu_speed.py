@@ -34,7 +34,7 @@ CONFIG = str(Path(__file__).parents[1] / 'engine' / 'tiny_pretraining.py')
 def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """Without its data. Compiling, which the other test does, is left out: it takes half a minute."""
     compiled: list[str] = []
-    monkeypatch.setattr('mplug2.modules.compile_blocks', lambda network, names, backend: compiled.extend(names))
+    monkeypatch.setattr('mplug2.modules.compile_blocks', lambda network, names, **options: compiled.extend(names))
     words = f'--pretraining {CONFIG} --device cpu --batch 3 --repeat 1 --backend eager --tokens 6 --peak 0.1 --recompute'
     monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
     runpy.run_path(str(SCRIPT), run_name='__main__')
@@ -42,6 +42,15 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
     for name in ('image', 'video', 'image_questions', 'video_questions', 'text', 'the mixture'):
         assert len(re.findall(rf'  {name} +x 3 +(?:eager|compiled) .* samples/s .* MFU', report)) == 2
     assert compiled == ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']
+
+
+def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    words = f'--pretraining {CONFIG} --device cpu --batch 2 --repeat 1 --tokens 6 --forms eager --sources text --profile 5'
+    monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
+    runpy.run_path(str(SCRIPT), run_name='__main__')
+    report = capsys.readouterr().out
+    assert re.findall(r'^  (\S.*?) +x 2 +(\w+)', report, re.MULTILINE) == [('text', 'eager')]
+    assert 'aten::addmm' in report
 
 
 def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) -> None:
