@@ -50,7 +50,7 @@ def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch
     runpy.run_path(str(SCRIPT), run_name='__main__')
     report = capsys.readouterr().out
     assert re.findall(r'^  (\S.*?) +x 2 +(\w+)', report, re.MULTILINE) == [('text', 'eager')]
-    assert 'aten::addmm' in report
+    assert 'Self CPU time total' in report
 
 
 def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) -> None:
