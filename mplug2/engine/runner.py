@@ -185,6 +185,7 @@ class Runner(_Runner):
                 dataloader.get('collate_fn', dict(type='multimodal_collate')), registry.FUNCTIONS
             )
             dataloader.setdefault('persistent_workers', dataloader.get('num_workers', 0) > 0)
+            dataloader.setdefault('pin_memory', torch.cuda.is_available())  # or the host waits for every batch's copy
         loader = _Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
         return loader

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from mplug2.datasets import BadSampleError, multimodal_collate
 from mplug2.datasets.transforms import Target
@@ -54,6 +55,19 @@ def test_kinds_of_inputs():
     assert inputs['pair'].types.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
     assert inputs['label'].tolist() == [3, 1]
     assert inputs['task'] == 'captioning'
+
+
+def test_a_batch_keeps_its_form_when_it_is_pinned(monkeypatch):
+    """As a loader does it for a GPU; without one, pinning is replaced by a copy."""
+    monkeypatch.setattr(torch.Tensor, 'pin_memory', lambda self, *_: self.clone())
+    pair = PairEncoding([101, 4, 102], [0, 0, 0], [(0, 0)] * 3)
+    batch = multimodal_collate(
+        [item('a', frames=torch.ones(2, 3, 4, 4), text=[101, 7], target=[Target([101, 5], [False, True])], pair=pair, task='x')]
+    )
+    pinned = pin_memory(batch)['inputs']
+    assert {key: type(value) for key, value in pinned.items()} == {key: type(value) for key, value in batch['inputs'].items()}
+    assert pinned['target'].ids.tolist() == [[101, 5]]
+    assert pinned['target'].ids is not batch['inputs']['target'].ids
 
 
 def test_what_collates_passes_the_preprocessor():
