@@ -247,6 +247,15 @@ def test_runs_on_another_version_of_the_benchmark_are_refused(module: ModuleType
         module.run(row, 0, tmp_path)
 
 
+def test_old_data_are_refused(module: ModuleType, tmp_path: Path) -> None:
+    manifest = tmp_path / 'mini.json'
+    manifest.write_text(json.dumps(dict(version=module.VERSION)))
+    module.check_data(tmp_path)
+    manifest.write_text(json.dumps(dict(version=1)))
+    with pytest.raises(module.RowError, match='is of version 1 of the benchmark, not'):
+        module.check_data(tmp_path)
+
+
 def test_one_failing_row_does_not_stop_the_others(
     module: ModuleType, tools: Tools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ from mini_rows import ROWS, Row
 from mmengine.config import Config
 
 from mplug2.config import load_config, tools_folder
-from mplug2.datasets.mini.build import VERSION
+from mplug2.datasets.mini.build import MANIFEST, VERSION
 from mplug2.engine.checkpoint import latest_checkpoint
 from mplug2.engine.optim import computes_bf16
 from mplug2.files import replace_file
@@ -175,6 +175,18 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
     for command in test_commands(row, folder).values():
         call(command, folder / 'output.log', until)
     return keep(row, seed, folder, folder)
+
+
+def check_data(folder: Path = Path('data/mini')) -> None:
+    """Refuse a benchmark of another version than the code's, which runs would be noted under.
+
+    Raises:
+        RowError: it is of another version.
+    """
+    path = folder / MANIFEST
+    version = json.loads(path.read_text()).get('version') if path.is_file() else VERSION  # without it nothing trains at all
+    if version != VERSION:
+        raise RowError(f'{path} is of version {version} of the benchmark, not {VERSION}: run mplug2 data mini')
 
 
 def start_of(row: Row, seed: int, out: Path) -> Path | str | None:
@@ -461,6 +473,7 @@ def main() -> int:
         try:
             if name not in ROWS:
                 raise RowError(f'no row {name!r}: --list prints them')
+            check_data()
             kept = adopt(ROWS[name], what) if isinstance(what, Path) else run(ROWS[name], what, until=until)
             print('  ' + ', '.join(f'{metric} {value:.2f}' for metric, value in kept['metrics'].items()), flush=True)
             write(list(ROWS.values()))
