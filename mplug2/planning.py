@@ -10,6 +10,7 @@ Letters in shapes: B samples, T frames.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 from .live_memory import LiveMemory, fused_attention
 from .model import MPlug2
-from .modules.blocks import blocks_of
+from .modules.blocks import blocks_of, checkpoint_blocks
 from .modules.features import Features
 from .modules.momentum import FeatureQueue, MomentumTwin
 from .registry import MODELS
@@ -124,11 +125,20 @@ def materialise(model: torch.nn.Module) -> None:
                 tensors[name] = made[id(tensor)]
 
 
-def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool = False) -> Step:
+def recomputed(model: MPlug2, names: Iterable[str] | None = None, every: int = 1) -> float:
+    """Set blocks to be recomputed. names, every: as in `checkpoint_blocks`; all blocks if None. Returns their share."""
+    blocks = {name: [*blocks_of(part)] for name, part in model.network.named_children()}
+    checkpoint_blocks(model.network, [name for name, own in blocks.items() if own] if names is None else names, every)
+    every_block = [block for own in blocks.values() for block in own]
+    return sum(block.recompute for block in every_block) / max(1, len(every_block))
+
+
+def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool | dict = False) -> Step:
     """Run a step without storage.
 
     Args:
-        model_cfg: config of an `MPlug2`. bf16: autocast the forward pass. recompute: the activations inside all blocks.
+        model_cfg: config of an `MPlug2`. bf16: autocast the forward pass. recompute: the activations inside all blocks, or
+            arguments of `recomputed`.
 
     Raises:
         ValueError: the model is no `MPlug2`. NotImplementedError: a task needs inputs that a plan cannot make up.
@@ -136,9 +146,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool = Fals
     model = build(model_cfg)
     work = work._replace(tasks=work.tasks or tuple(model.tasks))
     if recompute:
-        for part in model.network.children():
-            for block in blocks_of(part):
-                block.recompute = True
+        recomputed(model, **({} if recompute is True else recompute))
     with FakeTensorMode():
         materialise(model)
         memory = LiveMemory()
@@ -228,14 +236,15 @@ def _held(model: MPlug2) -> dict[str, list[Tensor]]:
 class Plan(NamedTuple):
     """Of a training on several GPUs. Bytes are those on each.
 
-    works: what the batches are for. steps: for each the plain `Step`, and the one whose activations are recomputed. shares:
+    works: what the batches are for. steps: for each a `Step` that keeps its activations, one that recomputes them in all blocks
+    and, if the config's ``model.blocks`` names some of them, one that does as it says: `forms`. shares:
     GPUs over which weights, gradients and optimizer state are sharded. per_step: batches of an optimizer step. optimizer: its
     state. communication: data parallelism's copies of the gradients, or of the weights that are gathered and their gradients.
     seconds: of an optimizer step, on average. samples: that each GPU takes a second, on average.
     """
 
     works: list[Work]
-    steps: list[tuple[Step, Step]]
+    steps: list[tuple[Step, ...]]
     shares: int
     per_step: int
     optimizer: int
@@ -243,9 +252,13 @@ class Plan(NamedTuple):
     seconds: float
     samples: float
 
-    def parts(self, number: int, recompute: bool) -> dict[str, float]:
-        """Bytes by part, in batches of work `number`."""
-        step = self.steps[number][recompute]
+    @property
+    def forms(self) -> tuple[str, ...]:
+        return ('activations kept', 'recomputed', 'as configured')[: len(self.steps[0])]
+
+    def parts(self, number: int, form: int) -> dict[str, float]:
+        """Bytes by part, in batches of work `number`. form: number of one of `forms`."""
+        step = self.steps[number][form]
         return dict(
             weights=step.weights / self.shares,
             gradients=step.gradients / self.shares,
@@ -258,14 +271,14 @@ class Plan(NamedTuple):
             activations=step.activations,
         )
 
-    def peak(self, number: int, recompute: bool) -> float:
-        """The most bytes of tensors at a time, in batches of work `number`.
+    def peak(self, number: int, form: int) -> float:
+        """The most bytes of tensors at a time, in batches of work `number`. form: as in `parts`.
 
         Of a sharded model, or where a step takes several batches, whose gradients are there from the first on: all parts.
         """
         if self.shares > 1 or self.per_step > 1:
-            return sum(self.parts(number, recompute).values())
-        return self.steps[number][recompute].peak + self.optimizer + self.communication
+            return sum(self.parts(number, form).values())
+        return self.steps[number][form].peak + self.optimizer + self.communication
 
 
 def _mean(works: list[Work], values: list[float]) -> float:
@@ -294,10 +307,15 @@ def make_plan(
     """
     if optimizer not in OPTIMIZER_COPIES:
         raise KeyError(f'how much {optimizer} keeps is not known; known are {", ".join(OPTIMIZER_COPIES)}')
-    steps = [(trace(model_cfg, work, bf16), trace(model_cfg, work, bf16, recompute=True)) for work in works]
+    forms: list[bool | dict] = [False, True]
+    blocks = model_cfg.get('blocks') or {}
+    own = dict(names=blocks.get('recompute', ()), every=blocks.get('every', 1))
+    if 0 < recomputed(build(model_cfg), **own) < 1:
+        forms.append(own)
+    steps = [tuple(trace(model_cfg, work, bf16, form) for form in forms) for work in works]
     one = steps[0][0]
     shares = gpus if sharded else 1
-    seconds = _mean(works, [plain.flops for plain, _ in steps]) / ((gpu.bf16 if bf16 else gpu.fp32) * mfu)
+    seconds = _mean(works, [plain.flops for plain, *_ in steps]) / ((gpu.bf16 if bf16 else gpu.fp32) * mfu)
     return Plan(
         works=works,
         steps=steps,

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from torch.profiler import ProfilerActivity, profile
 
 from mplug2.cli import main
+from mplug2.cli.plan import report
 from mplug2.config import load_config
 from mplug2.model import MPlug2
 from mplug2.modules import layers
@@ -101,14 +102,14 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert step.gradients == plan.communication == sum(parameter.numel() * 4 for parameter in trained)
     assert plan.optimizer == pytest.approx(state, rel=1e-2)
-    assert plan.peak(0, False) == step.peak + plan.optimizer + plan.communication
+    assert plan.peak(0, 0) == step.peak + plan.optimizer + plan.communication
     sharded = plan._replace(shares=2, optimizer=plan.optimizer // 2, communication=2 * step.gathered)
-    parts = sharded.parts(0, recompute=False)
+    parts = sharded.parts(0, 0)
     assert parts['weights'] == step.weights / 2
     within = [value for name, value in size.items() if 'twin.module' in name and re.search(r'\.(blocks|layers)\.', name)]
     assert step.twin > step.twin_blocks == sum(within) > 0
     assert parts['twin'] == step.twin - sum(within) / 2  # its blocks are sharded, the rest of it is whole everywhere
-    assert sharded.peak(0, False) == pytest.approx(sum(parts.values()))
+    assert sharded.peak(0, 0) == pytest.approx(sum(parts.values()))
     blocks = [block for name, part in model.network.named_children() if name != 'decoder' for block in blocks_of(part)]
     sizes = [sum(parameter.numel() * 4 for parameter in block.parameters()) for block in blocks]
     assert step.gathered == step.gradients - sum(sizes) + max(sizes)
@@ -126,6 +127,23 @@ def test_flops_of_a_step_are_three_times_those_of_a_forward():
     assert plain.flops == pytest.approx(2 * 3 * forward, rel=0.05)
     assert 1.2 < again.flops / plain.flops < 1.4
     assert again.activations < plain.activations / 3
+
+
+def test_what_the_config_recomputes_is_planned_beside_all_and_nothing():
+    cfg = load_config('mini/video_captioning').model
+    work = [Work(batch=2, frames=4, text=12, target=16)]
+
+    def plan(**blocks):
+        return make_plan({**cfg, 'blocks': blocks}, work, 1, GPUS['a100'], bf16=False)
+
+    assert plan().forms == plan(recompute=list(cfg.network)).forms == ('activations kept', 'recomputed')
+    some = plan(recompute=['vision_encoder'])
+    assert some.forms == ('activations kept', 'recomputed', 'as configured')
+    kept, everything, configured = some.steps[0]
+    assert everything.activations < configured.activations < kept.activations
+    assert 'as configured' in report(some, 1, 'a100', False, 'AdamW', 0.4, None, None)
+    every_other = plan(recompute=list(cfg.network), every=2).steps[0][2]
+    assert everything.activations < every_other.activations < kept.activations
 
 
 def test_a_full_size_model_is_planned_without_its_memory():
@@ -195,9 +213,9 @@ def test_pretraining_is_planned_source_by_source():
     works = [work._replace(batch=2) for work in works_of(cfg)]
     told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], per_step=2)  # clips with captions, and text
     assert [work.media for work in told.works] == ['video', 'text']
-    video, text = (plain for plain, _ in told.steps)
+    video, text = (plain for plain, *_ in told.steps)
     assert video.flops > 3 * text.flops > 0
-    assert told.peak(0, False) > video.peak + told.optimizer
+    assert told.peak(0, 0) > video.peak + told.optimizer
     clips, texts = (cfg.train_dataloader.dataset.sources[name].ratio for name in ('video', 'text'))
     mean = (clips * video.flops + texts * text.flops) / (clips + texts)
     assert told.seconds == pytest.approx(2 * mean / (0.4 * 312e12))

@@ -68,19 +68,19 @@ def report(
     gpu = GPUS[gpu_type]
     lines = [f'{gpus} x {gpu_type} ({gpu.memory / GB:.0f} GB), {"bf16 autocast" if bf16 else "fp32"}, {optimizer}']
     for number, work in enumerate(plan.works):
-        plain, _ = plan.steps[number]
+        plain = plan.steps[number][0]
         size = '' if work.media == 'text' else f' of {work.frames} frames' if work.media == 'video' else ' (one frame)'
         side = '' if work.side is None or work.media == 'text' else f', {work.side} pixels'
         asked = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
         lines.append(
             f'\n{asked}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
         )
-        rows = [('GB on each GPU', 'activations kept', 'recomputed')]
-        both = [plan.parts(number, recompute) for recompute in (False, True)]
+        rows = [('GB on each GPU', *plan.forms)]
+        forms = [plan.parts(number, form) for form in range(len(plan.forms))]
         names = NAMES | dict(optimizer=f'state of {optimizer}', communication=COMMUNICATION[plan.shares > 1])
         for name, told in names.items():
-            rows.append((told, *(f'{parts[name] / GB:,.2f}' for parts in both)))
-        peaks = [plan.peak(number, recompute) for recompute in (False, True)]
+            rows.append((told, *(f'{parts[name] / GB:,.2f}' for parts in forms)))
+        peaks = [plan.peak(number, form) for form in range(len(plan.forms))]
         rows.append(('most at a time', *(f'{peak / GB:,.2f}' for peak in peaks)))
         rows.append((f'of {gpu.memory / GB:.0f} GB', *(f'{peak / gpu.memory:.0%}' for peak in peaks)))
         lines.append(table(rows))
