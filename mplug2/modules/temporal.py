@@ -41,8 +41,12 @@ def shifted_products(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`temporal_convolution` as a sum: the clip once for each tap, moved by as many frames and weighted."""
     frames, taps = x.shape[1], weight.shape[1]
     padded = F.pad(x, (0, 0, 0, 0, taps // 2, taps // 2))
-    out = sum(padded[:, tap : tap + frames] * weight[:, tap].to(x.dtype) for tap in range(taps))
-    return out if bias is None else out + bias.to(x.dtype)
+    weight = weight.to(x.dtype)
+    first = padded[:, :frames]
+    out = first * weight[:, 0] if bias is None else torch.addcmul(bias.to(x.dtype), first, weight[:, 0])
+    for tap in range(1, taps):
+        out = torch.addcmul(out, padded[:, tap : tap + frames], weight[:, tap])
+    return out
 
 
 @MODELS.register_module()
