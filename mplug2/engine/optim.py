@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.optim import OptimWrapper as _OptimWrapper
+from mmengine.optim import ZeroRedundancyOptimizer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Adam, AdamW, Optimizer
@@ -120,6 +121,8 @@ def _local(gradient: Tensor) -> Tensor:
 def merge_groups(optimizer: Optimizer) -> None:
     """Make one group of all parameters that learn alike: MMEngine's constructor makes one of each parameter, and an optimizer
     pays for every group. Sharded and whole parameters, which no fused step takes together, stay apart."""
+    if isinstance(optimizer, ZeroRedundancyOptimizer):  # it has given its groups to another optimizer already
+        return
     merged: dict[str, dict[str, Any]] = {}
     for group in optimizer.param_groups:
         settings = sorted((name, repr(value)) for name, value in group.items() if name != 'params')
