@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +30,7 @@ from mini_chance import chance
 from mini_rows import ROWS, Row
 from mmengine.config import Config
 
+from mplug2.cli.bench.measure import processor
 from mplug2.config import load_config, tools_folder
 from mplug2.datasets.mini.build import MANIFEST, VERSION
 from mplug2.engine.checkpoint import latest_checkpoint
@@ -285,12 +284,8 @@ def training_minutes(folder: Path) -> float | None:
 
 def hardware() -> str:
     """The GPU or else the processor, and in what its trainings multiply (``dtype='auto'``)."""
-    numbers = 'bf16' if computes_bf16() else 'fp32'
-    if torch.cuda.is_available():
-        return f'{torch.cuda.get_device_name()}, {numbers}'
-    about = Path('/proc/cpuinfo')  # of Linux alone
-    names = re.findall(r'^model name\s*:\s*(.*)$', about.read_text() if about.is_file() else '', re.MULTILINE)
-    return f'{names[0] if names else platform.machine()}, {numbers}'
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    return f'{name}, {"bf16" if computes_bf16() else "fp32"}'
 
 
 def commit_at(moment: str | None) -> str | None:

@@ -21,13 +21,16 @@ from ...model import build_network
 from ...modules import Network
 
 
+def processor() -> str:
+    """Its name, or that of its architecture where the system does not tell."""
+    cpuinfo = Path('/proc/cpuinfo')  # of Linux alone
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else ()
+    models = (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))
+    return next(models, platform.processor() or platform.machine())
+
+
 def describe_run() -> str:
     """The machine, the versions, the commit and the command, for a report that can be repeated."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path('/proc/cpuinfo')
-    if cpuinfo.is_file():
-        models = [line.split(':', 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith('model name')]
-        name = models[0] if models else name
     device = f'; {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
     program = Path(sys.argv[0]).name
     program = 'mplug2' if program == '__main__.py' else program
@@ -40,7 +43,7 @@ def describe_run() -> str:
     )
     return '\n'.join(
         [
-            f'machine  {name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.system()}{device}',
+            f'machine  {processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.system()}{device}',
             f'versions Python {platform.python_version()}, torch {torch.__version__}',
             f'commit   {commit.stdout.strip() or "not a git checkout"}',
             f'command  {" ".join([program, *sys.argv[1:]])}',
