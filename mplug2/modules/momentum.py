@@ -62,6 +62,11 @@ class MomentumTwin(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
+def twins_of(model: nn.Module) -> list[nn.Module]:
+    """What the momentum twins of a model average."""
+    return [twin.module for twin in model.modules() if isinstance(twin, MomentumTwin)]
+
+
 def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
     """What this process has of a parameter of the twin, and the same part of its source."""
     if isinstance(own, DTensor):

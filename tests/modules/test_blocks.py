@@ -11,8 +11,10 @@ from torch.testing import assert_close
 
 from mplug2.model import MPlug2
 from mplug2.modules import (
+    BertTextEncoder,
     DualVisionEncoder,
     Features,
+    FusionLayers,
     Network,
     TextDecoder,
     UniversalLayers,
@@ -22,7 +24,7 @@ from mplug2.modules import (
     prepare_blocks,
 )
 from mplug2.structures import Batch
-from mplug2.tasks import Captioning
+from mplug2.tasks import Captioning, Retrieval
 from mplug2.tasks.generative import fused_memory
 from tests.modules.helpers import VOCAB, small_network, some_frames, some_text
 
@@ -136,3 +138,21 @@ def test_a_config_says_how_blocks_run() -> None:
     assert not any(block.recompute for block in network.universal.layers)
     assert network.decoder.layers[0]._compiled_call_impl is not None
     assert network.universal.layers[0]._compiled_call_impl is None
+
+
+def test_the_momentum_twin_is_compiled_as_its_network() -> None:
+    model = MPlug2(
+        network=dict(
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, layers=2, heads=2),
+            text_encoder=dict(type=BertTextEncoder, vocab_size=VOCAB, width=32, layers=1, heads=2, hidden=48),
+            universal=dict(type=UniversalLayers, width=32, layers=2, heads=2, hidden=48, queries=3),
+            fusion=dict(type=FusionLayers, width=32, layers=1, heads=2, hidden=48),
+        ),
+        tasks=dict(retrieval=dict(type=Retrieval, embedding=8, queue_size=4)),
+        blocks=dict(compile=['vision_encoder', 'fusion'], options=dict(backend='eager')),
+    )
+    twin = model.tasks['retrieval'].twin.module
+    compiled = {name for name, part in twin.named_children() for block in blocks_of(part) if block._compiled_call_impl}
+    assert compiled == {'vision_encoder'}  # it has no fusion
+    frames = some_frames(2, 2)
+    assert_close(twin.vision_encoder(frames), copy.deepcopy(twin).vision_encoder(frames))

@@ -33,6 +33,7 @@ from mplug2.engine.runner import Runner
 from mplug2.modules import Generation, Memory, Network, checkpoint_blocks, compile_blocks, generate
 from mplug2.modules.blocks import blocks_of
 from mplug2.modules.losses import captioning_loss
+from mplug2.modules.momentum import twins_of
 from mplug2.structures import Targets
 from mplug2.workload import Work, work_of
 
@@ -53,7 +54,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--tokens', type=int, default=20, help='caption length (default: 20)')
     parser.add_argument('--repeat', type=int, default=10)
     parser.add_argument(
-        '--recompute', action='store_true', help='recompute vision and universal blocks, or all, in the backward pass'
+        '--recompute',
+        nargs='*',
+        metavar='MODULE',
+        help='recompute blocks of these in the backward pass; none named: vision and universal ones, or all with --pretraining',
     )
     parser.add_argument('--forms', nargs='+', default=['eager', 'compiled'], choices=['eager', 'compiled'])
     parser.add_argument('--sources', nargs='+', help="of --pretraining's, in place of all and their mixture")
@@ -66,8 +70,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compile_parts(network: Network, parts: Sequence[str], args: argparse.Namespace) -> None:
-    compile_blocks(network, parts, backend=args.backend, dynamic=False if args.static else None)
+def compile_parts(
+    network: Network, parts: Sequence[str], args: argparse.Namespace, twins: Sequence[torch.nn.Module] = ()
+) -> None:
+    compile_blocks(network, parts, twins, backend=args.backend, dynamic=False if args.static else None)
 
 
 def peak_of(args: argparse.Namespace) -> float | None:
@@ -122,8 +128,8 @@ def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
     clips = clips_of(network.vision_encoder, batch, frames).to(args.device)
     step = Step(network, clips, args.tokens)
     flops = step.flops()  # before blocks are recomputed or compiled
-    if args.recompute:
-        checkpoint_blocks(network, PARTS[:2])
+    if args.recompute is not None:
+        checkpoint_blocks(network, args.recompute or PARTS[:2])
     first = None
     for form in args.forms:
         if form == 'compiled':
@@ -224,15 +230,15 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
             loop.optimize([source_collate(SourceSamples(name, few, drawn.weights))])
         flops[name] = counter.get_total_flops() / len(few) * len(drawn.samples)
         steps[name] = partial(loop.optimize, [source_collate(drawn)])
-    if args.recompute:
-        checkpoint_blocks(network, parts)
-    print(
-        f'{args.pretraining}, {parameters(network)}, a step of one batch{", all blocks recomputed" if args.recompute else ""}'
-    )
+    recomputed = ''
+    if args.recompute is not None:
+        checkpoint_blocks(network, args.recompute or parts)
+        recomputed = f', {" and ".join(args.recompute) or "all"} blocks recomputed'
+    print(f'{args.pretraining}, {parameters(network)}, a step of one batch{recomputed}')
     sizes = {name: len(step.args[0][0]['data_samples']) for name, step in steps.items()}
     for form in args.forms:
         if form == 'compiled':
-            compile_parts(network, parts, args)
+            compile_parts(network, parts, args, twins_of(loop.model))
         for step in steps.values():
             step()
         if args.device == 'cuda':
