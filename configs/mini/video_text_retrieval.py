@@ -21,7 +21,7 @@ clips = dict(data_prefix=f'{data_root}/videos')
 captioned = dict(type=MSRVTTCaption, ann_file=f'{data_root}/train_val_videodatainfo.json', **clips)
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=40)
 train_dataloader = dict(
-    **(batches | dict(batch_size=64)),
+    **batches,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
         **captioned,
@@ -56,4 +56,5 @@ test_cfg = dict(type=RetrievalTestLoop, top_k=64)
 val_evaluator = [dict(type=RetrievalMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
-train_cfg.update(max_iters=1800, val_interval=900)
+auto_scale_lr.update(base_batch_size=32)
+train_cfg.update(max_iters=1500, val_interval=750)
