@@ -57,4 +57,4 @@ val_evaluator = [dict(type=RetrievalMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
 auto_scale_lr.update(base_batch_size=32)
-train_cfg.update(max_iters=1500, val_interval=750)
+train_cfg.update(max_iters=1300, val_interval=650)

@@ -25,6 +25,8 @@ BRIEF = {
     'summarization': 600,
     'pretrain': 500,
 }
+# Samples a step of these, where they are not the config's.
+BRIEF_BATCH = {'video_text_retrieval': 64, 'image_captioning': 64, 'visual_grounding': 64, 'video_captioning': 32}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ DOWNSTREAM = 'Some minutes of each task, with and without pre-training'
 
 def _brief(name: str) -> dict[str, Any]:
     """The overrides that give a config its budget."""
-    return {'train_cfg.max_iters': BRIEF[name], 'train_cfg.val_interval': BRIEF[name]}
+    options = {'train_cfg.max_iters': BRIEF[name], 'train_cfg.val_interval': BRIEF[name]}
+    if name in BRIEF_BATCH:
+        options['train_dataloader.batch_size'] = BRIEF_BATCH[name]
+    return options
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
