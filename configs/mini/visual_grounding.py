@@ -27,7 +27,7 @@ phrases = dict(
 words = dict(type=TokenizeText, tokenizer=tokenizer, key='phrase', instruction='grounding', clean='question', max_words=40)
 boxes = dict(type=BoxTarget, tokenizer=tokenizer, locations=locations)
 train_dataloader = dict(
-    **(batches | dict(batch_size=64)),
+    **batches,
     sampler=dict(type=ResumableSampler),
     dataset=dict(**phrases, refs=every, split='train', exclude=every, pipeline=[*read, words, boxes, dict(type=PackInputs)]),
 )
@@ -47,4 +47,5 @@ test_dataloader = dict(
 val_evaluator = [dict(type=GroundingMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy@0.5')
-train_cfg.update(max_iters=6000, val_interval=3000)
+auto_scale_lr.update(base_batch_size=32)
+train_cfg.update(max_iters=4900, val_interval=2450)
