@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import platform
-import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from importlib.util import find_spec
-from pathlib import Path
+
+from ..installed import is_installed
 
 # What a group of tasks needs beyond the core, as (module, java or package/file, what to install).
 _CORE = [
@@ -50,15 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def missing(needs: list[tuple[str, str]]) -> list[str]:
     """What of `needs` this machine lacks, in words that say what to install."""
-    return [install for what, install in needs if not _is_there(what)]
-
-
-def _is_there(what: str) -> bool:
-    if what == 'java':
-        return shutil.which('java') is not None
-    package, _, file = what.partition('/')
-    found = find_spec(package)
-    return found is not None and (not file or (Path(found.submodule_search_locations[0]) / file).is_file())
+    return [install for what, install in needs if not is_installed(what)]
 
 
 def _version(name: str) -> str:
@@ -87,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         failures = 1
         print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
     print()
-    parser = [(f'pycocoevalcap/{jar}', f'{jar} in the folder of pycocoevalcap') for jar in STANFORD]
+    parser = [(file, f'{file.removeprefix("pycocoevalcap/")} in the folder of pycocoevalcap') for file in STANFORD]
     for what, needs in (NEEDS | EXTRAS | {'SPICE, a caption metric': [*_JAVA, *parser]}).items():
         absent = missing(needs)
         failures += bool(absent) and what in NEEDS

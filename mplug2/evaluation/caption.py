@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 
+from ..installed import is_installed
 from ..registry import METRICS
 from .base import Metric, field, mean, percent, write_json
 from .caption_scores import Words, bleu, cider_d, rouge_l
@@ -21,13 +19,9 @@ from .ptb import ptb_tokens
 
 
 @cache
-def _java_runs(name: str, jars: Sequence[str] = ()) -> bool:
-    """Whether pycocoevalcap's metric `name` can be computed; says once what it lacks. jars: paths inside the package."""
-    package = find_spec('pycocoevalcap')
-    needed = [('pycocoevalcap', package), ('java', shutil.which('java'))]
-    if package is not None:
-        needed += [(jar, (Path(package.submodule_search_locations[0]) / jar).is_file()) for jar in jars]
-    missing = [what for what, found in needed if not found]
+def _java_runs(name: str, files: Sequence[str] = ()) -> bool:
+    """Whether pycocoevalcap's metric `name` can be computed; says once what it lacks. files: as `is_installed` takes them."""
+    missing = [what for what in ('pycocoevalcap', 'java', *files) if not is_installed(what)]
     if missing:
         _left_out(name, f'{" and ".join(missing)} not found')
     return not missing
@@ -65,7 +59,7 @@ def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -
 
 
 # Which pycocoevalcap does not bring, and would download on its own.
-STANFORD = ('spice/lib/stanford-corenlp-3.6.0.jar', 'spice/lib/stanford-corenlp-3.6.0-models.jar')
+STANFORD = tuple(f'pycocoevalcap/spice/lib/stanford-corenlp-3.6.0{part}.jar' for part in ('', '-models'))
 
 
 def spice(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:

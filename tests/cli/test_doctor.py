@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mplug2 import registry
+from mplug2 import installed, registry
 from mplug2.cli import doctor, main
 
 
@@ -22,8 +22,8 @@ def test_where_everything_is_there(capsys: pytest.CaptureFixture) -> None:
 
 
 def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = doctor.find_spec
-    monkeypatch.setattr(doctor, 'find_spec', lambda name: None if name == 'decord' else find(name))
+    find = installed.find_spec
+    monkeypatch.setattr(installed, 'find_spec', lambda name: None if name == 'decord' else find(name))
     lines = report(capsys, 1).splitlines()
     video = next(line for line in lines if 'video captioning' in line)
     assert video.startswith('  missing  ')
@@ -32,7 +32,7 @@ def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkey
 
 
 def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.shutil, 'which', lambda name: None)
+    monkeypatch.setattr(installed.shutil, 'which', lambda name: None)
     out = report(capsys, 0)
     assert 'METEOR, a caption metric: install a Java runtime' in out
     (spice,) = [line for line in out.splitlines() if 'SPICE' in line]

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from mmengine.evaluator import Evaluator
 
+from mplug2 import installed
 from mplug2.evaluation import CaptionMetric, WordAccuracy
 from mplug2.evaluation import caption as module
 from mplug2.registry import METRICS
@@ -69,7 +70,7 @@ def test_meteor_of_an_empty_caption():
 
 def test_without_java_there_is_one_notice(monkeypatch):
     notices = []
-    monkeypatch.setattr(module.shutil, 'which', lambda name: None)
+    monkeypatch.setattr(installed.shutil, 'which', lambda name: None)
     monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: notices.append(text))
     module._java_runs.cache_clear()
     sample = dict(sample_id=0, pred_caption='a dog', captions=['a dog'])
@@ -84,11 +85,12 @@ def test_without_java_there_is_one_notice(monkeypatch):
 def spice_package(tmp_path, monkeypatch):
     """pycocoevalcap's SPICE with the parser's files, of which the real package lacks the latter; records what it is given."""
     places = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
-    monkeypatch.setattr(module, 'find_spec', lambda name: places)
-    monkeypatch.setattr(module.shutil, 'which', lambda name: '/usr/bin/java')
+    monkeypatch.setattr(installed, 'find_spec', lambda name: places)
+    monkeypatch.setattr(installed.shutil, 'which', lambda name: '/usr/bin/java')
     for name in module.STANFORD:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
+        jar = tmp_path / name.removeprefix('pycocoevalcap/')
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        jar.touch()
     given = []
 
     class Spice:
@@ -118,7 +120,7 @@ def test_spice_is_given_tokenized_captions(spice_package):
 
 
 def test_spice_without_the_parser_is_left_out_and_downloads_nothing(spice_package, monkeypatch):
-    (spice_package.folder / module.STANFORD[1]).unlink()
+    (spice_package.folder / module.STANFORD[1].removeprefix('pycocoevalcap/')).unlink()
     monkeypatch.setattr(spice_package.kind, '__init__', lambda self: pytest.fail('it would download the parser'))
     for _ in range(2):
         assert 'SPICE' not in evaluate(CaptionMetric(meteor=False, spice=True), [A_DOG])

@@ -35,20 +35,28 @@ CONFIG = str(Path(__file__).parents[1] / 'engine' / 'tiny_pretraining.py')
 
 def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """Without its data. Compiling, which the other test does, is left out: it takes half a minute."""
-    compiled: list[str | int] = []
+    compiled: list[object] = []
 
     def note(network: Network, names: list[str], twins: list[torch.nn.Module], **options: object) -> None:
-        compiled.extend([*names, len(twins)])
+        compiled.extend([*names, len(twins), options])
 
     monkeypatch.setattr('mplug2.modules.compile_blocks', note)
     words = f'--pretraining {CONFIG} --device cpu --batch 3 --repeat 1 --backend eager --tokens 6 --peak 0.1'
-    words += ' --recompute vision_encoder'
+    words += ' --recompute vision_encoder --static --inductor cpp_wrapper'
     monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
     runpy.run_path(str(SCRIPT), run_name='__main__')
     report = capsys.readouterr().out
     for name in ('image', 'video', 'image_questions', 'video_questions', 'text', 'the mixture'):
         assert len(re.findall(rf'  {name} +x 3 +(?:eager|compiled) .* samples/s .* MFU', report)) == 2
-    assert compiled == ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder', 2]  # network's and head's twins
+    assert compiled[:-1] == [
+        'vision_encoder',
+        'text_encoder',
+        'universal',
+        'fusion',
+        'decoder',
+        2,
+    ]  # network's and head's twins
+    assert compiled[-1] == dict(backend='eager', dynamic=False, options=dict(cpp_wrapper=True))
 
 
 def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -63,6 +63,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--sources', nargs='+', help="of --pretraining's, in place of all and their mixture")
     parser.add_argument('--backend', default='inductor', help='of torch.compile (default: inductor)')
     parser.add_argument('--static', action='store_true', help='compile for the very sizes that are measured')
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument('--mode', help='of torch.compile, as reduce-overhead, which launches CUDA graphs')
+    how.add_argument('--inductor', nargs='+', metavar='OPTION', help="of Inductor's, to be switched on, as cpp_wrapper")
     parser.add_argument(
         '--profile', type=int, default=0, metavar='ROWS', help="of --pretraining's steps: print what takes longest"
     )
@@ -73,7 +76,8 @@ def arguments() -> argparse.Namespace:
 def compile_parts(
     network: Network, parts: Sequence[str], args: argparse.Namespace, twins: Sequence[torch.nn.Module] = ()
 ) -> None:
-    compile_blocks(network, parts, twins, backend=args.backend, dynamic=False if args.static else None)
+    how = {'mode': args.mode} if args.mode else {'options': dict.fromkeys(args.inductor, True)} if args.inductor else {}
+    compile_blocks(network, parts, twins, backend=args.backend, dynamic=False if args.static else None, **how)
 
 
 def peak_of(args: argparse.Namespace) -> float | None:
