@@ -1,9 +1,10 @@
-# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 8,500 steps of 64 pictures, nine epochs.
+# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 7,000 steps of 32 pictures, under four epochs, so
+# that no augmentation is needed.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import FashionMNIST, ResumableSampler
-from mplug2.datasets.transforms import HorizontalFlip, PackInputs
+from mplug2.datasets.transforms import PackInputs
 from mplug2.evaluation import ClassificationMetric
 from mplug2.tasks import Classification
 
@@ -16,17 +17,14 @@ model['network']['vision_encoder'].update(image_size=28, patch_size=4, temporal=
 model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
 data_root = 'data/fashion-mnist'
 train_dataloader = dict(
-    batch_size=64,
+    batch_size=32,
     num_workers=1,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
         type=FashionMNIST,
         split='train',
         data_prefix=data_root,
-        pipeline=[
-            dict(type=HorizontalFlip, prob=0.5),
-            dict(type=PackInputs, inputs=['label']),
-        ],
+        pipeline=[dict(type=PackInputs, inputs=['label'])],
     ),
 )
 test_dataloader = dict(
@@ -43,4 +41,5 @@ test_dataloader = dict(
 )
 test_evaluator = [dict(type=ClassificationMetric)]
 val_dataloader = val_cfg = val_evaluator = None
-train_cfg.update(max_iters=8500)
+auto_scale_lr.update(base_batch_size=32)
+train_cfg.update(max_iters=7000)
