@@ -48,4 +48,4 @@ val_evaluator = [dict(type=GroundingMetric)]
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy@0.5')
 auto_scale_lr.update(base_batch_size=32)
-train_cfg.update(max_iters=4900, val_interval=2450)
+train_cfg.update(max_iters=4200, val_interval=2100)
