@@ -24,7 +24,7 @@ instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning'
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', choose='random', clean='caption', max_words=30)
 pack = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
-    **(batches | dict(batch_size=64)),
+    **batches,
     sampler=dict(type=ResumableSampler),
     dataset=dict(**pictures, split='train', pipeline=[*read, instruct, target, pack]),
 )
@@ -43,4 +43,5 @@ test_dataloader = dict(
 val_evaluator = dict(type=CaptionMetric, meteor=False)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='CIDEr-D')
-train_cfg.update(max_iters=8000, val_interval=2000)
+auto_scale_lr.update(base_batch_size=32)
+train_cfg.update(max_iters=4200, val_interval=2100)
