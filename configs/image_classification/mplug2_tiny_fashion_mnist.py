@@ -1,10 +1,9 @@
-# The tiny network on Fashion-MNIST, from scratch, 28 pixels in patches of 4: 6,400 steps of 32 pictures, under four epochs, so
-# that no augmentation is needed.
+# The tiny network on Fashion-MNIST, from scratch, 30 pixels in patches of 6: 6,300 steps of 64 pictures, under seven epochs.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import FashionMNIST, ResumableSampler
-from mplug2.datasets.transforms import PackInputs
+from mplug2.datasets.transforms import HorizontalFlip, PackInputs, Resize
 from mplug2.evaluation import ClassificationMetric
 from mplug2.tasks import Classification
 
@@ -13,18 +12,19 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model['network']['vision_encoder'].update(image_size=28, patch_size=4, temporal=None)
+model['network']['vision_encoder'].update(image_size=30, patch_size=6, temporal=None)
 model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
 data_root = 'data/fashion-mnist'
+resize = dict(type=Resize, size=30)
 train_dataloader = dict(
-    batch_size=32,
+    batch_size=64,
     num_workers=1,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
         type=FashionMNIST,
         split='train',
         data_prefix=data_root,
-        pipeline=[dict(type=PackInputs, inputs=['label'])],
+        pipeline=[dict(type=HorizontalFlip, prob=0.5), resize, dict(type=PackInputs, inputs=['label'])],
     ),
 )
 test_dataloader = dict(
@@ -36,10 +36,9 @@ test_dataloader = dict(
         split='test',
         data_prefix=data_root,
         test_mode=True,
-        pipeline=[dict(type=PackInputs, fields=['label'])],
+        pipeline=[resize, dict(type=PackInputs, fields=['label'])],
     ),
 )
 test_evaluator = [dict(type=ClassificationMetric)]
 val_dataloader = val_cfg = val_evaluator = None
-auto_scale_lr.update(base_batch_size=32)
-train_cfg.update(max_iters=6400)
+train_cfg.update(max_iters=6300)
