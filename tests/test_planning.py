@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from mplug2.cli import main
 from mplug2.cli.plan import report
-from mplug2.config import load_config
+from mplug2.config import load_config, type_name
 from mplug2.model import MPlug2
 from mplug2.modules import layers
 from mplug2.modules.blocks import blocks_of
@@ -189,9 +189,13 @@ def test_works_are_read_off_a_config():
 def test_clips_of_mmaction_and_pictures_in_memory_are_planned():
     (clip,) = works_of(load_config('video_classification/mplug2_base_kinetics400'))
     assert clip == Work(media='video', batch=32, frames=16, side=224)
-    (picture,) = works_of(load_config('image_classification/mplug2_tiny_fashion_mnist'))
-    assert (picture.media, picture.batch, picture.side) == ('image', 64, None)
-    assert trace(load_config('image_classification/mplug2_tiny_fashion_mnist').model, picture).flops > 0
+    cfg = load_config('image_classification/mplug2_tiny_fashion_mnist')
+    (picture,) = works_of(cfg)
+    assert (picture.media, picture.batch, picture.side) == ('image', 64, 30)
+    flops = trace(cfg.model, picture).flops
+    assert type_name(cfg.train_dataloader.dataset.pipeline.pop(1)) == 'Resize'
+    (picture,) = works_of(cfg)  # nothing says how large its pictures are, so they are as large as the model takes them
+    assert (picture.side, trace(cfg.model, picture).flops) == (None, flops)
 
 
 def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
