@@ -51,7 +51,7 @@ The same numbers, with configs, commands and commits, are in [results-mini.json]
 CIDEr-D (to 10), and mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between
 unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
 answer to the question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes
-are those of the training steps of one run, as it was run: on one thread beside other work, on two threads with nothing beside it
+are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside it
 (text-to-video retrieval, visual grounding and image captioning among the tasks), or on a GPU. The JSON has the version of the
 benchmark and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a
 processor with bf16."""
