@@ -55,13 +55,9 @@ def compile_blocks(network: nn.Module, names: Iterable[str], twins: Iterable[nn.
         ValueError: a name that the network lacks, or a module without blocks.
     """
     names = list(names)
-    for block in _named(network, names):
+    copies = [part for twin in twins for name, part in twin.named_children() if name in names]
+    for block in (*_named(network, names), *(block for part in copies for block in blocks_of(part))):
         block.compile(**options)
-    for twin in twins:
-        for name, part in twin.named_children():
-            if name in names:
-                for block in blocks_of(part):
-                    block.compile(**options)
     # All blocks pass through one function: each kind of them, with each set of arguments, counts as a recompilation of it.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
 

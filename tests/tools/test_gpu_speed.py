@@ -48,15 +48,10 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
     report = capsys.readouterr().out
     for name in ('image', 'video', 'image_questions', 'video_questions', 'text', 'the mixture'):
         assert len(re.findall(rf'  {name} +x 3 +(?:eager|compiled) .* samples/s .* MFU', report)) == 2
-    assert compiled[:-1] == [
-        'vision_encoder',
-        'text_encoder',
-        'universal',
-        'fusion',
-        'decoder',
-        2,
-    ]  # network's and head's twins
-    assert compiled[-1] == dict(backend='eager', dynamic=False, options=dict(cpp_wrapper=True))
+    *modules, twins, options = compiled
+    assert modules == ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']
+    assert twins == 2, "the network's and the head's"
+    assert options == dict(backend='eager', dynamic=False, mode=None, options=dict(cpp_wrapper=True))
 
 
 def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -76,8 +76,9 @@ def arguments() -> argparse.Namespace:
 def compile_parts(
     network: Network, parts: Sequence[str], args: argparse.Namespace, twins: Sequence[torch.nn.Module] = ()
 ) -> None:
-    how = {'mode': args.mode} if args.mode else {'options': dict.fromkeys(args.inductor, True)} if args.inductor else {}
-    compile_blocks(network, parts, twins, backend=args.backend, dynamic=False if args.static else None, **how)
+    options = dict.fromkeys(args.inductor, True) if args.inductor else None
+    dynamic = False if args.static else None
+    compile_blocks(network, parts, twins, backend=args.backend, dynamic=dynamic, mode=args.mode, options=options)
 
 
 def peak_of(args: argparse.Namespace) -> float | None:

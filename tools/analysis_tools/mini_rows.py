@@ -26,7 +26,7 @@ BRIEF = {
     'pretrain': 500,
 }
 # Samples a step of these, where they are not the config's.
-BRIEF_BATCH = {'video_text_retrieval': 64, 'image_captioning': 64, 'visual_grounding': 64, 'video_captioning': 32}
+BRIEF_BATCH = {'video_text_retrieval': 64, 'image_captioning': 64, 'visual_grounding': 64}
 
 
 @dataclass(frozen=True)
