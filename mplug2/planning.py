@@ -22,7 +22,7 @@ from .live_memory import LiveMemory, fused_attention
 from .model import MPlug2
 from .modules.blocks import blocks_of, checkpoint_blocks
 from .modules.features import Features
-from .modules.momentum import FeatureQueue, MomentumTwin
+from .modules.momentum import FeatureQueue, MomentumTwin, twins_of
 from .registry import MODELS
 from .structures import Batch, MultiModalDataSample, Targets, Tokens
 from .workload import Work
@@ -179,7 +179,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool | dict
         memory.peak,
         gathered_bytes(model),
         memory.flops,
-        sum(_bytes(block) for twin in model.modules() if isinstance(twin, MomentumTwin) for block in blocks_of(twin)),
+        sum(_bytes(block) for twin in twins_of(model) for block in blocks_of(twin)),
     )
 
 

@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ..modules.blocks import blocks_of
 from ..modules.decoder import TextDecoder
-from ..modules.momentum import MomentumTwin
+from ..modules.momentum import twins_of
 from ..registry import HOOKS
 
 # What generation calls instead of `forward`.
@@ -44,8 +44,7 @@ def shard_model(model: nn.Module) -> None:
             scalar.register_post_accumulate_grad_hook(_average_gradient)
     for block in blocks:
         fully_shard(block, mesh=mesh, reshard_after_forward=True, ignored_params=scalars)
-    twins = [module for module in model.modules() if isinstance(module, MomentumTwin)]
-    whole = {parameter for twin in twins for parameter in twin.parameters() if not isinstance(parameter, DTensor)}
+    whole = {parameter for twin in twins_of(model) for parameter in twin.parameters() if not isinstance(parameter, DTensor)}
     for decoder in decoders:
         fully_shard(decoder, mesh=mesh, reshard_after_forward=False, ignored_params=scalars)
         for name in DECODER_ENTRIES:
