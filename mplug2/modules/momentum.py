@@ -43,15 +43,13 @@ class MomentumTwin(nn.Module):
         Raises:
             KeyError: the source lacks a parameter of the twin's.
         """
-        theirs = dict(source.named_parameters())
-        names = [name for name, _ in self.module.named_parameters()]
-        missing = [name for name in names if name not in theirs]
+        mine, theirs = dict(self.module.named_parameters()), dict(source.named_parameters())
+        missing = [name for name in mine if name not in theirs]
         if missing:
             raise KeyError(f"the source of a momentum twin lacks {len(missing)} of the twin's parameters, first {missing[0]!r}")
-        pairs = [slices(own, theirs[name]) for name, own in self.module.named_parameters()]
-        if pairs:
-            mine, towards = map(list, zip(*pairs, strict=True))
-            torch._foreach_lerp_(mine, towards, 1 - self.momentum if self.filled else 1.0)
+        if mine:
+            moved, towards = zip(*(slices(own, theirs[name]) for name, own in mine.items()), strict=True)
+            torch._foreach_lerp_(moved, towards, 1 - self.momentum if self.filled else 1.0)
         buffers = dict(source.named_buffers())
         for name, buffer in self.module.named_buffers():
             buffer.copy_(buffers[name])

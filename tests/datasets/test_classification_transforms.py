@@ -86,6 +86,9 @@ def test_crops_of_a_test():
     ten = MultiCrop(10, 10).transform(dict(frames=frames))['frames']
     assert np.array_equal(ten[:5], five)
     assert np.array_equal(ten[5:], five[:, :, :, ::-1])
+    two = MultiCrop(10, 2).transform(dict(frames=frames))
+    assert two['num_views'] == 2
+    assert np.array_equal(two['frames'], ten[[0, 5]])
     packed = PackInputs().transform(dict(frames=ten, sample_id=1, num_views=10))
     assert packed['inputs']['frames'].shape == (10, 2, 3, 10, 10)
     assert torch.equal(packed['inputs']['frames'][3, 1].permute(1, 2, 0), torch.from_numpy(ten[3, 1].copy()))

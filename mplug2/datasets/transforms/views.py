@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from ...registry import TRANSFORMS
 
 WAYS = {
+    2: 'the middle, as it is and mirrored',
     3: 'along the longer side',
     5: 'the middle and the corners',
     10: 'the middle and the corners, as they are and mirrored',
@@ -19,7 +20,8 @@ class MultiCrop(BaseTransform):
     """Square parts of the frames: (T, H, W, 3) -> (V, T, size, size, 3) and ``num_views``.
 
     Args:
-        size: of a part, pixels. crops: V: 3 along the longer side, 5 with the middle and the corners, 10 with these mirrored.
+        size: of a part, pixels. crops: V: 2 are the middle, as it is and mirrored; 3 lie along the longer side; 5 are the
+            middle and the corners; 10 are these and their mirror images.
 
     Raises:
         ValueError: frames are smaller.
@@ -42,10 +44,12 @@ class MultiCrop(BaseTransform):
         if self.crops == 3:
             ends = [(0, middle[1]), (down, middle[1])] if down > right else [(middle[0], 0), (middle[0], right)]
             places = [ends[0], middle, ends[1]]
+        elif self.crops == 2:
+            places = [middle]
         else:
             places = [middle, (0, 0), (0, right), (down, 0), (down, right)]
         views = [frames[:, top : top + self.size, left : left + self.size] for top, left in places]
-        if self.crops == 10:
+        if self.crops in (2, 10):
             views += [view[:, :, ::-1] for view in views]
         results.update(frames=np.stack(views), num_views=self.crops)
         return results
