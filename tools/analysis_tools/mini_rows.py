@@ -12,7 +12,7 @@ PRETRAINED = 'mplug2_tiny'  # the weights that the package has
 BRIEF = {
     'video_captioning': 600,
     'video_qa': 600,
-    'video_text_retrieval': 320,
+    'video_text_retrieval': 280,
     'image_captioning': 900,
     'image_qa': 800,
     'image_text_retrieval': 500,
