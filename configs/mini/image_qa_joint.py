@@ -30,7 +30,7 @@ train_dataloader = dict(
     dataset=dict(
         type=InterleavedSources,
         sources=dict(
-            answering=dict(dataset=train_dataloader['dataset'], batch_size=64, tasks=['answering']),
+            answering=dict(dataset=train_dataloader['dataset'], batch_size=16, tasks=['answering']),
             captioning=dict(
                 dataset=dict(
                     type=CocoCaption,
@@ -39,7 +39,7 @@ train_dataloader = dict(
                     split='train',
                     pipeline=[*read, *say, dict(type=PackInputs)],
                 ),
-                batch_size=64,
+                batch_size=16,
                 tasks=['captioning'],
             ),
             classification=dict(
@@ -49,7 +49,7 @@ train_dataloader = dict(
                     ann_file='data/mini/glue/RTE/train.tsv',
                     pipeline=[pair, dict(type=PackInputs, inputs=['label'])],
                 ),
-                batch_size=64,
+                batch_size=16,
                 tasks=['classification'],
             ),
         ),
@@ -58,4 +58,4 @@ train_dataloader = dict(
 for loader in (val_dataloader, test_dataloader):
     loader['dataset']['pipeline'].insert(0, dict(type=AddField, key='task', value='answering'))
 del loader
-train_cfg.update(type=PretrainLoop, max_iters=1350, val_interval=1350)
+train_cfg.update(type=PretrainLoop, max_iters=750, val_interval=750)

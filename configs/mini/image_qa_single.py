@@ -8,4 +8,5 @@ with read_base():
 model['network']['universal'].update(shared=False)
 model['init_cfg'].update(parts=['vision_encoder', 'decoder'])
 optim_wrapper['paramwise_cfg']['custom_keys'].pop('universal')
-train_cfg.update(max_iters=450, val_interval=450)
+train_dataloader.update(batch_size=16)
+train_cfg.update(max_iters=250, val_interval=250)
