@@ -18,7 +18,7 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner as _Runner
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import registry
@@ -26,14 +26,12 @@ from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
 from ..weights.files import find_weights
-from ..weights.loading import fit, position_resize
 from .bad_samples import BadSampleCount
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     SHARDS,
     CheckpointError,
     checkpoint_of,
-    fitting,
     latest_checkpoint,
     load_checkpoint,
     load_weights,
@@ -47,7 +45,7 @@ from .logs import LogProcessor, ScalarBuffer
 from .nonfinite import NonFiniteGuard
 from .optim import describe_optimizer, fused, not_a_parameter
 from .preemption import StopOnSignal, outlive_signals
-from .sharding import GatherForValidation, is_sharded, place_optimizer_state, placed_like, shard_model
+from .sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
 
 DEFAULT_HOOKS = dict(
     runtime_info=dict(type=RuntimeInfoHook),
@@ -298,26 +296,9 @@ class Runner(_Runner):
         start = None if self._resume else 'test' if self._train_loop is None else 'training'
         path = Path(filename)
         if path.suffix == f'.{SHARDS}':
-            from .sharded_checkpoint import AVERAGE, MODEL, read_plain, read_tensors, shapes_in
+            from .sharded_checkpoint import load_sharded
 
-            checkpoint = read_plain(path)
-            own, there = self.bare_model.state_dict(), shapes_in(path)
-            shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
-            resized = {} if start is None else self._read_resized(path, own, shapes)
-            shapes |= {key: value.shape for key, value in resized.items()}
-            keys = fitting(self.bare_model, shapes, str(filename), start)
-            averages = {key: there[f'{AVERAGE}{key}'] for key in own if f'{AVERAGE}{key}' in there}
-            if averages:
-                checkpoint['average'] = {
-                    key: torch.empty_like(own[key]) if shape == own[key].shape else torch.empty(shape)
-                    for key, shape in averages.items()
-                }
-                read_tensors(path, {f'{AVERAGE}{key}': value for key, value in checkpoint['average'].items()})
-            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-            found = {key: own[key] for key in keys if key not in resized}
-            read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
-            found |= {key: placed_like(value, own[key]) for key, value in resized.items()}
-            self.bare_model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
+            checkpoint = load_sharded(self.bare_model, path, start, partial(self.call_hook, 'after_load_checkpoint'))
         else:
             checkpoint = load_checkpoint(find_weights(filename), map_location)
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -325,17 +306,6 @@ class Runner(_Runner):
         self._has_loaded = True
         self.logger.info(f'loaded {filename}')
         return checkpoint
-
-    def _read_resized(self, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-        """What `fit` makes of weights of a sharded checkpoint that the model has in another size; every process calls it."""
-        from .sharded_checkpoint import MODEL, read_tensors
-
-        other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
-        if not other:
-            return {}
-        read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
-        mode = position_resize(self.bare_model)
-        return {key: fit(key, value, own[key], mode) for key, value in other.items()}
 
     @property
     def _starts_from(self) -> str | None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
 from mmengine.dist import barrier, is_main_process
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
-from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint, set_aside
+from ..weights.loading import fit, position_resize
+from .checkpoint import CheckpointError, fitting, load_checkpoint, save_checkpoint, set_aside
+from .sharding import placed_like
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
@@ -57,15 +59,52 @@ def save_sharded(
     barrier()
 
 
-def read_plain(path: Path) -> dict:
-    """What a sharded checkpoint holds beside tensors.
+def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable[..., Any]) -> dict:
+    """Load the weights of a sharded checkpoint; every process calls it.
+
+    Args:
+        model: sharded or not. start: see `fitting`. seen: called with ``checkpoint=``, all that is returned, before the weights
+            change.
+
+    Returns:
+        what `save_sharded` was given, without weights and optimizer's state (`read_optimizer`); ``average`` if there is one.
 
     Raises:
-        CheckpointError: the folder is no sharded checkpoint.
+        CheckpointError: no sharded checkpoint, or of another model.
     """
     if not (path / PLAIN).is_file():
         raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
-    return load_checkpoint(path / PLAIN)
+    checkpoint = load_checkpoint(path / PLAIN)
+    own, there = model.state_dict(), shapes_in(path)
+    shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
+    resized = {} if start is None else _read_resized(model, path, own, shapes)
+    shapes |= {key: value.shape for key, value in resized.items()}
+    keys = fitting(model, shapes, str(path), start)
+    averages = {key: _room(there[f'{AVERAGE}{key}'], own[key]) for key in own if f'{AVERAGE}{key}' in there}
+    if averages:
+        checkpoint['average'] = averages
+        read_tensors(path, {f'{AVERAGE}{key}': value for key, value in averages.items()})
+    seen(checkpoint=checkpoint)
+    found = {key: own[key] for key in keys if key not in resized}
+    read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
+    found |= {key: placed_like(value, own[key]) for key, value in resized.items()}
+    model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
+    return checkpoint
+
+
+def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+    """What `fit` makes of weights that the model has in another size."""
+    other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
+    if not other:
+        return {}
+    read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
+    mode = position_resize(model)
+    return {key: fit(key, value, own[key], mode) for key, value in other.items()}
+
+
+def _room(shape: torch.Size, like: Tensor) -> Tensor:
+    """For a value that is read: sharded as a tensor of its shape is, else whole."""
+    return torch.empty_like(like) if shape == like.shape else torch.empty(shape)
 
 
 def shapes_in(path: Path) -> dict[str, torch.Size]:
@@ -84,8 +123,7 @@ def read_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> dict[int, di
     wanted = {}
     for key, shape in shapes_in(path).items():
         if key.startswith(OPTIMIZER):
-            like = parameters[int(key.split('.')[1])]
-            wanted[key] = torch.empty_like(like) if shape == like.shape else torch.empty(shape)
+            wanted[key] = _room(shape, parameters[int(key.split('.')[1])])
     read_tensors(path, wanted)
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in wanted.items():
