@@ -133,20 +133,20 @@ def recomputed(model: MPlug2, names: Iterable[str] | None = None, every: int = 1
     return sum(block.recompute for block in every_block) / max(1, len(every_block))
 
 
-def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: bool | dict = False) -> Step:
+def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None = None) -> Step:
     """Run a step without storage.
 
     Args:
-        model_cfg: config of an `MPlug2`. bf16: autocast the forward pass. recompute: the activations inside all blocks, or
-            arguments of `recomputed`.
+        model_cfg: config of an `MPlug2`. bf16: autocast the forward pass. recompute: whose activations, as arguments
+            of `recomputed`; none's if None.
 
     Raises:
         ValueError: the model is no `MPlug2`. NotImplementedError: a task needs inputs that a plan cannot make up.
     """
     model = build(model_cfg)
     work = work._replace(tasks=work.tasks or tuple(model.tasks))
-    if recompute:
-        recomputed(model, **({} if recompute is True else recompute))
+    if recompute is not None:
+        recomputed(model, **recompute)
     with FakeTensorMode():
         materialise(model)
         memory = LiveMemory()
@@ -307,7 +307,7 @@ def make_plan(
     """
     if optimizer not in OPTIMIZER_COPIES:
         raise KeyError(f'how much {optimizer} keeps is not known; known are {", ".join(OPTIMIZER_COPIES)}')
-    forms: list[bool | dict] = [False, True]
+    forms: list[dict | None] = [None, {}]
     blocks = model_cfg.get('blocks') or {}
     own = dict(names=blocks.get('recompute', ()), every=blocks.get('every', 1))
     if 0 < recomputed(build(model_cfg), **own) < 1:
