@@ -79,7 +79,7 @@ coco, msrvtt, vqa = 'data/mini/coco', 'data/mini/msrvtt', 'data/mini/vqa'
 clips = dict(type=MSRVTTCaption, ann_file=f'{msrvtt}/train_val_videodatainfo.json', data_prefix=f'{msrvtt}/videos')
 sources = dict(
     image=dict(
-        batch_size=64,
+        batch_size=32,
         ratio=30,
         tasks=['retrieval', 'masked', 'image_captioning'],
         dataset=dict(
@@ -91,13 +91,13 @@ sources = dict(
         ),
     ),
     video=dict(
-        batch_size=32,
+        batch_size=16,
         ratio=34,
         tasks=['retrieval', 'masked', 'video_captioning'],
         dataset=dict(**clips, split='train', pipeline=[*read_video, *pair]),
     ),
     image_questions=dict(
-        batch_size=64,
+        batch_size=32,
         ratio=16,
         tasks=['image_answering'],
         dataset=dict(
@@ -109,7 +109,7 @@ sources = dict(
         ),
     ),
     video_questions=dict(
-        batch_size=32,
+        batch_size=16,
         ratio=14,
         tasks=['video_answering'],
         dataset=dict(
@@ -122,7 +122,7 @@ sources = dict(
         ),
     ),
     text=dict(
-        batch_size=32,
+        batch_size=16,
         ratio=6,
         tasks=['masked', 'completion'],
         dataset=dict(type=TextCorpus, files='data/mini/corpus/corpus.txt', pipeline=alone),
@@ -166,6 +166,6 @@ val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
-auto_scale_lr.update(base_batch_size=47)  # on average over the sources
-train_cfg = dict(type=PretrainLoop, max_iters=5000, val_interval=2500)
+auto_scale_lr.update(base_batch_size=23)  # on average over the sources
+train_cfg = dict(type=PretrainLoop, max_iters=6500, val_interval=3250)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
