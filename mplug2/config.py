@@ -52,6 +52,14 @@ def find_config(name: str | Path) -> Path:
     raise FileNotFoundError(f'no config file {name}, and none of that name under {config_folder()}{hint}')
 
 
+def default_work_dir(name: str | Path) -> Path:
+    """Where a config's runs go if nothing else is said: ``work_dirs/mini/video_qa`` of a shipped one, whose folder counts
+    because several tasks have configs of one name, and ``work_dirs/my_config`` of any other."""
+    path = find_config(name).resolve()
+    inside = path.is_relative_to(config_folder())
+    return Path('work_dirs') / (path.relative_to(config_folder()).with_suffix('') if inside else path.stem)
+
+
 def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file, import the plug-ins that it and the environment name, and apply overrides.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from mplug2.cli import main
-from mplug2.config import config_folder, explain, find_config, load_config
+from mplug2.config import config_folder, default_work_dir, explain, find_config, load_config
 from mplug2.engine import OptimWrapper
 from mplug2.modules import UniversalLayers
 from mplug2.registry import MODELS
@@ -175,3 +176,19 @@ def test_the_explain_command(capsys: pytest.CaptureFixture, monkeypatch: pytest.
     assert place.startswith('set in tests/engine/tiny_captioning.py:')
     assert main(['explain', TINY, 'train_cfg.nothing']) == 1
     assert "train_cfg has ['max_iters', 'type', 'val_interval']" in capsys.readouterr().err
+
+
+def test_runs_of_two_tasks_do_not_share_a_folder(tmp_path: Path) -> None:
+    assert all(default_work_dir(name) == Path('work_dirs') / name for name in SHIPPED)
+    own = tmp_path / 'my_config.py'
+    own.write_text('')
+    assert default_work_dir(own) == Path('work_dirs/my_config')
+
+
+def test_a_second_stage_starts_where_the_first_is_kept() -> None:
+    found = []
+    for name in SHIPPED:
+        if start := re.search(r"^load_from = '(work_dirs/.*)'", find_config(name).read_text(), re.MULTILINE):
+            found.append(start[1])
+            assert default_work_dir(start[1].removeprefix('work_dirs/')) == Path(start[1])
+    assert len(found) == 7

@@ -27,6 +27,7 @@ CONFIGS = [
     'image_classification/mplug2_large_imagenet_robustness',
     'image_classification/mplug2_tiny_fashion_mnist',
     'image_qa/mplug2_base_vqav2_ranking',
+    'image_qa/mplug2_base_vqav2_val',
     'image_text_retrieval/mplug2_large_flickr30k',
     'mini/pretrain',
     'pretraining/mplug2_base',
@@ -51,8 +52,9 @@ CONFIGS = [
 def test_a_step_a_test_and_its_metric(name, mini_home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     metrics = RUN['run'](name, mini_home / 'data/mini', tmp_path)
-    assert metrics or 'vqav2' in name or 'pretrain' in name  # whose test split has no public answers; which has no test
-    if 'vqav2' in name:
+    hidden = name.endswith('vqav2_ranking')  # its test split has no public answers
+    assert metrics or hidden or 'pretrain' in name  # which has no test
+    if hidden:
         assert len((tmp_path / name / 'vqa_OpenEnded_mscoco_test_results.json').read_text()) > 100
 
 

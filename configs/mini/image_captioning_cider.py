@@ -7,7 +7,7 @@ from mplug2.tasks import SelfCriticalCaptioning
 with read_base():
     from .image_captioning import *
 
-load_from = 'work_dirs/image_captioning'
+load_from = 'work_dirs/mini/image_captioning'
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning, draws=5)
 custom_hooks = [dict(type=CaptionReward)]
 train_dataloader.update(batch_size=16)

@@ -17,7 +17,7 @@ with read_base():
 
 # From scratch, answers alone teach a network to see so slowly that for long it knows only what questions give away. Captions
 # teach it in minutes: vision encoder, universal layers and decoder come from pre-training, or from a run of captioning alone,
-# model.init_cfg.source=work_dirs/image_captioning/iter_8000.pth, which shows the other modules one text, its instruction.
+# model.init_cfg.source=work_dirs/mini/image_captioning/iter_4200.pth, which shows the other modules one text, its instruction.
 model.update(
     init_cfg=dict(type=MPlug2Weights, source='mplug2_tiny', parts=['vision_encoder', 'universal', 'decoder']),
     tasks=dict(

@@ -45,4 +45,4 @@ test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='F1')
 find_unused_parameters = True  # the universal layers' queries and cross-attention serve vision
 train_cfg.update(max_iters=1600, val_interval=800)
-load_from = 'work_dirs/text_qa_short'
+load_from = 'work_dirs/mini/text_qa_short'

@@ -8,4 +8,4 @@ with read_base():
 for loader in (train_dataloader, val_dataloader, test_dataloader):
     loader['dataset']['max_words'] = 25
 del loader
-load_from = 'work_dirs/text_classification'
+load_from = 'work_dirs/mini/text_classification'

@@ -7,3 +7,4 @@ with read_base():
     from .video_qa import *
 
 model['network']['vision_encoder'].update(temporal=dict(type=TemporalConvolution))
+model['init_cfg'].update(absent=['network.vision_encoder.blocks.*.temporal_*'])  # pre-training had another

@@ -8,7 +8,7 @@ from mplug2.tasks import SelfCriticalCaptioning
 with read_base():
     from .mplug2_large_msvd import *
 
-load_from = 'work_dirs/mplug2_large_msvd'  # its best checkpoint
+load_from = 'work_dirs/video_captioning/mplug2_large_msvd'  # its best checkpoint
 model.pop('init_cfg')
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning)
 custom_hooks = [dict(type=CaptionReward)]

@@ -9,3 +9,4 @@ with read_base():
 model['network']['vision_encoder'].update(
     temporal=dict(type=TemporalSelfAttention, heads=model['network']['vision_encoder']['heads'])
 )
+model['init_cfg'].update(absent=['network.vision_encoder.blocks.*.temporal_*'])  # pre-training had another

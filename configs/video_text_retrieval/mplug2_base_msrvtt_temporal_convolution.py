@@ -7,3 +7,6 @@ with read_base():
     from .mplug2_base_msrvtt import *
 
 model['network']['vision_encoder'].update(temporal=dict(type=TemporalConvolution))
+model['init_cfg'].update(
+    absent=['tasks.*', 'network.vision_encoder.blocks.*.temporal_*']
+)  # pre-training had another module there

@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from ..config import DictAction, find_config, load_config
+from ..config import DictAction, default_work_dir, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'checkpoint',
         help='a checkpoint file, the name of shipped weights, or a work directory: its best checkpoint, or else its latest',
     )
-    parser.add_argument('--work-dir', help='where logs go; work_dirs/<config name> if not given')
+    parser.add_argument('--work-dir', help='where logs go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')
     parser.add_argument('--tiny', metavar='DATA', help='shrink to a tiny size, on the embedded benchmark that lies here')
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from ..files import replace_file
 
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default_work_dir(args.config))
     if args.tiny:
         from ..tiny import shrink
 

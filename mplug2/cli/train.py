@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..config import DictAction, find_config, load_config
+from ..config import DictAction, default_work_dir, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='a config file, or the name of a shipped one, such as mini/video_captioning')
-    parser.add_argument('--work-dir', help='where checkpoints and logs go; work_dirs/<config name> if not given')
+    parser.add_argument('--work-dir', help='where checkpoints and logs go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / find_config(args.config).stem)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default_work_dir(args.config))
     if args.tiny:
         from ..tiny import shrink
 

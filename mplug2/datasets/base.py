@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ..registry import TRANSFORMS
 from .errors import AnnotationError, BadSampleError, BadSamples
+from .reading import as_list
 from .sampler import Draw
 
 _ATTEMPTS = 100  # at finding a readable sample in place of a bad one
@@ -87,7 +88,7 @@ class MultiModalDataset(Dataset):
     @property
     def source(self) -> str:
         """The annotation files, for messages."""
-        return str(getattr(self, 'ann_file', 'its annotation file'))
+        return ', '.join(as_list(getattr(self, 'ann_file', None))) or 'its annotation file'
 
     @property
     def metainfo(self) -> dict[str, Any]:

@@ -79,11 +79,10 @@ class ShardedDataset(MultiModalDataset):
         return shard, index - int(self._ends[shard - 1] if shard else 0)
 
     def record(self, index: int) -> dict:
-        """What is known of a sample without reading it; ``sample_id`` is the shard's folder and name, and its number there."""
+        """What is known of a sample without reading it; ``sample_id`` is the shard and its number there."""
         shard, place = self._place(index)
         path = self.shards[shard]
-        sample_id = f'{"/".join(path.rsplit("/", 2)[-2:])}:{place}'
-        return dict(sample_id=sample_id, media=self.media, path=path, shard=shard, place=place)
+        return dict(sample_id=f'{path}:{place}', media=self.media, path=path, shard=shard, place=place)
 
     def prepare(self, record: dict) -> Any:
         shard, place = record.pop('shard'), record.pop('place')

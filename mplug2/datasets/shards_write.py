@@ -31,7 +31,7 @@ from .errors import AnnotationError, BadSampleError
 from .retrying import tried
 from .shards import SUFFIXES
 from .shards_index import load_index
-from .video import read_pyav
+from .video import PICTURE_ERRORS, read_pyav
 
 NOTES = 'shards.json'  # beside the shards: what they are made of
 TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first, twice as many after the next
@@ -142,7 +142,7 @@ def check_image(source: str, content: bytes, short_side: int | None = None) -> t
             stream = io.BytesIO()
             image.save(stream, 'JPEG', quality=95)
             return 'jpg', stream.getvalue()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except PICTURE_ERRORS:
         raise BadSampleError('no picture, or a damaged one') from None
 
 

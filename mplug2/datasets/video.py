@@ -15,6 +15,9 @@ from PIL import Image
 
 from .errors import BadSampleError
 
+# What Pillow raises for broken files, for what it does not know of their formats, and for hundreds of millions of pixels.
+PICTURE_ERRORS = (OSError, SyntaxError, ValueError, NotImplementedError, Image.DecompressionBombError)
+
 Choose = Callable[[int], list[int]]
 _SHORT = 64  # frames
 
@@ -86,7 +89,7 @@ def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.nda
 
     source = source_of(path, content)
     try:
-        with av.open(source) as container:
+        with av.open(source, metadata_errors='replace') as container:  # titles in whatever encoding are none of our business
             stream = container.streams.video[0]
             stream.thread_count = 1
             if 0 < stream.frames <= _SHORT:  # as the container says
@@ -149,8 +152,7 @@ def read_image(path: str, content: bytes | None = None) -> np.ndarray:
     try:
         with Image.open(source) as image:
             return np.asarray(image.convert('RGB'))
-    # What Pillow raises for broken files of its formats, and for one that says it has hundreds of millions of pixels.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except PICTURE_ERRORS as error:
         raise BadSampleError(f'{path}: truncated or no picture ({_last(error)})') from None
 
 

@@ -69,9 +69,19 @@ class CheckpointHook(Hook):
                 file.unlink()
             for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
                 shutil.rmtree(folder)
-            if not runner.iter:  # a fresh run does not inherit an old one's best, nor does its resumption
-                (Path(runner.work_dir) / BEST).unlink(missing_ok=True)
+            if not runner.iter:  # a fresh run does not inherit an old one's checkpoints, nor does its resumption
+                self._set_earlier_aside(runner)
         self._best = read_best(runner.work_dir) if runner.iter else None
+
+    def _set_earlier_aside(self, runner: Any) -> None:
+        folder = Path(runner.work_dir)
+        old = [*training_checkpoints(folder), *folder.glob('best_*_iter_*.pth'), *folder.glob(BEST)]
+        if old:
+            aside = folder / f'before_{runner.timestamp}'
+            aside.mkdir()
+            for path in old:
+                path.rename(aside / path.name)
+            runner.logger.warning(f'{folder} had checkpoints of an earlier run: they are in {aside.name} now')
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1

@@ -25,12 +25,15 @@ class ScalarBuffer:
         self._steps.extend((key, value.detach() if isinstance(value, Tensor) else value) for key, value in scalars.items())
 
     def flush(self, hub: MessageHub) -> None:
-        """Move everything to the message hub, with one copy from the device."""
+        """Move everything to the message hub, with one copy from each device."""
         steps, self._steps = self._steps, []
-        tensors = [value.float().reshape(()) for _, value in steps if isinstance(value, Tensor)]
-        moved = iter(torch.stack(tensors).tolist() if tensors else ())
+        tensors: dict[torch.device, list[Tensor]] = {}
+        for _, value in steps:
+            if isinstance(value, Tensor):
+                tensors.setdefault(value.device, []).append(value.float().reshape(()))
+        moved = {device: iter(torch.stack(some).tolist()) for device, some in tensors.items()}
         for key, value in steps:
-            hub.update_scalar(key, next(moved) if isinstance(value, Tensor) else value)
+            hub.update_scalar(key, next(moved[value.device]) if isinstance(value, Tensor) else value)
 
 
 @LOG_PROCESSORS.register_module()

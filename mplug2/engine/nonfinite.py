@@ -37,8 +37,8 @@ class NonFiniteGuard(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
         wrapper = runner.optim_wrapper
-        if step % self.interval and step != runner.max_iters:
-            return
+        if not hasattr(wrapper, 'skipped_steps') or (step % self.interval and step != runner.max_iters):
+            return  # a wrapper of MMEngine's own counts none
         total, in_a_row = wrapper.skipped_steps()
         if total > self._told:
             runner.logger.warning(

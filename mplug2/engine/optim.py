@@ -120,14 +120,15 @@ def _local(gradient: Tensor) -> Tensor:
 
 def merge_groups(optimizer: Optimizer) -> None:
     """Make one group of all parameters that learn alike: MMEngine's constructor makes one of each parameter, and an optimizer
-    pays for every group. Sharded and whole parameters, which no fused step takes together, stay apart."""
+    pays for every group. Scalars, which sharding leaves whole, stay apart from what it shards: no fused step takes both, and a
+    checkpoint is to fit with and without sharding."""
     if isinstance(optimizer, ZeroRedundancyOptimizer):  # it has given its groups to another optimizer already
         return
     merged: dict[str, dict[str, Any]] = {}
     for group in optimizer.param_groups:
         settings = sorted((name, repr(value)) for name, value in group.items() if name != 'params')
         for parameter in group['params']:
-            alike = merged.setdefault(f'{settings} {isinstance(parameter, DTensor)}', {**group, 'params': []})
+            alike = merged.setdefault(f'{settings} {parameter.ndim > 0}', {**group, 'params': []})
             alike['params'].append(parameter)
     optimizer.param_groups[:] = merged.values()
 

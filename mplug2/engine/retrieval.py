@@ -126,9 +126,9 @@ def ranks_after(scores: Tensor, best: Tensor, relevant: list[list[int]], before:
         scores: (Q, k) of `best` (Q, k). relevant: right items of each query. before: (Q,) ranks by cosine.
     """
     ranks = before.clone()
-    for row, (items, right) in enumerate(zip(best.tolist(), relevant, strict=True)):
+    for row, (items, right) in enumerate(zip(best, relevant, strict=True)):
         wanted = set(right)
-        places = [place for place, item in enumerate(items) if item in wanted]
+        places = [place for place, item in enumerate(items.tolist()) if item in wanted]
         if places:
             rest = torch.ones(len(items), dtype=torch.bool)
             rest[places] = False
@@ -287,6 +287,8 @@ class _RetrievalLoop:
         """Index in the data set -> embeddings, and vision features as far as they may be kept."""
         dataset = self.dataloader.dataset
         places = {dataset.record(index)['sample_id']: index for index in range(len(dataset))}
+        if len(places) < len(dataset):
+            raise ValueError(f'{type(dataset).__name__}: {len(dataset)} samples share {len(places)} values of sample_id')
         own: dict[int, Media] = {}
         kept: dict[int, VisionFeatures] = {}
         size = 0

@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.optim import ZeroRedundancyOptimizer
 from mmengine.runner import Runner as _Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -250,6 +251,8 @@ class Runner(_Runner):
         path, main = Path(out_dir) / filename, is_main_process()
         sharded = path.suffix == f'.{SHARDS}'
         if not main and not sharded and not is_sharded(self.model):
+            if save_optimizer and isinstance(self.optim_wrapper.optimizer, ZeroRedundancyOptimizer):
+                self.optim_wrapper.optimizer.consolidate_state_dict()  # hands the main process its part
             return
         meta = dict(
             {'iter': self.iter, 'epoch': self.epoch} | (meta or {}),

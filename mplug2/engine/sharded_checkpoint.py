@@ -87,7 +87,7 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
     seen(checkpoint=checkpoint)
     found = {key: own[key] for key in keys if key not in resized}
     read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
-    found |= {key: placed_like(value, own[key]) for key, value in resized.items()}
+    found |= {key: placed_like(resized[key], own[key]) for key in keys if key in resized}
     model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
     return checkpoint
 

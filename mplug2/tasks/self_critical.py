@@ -71,12 +71,12 @@ class SelfCriticalCaptioning(Captioning):
         with without_dropout(decoder):
             drawn = self._generate(decoder, memory, self.sampling)
             target = as_targets(drawn, memory.tokens.device)
-            reward = self.rewards(drawn, batch)
+            reward = self.rewards(drawn, batch).to(target.ids.device)
             if self.baseline == 'others':
                 base = (reward.sum(1, keepdim=True) - reward) / (self.draws - 1)
             else:
-                base = self.rewards(self._generate(decoder, memory, self.greedy), batch)
-            advantage = (reward - base).flatten().to(memory.tokens.device)
+                base = self.rewards(self._generate(decoder, memory, self.greedy), batch).to(reward.device)
+            advantage = (reward - base).flatten()
             losses = token_losses(decoder(target.ids, memory), target)  # minus log-probabilities
         loss = (losses * advantage[:, None]).sum() / target.loss_mask.sum()
         return {'loss_reward': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}

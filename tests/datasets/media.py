@@ -15,10 +15,11 @@ def write_image(path: Path, side: int = 32, value: int = 100) -> Path:
     return path
 
 
-def write_video(path: Path, frames: int = 30, side: int = 64, gop: int = 8) -> Path:
+def write_video(path: Path, frames: int = 30, side: int = 64, gop: int = 8, title: str = '') -> Path:
     """H.264; frame n has the grey value 8 n."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), 'w', options={'movflags': 'faststart'}) as container:
+        container.metadata['title'] = title
         stream = container.add_stream('libx264', rate=10)
         stream.width = stream.height = side
         stream.pix_fmt = 'yuv420p'

@@ -50,6 +50,14 @@ def test_readers_give_the_frames_asked_for(clip, backend, wanted):
     assert np.array_equal(read_video(clip, lambda length: wanted, backend), frames)
 
 
+def test_a_title_need_not_be_utf8(tmp_path):
+    clip = write_video(tmp_path / 'clip.mp4', title='QQQQ')
+    content = clip.read_bytes()
+    assert content.count(b'QQQQ') == 1
+    clip.write_bytes(content.replace(b'QQQQ', 'клип'.encode('cp1251')))
+    assert frame_numbers(read_video(clip, lambda length: [0, 29], 'pyav')) == [0, 29]
+
+
 def test_a_folder_of_pictures_is_read_in_the_order_of_its_numbers(tmp_path):
     for number in range(12):
         write_image(tmp_path / f'frame_{number}.png', value=8 * number)

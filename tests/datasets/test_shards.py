@@ -49,7 +49,7 @@ def test_every_sample_of_uneven_shards_is_found(folder):
     assert said(dataset) == [f'sample {number}' for number in range(15)]
     assert [int(dataset[number]['inputs']['frames'].float().mean()) for number in (0, 4, 5, 6, 14)] == [0, 20, 25, 30, 70]
     sample = dataset[6]['data_samples']
-    assert (sample.sample_id, sample.path) == (f'{folder.name}/00002.tar:0', f'{folder}/00002.tar/000020000.jpg')
+    assert (sample.sample_id, sample.path) == (f'{folder}/00002.tar:0', f'{folder}/00002.tar/000020000.jpg')
     assert said(ShardedPairs(str(folder), pipeline=PIPELINE, indices=3)) == ['sample 0', 'sample 1', 'sample 2']
     assert said(ShardedPairs(str(folder), pipeline=PIPELINE, indices=[7, 2])) == ['sample 7', 'sample 2']
 

@@ -50,6 +50,7 @@ def retrieval(work_dir: Path, **more: object) -> Config:
             'train_cfg.max_iters': STEPS,
             'train_cfg.val_interval': 100,
             'default_hooks.logger.interval': 1,
+            'default_hooks.checkpoint.interval': 3,
             'default_hooks.checkpoint.save_best': None,
             'train_dataloader.batch_size': 2,
             'val_dataloader.batch_size': 3,
@@ -60,6 +61,18 @@ def retrieval(work_dir: Path, **more: object) -> Config:
     )
     # AdamW would make steps of full length out of the rounding errors of biases that have no gradient.
     cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.1, weight_decay=0.0)
+    return cfg
+
+
+def resumed(before: Path, **more: object) -> Config:
+    name = f'retrieval_from_{before.name.removeprefix("retrieval_")}'
+    return retrieval(before.with_name(name), resume=True, load_from=str(before / 'iter_3.pth'), **more)
+
+
+def zero_redundancy(cfg: Config) -> Config:
+    """The same steps by an optimizer whose state is shared out over the processes."""
+    own = cfg.optim_wrapper.optimizer
+    cfg.optim_wrapper.optimizer = {**own, 'type': 'ZeroRedundancyOptimizer', 'optimizer_type': 'AdamW'}
     return cfg
 
 
@@ -120,6 +133,10 @@ def everything(out: Path, single: Path) -> None:
         ),
         'retrieval_ddp': retrieval(out / 'retrieval_ddp', launcher='pytorch'),
         'retrieval_shard': retrieval(out / 'retrieval_shard', **group),
+        # Each goes on from the other's; scalars, temperatures among them, are sharded in neither.
+        'retrieval_from_ddp': resumed(out / 'retrieval_ddp', **group),
+        'retrieval_from_shard': resumed(out / 'retrieval_shard', launcher='pytorch'),
+        'zero': zero_redundancy(answering(out / 'zero', batch_size=2, launcher='pytorch')),
     }.items():
         runner = build_runner(cfg)
         runner.train()

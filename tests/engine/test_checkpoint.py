@@ -150,5 +150,6 @@ def test_a_checkpoint_that_is_half_removed_is_not_the_latest(
     assert latest_checkpoint(tmp_path).name == f'iter_{step}.shards'
     for path in tmp_path.glob('iter_*'):
         assert sorted(file.name.partition('-')[0] for file in path.iterdir()) == ['shard', 'training.pth'], path
+    runner.iter = step
     hook.before_train(runner)
     assert not list(tmp_path.glob('.*'))

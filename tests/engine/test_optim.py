@@ -88,6 +88,8 @@ def test_bad_steps_in_a_row_end_a_run(tmp_path: Path, caplog: pytest.LogCaptureF
         runner.iter = 5
         with pytest.raises(NonFiniteError, match=r'last 5 steps .*iter_2\.pth'):
             guard.after_train_iter(runner, runner.iter)
+    runner.optim_wrapper = SimpleNamespace()  # MMEngine's own count nothing
+    guard.after_train_iter(runner, runner.iter)
     assert [record.message.split(' had ')[0] for record in caplog.records] == [
         '1 of the last steps up to 2',
         '2 of the last steps up to 4',

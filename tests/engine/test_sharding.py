@@ -114,6 +114,20 @@ def test_twin_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None
     assert twin
 
 
+def test_contrastive_learning_goes_on_sharded_or_not(group: tuple) -> None:
+    out, _ = group
+    for name in ('retrieval_from_ddp', 'retrieval_from_shard'):
+        assert min(logged(out / name)) == 4
+        assert_equal_weights(out / name / LAST, out / 'retrieval_ddp' / LAST)
+
+
+def test_an_optimizer_with_shared_out_state_saves_all_of_it(single: tuple, group: tuple) -> None:
+    (folder, _), (out, _) = single, group
+    assert_equal_weights(out / 'zero' / LAST, folder / LAST)
+    ours, expected = (torch.load(one / LAST, weights_only=True)['optimizer'] for one in (out / 'zero', folder))
+    assert len(ours['state']) == len(expected['state'])
+
+
 def test_a_process_is_killed_and_one_process_goes_on(
     single: tuple, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from mplug2.config import load_config
 from mplug2.engine import CheckpointError, load_weights
 from mplug2.engine.checkpoint import fitting
+from mplug2.engine.sharded_checkpoint import load_sharded, save_sharded
 from mplug2.model import MPlug2
 from mplug2.modules.vision import resize_positions
 from mplug2.registry import MODELS, resolve
@@ -53,6 +54,24 @@ def test_pre_training_is_tested_by_what_its_tasks_share(pretrained: dict) -> Non
     # One twin serves both kinds of media; queues are of one.
     assert model.tasks['retrieval'].twin.filled
     assert (own['tasks.retrieval.vision_queue.ids'] == -1).all()
+
+
+def test_queues_of_another_size_begin_anew(pretrained: dict, tmp_path: Path) -> None:
+    """Whichever way the file was written."""
+    cfg = load_config('mini/video_text_retrieval', {'model.tasks.retrieval.queue_size': 64}).model
+    save_sharded(dict(meta=dict(iter=1)), pretrained, {}, None, tmp_path / 'iter_1.shards')
+    found = []
+    for load in (
+        lambda model: load_weights(model, pretrained, 'a file', 'training'),
+        lambda model: load_sharded(model, tmp_path / 'iter_1.shards', 'training', lambda checkpoint: None),
+    ):
+        torch.manual_seed(0)
+        model = MODELS.build(resolve(cfg, MODELS))
+        model.init_weights()
+        load(model)
+        found.append(model.state_dict())
+    assert found[0]['tasks.retrieval.vision_queue.ids'].tolist() == [-1] * 64
+    assert all(torch.equal(value, found[1][key]) for key, value in found[0].items())
 
 
 @pytest.mark.parametrize('start', ['training', 'test'])

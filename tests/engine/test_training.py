@@ -117,15 +117,18 @@ def test_a_run_stopped_early_keeps_where_it_stopped(mini_home: Path, tmp_path: P
     assert [file.name for file in tmp_path.glob('iter_*')] == ['iter_6.pth']
 
 
-def test_a_fresh_run_forgets_the_best_of_an_old_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:
-    """And keeps every checkpoint where MMEngine's -1 asks for that."""
+def test_a_fresh_run_forgets_an_old_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    """But loses nothing of it. And keeps every checkpoint where MMEngine's -1 asks for that."""
     write_best(tmp_path, dict(file='best_CIDEr-D_iter_99.pth', metric='CIDEr-D', score=1e9, iter=99))
     (tmp_path / 'best_CIDEr-D_iter_99.pth').touch()
+    (tmp_path / 'iter_900.pth').touch()
     options = ['train_cfg.max_iters=2', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
     options += ['default_hooks.checkpoint.interval=1', 'default_hooks.checkpoint.max_keep_ckpts=-1']
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--cfg-options', *options) == 0
     assert best_checkpoint(tmp_path) is None
     assert sorted(file.name for file in tmp_path.glob('iter_*')) == ['iter_1.pth', 'iter_2.pth']
+    old = ['best.json', 'best_CIDEr-D_iter_99.pth', 'iter_900.pth']
+    assert sorted(file.name for file in tmp_path.glob('before_*/*')) == old
     with pytest.raises(ValueError, match='max_keep_ckpts is a count from 1 on'):
         CheckpointHook(max_keep_ckpts=0)
 

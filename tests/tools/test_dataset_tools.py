@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mplug2.datasets import MSVDCaption, VQAv2
+from mplug2.datasets import DTD, GLUE, MSVDCaption, VQAv2
 from mplug2.datasets.video import read_video
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
@@ -73,6 +73,18 @@ def test_check_compares_with_what_is_published(mini_home, tmp_path, monkeypatch,
     for file in files:
         file.write_text(json.dumps(dict(data_subtype='train2014', questions=questions)))
     assert ': 2 samples, but 658111 are published' in tool['complaint'](VQAv2(questions=[str(file) for file in files]))
+
+    (tmp_path / 'images/banded').mkdir(parents=True)
+    lists = [tmp_path / f'{part}1.txt' for part in ('train', 'val')]
+    for file in lists:
+        file.write_text('banded/banded_0002.jpg\n')
+    textures = DTD(ann_file=lists, data_prefix=str(tmp_path / 'images'))
+    assert tool['complaint'](textures) == 'train1, val1: 2 samples, but 3760 are published; are the files whole?'
+    rows = 'index\tsentence1\tsentence2\tlabel\n' + '\n'.join(f'{row}\tone\ttwo\tentailment' for row in range(277))
+    (tmp_path / 'dev.tsv').write_text(rows)
+    assert tool['complaint'](GLUE(task='rte', ann_file=tmp_path / 'dev.tsv')) == ''
+    (tmp_path / 'dev.tsv').write_text(rows.rpartition('\n')[0])
+    assert tool['complaint'](GLUE(task='rte', ann_file=tmp_path / 'dev.tsv')).startswith('rte/dev: 276 samples, but 277')
 
 
 def test_gifs_become_clips(tmp_path):

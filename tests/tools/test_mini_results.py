@@ -204,8 +204,8 @@ def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools
     table = page[page.index('## Table 17, vision-language column') + 2 :]
     assert [[cell.strip() for cell in line.strip('|').split('|')] for line in table if '---' not in line] == [
         ['row', '', 'accuracy', 'gap', 'seeds', 'steps', 'minutes'],
-        ['image_qa_table17_single', 'question answering alone', '40.00', '', '1', '450', '1.0'],
-        ['image_qa_table17_joint', 'joint training, layers for text alone', '40.00', '0.50', '1', '1350', '1.0'],
+        ['image_qa_table17_single', 'question answering alone', '40.00', '', '1', '250', '1.0'],
+        ['image_qa_table17_joint', 'joint training, layers for text alone', '40.00', '0.50', '1', '750', '1.0'],
         ['chance', '', '12.50', '', '', '', ''],
     ]
 

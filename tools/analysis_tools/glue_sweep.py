@@ -4,8 +4,9 @@
     python tools/analysis_tools/glue_sweep.py text_classification/mplug2_base_mnli --processes 8 --epochs 5 --rates 3e-5 5e-5
 
 The space (Appendix B.2.2): 5, 7 or 10 epochs, rates of 3e-5, 5e-5, 6e-5, 7e-5 or 1e-4, batches of 32, 64 or 128; the best
-performance on dev is reported. Each run warms up over 6 % of its steps and validates once an epoch. A run is kept in
-work_dirs/glue_sweep/CONFIG/..., is not repeated, and goes on where it was stopped. --list prints the runs and starts none.
+performance on dev is reported. Each run warms up over 6 % of its steps and validates once an epoch. Its best checkpoint is kept
+in work_dirs/glue_sweep/CONFIG/...; a run is not repeated, and goes on where it was stopped. --list prints the runs and starts
+none.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
         if best is None:
             raise RuntimeError(f'{folder} has no best checkpoint: the config needs default_hooks.checkpoint.save_best')
         done.write_text(json.dumps(best))
+        for path in folder.glob('iter_*.pth'):  # to go on from; of many runs they would fill the disk
+            path.unlink()
     return json.loads(done.read_text()) | dict(folder=folder.name)
 
 

@@ -2,6 +2,7 @@
 
     python tools/analysis_tools/mini_results.py                      # every row that is not done yet
     python tools/analysis_tools/mini_results.py --rows video_qa image_qa_blind --seeds 0 1 2
+    python tools/analysis_tools/mini_results.py --rows '*_brief' 'video_*_no_instruction'       # Table 14
     python tools/analysis_tools/mini_results.py --list
     python tools/analysis_tools/mini_results.py --adopt image_qa=work_dirs/image_qa
 
@@ -14,6 +15,7 @@ seeds of it are done here.
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import os
 import subprocess
@@ -50,7 +52,8 @@ Written by `python tools/analysis_tools/mini_results.py`, which trains and tests
 The same numbers, with configs, commands and commits, are in [results-mini.json](results-mini.json). All are in percent but
 CIDEr-D (to 10), and mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between
 unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
-answer to the question for question answering, and otherwise the caption or box of a training sample drawn at random. Minutes
+answer to the question for question answering, the commonest class for classification, and otherwise the caption, summary or box
+of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
 are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside it
 (text-to-video retrieval, visual grounding and image captioning among the tasks), or on a GPU. The JSON has the version of the
 benchmark and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a
@@ -102,7 +105,7 @@ def _plain_value(value: Any) -> Any:
 
 
 def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
-    """Run one of the tools on one thread, its output added to a log.
+    """Run one of the tools, its output added to a log; on one thread if OMP_NUM_THREADS does not say otherwise.
 
     Args:
         until: the `time.monotonic` at which it is stopped.
@@ -112,7 +115,7 @@ def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as file:
-        environment = os.environ | {'OMP_NUM_THREADS': '1'}
+        environment = {'OMP_NUM_THREADS': '1'} | os.environ
         left = None if until is None else max(0.0, until - time.monotonic())
         try:
             done = subprocess.run(
@@ -284,9 +287,11 @@ def training_minutes(folder: Path) -> float | None:
 
 
 def hardware() -> str:
-    """The GPU or else the processor, and in what its trainings multiply (``dtype='auto'``)."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
-    return f'{name}, {"bf16" if computes_bf16() else "fp32"}'
+    """The GPU, or else the processor and how many threads; and in what trainings multiply (``dtype='auto'``)."""
+    dtype = 'bf16' if computes_bf16() else 'fp32'
+    if torch.cuda.is_available():
+        return f'{torch.cuda.get_device_name()}, {dtype}'
+    return f'{processor()}, {dtype}, threads: {os.environ.get("OMP_NUM_THREADS", "1")}'
 
 
 def commit_at(moment: str | None) -> str | None:
@@ -445,9 +450,26 @@ def in_turn(seeds: dict[str, Sequence[int]]) -> list[tuple[str, int]]:
     return [(name, own[number]) for number in rounds for name, own in seeds.items() if number < len(own)]
 
 
+def named(patterns: Iterable[str]) -> list[str]:
+    """The names of rows that match any of the patterns, each once, in the order of the patterns.
+
+    Raises:
+        RowError: none matches one of them.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matching = fnmatch.filter(ROWS, pattern)
+        if not matching:
+            raise RowError(f'no row {pattern!r}: --list prints them')
+        found |= dict.fromkeys(matching)
+    return list(found)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rows', nargs='+', default=list(ROWS), choices=list(ROWS), metavar='ROW', help='all if not given')
+    parser.add_argument(
+        '--rows', nargs='+', default=['*'], metavar='ROW', help="names or patterns ('video_*'); all if not given"
+    )
     parser.add_argument('--seeds', nargs='+', type=int, help="in place of the rows' own")
     parser.add_argument('--minutes', type=float, help='stop after so many; what runs then goes on when asked for again')
     parser.add_argument('--list', action='store_true', help='print the rows and what is done')
@@ -455,14 +477,18 @@ def main() -> int:
         '--adopt', nargs='+', default=[], metavar='ROW=WORK_DIR', help='take in runs made by hand; runs nothing'
     )
     args = parser.parse_args()
+    try:
+        names = named(args.rows)
+    except RowError as error:
+        parser.error(str(error))
     if args.list:
-        show_list(ROWS[name] for name in args.rows)
+        show_list(ROWS[name] for name in names)
         return 0
     failed = 0
     if args.adopt:
         jobs = [(name, Path(folder)) for name, _, folder in (pair.partition('=') for pair in args.adopt)]
     else:
-        jobs = in_turn({name: ROWS[name].seeds if args.seeds is None else args.seeds for name in args.rows})
+        jobs = in_turn({name: ROWS[name].seeds if args.seeds is None else args.seeds for name in names})
     until = None if args.minutes is None else time.monotonic() + 60 * args.minutes
     for name, what in jobs:
         print(f'{time.strftime("%H:%M:%S")} {name} {what}', flush=True)

@@ -1,8 +1,8 @@
 """Draws scalars that training logged, one panel a scalar and one line a run.
 
     python tools/analysis_tools/plot_curves.py docs/images/stamps_curves.png \\
-        --run 'from scratch' work_dirs/mplug2_small_stamps_scratch --run 'real weights' work_dirs/mplug2_small_stamps \\
-        --key loss loss_caption CIDEr-D
+        --run 'from scratch' work_dirs/image_captioning/mplug2_small_stamps_scratch \\
+        --run 'real weights' work_dirs/image_captioning/mplug2_small_stamps --key loss loss_caption CIDEr-D
 
 Reads MMEngine's ``vis_data/scalars.json`` of a work directory; a resumed run's steps, logged twice, count as logged last.
 """

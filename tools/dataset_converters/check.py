@@ -22,8 +22,8 @@ from mplug2.datasets import MultiModalDataset
 from mplug2.datasets.mini.build import MANIFEST
 from mplug2.registry import resolve
 
-# Pictures or clips with captions, questions, or phrases of each split as published: by the name of the split, or by that of the
-# file where each split has its own. RefCOCO's are those of the folder.
+# Samples of each split as published: by the name of the split, or by that of the file where each split has its own; RefCOCO's
+# with that of the folder, GLUE's with that of the task.
 OFFICIAL: dict[str, dict[str, int]] = {
     'CocoCaption': {'train': 113_287, 'val': 5_000, 'test': 5_000},
     'Flickr30K': {'train': 29_000, 'val': 1_014, 'test': 1_000},
@@ -62,6 +62,38 @@ OFFICIAL: dict[str, dict[str, int]] = {
     'TGIFFrameQA': {'train+val': 39_392, 'test': 13_691},
     'DiDeMoParagraph': {'train_data': 8_395, 'val_data': 1_065, 'test_data': 1_004},
     'LSMDC': {'LSMDC16_annos_training': 101_079, 'LSMDC16_challenge_1000_publictect': 1_000},
+    'ImageNet': {'train': 1_281_167, 'val': 50_000},
+    'CIFAR10': {'train': 50_000, 'test': 10_000},
+    'CIFAR100': {'train': 50_000, 'test': 10_000},
+    'FashionMNIST': {'train': 60_000, 'test': 10_000},
+    'DTD': {'train1': 1_880, 'val1': 1_880, 'test1': 1_880},
+    'Food101': {'train': 75_750, 'test': 25_250},
+    'SUN397': {'Training_01': 19_850, 'Testing_01': 19_850},
+    'StanfordCars': {'cars_train_annos': 8_144, 'cars_test_annos_withlabels': 8_041},
+    'GLUE': {
+        'sst2/train': 67_349,
+        'sst2/dev': 872,
+        'sst2/test': 1_821,
+        'rte/train': 2_490,
+        'rte/dev': 277,
+        'rte/test': 3_000,
+        'mrpc/train': 3_668,
+        'mrpc/dev': 408,
+        'mrpc/test': 1_725,
+        'qqp/train': 363_846,
+        'qqp/dev': 40_430,
+        'qqp/test': 390_965,
+        'mnli/train': 392_702,
+        'mnli/dev_matched': 9_815,
+        'mnli/dev_mismatched': 9_832,
+        'mnli/test_matched': 9_796,
+        'mnli/test_mismatched': 9_847,
+        'qnli/train': 104_743,
+        'qnli/dev': 5_463,
+        'qnli/test': 5_463,
+    },
+    'SQuAD': {'train-v1.1': 87_599, 'dev-v1.1': 10_570, 'train-v2.0': 130_319, 'dev-v2.0': 11_873},
+    'Gigaword': {'input': 1_951},  # of training pairs those without a text are left out
 }
 TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be several a record
 
@@ -101,10 +133,17 @@ def complaint(dataset: Dataset) -> str:
     files = [Path(path) for path in getattr(dataset, 'split_file', dataset.source).split(', ')]
     if any((folder / MANIFEST).is_file() for path in files for folder in path.parents):
         return ''
-    if type(dataset).__name__ == 'RefCOCO':
-        parts = [f'{path.parent.name}/{dataset.split}' for path in files]
-    else:
-        parts = [dataset.split] if hasattr(dataset, 'split') else [path.stem for path in files]
+    match type(dataset).__name__:
+        case 'RefCOCO':
+            parts = [f'{path.parent.name}/{dataset.split}' for path in files]
+        case 'GLUE':
+            parts = [f'{dataset.metainfo["task"]}/{path.stem}' for path in files]
+        case 'ImageNet':
+            parts = ['train' if dataset.solution is None else 'val']
+        case 'Gigaword':
+            parts = [Path(dataset.documents).stem]
+        case _:
+            parts = [dataset.split] if hasattr(dataset, 'split') else [path.stem for path in files]
     if not set(parts) <= set(sizes):
         return ''
     wanted = sum(sizes[part] for part in parts)

@@ -1,6 +1,6 @@
 """Starts the second stage of Kinetics from the first: the rows of the 710-way head that a set's classes have.
 
-    python tools/model_converters/kinetics_head.py work_dirs/mplug2_base_kinetics710/iter_101600.pth \\
+    python tools/model_converters/kinetics_head.py work_dirs/video_classification/mplug2_base_kinetics710/iter_101600.pth \\
         data/kinetics710/map_kinetics400.json weights/mplug2_base_kinetics710_to_400.pth
 """
 
