@@ -42,7 +42,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = [dict(type=SQuADMetric)]
 test_evaluator = val_evaluator
-default_hooks['checkpoint'].update(save_best='F1')
 find_unused_parameters = True  # the universal layers' queries and cross-attention serve vision
 train_cfg.update(max_iters=1600, val_interval=800)
 load_from = 'work_dirs/mini/text_qa_short'

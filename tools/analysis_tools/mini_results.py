@@ -50,7 +50,7 @@ HEAD = """# Results on the embedded benchmark
 
 Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing; `--rows NAME` runs one row.
 The same numbers, with configs, commands and commits, are in [results-mini.json](results-mini.json). All are in percent but
-CIDEr-D (to 10), and mean IoU, bbox_mAP and segm_mAP (to 1); a modality gap and the distances beside it are lengths between
+CIDEr-D (to 10), and mean IoU and COCO's mAP (to 1); a modality gap and the distances beside it are lengths between
 unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
 answer to the question for question answering, the commonest class for classification, and otherwise the caption, summary or box
 of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
