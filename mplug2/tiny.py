@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _lsmdc(root: Path, cfg: dict) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     for video, said in list(dict(_clips(root, part == 'train')).items())[:SAMPLES]:
         clip = f'1_Mini_{video}-{video}'
-        if not (folder / f'{clip}.mp4').is_symlink():
+        with suppress(FileExistsError):  # of an earlier run, or of another process
             (folder / f'{clip}.mp4').symlink_to((root / f'msrvtt/videos/{video}.mp4').resolve())
         lines.append('\t'.join([clip, '0', '1', '0', '1', said]))
     file = _written(root / 'tiny', f'lsmdc_{part}.csv', '\n'.join(lines))

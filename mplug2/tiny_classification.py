@@ -7,6 +7,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def written(path: Path, content: bytes | str) -> str:
 
 def _linked(path: Path, source: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_symlink():
+    with suppress(FileExistsError):  # of an earlier run, or of another process
         path.symlink_to(source.resolve())
 
 

@@ -15,6 +15,10 @@ pinned() { grep -E "^$1==" requirements/constraints.txt; }
 has() { "$venv/bin/python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"; }
 
 echo "setting up $venv (a few minutes the first time)"
+[ -x "$venv/bin/python" ] || "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+  echo "$python is older than 3.11, which the pinned versions need (requirements/constraints.txt): name another by PYTHON=..." >&2
+  exit 1
+}
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip "$1" --quiet --disable-pip-version-check "${@:2}" 2> >(grep -v -e 'Location' -e 'is ignored' >&2); }
 pip install wheel "$(pinned setuptools)"

@@ -34,9 +34,11 @@ class AverageWeights(Hook):
         self.average: dict[str, Tensor] = {}
         self._loaded: dict[str, Tensor] | None = None
         self._training = False
+        self._weights_alone = False
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         self._loaded = checkpoint.get('average')
+        self._weights_alone = 'state_dict' not in checkpoint
 
     def before_train(self, runner: Any) -> None:
         own = self._weights(runner)
@@ -84,6 +86,9 @@ class AverageWeights(Hook):
 
     @torch.no_grad()
     def before_test(self, runner: Any) -> None:
+        if self._weights_alone:
+            runner.logger.info('the file holds weights alone: they are tested, averaged or not')
+            return
         if self._loaded is None:
             raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
         mode = position_resize(runner.bare_model)

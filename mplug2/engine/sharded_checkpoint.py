@@ -92,6 +92,18 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
     return checkpoint
 
 
+def read_whole(path: Path) -> dict[str, dict[str, Tensor]]:
+    """The weights of a sharded checkpoint and their moving average, ``state_dict`` and ``average``, as a file has them."""
+    there = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
+    wanted = {key: one for key, one in there.items() if not key.startswith(OPTIMIZER)}
+    found = {key: torch.empty(one.size, dtype=one.properties.dtype) for key, one in wanted.items()}
+    read_tensors(path, found)
+    return {
+        name: {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+        for name, prefix in (('state_dict', MODEL), ('average', AVERAGE))
+    }
+
+
 def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
     """What `fit` makes of weights that the model has in another size."""
     other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}

@@ -161,7 +161,9 @@ def _beam_search(
         logits, state = decoder.step(token.flatten(), state.reorder(rows.flatten()))
     for found in results:  # a constraint that leaves fewer texts than beams fills beams with impossible ones
         found.sort(key=lambda h: h.score, reverse=True)
-    return [[h for h in found if h.score > float('-inf')][: how.num_return] for found in results]
+    possible = [[h for h in found if h.score > float('-inf')] for found in results]
+    # A failed forward pass (NaN) makes nothing possible; its text is one all the same, and the run goes on.
+    return [(kept or found[:1])[: how.num_return] for kept, found in zip(possible, results, strict=True)]
 
 
 def _exhaustive_beam_search(

@@ -25,6 +25,8 @@ class HuggingFaceTokenizer:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         if not tokenizer.is_fast:
             raise ValueError(f'{source}: its tokenizer {type(tokenizer).__name__} has no fast form, which offsets need')
+        tokenizer.backend_tokenizer.no_truncation()  # as a file may have been saved with: lengths are ours to choose
+        tokenizer.backend_tokenizer.no_padding()
         self.source = source
         self.tokenizer = tokenizer
         self.vocab_size = len(tokenizer)

@@ -77,7 +77,7 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
 
     rows = -(-len(samples) // _COLUMNS)
     figure = Figure(figsize=(4.2 * _COLUMNS, 2.2 * rows), dpi=110)
-    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=frames)}
+    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=frames, backend='pyav')}
     for place, sample in enumerate(samples):
         axes = figure.add_subplot(rows, _COLUMNS, place + 1)
         axes.axis('off')

@@ -49,7 +49,7 @@ def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
     """
     from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
 
-    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=1)}
+    load = {'image': LoadImage(), 'video': LoadVideo(num_frames=1, backend='pyav')}
     figure = Figure(figsize=(1.5 * (SHOWN + 2), 1.5 * len(shown)), dpi=100)
     grid = figure.add_gridspec(len(shown), SHOWN + 2, left=0.01, right=0.99, top=0.99, bottom=0.01, wspace=0.1, hspace=0.1)
     for line, query in enumerate(shown):

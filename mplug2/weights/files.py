@@ -68,6 +68,11 @@ def find_weights(source: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
+        if path.suffix == '.shards':
+            raise CheckpointError(
+                f'{path} is a sharded checkpoint, from which runs start (load_from); for one file of its weights there is '
+                'tools/model_converters/publish_model.py'
+            )
         for name in FILENAMES:
             if (path / name).is_file():
                 return path / name

@@ -77,7 +77,7 @@ def test_half_is_found_and_the_other_box_is_too_far(annotations):
 
 def test_nothing_found(annotations):
     found = score(annotations, predicted([], []))
-    assert found['bbox_AP50'] == found['segm_AP50'] == 0
+    assert found['bbox_AP50'] == found['segm_AP50'] == found['bbox_mAP'] == found['segm_mAP'] == 0
 
 
 def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):

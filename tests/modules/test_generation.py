@@ -129,6 +129,15 @@ def test_only_allowed_words_are_generated(early_end: bool, decoder: TextDecoder,
 # Sampling
 
 
+@pytest.mark.parametrize('name', SEARCHES)
+def test_a_failed_forward_pass_leaves_the_other_samples_alone(name: str, decoder: TextDecoder, memory: Memory) -> None:
+    expected = generate(decoder, memory, SEARCHES[name], START, END)
+    memory.tokens[2] = float('nan')
+    found = generate(decoder, memory, SEARCHES[name], START, END)
+    assert found[2]
+    assert_same(found[:2] + found[3:], expected[:2] + expected[3:])
+
+
 def test_sampling_the_likeliest_word_is_greedy(decoder: TextDecoder, memory: Memory) -> None:
     greedy = generate(decoder, memory, Generation(1, 0, 9), START, END)
     for narrow in (dict(top_k=1), dict(top_p=1e-6), dict(temperature=1e-4)):

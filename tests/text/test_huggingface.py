@@ -1,5 +1,7 @@
 """Foreign fast tokenizers, against the calls of transformers, and a DeBERTa that reads what they make."""
 
+import shutil
+
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
@@ -42,6 +44,17 @@ def test_agrees_with_transformers(folder, second, max_length):
     assert ours.vocab_size == len(theirs)
     words = ''.join(TEXTS[0][start:end] for (start, end), kind in zip(pair.offsets, pair.types, strict=True) if kind == 0)
     assert TEXTS[0].startswith(words)
+
+
+def test_a_saved_truncation_and_padding_are_not_obeyed(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / 'saved')
+    file = str(tmp_path / 'saved/tokenizer.json')
+    backend = Tokenizer.from_file(file)
+    backend.enable_truncation(4)
+    backend.enable_padding(length=60)
+    backend.save(file)
+    pairs = [HuggingFaceTokenizer(path).encode_pair(TEXTS[0], TEXTS[1]) for path in (folder, str(tmp_path / 'saved'))]
+    assert pairs[0] == pairs[1]
 
 
 def test_no_room(folder):

@@ -9,6 +9,7 @@ import torch
 
 from mplug2.engine import save_checkpoint
 from mplug2.engine.checkpoint import load_weights
+from mplug2.engine.sharded_checkpoint import save_sharded
 from mplug2.tasks import Retrieval
 from mplug2.weights import CheckpointError, read_state
 from tests.tasks.models import small_model, some_batch
@@ -35,6 +36,21 @@ def test_a_published_file_predicts_what_the_model_does(
     with torch.no_grad():
         ours, theirs = (one(some_batch(3), mode='predict') for one in (model.eval(), other))
     assert [sample.pred_match for sample in ours] == [sample.pred_match for sample in theirs]
+
+
+def test_a_sharded_checkpoint_becomes_one_file(
+    script, model: torch.nn.Module, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state, path, out = model.state_dict(), tmp_path / 'iter_1.shards', tmp_path / 'published.safetensors'
+    save_sharded(dict(meta=dict(iter=1)), state, {}, {0: dict(exp_avg=torch.ones(3))}, path)
+    with pytest.raises(CheckpointError, match=r'a sharded checkpoint.*publish_model'):
+        read_state(path)
+    monkeypatch.setattr('sys.argv', ['x', str(path), str(out)])
+    module = script(NAME)
+    module.main()
+    published, expected = read_state(out), module.publish(dict(state_dict=state))
+    assert published.keys() == expected.keys()
+    assert all(torch.equal(value, published[key]) for key, value in expected.items())
 
 
 def test_half_precision_and_the_average(script, model: torch.nn.Module) -> None:

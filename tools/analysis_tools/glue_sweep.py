@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,7 +92,11 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
     folder = out / f'{point.name}_s{seed}'
     done = folder / DONE
     if not done.is_file():
-        ended = subprocess.run(command(config, point, samples, folder, processes, seed)).returncode
+        # dist_train.sh runs the first python of the path: this one
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
+        ended = subprocess.run(
+            command(config, point, samples, folder, processes, seed), env=os.environ | {'PATH': path}
+        ).returncode
         if ended:
             raise RuntimeError(f'the training in {folder} ended with {ended}')
         best = read_best(folder)

@@ -18,6 +18,7 @@ import argparse
 import fnmatch
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -295,7 +296,10 @@ def hardware() -> str:
 
 
 def commit_at(moment: str | None) -> str | None:
-    """The commit that was checked out at a moment (``20261124_120000``, local time), or now; None outside a repository."""
+    """The commit that was checked out at a moment (``20261124_120000``, local time), or now; None outside a repository, or
+    without git."""
+    if shutil.which('git') is None:
+        return None
     until = [] if moment is None else [f'--before={time.mktime(time.strptime(moment, "%Y%m%d_%H%M%S")):.0f}']
     found = subprocess.run(['git', 'log', '-1', '--format=%h', *until], capture_output=True, text=True)
     return found.stdout.strip() or None

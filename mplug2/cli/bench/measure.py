@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,23 +30,25 @@ def processor() -> str:
     return next(models, platform.processor() or platform.machine())
 
 
+def _commit() -> str:
+    if shutil.which('git') is None:
+        return 'unknown, without git'
+    found = subprocess.run(
+        ['git', 'describe', '--always', '--dirty', '--abbrev=12'], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    return found.stdout.strip() or 'not a git checkout'
+
+
 def describe_run() -> str:
     """The machine, the versions, the commit and the command, for a report that can be repeated."""
     device = f'; {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
     program = Path(sys.argv[0]).name
     program = 'mplug2' if program == '__main__.py' else program
-    commit = subprocess.run(
-        ['git', 'describe', '--always', '--dirty', '--abbrev=12'],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return '\n'.join(
         [
             f'machine  {processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.system()}{device}',
             f'versions Python {platform.python_version()}, torch {torch.__version__}',
-            f'commit   {commit.stdout.strip() or "not a git checkout"}',
+            f'commit   {_commit()}',
             f'command  {" ".join([program, *sys.argv[1:]])}',
         ]
     )

@@ -18,6 +18,7 @@ from .world import CLASS_SIDE, CLIP_SIDE, FPS, IMAGE_SIDE, MOTIONS, SPLITS, Scen
 
 VERSION = 5
 MANIFEST = 'mini.json'
+UNFINISHED = '.unfinished'  # there while the benchmark is built
 # Samples of each collection at scale 1: train, val, test.
 COUNTS = {
     'coco': (8000, 300, 500),
@@ -37,6 +38,9 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
 
     Returns:
         the folder.
+
+    Raises:
+        FileExistsError: it holds files that are not the benchmark's.
     """
     out = Path(out)
     wanted = dict(version=VERSION, seed=seed, scale=scale)
@@ -45,9 +49,14 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
         print(f'{out}: already built (seed {seed}, scale {scale:g})')
         return out
     start = time.perf_counter()
-    if manifest.exists():
-        shutil.rmtree(out)
+    unfinished = out / UNFINISHED
+    if out.is_dir() and any(out.iterdir()):
+        if not manifest.exists() and not unfinished.exists():
+            raise FileExistsError(f'{out} holds files that are not of the benchmark, which wants a folder of its own')
+        for path in out.iterdir():  # not the folder itself, which may be a link
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     out.mkdir(parents=True, exist_ok=True)
+    unfinished.touch()
     plan = {name: draw_scenes(name, seed, scale) for name in COUNTS}
     names = {name: formats.media_names(name, scenes) for name, scenes in plan.items() if name != 'text'}
     jobs = [(str(out / path), scene) for name in names for path, scene in zip(names[name], plan[name], strict=True)]
@@ -60,6 +69,7 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
     for write in tqdm(formats.WRITERS, desc='annotations', unit='format'):
         write(out, plan, names, np.random.default_rng([seed, 99]))
     manifest.write_text(json.dumps({**wanted, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
+    unfinished.unlink()
     print(f'{out}: {len(jobs)} pictures and clips in {time.perf_counter() - start:.0f} s')
     return out
 

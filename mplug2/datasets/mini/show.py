@@ -77,7 +77,7 @@ def _draw(cards: list[Card], path: Path) -> Path:
 def _picture(path: Path, frames: int = 5) -> np.ndarray:
     if path.suffix != '.mp4':
         return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-    strip = read_video(path, lambda total: [round(i) for i in np.linspace(0, total - 1, frames)])
+    strip = read_video(path, lambda total: [round(i) for i in np.linspace(0, total - 1, frames)], 'pyav')
     return np.concatenate(list(strip), 1)
 
 

@@ -31,6 +31,14 @@ def data(mini_home: Path) -> Path:
     return mini_home / 'data' / 'mini'
 
 
+def test_it_does_not_build_among_other_files(tmp_path: Path) -> None:
+    other = tmp_path / 'coco/annotations/dataset_coco.json'
+    other.parent.mkdir(parents=True)
+    other.write_text('{}')
+    assert main(['data', 'mini', '--out', str(tmp_path), '--scale', '0.01']) != 0
+    assert other.read_text() == '{}'
+
+
 def test_two_builds_are_equal_to_the_byte(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """The first was rendered by one process, this one by two."""
     assert main(['data', 'mini', '--out', str(tmp_path), '--workers', '2', '--scale', '0.01']) == 0
