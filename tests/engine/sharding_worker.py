@@ -72,7 +72,7 @@ def resumed(before: Path, **more: object) -> Config:
 def zero_redundancy(cfg: Config) -> Config:
     """The same steps by an optimizer whose state is shared out over the processes."""
     own = cfg.optim_wrapper.optimizer
-    cfg.optim_wrapper.optimizer = {**own, 'type': 'ZeroRedundancyOptimizer', 'optimizer_type': 'AdamW'}
+    cfg.optim_wrapper.optimizer = {**own, 'type': 'ZeroRedundancyOptimizer', 'optimizer_type': own['type'].__name__}
     return cfg
 
 

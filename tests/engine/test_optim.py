@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from mplug2.engine import AverageWeights, NonFiniteError, NonFiniteGuard, OptimWrapper, save_checkpoint
+from mplug2.engine import AverageWeights, CheckpointError, NonFiniteError, NonFiniteGuard, OptimWrapper, save_checkpoint
 
 
 def wrapped(clip_grad: dict | None) -> tuple[nn.Linear, OptimWrapper]:
@@ -119,6 +119,12 @@ def test_the_average_of_the_weights() -> None:
     hook.after_val_epoch(runner)
     assert layer.weight.item() == 4
     tester = AverageWeights()
-    tester.after_load_checkpoint(runner, checkpoint)
+    tester.after_load_checkpoint(runner, dict(state_dict={}, **checkpoint))
     tester.before_test(runner)
+    assert layer.weight.item() == pytest.approx(expected)
+    tester.after_load_checkpoint(runner, dict(state_dict={}))
+    with pytest.raises(CheckpointError, match='the checkpoint has none'):
+        tester.before_test(runner)
+    tester.after_load_checkpoint(runner, layer.state_dict())  # a published file
+    tester.before_test(SimpleNamespace(bare_model=layer, logger=logging.getLogger('average')))
     assert layer.weight.item() == pytest.approx(expected)
