@@ -80,5 +80,5 @@ val_evaluator = [dict(**score, ann_file=f'{data_root}/annotations/instances_mini
 test_evaluator = [dict(**score, ann_file=f'{data_root}/annotations/instances_val2014.json')]
 optim_wrapper['optimizer'].update(lr=5e-4, betas=(0.9, 0.999))
 auto_scale_lr.update(base_batch_size=8)
-train_cfg.update(max_iters=1000, val_interval=500)
+train_cfg.update(max_iters=500, val_interval=500)
 default_hooks['checkpoint'].update(save_best='bbox_AP50')
