@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,11 +72,13 @@ def test_the_space_is_the_papers(sweep) -> None:
 def test_runs_are_kept_and_ranked(sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    def run(command: list[str]) -> subprocess.CompletedProcess:
+    def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess:
+        assert env['PATH'].split(os.pathsep)[0] == str(Path(sys.executable).parent)
         started.append(command)
         folder = Path(command[command.index('--work-dir') + 1])
         folder.mkdir(parents=True)
-        (folder / 'best.pth').touch()
+        for name in ('best.pth', 'iter_2.pth', 'iter_3.pth'):
+            (folder / name).touch()
         sweep_score = 90.0 if 'lr5e-05' in folder.name else 80.0
         record = dict(file='best.pth', metric='accuracy', score=sweep_score, iter=3)
         monkeypatch.setattr(sweep, 'read_best', lambda _: record)
@@ -85,13 +89,14 @@ def test_runs_are_kept_and_ranked(sweep, tmp_path: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         scores = {point: sweep.score('mini/text_classification', point, 100, tmp_path, 1, 0) for point in points}
     assert len(started) == 2
+    assert sorted(path.name for path in tmp_path.glob('*/*.pth')) == ['best.pth', 'best.pth']
     assert sweep.table(scores).splitlines()[1].split() == ['90.00', '5', '5e-05', '32', 'e5_lr5e-05_b32_s0/best.pth']
     assert json.loads((tmp_path / 'e5_lr3e-05_b32_s0/done.json').read_text())['score'] == 80.0
     assert '--resume' not in started[0]
     for rate, seed in ((3e-5, 1), (3.4e-5, 0)):  # neither is one that is done
         sweep.score('mini/text_classification', sweep.Point(5, rate, 32), 100, tmp_path, 1, seed)
     assert len(started) == 4
-    monkeypatch.setattr(sweep.subprocess, 'run', lambda command: subprocess.CompletedProcess(command, 7))
+    monkeypatch.setattr(sweep.subprocess, 'run', lambda command, env: subprocess.CompletedProcess(command, 7))
     with pytest.raises(RuntimeError, match='e9_lr3e-05_b32_s0 ended with 7'):
         sweep.score('mini/text_classification', sweep.Point(9, 3e-5, 32), 100, tmp_path, 1, 0)
 
