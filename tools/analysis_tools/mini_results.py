@@ -55,10 +55,10 @@ CIDEr-D (to 10), and mean IoU and COCO's mAP (to 1); a modality gap and the dist
 unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
 answer to the question for question answering, the commonest class for classification, and otherwise the caption, summary or box
 of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
-are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside it
-(text-to-video retrieval, visual grounding, image captioning and detection among the tasks), or on a GPU. The JSON has the version of the
-benchmark and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ little, on a
-processor with bf16."""
+are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside
+it (text-to-video retrieval, visual grounding, image captioning and detection among the tasks), or on a GPU. The JSON has the
+version of the benchmark and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ
+little, on a processor with bf16."""
 
 
 class RowError(RuntimeError):
