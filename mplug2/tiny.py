@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from .datasets.glue import GLUE_TASKS
 from .datasets.reading import as_list, read_columns, read_json, read_records
 from .registry import TASKS
 from .tiny_classification import STAND_INS as CLASSIFICATION
-from .tiny_classification import shrink_action_step, written
+from .tiny_classification import linked, shrink_action_step, written
 from .tiny_shards import STAND_INS as SHARDS
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
@@ -121,11 +120,9 @@ def _didemo(root: Path, cfg: dict) -> dict:
 def _lsmdc(root: Path, cfg: dict) -> dict:
     part = 'train' if 'training' in str(cfg['ann_file']) else 'test'
     folder, lines = root / 'tiny/lsmdc/1_Mini', []
-    folder.mkdir(parents=True, exist_ok=True)
     for video, said in list(dict(_clips(root, part == 'train')).items())[:SAMPLES]:
         clip = f'1_Mini_{video}-{video}'
-        with suppress(FileExistsError):  # of an earlier run, or of another process
-            (folder / f'{clip}.mp4').symlink_to((root / f'msrvtt/videos/{video}.mp4').resolve())
+        linked(folder / f'{clip}.mp4', root / f'msrvtt/videos/{video}.mp4')
         lines.append('\t'.join([clip, '0', '1', '0', '1', said]))
     file = _written(root / 'tiny', f'lsmdc_{part}.csv', '\n'.join(lines))
     return dict(ann_file=file, data_prefix=str(root / 'tiny/lsmdc'), suffix='.mp4')

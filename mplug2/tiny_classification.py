@@ -29,9 +29,10 @@ def written(path: Path, content: bytes | str) -> str:
     return str(path)
 
 
-def _linked(path: Path, source: Path) -> None:
+def linked(path: Path, source: Path) -> None:
+    """Link a path to a file, unless it is there: from an earlier run, or by another process."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # of an earlier run, or of another process
+    with suppress(FileExistsError):
         path.symlink_to(source.resolve())
 
 
@@ -68,7 +69,7 @@ def _validation(root: Path) -> tuple[str, Path]:
     synsets = list(read_synsets(root / SYNSETS))
     for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
         name = f'ILSVRC2012_val_{number:08d}'
-        _linked(folder / f'{name}.JPEG', path)
+        linked(folder / f'{name}.JPEG', path)
         rows.append(f'{name},{synsets[label]} 1 2 30 40')
     return written(root / 'tiny/LOC_val_solution.csv', '\n'.join(rows)), folder
 
@@ -82,7 +83,7 @@ def _variants(root: Path, cfg: dict) -> dict:
             pictures = [(number, picture) for number, picture in pictures if picture[0] % 2 == 0]
         for number, (label, path) in pictures:
             folder = str(label) if variant.get('numbered') else synsets[label]
-            _linked(out / name / folder / f'ILSVRC2012_val_{number:08d}.JPEG', path)
+            linked(out / name / folder / f'ILSVRC2012_val_{number:08d}.JPEG', path)
         variants[name] = dict(variant, folder=name, classes=len({label for _, (label, _) in pictures}))
         if variant.get('solution'):
             solution, flat = _validation(root)
@@ -131,7 +132,7 @@ def _listed(root: Path, cfg: dict, name: str, ending: str, lead: str) -> dict:
     lines = []
     for number, (label, path) in enumerate(_pictures(root, part)):
         line = f'{words[label]}/{part}_{number}'
-        _linked(out / 'images' / f'{line}.jpg', path)
+        linked(out / 'images' / f'{line}.jpg', path)
         lines.append(f'{lead}{line}.jpg'.removesuffix(ending))
     found = dict(ann_file=written(out / f'{part}.txt', '\n'.join(lines)), data_prefix=str(out / 'images'))
     if 'classes' in cfg:
@@ -145,7 +146,7 @@ def _cars(root: Path, cfg: dict) -> dict:
     part, out = _part(cfg), root / 'tiny/cars'
     rows = []
     for number, (label, path) in enumerate(_pictures(root, part), start=1):
-        _linked(out / part / f'{number:05d}.jpg', path)
+        linked(out / part / f'{number:05d}.jpg', path)
         rows.append((1, 1, 30, 30, label + 1, f'{number:05d}.jpg'))
     fields = [(key, object) for key in ('bbox_x1', 'bbox_y1', 'bbox_x2', 'bbox_y2', 'class', 'fname')]
     file = out / f'{part}_{os.getpid()}.mat'

@@ -15,11 +15,10 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from ..files import replace_file
-from ..weights.files import CheckpointError, load_checkpoint
+from ..weights.files import SHARDS, CheckpointError, load_checkpoint
 from ..weights.loading import check_shapes, fit, position_resize, unread_training_state
 from .sharding import placed_like, whole
 
-SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
 BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
 
 

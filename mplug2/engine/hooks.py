@@ -12,7 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
-from .checkpoint import BEST, SHARDS, read_best, set_aside, training_checkpoints, write_best
+from ..weights.files import SHARDS
+from .checkpoint import BEST, read_best, set_aside, training_checkpoints, write_best
 
 
 @HOOKS.register_module()

@@ -26,11 +26,10 @@ from .. import registry
 from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
-from ..weights.files import find_weights
+from ..weights.files import SHARDS, find_weights
 from .bad_samples import BadSampleCount
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
-    SHARDS,
     CheckpointError,
     checkpoint_of,
     latest_checkpoint,

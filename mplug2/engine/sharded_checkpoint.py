@@ -17,6 +17,7 @@ import torch.distributed.checkpoint as dcp
 from mmengine.dist import barrier, is_main_process
 from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from ..weights.loading import fit, position_resize
 from .checkpoint import CheckpointError, fitting, load_checkpoint, save_checkpoint, set_aside
@@ -94,8 +95,7 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
 
 def read_whole(path: Path) -> dict[str, dict[str, Tensor]]:
     """The weights of a sharded checkpoint and their moving average, ``state_dict`` and ``average``, as a file has them."""
-    there = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
-    wanted = {key: one for key, one in there.items() if not key.startswith(OPTIMIZER)}
+    wanted = {key: one for key, one in _stored(path).items() if not key.startswith(OPTIMIZER)}
     found = {key: torch.empty(one.size, dtype=one.properties.dtype) for key, one in wanted.items()}
     read_tensors(path, found)
     return {
@@ -121,7 +121,11 @@ def _room(shape: torch.Size, like: Tensor) -> Tensor:
 
 def shapes_in(path: Path) -> dict[str, torch.Size]:
     """Names and shapes of the tensors of a sharded checkpoint."""
-    return {key: one.size for key, one in HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata.items()}
+    return {key: one.size for key, one in _stored(path).items()}
+
+
+def _stored(path: Path) -> dict[str, TensorStorageMetadata]:
+    return HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
 
 
 def read_tensors(path: Path, into: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..files import replace_file
 
 # What a folder or a hub repository calls its weights, the preferred first.
+SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
 FILENAMES = ('model.safetensors', 'pytorch_model.bin')
 # Where published files keep the weights inside their dict.
 WRAPPERS = ('state_dict', 'model', 'module')
@@ -68,7 +69,7 @@ def find_weights(source: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        if path.suffix == '.shards':
+        if path.suffix == f'.{SHARDS}':
             raise CheckpointError(
                 f'{path} is a sharded checkpoint, from which runs start (load_from); for one file of its weights there is '
                 'tools/model_converters/publish_model.py'

@@ -103,8 +103,8 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
         if best is None:
             raise RuntimeError(f'{folder} has no best checkpoint: the config needs default_hooks.checkpoint.save_best')
         done.write_text(json.dumps(best))
-        for path in folder.glob('iter_*.pth'):  # to go on from; of many runs they would fill the disk
-            path.unlink()
+        for checkpoint in folder.glob('iter_*.pth'):  # to go on from; of many runs they would fill the disk
+            checkpoint.unlink()
     return json.loads(done.read_text()) | dict(folder=folder.name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 THREE, ONE = (0, 1, 2), (0,)  # seeds: three for runs under five minutes
 PRETRAINED = 'mplug2_tiny'  # the weights that the package has
 
-# Comparisons share a budget of at most three minutes a run, on one core if need be, below what the main rows have. In steps:
+# Comparisons share a budget of at most three minutes a run, below what the main rows have. In steps:
 BRIEF = {
     'video_captioning': 600,
     'video_qa': 600,
@@ -25,7 +25,7 @@ BRIEF = {
     'summarization': 600,
     'pretrain': 500,
 }
-# Samples a step of these, where they are not the config's: in a few minutes many small steps teach more than some large ones.
+# Samples a step of these, where they are not the config's. (Retrieval learns more by many small steps than by some large ones.)
 BRIEF_BATCH = {'video_text_retrieval': 16, 'image_captioning': 64, 'visual_grounding': 64}
 
 

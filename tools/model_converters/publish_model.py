@@ -14,11 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
-from mplug2.engine.checkpoint import SHARDS
 from mplug2.engine.sharded_checkpoint import read_whole
 from mplug2.registry import TASKS
 from mplug2.weights import CheckpointError, find_weights, write_state
-from mplug2.weights.files import load_checkpoint, read_state
+from mplug2.weights.files import SHARDS, load_checkpoint, read_state
 from mplug2.weights.loading import matches
 
 
