@@ -149,6 +149,14 @@ def test_a_run_with_another_config_is_not_passed_off(module: ModuleType, tools: 
         module.run(changed, 0, tmp_path)
 
 
+def test_a_run_whose_parts_came_from_another_row_is_its_own(module: ModuleType, tmp_path: Path) -> None:
+    row = replace(module.ROWS['video_qa'], start='video_qa_blind', start_key='model.init_cfg.source')
+    leave_work(module, tmp_path, 'mini/video_qa', 4, {'model.init_cfg.source': 'elsewhere/iter_9.pth'})
+    assert module.check_same(row, tmp_path) == 4
+    with pytest.raises(module.RowError, match='differs from row video_qa in model'):
+        module.check_same(replace(row, start=None), tmp_path)
+
+
 def test_runs_made_by_hand_are_taken_in(module: ModuleType, tmp_path: Path) -> None:
     row, folder = module.ROWS['video_qa'], tmp_path / 'work'
     leave_work(module, folder, 'mini/video_qa', 3)

@@ -88,7 +88,10 @@ def check_same(row: Row, folder: Path) -> int:
     path = (folder if row.trained else folder / 'test') / f'{Path(row.config).name}.py'
     if not path.is_file():
         raise RowError(f'{path.parent}: no {path.name}, which running a config of that name leaves there')
-    done, wanted = Config.fromfile(path), plain(cfg)
+    done = Config.fromfile(path)
+    if row.start in ROWS and row.start_key != 'load_from':  # the file that it started from is of the run, not of the row
+        cfg.merge_from_dict({row.start_key: _at(done, row.start_key)})
+    wanted = plain(cfg)
     keys = COMPARED if row.trained else ('model', 'test_dataloader', 'test_cfg')
     different = [key for key in keys if _plain_value(done.get(key)) != _plain_value(wanted[key])]
     if different:
@@ -96,6 +99,14 @@ def check_same(row: Row, folder: Path) -> int:
             f'{path} differs from row {row.name} in {", ".join(different)}: remove or move {folder}, or adopt another'
         )
     return done.get('randomness', {}).get('seed', 0)
+
+
+def _at(cfg: Config, key: str) -> Any:
+    """The value at a dotted key; None if there is none."""
+    value: Any = cfg
+    for name in key.split('.'):
+        value = (value or {}).get(name)
+    return value
 
 
 def _plain_value(value: Any) -> Any:

@@ -1,0 +1,11 @@
+# Table 15 on the embedded benchmark: video classification with temporal self-attention in place of local temporal modelling.
+from mmengine.config import read_base
+
+from mplug2.modules import TemporalSelfAttention
+
+with read_base():
+    from .video_classification import *
+
+model['network']['vision_encoder'].update(
+    temporal=dict(type=TemporalSelfAttention, heads=model['network']['vision_encoder']['heads'])
+)

@@ -1,0 +1,9 @@
+# Table 15 on the embedded benchmark: video classification with temporal convolution in place of local temporal modelling.
+from mmengine.config import read_base
+
+from mplug2.modules import TemporalConvolution
+
+with read_base():
+    from .video_classification import *
+
+model['network']['vision_encoder'].update(temporal=dict(type=TemporalConvolution))
