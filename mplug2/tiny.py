@@ -244,8 +244,6 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
             _shrink_loader(cfg[key], root)
     for key in ('val_evaluator', 'test_evaluator'):
         for node in _nodes(cfg.get(key) or {}):
-            if 'out_file' in node:
-                node['out_file'] = str(out / Path(node['out_file']).name)
             if type_name(node) == 'CaptionMetric':
                 node['meteor'] = node['spice'] = False  # start Java
             if 'ann_file' in node:

@@ -1,7 +1,7 @@
 # mPLUG-2 Base as trained on COCO captions, tested on the validation split of NoCaps; the prediction file is what the
 # evaluation server takes. For the test split, which has no captions: --cfg-options
 # test_dataloader.dataset.ann_file=data/nocaps/nocaps_test_image_info.json test_dataloader.dataset.data_prefix=data/nocaps/test
-# test_evaluator.0.out_file=results/nocaps_test.json
+# test_evaluator.0.out_file=nocaps_test.json
 from mmengine.config import read_base
 
 from mplug2.datasets import NoCaps
@@ -21,4 +21,4 @@ test_dataloader['dataset'] = dict(
     test_mode=True,
     pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions', 'image_id', 'domain'])],
 )
-test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='results/nocaps_val.json')]
+test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='nocaps_val.json')]

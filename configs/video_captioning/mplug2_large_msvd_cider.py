@@ -17,5 +17,5 @@ train_dataloader['dataset'].update(each='sample', pipeline=[*read_train, *ask, d
 optim_wrapper['optimizer'].update(lr=1e-6)
 param_scheduler[0].update(end=100)
 param_scheduler[1].update(begin=100, eta_min=0.0)
-train_cfg.update(max_epochs=5)
+train_cfg.update(max_epochs=5, val_interval=75)
 auto_scale_lr.update(base_batch_size=16)

@@ -16,7 +16,7 @@ _FIELDS = 6  # clip, start and end aligned, start and end extracted, sentence
 class LSMDC(CaptionDataset):
     """LSMDC 2016 from the official tab-separated files.
 
-    They are ``LSMDC16_annos_training.csv`` (101,079 clips), ``LSMDC16_annos_val.csv`` (7,408) and the retrieval test
+    They are ``LSMDC16_annos_training.csv`` (101,079 sentences), ``LSMDC16_annos_val.csv`` (7,408) and the retrieval test
     ``LSMDC16_challenge_1000_publictect.csv`` (1,000).
 
     Clips lie as ``data_prefix/1004_Juno/1004_Juno_00.00.32.767-00.00.37.121.avi``. Fields: ``captions``, of one sentence.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,13 @@ def _text(path: str | Path) -> str:
         return Path(path).read_text(encoding='utf-8')
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f'{path} is not UTF-8: {error}; write it anew in that encoding') from None
+
+
+def _lines(path: str | Path) -> list[str]:
+    """Lines as text files have them: other characters at which Unicode would break a line stay within it."""
+    return _text(path).split('\n')  # reading has turned \r\n into \n
 
 
 def read_json(path: str | Path) -> Any:
@@ -51,7 +59,7 @@ def read_records(path: str | Path) -> list[dict]:
             raise AnnotationError(f'{path}: expected a list of records, found a {type(records).__name__}')
         return records
     records = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if line.strip():
             try:
                 records.append(json.loads(line))
@@ -66,7 +74,7 @@ def read_lines(path: str | Path) -> list[str]:
     Raises:
         FileNotFoundError: no such file.
     """
-    lines = (line.strip() for line in _text(path).splitlines())
+    lines = (line.strip() for line in _lines(path))
     return [line for line in lines if line and not line.startswith('#')]
 
 
@@ -87,7 +95,7 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str = ',')
     Raises:
         FileNotFoundError: no such file. AnnotationError: a column is missing; names those that are there.
     """
-    table = csv.DictReader(_text(path).splitlines(), delimiter=delimiter)
+    table = csv.DictReader(io.StringIO(_text(path)), delimiter=delimiter)
     for column in columns:
         if column not in (table.fieldnames or ()):
             raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')

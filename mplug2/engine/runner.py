@@ -74,6 +74,13 @@ def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
         begin(worker)
 
 
+def _in_folder(folder: str, metric: Any) -> Any:
+    """A metric's config, its ``out_file`` from a folder on."""
+    if isinstance(metric, dict) and metric.get('out_file'):
+        return dict(metric, out_file=str(Path(folder, metric['out_file'])))
+    return metric
+
+
 @registry.RUNNERS.register_module()
 class Runner(_Runner):
     """MMEngine's runner with our registries, exact resume, safe and strict checkpoints, and logs that do not stall the device.
@@ -164,7 +171,11 @@ class Runner(_Runner):
         return super().build_test_loop(resolve(loop, registry.LOOPS))
 
     def build_evaluator(self, evaluator: Any) -> Any:
-        return super().build_evaluator(resolve(evaluator, registry.METRICS))
+        """As in MMEngine; a relative ``out_file`` of a metric lies in the work directory: no run writes over another's."""
+        evaluator = resolve(evaluator, registry.METRICS)
+        if isinstance(evaluator, list):
+            return super().build_evaluator([_in_folder(self.work_dir, metric) for metric in evaluator])
+        return super().build_evaluator(_in_folder(self.work_dir, evaluator))
 
     def register_hook(self, hook: Any, priority: Any = None) -> None:
         super().register_hook(resolve(hook, registry.HOOKS), priority)

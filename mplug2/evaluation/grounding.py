@@ -33,7 +33,7 @@ class GroundingMetric(Metric):
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
+        threshold: the overlap that counts. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
             are in the unit of ``pred_box``, None where there is none.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
@@ -55,6 +55,6 @@ class GroundingMetric(Metric):
             write_json([record for _, record in results], self.out_file)
         overlaps = [iou for iou, _ in results]
         return {
-            f'accuracy@{self.threshold:g}': percent([iou > self.threshold for iou in overlaps]),
+            f'accuracy@{self.threshold:g}': percent([iou >= self.threshold for iou in overlaps]),
             'mean_iou': mean(overlaps),
         }

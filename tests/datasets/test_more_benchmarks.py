@@ -46,6 +46,15 @@ def test_lsmdc(tmp_path):
         LSMDC(write(tmp_path / 'worse.csv', line.replace(clip, 'Juno')))
 
 
+def test_lines_end_where_files_say(tmp_path):
+    line = '1004_Juno_00.00.32.767-00.00.37.121\t1\t2\t3\t4\tShe says\x85\u2028 nothing.'
+    data = LSMDC(write(tmp_path / 'val.csv', f'{line}\r\n'))
+    assert data.record(0)['captions'] == ['She says\x85\u2028 nothing.']
+    (tmp_path / 'latin.csv').write_bytes(line.encode().replace(b'nothing', b'\xe9t\xe9'))
+    with pytest.raises(AnnotationError, match=r'latin\.csv is not UTF-8'):
+        LSMDC(tmp_path / 'latin.csv')
+
+
 def test_frame_qa(tmp_path):
     head = 'gif_name\tquestion\tanswer\ttype\tvid_id\tdescription\n'
     lines = [f'tumblr_{n // 2}\twhat is {n} ?\tcat\t{n % 5}\tFRAMEQA{n}\ta cat' for n in range(40)]

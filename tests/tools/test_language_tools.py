@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mplug2.config import load_config
-from mplug2.datasets import GLUE
+from mplug2.datasets import GLUE, TGIFFrameQA
 
 
 def test_reviews(script, tmp_path: Path) -> None:
@@ -118,6 +118,16 @@ def test_chance_of_the_language_rows(script, mini_home: Path, monkeypatch: pytes
 def records_of(file: str) -> list[dict]:
     data = GLUE('rte', f'data/mini/{file}')
     return [data.record(row) for row in range(len(data))]
+
+
+def test_a_split_drawn_from_a_published_file_is_checked_by_the_file(script, tmp_path: Path) -> None:
+    module = script('dataset_converters/check')
+    head, lines = 'gif_name\tquestion\tanswer\ttype\n', [f'gif{n // 3}\twhat is {n} ?\tcat\t0\n' for n in range(39_392)]
+    (tmp_path / 'Train_frameqa_question.csv').write_text(head + ''.join(lines))
+    (tmp_path / 'cut.csv').write_text(head + ''.join(lines[:-1]))
+    for split in ('train', 'val'):
+        assert module.complaint(TGIFFrameQA(str(tmp_path / 'Train_frameqa_question.csv'), split)) == ''
+        assert '39391 samples, but 39392 are published' in module.complaint(TGIFFrameQA(str(tmp_path / 'cut.csv'), split))
 
 
 def test_data_sets_without_media_are_checked(script, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

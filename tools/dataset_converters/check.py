@@ -18,8 +18,9 @@ from torch.utils.data import Dataset
 
 from mplug2 import registry
 from mplug2.config import load_config
-from mplug2.datasets import MultiModalDataset
+from mplug2.datasets import MultiModalDataset, TGIFFrameQA
 from mplug2.datasets.mini.build import MANIFEST
+from mplug2.datasets.reading import read_columns
 from mplug2.registry import resolve
 
 # Samples of each split as published: by the name of the split, or by that of the file where each split has its own; RefCOCO's
@@ -138,6 +139,8 @@ def complaint(dataset: Dataset) -> str:
             parts = [f'{path.parent.name}/{dataset.split}' for path in files]
         case 'GLUE':
             parts = [f'{dataset.metainfo["task"]}/{path.stem}' for path in files]
+        case 'TGIFFrameQA':
+            parts = ['test' if dataset.split == 'test' else 'train+val']
         case 'ImageNet':
             parts = ['train' if dataset.solution is None else 'val']
         case 'Gigaword':
@@ -148,6 +151,8 @@ def complaint(dataset: Dataset) -> str:
         return ''
     wanted = sum(sizes[part] for part in parts)
     found = len(dataset)
+    if isinstance(dataset, TGIFFrameQA):  # its training and validation split are drawn from one file
+        found = len(read_columns(dataset.ann_file, ['question'], delimiter='\t'))
     if getattr(dataset, 'each', 'sample') == 'caption':
         found = len({dataset.record(index)['sample_id'] for index in range(len(dataset))})
     return '' if found == wanted else f'{", ".join(parts)}: {found} samples, but {wanted} are published; are the files whole?'

@@ -41,4 +41,4 @@ test_dataloader = dict(
     dataset=dict(**pictures, split='test', **tested),
 )
 val_evaluator = [dict(type=CaptionMetric, meteor=False)]
-test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='results/coco_captions_karpathy_test.json')]
+test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='coco_captions_karpathy_test.json')]

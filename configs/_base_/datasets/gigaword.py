@@ -41,4 +41,4 @@ test_dataloader = dict(
     dataset=dict(**tested, source=f'{data_root}/Giga/input.txt', target=f'{data_root}/Giga/task1_ref0.txt'),
 )
 val_evaluator = [dict(type=RougeMetric, gigaword=True)]
-test_evaluator = [dict(type=RougeMetric, gigaword=True, out_file='results/gigaword_summaries.txt')]
+test_evaluator = [dict(type=RougeMetric, gigaword=True, out_file='gigaword_summaries.txt')]

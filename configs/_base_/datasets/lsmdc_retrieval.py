@@ -1,4 +1,4 @@
-# Text-to-video retrieval on LSMDC, official splits: 101,079 clips to train on, 1,000 of 7,408 to validate, 1,000 to test.
+# Text-to-video retrieval on LSMDC, official splits: 101,079 sentences to train on, 1,000 of 7,408 to validate, 1,000 to test.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 

@@ -45,5 +45,5 @@ test_dataloader = dict(
         pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions'])],
     ),
 )
-test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='results/msrvtt_captions.json', file_format='msrvtt')]
+test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='msrvtt_captions.json', file_format='msrvtt')]
 val_dataloader = val_cfg = val_evaluator = None

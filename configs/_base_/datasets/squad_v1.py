@@ -34,5 +34,5 @@ test_dataloader = dict(
         pipeline=[windows, dict(type=PackInputs, fields=['question', 'question_id', 'context', 'answers', 'windows'])],
     ),
 )
-test_evaluator = [dict(type=SQuADMetric, out_file='results/squad_v1_predictions.json')]
+test_evaluator = [dict(type=SQuADMetric, out_file='squad_v1_predictions.json')]
 val_dataloader = val_cfg = val_evaluator = None

@@ -6,4 +6,4 @@ with read_base():
 
 train_dataloader['dataset'].update(ann_file=f'{data_root}/train-v2.0.json')
 test_dataloader['dataset'].update(ann_file=f'{data_root}/dev-v2.0.json')
-test_evaluator[0].update(out_file='results/squad_v2_predictions.json')
+test_evaluator[0].update(out_file='squad_v2_predictions.json')

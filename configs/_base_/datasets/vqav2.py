@@ -1,6 +1,5 @@
-# VQA v2 for the evaluation server: trained on train2014 and val2014, the answers to test-dev2015 are written, not scored; 576
-# pixels. For test-std, the file is that of test2015: --cfg-options
-# test_dataloader.dataset.questions=data/vqa/v2_OpenEnded_mscoco_test2015_questions.json
+# VQA v2 for the evaluation server: trained on train2014 and val2014, the answers to test2015 are written, not scored; 576
+# pixels. The server takes this one file for test-dev and test-std; it refuses answers to the questions of test-dev2015 alone.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -39,10 +38,10 @@ test_dataloader = dict(
     sampler=dict(type=DefaultSampler, shuffle=False),
     dataset=dict(
         **pictures,
-        questions=f'{data_root}/v2_OpenEnded_mscoco_test-dev2015_questions.json',
+        questions=f'{data_root}/v2_OpenEnded_mscoco_test2015_questions.json',
         test_mode=True,
         pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id'])],
     ),
 )
-test_evaluator = [dict(type=VQAMetric, out_file='results/vqa_OpenEnded_mscoco_test_results.json')]
+test_evaluator = [dict(type=VQAMetric, out_file='vqa_OpenEnded_mscoco_test_results.json')]
 val_dataloader = val_cfg = val_evaluator = None
