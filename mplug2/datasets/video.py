@@ -69,6 +69,8 @@ def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.n
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
+    if content is not None and content.startswith(b'RIFF'):  # a truncated AVI ends the process that decord reads from memory
+        return read_pyav(path, choose, content)
     import decord
 
     source = source_of(path, content)

@@ -170,13 +170,20 @@ def checkpoint_of(source: str | Path) -> Path:
 
 
 def latest_checkpoint(folder: str | Path) -> Path | None:
-    """The last written training checkpoint of a work directory, or None."""
-    return max(training_checkpoints(folder), key=lambda file: file.stat().st_mtime_ns, default=None)
+    """The training checkpoint of a work directory after most steps, or None."""
+    return max(training_checkpoints(folder), key=lambda path: (step_of(path), path.stat().st_mtime_ns), default=None)
 
 
 def training_checkpoints(folder: str | Path) -> list[Path]:
     """The files, and folders of sharded ones, from which the training of a work directory can go on."""
-    return [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
+    found = [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
+    return [path for path in found if step_of(path) >= 0]
+
+
+def step_of(path: Path) -> int:
+    """The steps done at a checkpoint, from its name (``iter_500.pth``, ``best_accuracy_iter_500.pth``); -1 if it has none."""
+    number = path.stem.rpartition('iter_')[2]
+    return int(number) if number.isdecimal() else -1
 
 
 def set_aside(path: Path) -> Path:

@@ -13,7 +13,7 @@ from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
 from ..weights.files import SHARDS
-from .checkpoint import BEST, read_best, set_aside, training_checkpoints, write_best
+from .checkpoint import BEST, read_best, set_aside, step_of, training_checkpoints, write_best
 
 
 @HOOKS.register_module()
@@ -70,19 +70,21 @@ class CheckpointHook(Hook):
                 file.unlink()
             for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
                 shutil.rmtree(folder)
-            if not runner.iter:  # a fresh run does not inherit an old one's checkpoints, nor does its resumption
-                self._set_earlier_aside(runner)
+            self._set_later_aside(runner)
         self._best = read_best(runner.work_dir) if runner.iter else None
 
-    def _set_earlier_aside(self, runner: Any) -> None:
+    def _set_later_aside(self, runner: Any) -> None:
+        """Neither a fresh run nor one that goes on from an earlier step inherits what came after it, nor their resumption."""
         folder = Path(runner.work_dir)
-        old = [*training_checkpoints(folder), *folder.glob('best_*_iter_*.pth'), *folder.glob(BEST)]
-        if old:
+        later = [path for path in training_checkpoints(folder) if step_of(path) > runner.iter]
+        if not runner.iter:
+            later += [*folder.glob('best_*_iter_*.pth'), *folder.glob(BEST)]
+        if later:
             aside = folder / f'before_{runner.timestamp}'
             aside.mkdir()
-            for path in old:
+            for path in later:
                 path.rename(aside / path.name)
-            runner.logger.warning(f'{folder} had checkpoints of an earlier run: they are in {aside.name} now')
+            runner.logger.warning(f'{folder} had checkpoints of another run: they are in {aside.name} now')
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
@@ -97,7 +99,7 @@ class CheckpointHook(Hook):
         runner.save_checkpoint(runner.work_dir, f'iter_{step}.{self.ending}', meta=dict(iter=step))
         if self.max_keep_ckpts is None or not is_main_process():
             return
-        paths = sorted(training_checkpoints(runner.work_dir), key=lambda path: path.stat().st_mtime_ns)
+        paths = sorted(training_checkpoints(runner.work_dir), key=step_of)
         for path in paths[: -self.max_keep_ckpts]:
             shutil.rmtree(set_aside(path)) if path.is_dir() else path.unlink()
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.optim import ZeroRedundancyOptimizer
 from mmengine.runner import Runner as _Runner
@@ -323,11 +323,24 @@ class Runner(_Runner):
     @property
     def _starts_from(self) -> str | None:
         """What is loaded before the first step: ``load_from`` (of a work directory its best checkpoint, or else its latest),
-        or, resuming, that checkpoint or the latest of the work directory."""
+        or, resuming, that checkpoint or the latest of the work directory. All processes ask for it together.
+
+        Raises:
+            CheckpointError: processes found different ones, each on a disk of its own.
+        """
         if self._load_from is not None:
-            return str(self._load_from if self._resume else checkpoint_of(self._load_from))
-        latest = latest_checkpoint(self.work_dir) if self._resume else None
-        return None if latest is None else str(latest)
+            found = str(self._load_from if self._resume else checkpoint_of(self._load_from))
+        else:
+            latest = latest_checkpoint(self.work_dir) if self._resume else None
+            found = None if latest is None else str(latest)
+        starts = all_gather_object((self._resume, found))
+        if len(set(starts)) > 1:
+            rank = next(rank for rank, start in enumerate(starts) if start != starts[0])
+            told = ' and '.join(f'process {one} from {starts[one][1] or "nothing"}' for one in (0, rank))
+            raise CheckpointError(
+                f'{told} would start: the work directory and weights have to lie where all machines see the same files'
+            )
+        return found
 
     def load_or_resume(self) -> None:
         """Resume from a checkpoint, or load its weights, as the config says (`_starts_from`)."""

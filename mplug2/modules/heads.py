@@ -73,6 +73,11 @@ class ContrastiveHead(nn.Module):
         """x: (..., C), class tokens. Returns unit vectors (..., E), fp32."""
         return F.normalize(self.text_projection(x).float(), dim=-1)
 
+    @torch.no_grad()
+    def keep_in_bounds(self) -> None:
+        """Bring the temperature back to its bounds, beyond which it has no gradient that could. Called before a step."""
+        self.temperature.data.clamp_(*self.bounds)
+
     def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
         with full_precision(rows):

@@ -19,8 +19,9 @@ class MomentumTwin(nn.Module):
     """A slowly moving average of a module, without gradients or dropout; ``twin.module`` computes the features.
 
     Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the twin was loaded
-    before. Parameters are paired by name, so a twin of some parts (`Network.subset`) follows the whole network. Under
-    FSDP2 it is built before sharding; its blocks are sharded like their sources, and the rest of it is whole.
+    before; one of a run that never moved its twin holds zeros, which are none. Parameters are paired by name, so a twin of some
+    parts (`Network.subset`) follows the whole network. Under FSDP2 it is built before sharding; its blocks are sharded like
+    their sources, and the rest of it is whole.
 
     Args:
         module: copied. momentum: how much of the twin stays at each update.
@@ -56,13 +57,19 @@ class MomentumTwin(nn.Module):
         self.filled = True
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
-        self.filled = self.filled or any(key.startswith(f'{prefix}module.') for key in state_dict)
+        stored = (value for key, value in state_dict.items() if key.startswith(f'{prefix}module.'))
+        self.filled = self.filled or any(bool(local(value).any()) for value in stored)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 def twins_of(model: nn.Module) -> list[nn.Module]:
     """What the momentum twins of a model average."""
     return [twin.module for twin in model.modules() if isinstance(twin, MomentumTwin)]
+
+
+def local(value: Tensor) -> Tensor:
+    """What this process has of a tensor."""
+    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:

@@ -126,6 +126,7 @@ class Retrieval(Task):
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if 'item' not in batch.extra:
             raise KeyError("retrieval needs 'item' in the batch: add MediaIdentity to the pipeline and 'item' to PackInputs")
+        self.head.keep_in_bounds()
         ids = batch.extra['item']
         vision, text = features.vision(), features.text()
         vision_embedding, text_embedding = self.embed_vision(vision), self.embed_text(text)

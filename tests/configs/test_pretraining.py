@@ -26,5 +26,6 @@ def test_the_recipe_is_that_of_the_paper(name: str, samples: int, gpus: int, rat
     steps = [step for source in sources.values() for step in source.dataset.pipeline]
     assert {step.num_frames for step in steps if 'num_frames' in step} == {4}
     assert {step.size for step in steps if 'size' in step} == {224}
+    assert all(step.max_length <= 64 for step in steps if 'clean' in step), 'some "words" have hundreds of tokens'
     named = {task for source in sources.values() for task in source.tasks}
     assert named == set(cfg.model.tasks)

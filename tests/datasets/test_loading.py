@@ -107,6 +107,15 @@ def test_faulty_videos_are_named(tmp_path, backend):
         read(str(text), lambda length: [0])
 
 
+def test_a_truncated_avi_in_memory_ends_no_process(tmp_path):
+    content = write_video(tmp_path / 'whole.avi', frames=40).read_bytes()
+    read = READERS['decord']
+    assert read('a.tar/whole.avi', lambda length: [0, length // 2], content).shape == (2, 64, 64, 3)
+    for share in (0.3, 0.6, 0.9):
+        with pytest.raises(BadSampleError, match=r'a\.tar/cut\.avi: .*truncated'):
+            read('a.tar/cut.avi', lambda length: [0, 39], content[: int(share * len(content))])
+
+
 def test_faulty_images_are_named(tmp_path):
     with pytest.raises(BadSampleError, match=r'missing\.jpg: no such file'):
         read_image(str(tmp_path / 'missing.jpg'))

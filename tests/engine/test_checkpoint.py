@@ -21,6 +21,7 @@ from mplug2.engine import (
     latest_checkpoint,
     load_checkpoint,
     load_weights,
+    logs,
     save_checkpoint,
 )
 from mplug2.engine.checkpoint import message_hub_state, plain, restore_message_hub, write_best
@@ -54,6 +55,25 @@ def test_a_message_hub_comes_back(tmp_path: Path) -> None:
     assert other.get_info('validated_iter') == 7
     other.update_scalar('train/loss', 4.0)  # a buffer that goes on
     assert other.get_scalar('train/loss').current() == 4
+
+
+def test_the_history_of_a_scalar_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, 'HISTORY', 100)
+    hub, scalars = MessageHub.get_instance(tmp_path.name), logs.ScalarBuffer()
+    for step in range(250):
+        scalars.add({'train/loss': torch.tensor(float(step))})
+        scalars.flush(hub)
+    history = hub.get_scalar('train/loss')
+    assert len(history.data[0]) == 100
+    assert history.mean(50) == pytest.approx(224.5)
+
+
+def test_the_latest_checkpoint_is_that_after_most_steps(tmp_path: Path) -> None:
+    for name in ('iter_1000.pth', 'iter_900.pth', 'best_accuracy_iter_2000.pth', 'iter_last.pth'):
+        (tmp_path / name).touch()
+    assert latest_checkpoint(tmp_path) == tmp_path / 'iter_1000.pth'
+    (tmp_path / 'iter_1100.shards').mkdir()
+    assert latest_checkpoint(tmp_path) == tmp_path / 'iter_1100.shards'
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -115,16 +135,16 @@ def test_weights_load_all_or_not_at_all() -> None:
 def test_latest_and_best_of_a_folder(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path) is None
     assert best_checkpoint(tmp_path) is None
-    for number in (10, 9):  # written in this order: a new run in an old folder
+    for number in (10, 9):  # in this order, as a copy of a folder may be written
         save_checkpoint({}, tmp_path / f'iter_{number}.pth')
-    assert latest_checkpoint(tmp_path).name == 'iter_9.pth'
+    assert latest_checkpoint(tmp_path).name == 'iter_10.pth'
     write_best(tmp_path, dict(file='best_x_iter_9.pth', metric='x', score=1.0, iter=9))
     assert best_checkpoint(tmp_path) is None  # noted, but gone
     save_checkpoint({}, tmp_path / 'best_x_iter_9.pth')
     assert best_checkpoint(tmp_path).name == 'best_x_iter_9.pth'
 
 
-@pytest.mark.parametrize('step', [3, 1])
+@pytest.mark.parametrize('step', [3, 2])
 def test_a_checkpoint_that_is_half_removed_is_not_the_latest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from mmengine.hooks import Hook
 
 from mplug2.config import load_config
 from mplug2.engine import best_checkpoint
+from mplug2.engine import runner as runner_module
+from mplug2.engine.checkpoint import CheckpointError, latest_checkpoint
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
@@ -43,6 +46,27 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, trained: 
     assert mplug2(mini_home, 'train', TINY, *arguments, *options) == 0
     assert_ends_like(trained, tmp_path, since=5)
     assert min(logged(tmp_path)) == 5  # nothing was done twice
+
+
+def test_going_back_sets_later_steps_aside(mini_home: Path, trained: Path, tmp_path: Path) -> None:
+    for name in ('iter_40.pth', 'iter_4.pth'):
+        shutil.copy(trained / 'iter_4.pth', tmp_path / name)
+    arguments = ['--work-dir', tmp_path, '--resume', tmp_path / 'iter_4.pth']
+    assert mplug2(mini_home, 'train', TINY, *arguments, '--cfg-options', 'default_hooks.checkpoint.max_keep_ckpts=1') == 0
+    assert [file.name for file in tmp_path.glob('iter_*')] == ['iter_12.pth']
+    assert [file.name for file in tmp_path.glob('before_*/*')] == ['iter_40.pth']
+    assert latest_checkpoint(tmp_path) == tmp_path / 'iter_12.pth'
+
+
+def test_processes_that_see_other_checkpoints_do_not_start(
+    mini_home: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = load_config(TINY)
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path), load_from=str(trained / 'iter_4.pth'), resume=True))
+    monkeypatch.chdir(mini_home)
+    monkeypatch.setattr(runner_module, 'all_gather_object', lambda mine: [mine, mine, (False, None)])
+    with pytest.raises(CheckpointError, match=r'process 0 from .*iter_4\.pth and process 2 from nothing would start'):
+        build_runner(cfg).train()
 
 
 def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(mini_home: Path, trained: Path, tmp_path: Path) -> None:

@@ -44,6 +44,16 @@ def test_the_temperature_is_bounded(value: float, used: float) -> None:
     assert_close(head.logits(x, x), x @ x.T / used)
 
 
+def test_a_temperature_beyond_its_bounds_comes_back() -> None:
+    head = ContrastiveHead(16)
+    head.temperature.data.fill_(1e-5)
+    head.keep_in_bounds()
+    x = torch.nn.functional.normalize(torch.randn(4, 256), dim=-1)
+    head.logits(x, x).diag().sum().backward()
+    assert head.temperature.item() == pytest.approx(0.001)
+    assert head.temperature.grad.item() < 0
+
+
 def test_initialisation_restores_the_temperature() -> None:
     head = randomize(ContrastiveHead(16, temperature=0.05))
     head.init_weights()

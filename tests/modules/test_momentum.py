@@ -65,6 +65,16 @@ def test_a_loaded_twin_is_not_overwritten() -> None:
     assert not torch.allclose(resumed.module.weight, source.weight)
 
 
+def test_a_stored_twin_that_never_moved_is_none() -> None:
+    source, empty = randomize(torch.nn.Linear(3, 2), seed=1), MomentumTwin(torch.nn.Linear(3, 2))
+    for value in empty.parameters():
+        value.data.zero_()  # as a task makes it
+    twin = MomentumTwin(torch.nn.Linear(3, 2))
+    twin.load_state_dict(empty.state_dict())
+    twin.update(source)
+    assert_close(twin.module.weight, source.weight)
+
+
 def test_buffers_are_copied() -> None:
     source = torch.nn.BatchNorm1d(3)
     twin = MomentumTwin(source)

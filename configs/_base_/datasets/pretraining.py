@@ -32,7 +32,8 @@ from mplug2.text import BertTokenizer
 
 tokenizer = dict(type=BertTokenizer)
 crop = dict(type=RandomResizedCrop, size=224, scale=(0.5, 1.0), interpolation='bicubic')
-words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30)
+# Web pages have "words" of hundreds of tokens: rules, hashes, lines of a script without blanks.
+words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30, max_length=64)
 pair = [
     crop,
     dict(type=MediaIdentity),
@@ -40,14 +41,20 @@ pair = [
     dict(type=TokenizeText, key='caption', **words),
     dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
     dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning', out='instruction'),
-    dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=30),
+    dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=30, max_length=64),
     dict(type=PackInputs, inputs=['item', 'masked', 'places', 'words', 'instruction']),
 ]
 question = [
     dict(type=LoadImage),
     crop,
     dict(
-        type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
+        type=TokenizeText,
+        tokenizer=tokenizer,
+        key='question',
+        instruction='question_answering',
+        clean='question',
+        max_words=30,
+        max_length=64,
     ),
     dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', max_length=10),
     dict(type=PackInputs),
