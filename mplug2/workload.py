@@ -126,11 +126,10 @@ def _clip(steps: Sequence[dict]) -> dict[str, int]:
 
 def _length(step: dict, media: str) -> int | None:
     """Tokens that a step leaves of a text, each word taken for one: ``[CLS]``, an instruction, words, a target's ``[SEP]``."""
-    if step.get('max_length'):
-        return step['max_length']
-    if not step.get('max_words'):
-        return None
-    return 1 + len(_instruction(step, media)) + step['max_words'] + (type_name(step) == 'TokenizeTarget')
+    limits = [step['max_length']] if step.get('max_length') else []
+    if step.get('max_words'):
+        limits.append(1 + len(_instruction(step, media)) + step['max_words'] + (type_name(step) == 'TokenizeTarget'))
+    return min(limits, default=None)
 
 
 def _instruction(step: dict, media: str) -> list[str]:

@@ -24,7 +24,13 @@ pip() { "$venv/bin/python" -m pip "$1" --quiet --disable-pip-version-check "${@:
 pip install wheel "$(pinned setuptools)"
 # torch comes first and pinned: asked for by another package it would bring a CUDA build of several gigabytes.
 has torch || pip install ${TORCH:-$(pinned torch)}
-pip install -c requirements/constraints.txt -r requirements/runtime.txt -r requirements/mini.txt -r requirements/tests.txt \
+# The others are pinned to the tested versions, beside the torch that is there.
+constraints=$venv/constraints.txt
+{
+  grep -v '^torch==' requirements/constraints.txt
+  "$venv/bin/python" -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))'
+} > "$constraints"
+pip install -c "$constraints" -r requirements/runtime.txt -r requirements/mini.txt -r requirements/tests.txt \
   -r requirements/optional.txt -r requirements/openmmlab.txt
 has mmcv || pip install --no-deps "$(pinned mmcv-lite)"
 pip install --no-deps "$(pinned mmdet)" "$(pinned mmaction2)" # their own lists would bring a compiled mmcv or another torch

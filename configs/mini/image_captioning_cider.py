@@ -1,4 +1,4 @@
-# CIDEr optimisation of image captioning on the embedded benchmark, from the end of mini/image_captioning.
+# CIDEr optimisation of image captioning on the embedded benchmark, from the best checkpoint of mini/image_captioning.
 from mmengine.config import read_base
 
 from mplug2.engine import CaptionReward

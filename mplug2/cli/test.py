@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'checkpoint',
         help='a checkpoint file, the name of shipped weights, or a work directory: its best checkpoint, or else its latest',
     )
-    parser.add_argument('--work-dir', help='where logs go; work_dirs/NAME OF THE CONFIG if not given')
+    parser.add_argument('--work-dir', help='where logs and result files go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')
     parser.add_argument('--tiny', metavar='DATA', help='shrink to a tiny size, on the embedded benchmark that lies here')

@@ -20,6 +20,7 @@ PICTURE_ERRORS = (OSError, SyntaxError, ValueError, NotImplementedError, Image.D
 
 Choose = Callable[[int], list[int]]
 _SHORT = 64  # frames
+_HELD_BACK = 2  # frames that such a file counts and its decoder may not give: they stand for B-frames packed with others
 
 
 def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
@@ -69,7 +70,7 @@ def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.n
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
-    if content is not None and content.startswith(b'RIFF'):  # a truncated AVI ends the process that decord reads from memory
+    if not _has_times(path, content):  # decord gives other frames of it than those asked for, or ends the process
         return read_pyav(path, choose, content)
     import decord
 
@@ -85,15 +86,28 @@ def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.n
     return pixels if wanted == frames else pixels[[wanted.index(frame) for frame in frames]]
 
 
+def _has_times(path: str, content: bytes | None) -> bool:
+    """Is it MP4, QuickTime, Matroska or WebM? Those say when each frame is shown; AVI, MPEG, WMV and others do not."""
+    if content is None:
+        check_file(path)
+        with open(path, 'rb') as file:
+            content = file.read(8)
+    return content[4:8] in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip') or content.startswith(b'\x1a\x45\xdf\xa3')
+
+
 def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
     """As `read_decord`, by PyAV."""
     import av
 
     source = source_of(path, content)
     try:
-        with av.open(source, metadata_errors='replace') as container:  # titles in whatever encoding are none of our business
+        with _opened(source) as container:
             stream = container.streams.video[0]
             stream.thread_count = 1
+            if not _has_times(path, content):
+                length = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+                with _opened(source) as container:
+                    return _read_through(container, path, choose, length, held_back=_HELD_BACK)
             if 0 < stream.frames <= _SHORT:  # as the container says
                 return _read_through(container, path, choose, stream.frames)
             packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream) if packet.pts is not None]
@@ -117,19 +131,37 @@ def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.nda
         raise BadSampleError(f'{path}: PyAV cannot read it, so it is truncated or no video ({_last(error)})') from None
 
 
-def _read_through(container: Any, path: str, choose: Choose, length: int) -> np.ndarray:
-    """Decode a short clip from its start to the last frame that is wanted: cheaper than finding key frames and seeking."""
+def _opened(source: str | io.BytesIO) -> Any:
+    import av
+
+    if not isinstance(source, str):
+        source.seek(0)
+    return av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
+
+
+def _read_through(container: Any, path: str, choose: Choose, length: int, held_back: int = 0) -> np.ndarray:
+    """Decode a clip from its start to the last frame that is wanted. Of a short one that is cheaper than seeking.
+
+    Args:
+        held_back: so many frames may be missing at the end, for which the last one stands in.
+    """
     from av.video.reformatter import VideoReformatter
 
-    frames = choose(length)
+    frames = choose(_length(path, length))
     last, wanted, found = max(frames), set(frames), {}
     to_rgb = VideoReformatter()  # one for all frames: each new one sets the colour conversion up anew
+    place = -1
     for place, frame in enumerate(container.decode(video=0)):
         if place in wanted:
             found[place] = to_rgb.reformat(frame, format='rgb24').to_ndarray()
         if place == last:
-            return np.stack([found[frame] for frame in frames])
-    raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
+            break
+    if place < last and (place < 0 or length - 1 - place > held_back):
+        raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
+    if place < last:
+        end = to_rgb.reformat(frame, format='rgb24').to_ndarray()
+        found |= {later: end for later in wanted if later > place}
+    return np.stack([found[frame] for frame in frames])
 
 
 def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:

@@ -181,7 +181,7 @@ def training_checkpoints(folder: str | Path) -> list[Path]:
 
 
 def step_of(path: Path) -> int:
-    """The steps done at a checkpoint, from its name (``iter_500.pth``, ``best_accuracy_iter_500.pth``); -1 if it has none."""
+    """Steps done at a checkpoint, by its name (``iter_500.pth``, ``best_accuracy_iter_500.pth``); -1 if it has none."""
     number = path.stem.rpartition('iter_')[2]
     return int(number) if number.isdecimal() else -1
 
@@ -189,7 +189,8 @@ def step_of(path: Path) -> int:
 def set_aside(path: Path) -> Path:
     """Take its name from the folder of a sharded checkpoint that is to go; returns where it is now.
 
-    Removing its files one by one would make it, half empty, the last written. A training that starts removes what lies there.
+    Removed file by file it would for a while be there under its name, half empty. A training that starts removes what lies
+    there.
     """
     aside = path.with_name(f'.{path.stem}.old.{SHARDS}.tmp')
     shutil.rmtree(aside, ignore_errors=True)

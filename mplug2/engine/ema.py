@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from torch import Tensor
 
+from ..modules.momentum import local
 from ..registry import HOOKS
 from ..weights.loading import fit, position_resize
 from .checkpoint import CheckpointError
@@ -61,14 +62,14 @@ class AverageWeights(Hook):
         momentum = min(self.momentum, (1 + step) / (10 + step))
         own = self._weights(runner)
         torch._foreach_lerp_(
-            [_local(average) for average in self.average.values()], [_local(own[name]) for name in self.average], 1 - momentum
+            [local(average) for average in self.average.values()], [local(own[name]) for name in self.average], 1 - momentum
         )
 
     @torch.no_grad()
     def _swap(self, runner: Any) -> None:
         own = self._weights(runner)
         for name, average in self.average.items():
-            ours, theirs = _local(own[name]), _local(average)
+            ours, theirs = local(own[name]), local(average)
             kept = ours.clone()
             ours.copy_(theirs)
             theirs.copy_(kept)
@@ -94,7 +95,3 @@ class AverageWeights(Hook):
         mode = position_resize(runner.bare_model)
         for name, weight in self._weights(runner).items():
             weight.copy_(fit(name, self._loaded[name], weight, mode))
-
-
-def _local(weight: Tensor) -> Tensor:
-    return weight.to_local() if hasattr(weight, 'to_local') else weight.detach()

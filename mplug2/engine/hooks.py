@@ -77,14 +77,14 @@ class CheckpointHook(Hook):
         """Neither a fresh run nor one that goes on from an earlier step inherits what came after it, nor their resumption."""
         folder = Path(runner.work_dir)
         later = [path for path in training_checkpoints(folder) if step_of(path) > runner.iter]
-        if not runner.iter:
-            later += [*folder.glob('best_*_iter_*.pth'), *folder.glob(BEST)]
+        best = [path for path in folder.glob('best_*_iter_*.pth') if step_of(path) > runner.iter]
+        later += [*best, *folder.glob(BEST)] if best or not runner.iter else []
         if later:
             aside = folder / f'before_{runner.timestamp}'
             aside.mkdir()
             for path in later:
                 path.rename(aside / path.name)
-            runner.logger.warning(f'{folder} had checkpoints of another run: they are in {aside.name} now')
+            runner.logger.warning(f'{folder} had checkpoints of later steps: they are in {aside.name} now')
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1

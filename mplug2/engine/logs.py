@@ -7,13 +7,13 @@ import sys
 from typing import Any
 
 import torch
-from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.logging import MessageHub
 from mmengine.runner import LogProcessor as _LogProcessor
 from torch import Tensor
 
 from ..registry import LOG_PROCESSORS
 
-HISTORY = 10_000  # values kept of a scalar: adding one copies all of them, and the longest window shown is the logger's
+HISTORY = 10_000  # values kept of a scalar, as adding one copies them all: the longest window that a log processor can show
 
 
 class ScalarBuffer:
@@ -35,9 +35,9 @@ class ScalarBuffer:
                 tensors.setdefault(value.device, []).append(value.float().reshape(()))
         moved = {device: iter(torch.stack(some).tolist()) for device, some in tensors.items()}
         for key, value in steps:
-            if key not in hub.log_scalars:
-                hub.log_scalars[key] = HistoryBuffer(max_length=HISTORY)
             hub.update_scalar(key, next(moved[value.device]) if isinstance(value, Tensor) else value)
+        for history in hub.log_scalars.values():  # those that MMEngine's hooks write, too
+            history.max_length = HISTORY
 
 
 @LOG_PROCESSORS.register_module()

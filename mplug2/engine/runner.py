@@ -74,11 +74,15 @@ def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
         begin(worker)
 
 
-def _in_folder(folder: str, metric: Any) -> Any:
-    """A metric's config, its ``out_file`` from a folder on."""
-    if isinstance(metric, dict) and metric.get('out_file'):
-        return dict(metric, out_file=str(Path(folder, metric['out_file'])))
-    return metric
+def _in_folder(folder: str, evaluator: Any) -> Any:
+    """An evaluator's config, the ``out_file`` of its metrics from a folder on."""
+    if isinstance(evaluator, (list, tuple)):
+        return [_in_folder(folder, metric) for metric in evaluator]
+    if not isinstance(evaluator, dict):
+        return evaluator  # a metric that is built
+    if 'metrics' in evaluator:
+        return dict(evaluator, metrics=_in_folder(folder, evaluator['metrics']))
+    return dict(evaluator, out_file=str(Path(folder, evaluator['out_file']))) if evaluator.get('out_file') else evaluator
 
 
 @registry.RUNNERS.register_module()
@@ -171,11 +175,8 @@ class Runner(_Runner):
         return super().build_test_loop(resolve(loop, registry.LOOPS))
 
     def build_evaluator(self, evaluator: Any) -> Any:
-        """As in MMEngine; a relative ``out_file`` of a metric lies in the work directory: no run writes over another's."""
-        evaluator = resolve(evaluator, registry.METRICS)
-        if isinstance(evaluator, list):
-            return super().build_evaluator([_in_folder(self.work_dir, metric) for metric in evaluator])
-        return super().build_evaluator(_in_folder(self.work_dir, evaluator))
+        """As in MMEngine; a relative ``out_file`` of a metric lies in the work directory."""
+        return super().build_evaluator(_in_folder(self.work_dir, resolve(evaluator, registry.METRICS)))
 
     def register_hook(self, hook: Any, priority: Any = None) -> None:
         super().register_hook(resolve(hook, registry.HOOKS), priority)
@@ -224,7 +225,7 @@ class Runner(_Runner):
         """As in MMEngine. What a checkpoint replaces is not read from other files first, which may be gone."""
         if is_sharded(self.model):  # they were initialised before
             return
-        if self._starts_from is not None:
+        if self._find_start() is not None:
             for model in [part for part in self.bare_model.modules() if isinstance(part, MPlug2)]:
                 model.init_cfg = None
         super()._init_model_weights()
@@ -320,19 +321,22 @@ class Runner(_Runner):
         self.logger.info(f'loaded {filename}')
         return checkpoint
 
-    @property
-    def _starts_from(self) -> str | None:
+    def _find_start(self) -> str | None:
         """What is loaded before the first step: ``load_from`` (of a work directory its best checkpoint, or else its latest),
         or, resuming, that checkpoint or the latest of the work directory. All processes ask for it together.
 
         Raises:
-            CheckpointError: processes found different ones, each on a disk of its own.
+            CheckpointError: there is none, or processes found different ones, each on a disk of its own.
         """
-        if self._load_from is not None:
-            found = str(self._load_from if self._resume else checkpoint_of(self._load_from))
-        else:
-            latest = latest_checkpoint(self.work_dir) if self._resume else None
-            found = None if latest is None else str(latest)
+        error = None
+        try:
+            if self._load_from is not None:
+                found = str(self._load_from if self._resume else checkpoint_of(self._load_from))
+            else:
+                latest = latest_checkpoint(self.work_dir) if self._resume else None
+                found = None if latest is None else str(latest)
+        except CheckpointError as failed:  # the others are waiting
+            error, found = failed, None
         starts = all_gather_object((self._resume, found))
         if len(set(starts)) > 1:
             rank = next(rank for rank, start in enumerate(starts) if start != starts[0])
@@ -340,13 +344,15 @@ class Runner(_Runner):
             raise CheckpointError(
                 f'{told} would start: the work directory and weights have to lie where all machines see the same files'
             )
+        if error is not None:
+            raise error
         return found
 
     def load_or_resume(self) -> None:
-        """Resume from a checkpoint, or load its weights, as the config says (`_starts_from`)."""
+        """Resume from a checkpoint, or load its weights, as the config says (`_find_start`)."""
         if self._has_loaded:
             return
-        path = self._starts_from
+        path = self._find_start()
         if path is None:
             if self._resume:
                 self.logger.info(f'nothing to resume in {self.work_dir}: starting at step 0')

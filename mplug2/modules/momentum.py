@@ -69,13 +69,13 @@ def twins_of(model: nn.Module) -> list[nn.Module]:
 
 def local(value: Tensor) -> Tensor:
     """What this process has of a tensor."""
-    return value.to_local() if isinstance(value, DTensor) else value
+    return value.to_local() if isinstance(value, DTensor) else value.detach()
 
 
 def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
     """What this process has of a parameter of the twin, and the same part of its source."""
     if isinstance(own, DTensor):
-        return own.to_local(), theirs.detach().to_local()
+        return local(own), local(theirs.detach())
     return own.detach(), theirs.full_tensor().detach() if isinstance(theirs, DTensor) else theirs.detach()
 
 

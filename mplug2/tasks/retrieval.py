@@ -66,11 +66,11 @@ class Retrieval(Task):
         self.twin = self.twin_head = None
         if momentum is not None:
             parts = [name for name in EMBEDDED if getattr(network, name) is not None]
-            # The network that a task is shown has no storage; the twin is filled at its first update.
+            # The network that a task is shown has no storage; the twins are filled at their first update.
             self.twin = MomentumTwin(network.subset(parts), momentum).to_empty(device=self.head.temperature.device)
-            for value in (*self.twin.parameters(), *self.twin.buffers()):
-                value.data.zero_()
             self.twin_head = MomentumTwin(self.head, momentum)
+            for value in (*self.twin.parameters(), *self.twin.buffers(), *self.twin_head.parameters()):
+                value.data.zero_()  # no weights yet, as a checkpoint will say
             self.build_queues(queue_size, embedding)
 
     def build_queues(self, size: int, width: int) -> None:
@@ -126,7 +126,8 @@ class Retrieval(Task):
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if 'item' not in batch.extra:
             raise KeyError("retrieval needs 'item' in the batch: add MediaIdentity to the pipeline and 'item' to PackInputs")
-        self.head.keep_in_bounds()
+        if self.training:
+            self.head.keep_in_bounds()
         ids = batch.extra['item']
         vision, text = features.vision(), features.text()
         vision_embedding, text_embedding = self.embed_vision(vision), self.embed_text(text)

@@ -43,7 +43,7 @@ def read_answers(path: str | Path) -> list[str]:
             'out of the task to generate freely'
         )
     text = path.read_text(encoding='utf-8')
-    answers = json.loads(text) if path.suffix == '.json' else [line.strip() for line in text.splitlines() if line.strip()]
+    answers = json.loads(text) if path.suffix == '.json' else [line.strip() for line in text.split('\n') if line.strip()]
     if not isinstance(answers, list) or not answers or not all(isinstance(answer, str) for answer in answers):
         raise ValueError(f'{path}: expected a JSON list of answers, each a text')
     twice = [answer for answer, count in Counter(answers).items() if count > 1]

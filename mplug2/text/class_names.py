@@ -55,4 +55,4 @@ def _lines(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no list of class names {path}')
-    return [line.strip() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+    return [line.strip() for line in path.read_text(encoding='utf-8').split('\n') if line.strip()]

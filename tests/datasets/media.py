@@ -15,17 +15,22 @@ def write_image(path: Path, side: int = 32, value: int = 100) -> Path:
     return path
 
 
-def write_video(path: Path, frames: int = 30, side: int = 64, gop: int = 8, title: str = '') -> Path:
-    """H.264; frame n has the grey value 8 n."""
+def write_video(
+    path: Path, frames: int = 30, side: int = 64, gop: int = 8, title: str = '', step: int = 8, codec: str = 'libx264'
+) -> Path:
+    """Frame n has the grey value `step` n."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), 'w', options={'movflags': 'faststart'}) as container:
+    options = {'movflags': 'faststart'} if path.suffix == '.mp4' else {}
+    with av.open(str(path), 'w', options=options) as container:
         container.metadata['title'] = title
-        stream = container.add_stream('libx264', rate=10)
+        stream = container.add_stream(codec, rate=10)
         stream.width = stream.height = side
         stream.pix_fmt = 'yuv420p'
-        stream.options = {'g': str(gop), 'crf': '10'}
+        stream.options = {'g': str(gop)} | ({'crf': '10'} if codec == 'libx264' else {})
+        if codec != 'libx264':
+            stream.bit_rate = 4_000_000
         for number in range(frames):
-            pixels = np.full((side, side, 3), min(255, 8 * number), np.uint8)
+            pixels = np.full((side, side, 3), min(255, step * number), np.uint8)
             for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format='rgb24')):
                 container.mux(packet)
         for packet in stream.encode():

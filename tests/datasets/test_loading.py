@@ -107,13 +107,31 @@ def test_faulty_videos_are_named(tmp_path, backend):
         read(str(text), lambda length: [0])
 
 
-def test_a_truncated_avi_in_memory_ends_no_process(tmp_path):
-    content = write_video(tmp_path / 'whole.avi', frames=40).read_bytes()
-    read = READERS['decord']
-    assert read('a.tar/whole.avi', lambda length: [0, length // 2], content).shape == (2, 64, 64, 3)
-    for share in (0.3, 0.6, 0.9):
+@pytest.mark.parametrize(
+    ('name', 'codec'),
+    [
+        ('a.avi', 'libx264'),
+        ('a.avi', 'mpeg4'),
+        ('a.mpg', 'mpeg2video'),
+        ('a.wmv', 'wmv2'),
+        ('a.flv', 'libx264'),
+        ('a.webm', 'libvpx'),
+    ],
+)
+def test_frames_are_those_asked_for_in_every_container(tmp_path, name, codec):
+    """Decord seeks by times of frames, which only some containers have. Clips of MSVD and LSMDC are AVI."""
+    path = write_video(tmp_path / name, frames=90, step=2, codec=codec)
+    for content in (None, path.read_bytes()):
+        for read in (READERS['decord'], READERS['pyav']):
+            frames = read(str(path), lambda length: [0, 10, 20, 60, length - 1], content)
+            assert [round(frame.mean() / 2) for frame in frames] == [0, 10, 20, 60, 89]
+
+
+def test_a_truncated_avi_is_named_and_ends_no_process(tmp_path):
+    content = write_video(tmp_path / 'whole.avi', frames=90).read_bytes()
+    for share in (0.1, 0.3, 0.6):
         with pytest.raises(BadSampleError, match=r'a\.tar/cut\.avi: .*truncated'):
-            read('a.tar/cut.avi', lambda length: [0, 39], content[: int(share * len(content))])
+            READERS['decord']('a.tar/cut.avi', lambda length: [0, length - 1], content[: int(share * len(content))])
 
 
 def test_faulty_images_are_named(tmp_path):

@@ -13,6 +13,7 @@ from mplug2.datasets import (
     NoCaps,
     TGIFFrameQA,
 )
+from mplug2.datasets.reading import read_columns
 
 from .test_benchmarks import records, write
 
@@ -50,6 +51,8 @@ def test_lines_end_where_files_say(tmp_path):
     line = '1004_Juno_00.00.32.767-00.00.37.121\t1\t2\t3\t4\tShe says\x85\u2028 nothing.'
     data = LSMDC(write(tmp_path / 'val.csv', f'{line}\r\n'))
     assert data.record(0)['captions'] == ['She says\x85\u2028 nothing.']
+    table = write(tmp_path / 'table.csv', 'video_id,key\r\n"a\nb",x\u2028y\r\n')
+    assert read_columns(table, ['key', 'video_id']) == [['x\u2028y', 'a\nb']]
     (tmp_path / 'latin.csv').write_bytes(line.encode().replace(b'nothing', b'\xe9t\xe9'))
     with pytest.raises(AnnotationError, match=r'latin\.csv is not UTF-8'):
         LSMDC(tmp_path / 'latin.csv')

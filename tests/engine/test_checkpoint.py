@@ -62,10 +62,12 @@ def test_the_history_of_a_scalar_is_bounded(tmp_path: Path, monkeypatch: pytest.
     hub, scalars = MessageHub.get_instance(tmp_path.name), logs.ScalarBuffer()
     for step in range(250):
         scalars.add({'train/loss': torch.tensor(float(step))})
+        hub.update_scalar('train/lr', step)  # as MMEngine's hooks do
         scalars.flush(hub)
-    history = hub.get_scalar('train/loss')
-    assert len(history.data[0]) == 100
-    assert history.mean(50) == pytest.approx(224.5)
+    for key in ('train/loss', 'train/lr'):
+        history = hub.get_scalar(key)
+        assert len(history.data[0]) == 100
+        assert history.mean(50) == pytest.approx(224.5)
 
 
 def test_the_latest_checkpoint_is_that_after_most_steps(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mplug2.config import load_config
 from mplug2.engine import best_checkpoint
 from mplug2.engine import runner as runner_module
-from mplug2.engine.checkpoint import CheckpointError, latest_checkpoint
+from mplug2.engine.checkpoint import CheckpointError, latest_checkpoint, write_best
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
@@ -49,12 +49,15 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, trained: 
 
 
 def test_going_back_sets_later_steps_aside(mini_home: Path, trained: Path, tmp_path: Path) -> None:
-    for name in ('iter_40.pth', 'iter_4.pth'):
+    for name in ('iter_40.pth', 'iter_4.pth', 'best_CIDEr-D_iter_36.pth'):
         shutil.copy(trained / 'iter_4.pth', tmp_path / name)
+    write_best(tmp_path, dict(file='best_CIDEr-D_iter_36.pth', metric='CIDEr-D', score=1e9, iter=36))
     arguments = ['--work-dir', tmp_path, '--resume', tmp_path / 'iter_4.pth']
     assert mplug2(mini_home, 'train', TINY, *arguments, '--cfg-options', 'default_hooks.checkpoint.max_keep_ckpts=1') == 0
     assert [file.name for file in tmp_path.glob('iter_*')] == ['iter_12.pth']
-    assert [file.name for file in tmp_path.glob('before_*/*')] == ['iter_40.pth']
+    old = ['best.json', 'best_CIDEr-D_iter_36.pth', 'iter_40.pth']
+    assert sorted(file.name for file in tmp_path.glob('before_*/*')) == old
+    assert best_checkpoint(tmp_path).name != old[1]
     assert latest_checkpoint(tmp_path) == tmp_path / 'iter_12.pth'
 
 

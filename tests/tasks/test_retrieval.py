@@ -120,6 +120,28 @@ def test_a_checkpoint_holds_twin_and_queues():
         assert torch.equal(value, other.state_dict()[key]), key
 
 
+def test_twins_that_never_moved_are_none_in_a_checkpoint():
+    task = small_model(task_cfg(), seed=5).tasks['task']
+    task.load_state_dict(small_model(task_cfg()).tasks['task'].state_dict())
+    assert not task.twin.filled
+    assert not task.twin_head.filled
+    task.load_state_dict(one_step_on().tasks['task'].state_dict())
+    assert task.twin.filled
+    assert task.twin_head.filled
+
+
+def test_training_brings_a_temperature_back_to_its_bounds():
+    model = small_model(task_cfg())
+    temperature = model.tasks['task'].head.temperature
+    temperature.data.fill_(1e-5)
+    with torch.no_grad():
+        run(model.eval(), some_batch(4, item=IDS))
+    assert temperature.item() == pytest.approx(1e-5), 'a validation changes nothing'
+    run(model.train(), some_batch(4, item=IDS))['loss_contrastive'].backward()
+    assert temperature.item() == pytest.approx(0.001)
+    assert temperature.grad != 0
+
+
 def test_twin_that_was_never_filled_is_finite():
     assert all(value.isfinite().all() for value in small_model(task_cfg()).state_dict().values())
 

@@ -47,7 +47,7 @@ COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_c
 COMPARED += ('custom_hooks',)
 
 
-HEAD = """# Results on the embedded benchmark
+HEAD = f"""# Results on the embedded benchmark
 
 Written by `python tools/analysis_tools/mini_results.py`, which trains and tests what is missing; `--rows NAME` runs one row.
 The same numbers, with configs, commands and commits, are in [results-mini.json](results-mini.json). All are in percent but
@@ -57,8 +57,8 @@ answer to the question for question answering, the commonest class for classific
 of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
 are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside
 it (text-to-video retrieval, visual grounding, image captioning and detection among the tasks), or on a GPU. The JSON has the
-version of the benchmark and the processor or GPU beside each: none is version 2 or 3, whose pictures, clips and texts differ
-little, on a processor with bf16."""
+version of the benchmark (now {VERSION}) and the processor or GPU beside each. Where both are null the version was 2 or 3, whose
+pictures, clips and texts differ little, and the processor one with bf16."""
 
 
 class RowError(RuntimeError):
@@ -278,6 +278,16 @@ def _complete(row: Row, kept: dict) -> bool:
     return all(metric in kept['metrics'] for metric in row.metrics)
 
 
+def _of_row(row: Row, kept: dict) -> bool:
+    """Whether a run is of the row as it is now; says so if it is not."""
+    try:
+        check_same(row, Path(kept['folder']))
+    except RowError as error:
+        print(f'left out: {error}')
+        return False
+    return True
+
+
 def read_run(place: Path) -> dict | None:
     """What `keep` wrote, or None."""
     path = place / 'run.json'
@@ -323,7 +333,7 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
-        runs = [one for one in runs if _complete(row, one)]
+        runs = [one for one in runs if _complete(row, one) and _of_row(row, one)]
         if not runs:
             continue
         further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]

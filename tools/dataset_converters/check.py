@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from mplug2 import registry
 from mplug2.config import load_config
-from mplug2.datasets import MultiModalDataset, TGIFFrameQA
+from mplug2.datasets import MultiModalDataset
 from mplug2.datasets.mini.build import MANIFEST
 from mplug2.datasets.reading import read_columns
 from mplug2.registry import resolve
@@ -134,13 +134,15 @@ def complaint(dataset: Dataset) -> str:
     files = [Path(path) for path in getattr(dataset, 'split_file', dataset.source).split(', ')]
     if any((folder / MANIFEST).is_file() for path in files for folder in path.parents):
         return ''
+    found = len(dataset)
     match type(dataset).__name__:
         case 'RefCOCO':
             parts = [f'{path.parent.name}/{dataset.split}' for path in files]
         case 'GLUE':
             parts = [f'{dataset.metainfo["task"]}/{path.stem}' for path in files]
         case 'TGIFFrameQA':
-            parts = ['test' if dataset.split == 'test' else 'train+val']
+            parts = ['test' if dataset.split == 'test' else 'train+val']  # either part of the training file
+            found = len(read_columns(dataset.ann_file, ['question'], delimiter='\t'))
         case 'ImageNet':
             parts = ['train' if dataset.solution is None else 'val']
         case 'Gigaword':
@@ -150,9 +152,6 @@ def complaint(dataset: Dataset) -> str:
     if not set(parts) <= set(sizes):
         return ''
     wanted = sum(sizes[part] for part in parts)
-    found = len(dataset)
-    if isinstance(dataset, TGIFFrameQA):  # its training and validation split are drawn from one file
-        found = len(read_columns(dataset.ann_file, ['question'], delimiter='\t'))
     if getattr(dataset, 'each', 'sample') == 'caption':
         found = len({dataset.record(index)['sample_id'] for index in range(len(dataset))})
     return '' if found == wanted else f'{", ".join(parts)}: {found} samples, but {wanted} are published; are the files whole?'

@@ -24,7 +24,7 @@ def read_snippets(path: Path) -> list[tuple[str, int]]:
         ValueError: a line is not a number, a rating and a text.
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding='utf-8').rstrip('\n').split('\n'), start=1):
         cells = line.split('\t')
         try:
             _, rating, text = cells

@@ -33,7 +33,7 @@ def read_caption(path: Path) -> str:
     Raises:
         ValueError: it is empty.
     """
-    lines = path.read_text(encoding='utf-8').splitlines()
+    lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
     caption = ' '.join(lines[0].translate(QUOTES).split()) if lines else ''
     if not caption:
         raise ValueError(f'{path}: the first line is empty, but it has to be the caption')
