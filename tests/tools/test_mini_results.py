@@ -203,6 +203,13 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
     assert page.index('## Tasks') < page.index('## Controls')
 
 
+def test_runs_of_a_row_that_has_changed_are_left_out(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
+    row = module.ROWS['video_qa_blind']
+    module.run(row, 0, tmp_path)
+    assert [record['seeds'] for record in module.results([row], tmp_path)] == [1]
+    assert module.results([replace(row, options={'train_cfg.max_iters': 7})], tmp_path) == []
+
+
 def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
     arms = [module.ROWS[f'image_qa_table17_{arm}'] for arm in ('single', 'joint')]
     for row in arms:

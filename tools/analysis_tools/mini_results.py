@@ -245,6 +245,7 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
         benchmark=VERSION,
         hardware=hardware(),
         commit=commit_at(starts[0] if starts else None),
+        options=row.options,
         folder=str(folder),
     )
     _save(kept, place)
@@ -276,16 +277,6 @@ def _save(kept: dict, place: Path) -> None:
 def _complete(row: Row, kept: dict) -> bool:
     """Whether a run has all metrics of its row: it may be older than they are."""
     return all(metric in kept['metrics'] for metric in row.metrics)
-
-
-def _of_row(row: Row, kept: dict) -> bool:
-    """Whether a run is of the row as it is now; says so if it is not."""
-    try:
-        check_same(row, Path(kept['folder']))
-    except RowError as error:
-        print(f'left out: {error}')
-        return False
-    return True
 
 
 def read_run(place: Path) -> dict | None:
@@ -329,11 +320,11 @@ def commit_at(moment: str | None) -> str | None:
 def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
     steps, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds` counts them;
-    `minutes` are one run's; `benchmark` is the version of the data."""
+    `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row has now are left out."""
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
-        runs = [one for one in runs if _complete(row, one) and _of_row(row, one)]
+        runs = [one for one in runs if _complete(row, one) and one.get('options') == row.options]
         if not runs:
             continue
         further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]
