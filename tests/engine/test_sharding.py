@@ -138,7 +138,6 @@ def test_a_process_is_killed_and_one_process_goes_on(
     monkeypatch.chdir(mini_home)
     build_runner(answering(tmp_path, resume=True)).train()
     assert_equal_weights(tmp_path / LAST, single[0] / LAST)
-    assert logged(tmp_path)[STEPS] == pytest.approx(logged(single[0])[STEPS], rel=1e-5)
 
 
 def test_a_signal_to_one_process_stops_all_at_the_same_step(
