@@ -20,7 +20,7 @@ PICTURE_ERRORS = (OSError, SyntaxError, ValueError, NotImplementedError, Image.D
 
 Choose = Callable[[int], list[int]]
 _SHORT = 64  # frames
-_HELD_BACK = 2  # frames that such a file counts and its decoder may not give: they stand for B-frames packed with others
+_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they stand for B-frames packed with others
 
 
 def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
@@ -156,9 +156,9 @@ def _read_through(container: Any, path: str, choose: Choose, length: int, held_b
             found[place] = to_rgb.reformat(frame, format='rgb24').to_ndarray()
         if place == last:
             break
-    if place < last and (place < 0 or length - 1 - place > held_back):
-        raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
     if place < last:
+        if place < 0 or length - 1 - place > held_back:
+            raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
         end = to_rgb.reformat(frame, format='rgb24').to_ndarray()
         found |= {later: end for later in wanted if later > place}
     return np.stack([found[frame] for frame in frames])

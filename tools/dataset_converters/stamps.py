@@ -33,8 +33,8 @@ def read_caption(path: Path) -> str:
     Raises:
         ValueError: it is empty.
     """
-    lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
-    caption = ' '.join(lines[0].translate(QUOTES).split()) if lines else ''
+    first = path.read_text(encoding='utf-8').partition('\n')[0]
+    caption = ' '.join(first.translate(QUOTES).split())
     if not caption:
         raise ValueError(f'{path}: the first line is empty, but it has to be the caption')
     return caption
