@@ -17,7 +17,7 @@ BRIEF = {
     'image_captioning': (700, 16),
     'image_qa': (800, 16),
     'image_text_retrieval': (500, 16),
-    'visual_grounding': (800, 16),
+    'visual_grounding': (700, 16),
     'video_classification': (450, 8),
     'image_classification': (900, 16),
     'detection': (100, 8),
