@@ -246,6 +246,8 @@ def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
         for node in _nodes(cfg.get(key) or {}):
             if type_name(node) == 'CaptionMetric':
                 node['meteor'] = node['spice'] = False  # start Java
+            if node.get('out_file'):  # into the folder of results, wherever the config writes
+                node['out_file'] = Path(node['out_file']).name
             if 'ann_file' in node:
                 node['ann_file'] = str(root / 'coco/annotations/instances_val2014.json')
     for key in ('val_cfg', 'test_cfg'):

@@ -64,13 +64,15 @@ def source_of(path: str, content: bytes | None = None) -> str | io.BytesIO:
 def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
     """Frames by decord, which decodes from the nearest key frame only: (T, H, W, 3) uint8 RGB.
 
+    Containers that do not say when each frame is shown (`has_times`) are read by PyAV, from their start.
+
     Args:
         choose: number of frames -> which of them, in order. content: the file's bytes, where they are at hand.
 
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
-    if not _has_times(path, content):  # decord gives other frames of it than those asked for, or ends the process
+    if not has_times(path, content):  # decord gives other frames of it than those asked for, or ends the process
         return read_pyav(path, choose, content)
     import decord
 
@@ -86,12 +88,20 @@ def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.n
     return pixels if wanted == frames else pixels[[wanted.index(frame) for frame in frames]]
 
 
-def _has_times(path: str, content: bytes | None) -> bool:
-    """Is it MP4, QuickTime, Matroska or WebM? Those say when each frame is shown; AVI, MPEG, WMV and others do not."""
+def has_times(path: str, content: bytes | None = None) -> bool:
+    """Is it MP4, QuickTime, Matroska or WebM? Those say when each frame is shown; AVI, MPEG, WMV and others do not, and
+    decord, which seeks by such times, gives wrong frames of them.
+
+    Raises:
+        BadSampleError: missing, empty or not to be read.
+    """
     if content is None:
         check_file(path)
-        with open(path, 'rb') as file:
-            content = file.read(8)
+        try:
+            with open(path, 'rb') as file:
+                content = file.read(8)
+        except OSError as error:
+            raise BadSampleError(f'{path}: cannot be read ({_last(error)})') from None
     return content[4:8] in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip') or content.startswith(b'\x1a\x45\xdf\xa3')
 
 
@@ -103,8 +113,7 @@ def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.nda
     try:
         with _opened(source) as container:
             stream = container.streams.video[0]
-            stream.thread_count = 1
-            if not _has_times(path, content):
+            if not has_times(path, content):
                 length = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
                 with _opened(source) as container:
                     return _read_through(container, path, choose, length, held_back=_HELD_BACK)
@@ -136,7 +145,10 @@ def _opened(source: str | io.BytesIO) -> Any:
 
     if not isinstance(source, str):
         source.seek(0)
-    return av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
+    container = av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
+    for stream in container.streams.video:
+        stream.thread_count = 1  # or each worker decodes on all cores
+    return container
 
 
 def _read_through(container: Any, path: str, choose: Choose, length: int, held_back: int = 0) -> np.ndarray:
@@ -198,7 +210,7 @@ READERS: dict[str, Callable[[str, Choose, bytes | None], np.ndarray]] = {
 
 
 def read_video(path: str | Path, choose: Choose, backend: str = 'decord', content: bytes | None = None) -> np.ndarray:
-    """Frames of a clip: (T, H, W, 3) uint8 RGB; only what they need is decoded.
+    """Frames of a clip: (T, H, W, 3) uint8 RGB; only what they need is decoded of containers with times (`has_times`).
 
     Args:
         choose: number of frames -> which of them, in order. backend: of `READERS`. content: the file's bytes, where they are

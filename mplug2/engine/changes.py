@@ -45,8 +45,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     else:
         yield (
             f'resuming with other processes or samples a step: {change}; the stream of samples goes on where a run with '
-            'the present numbers would be at this step, so some samples of this pass are seen twice or not at all; the '
-            "learning rate stays the config's"
+            'the present numbers would be at this step, so some samples of this pass are seen twice or not at all'
         )
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
@@ -65,26 +65,32 @@ class CheckpointHook(Hook):
         self._best: dict | None = None
 
     def before_train(self, runner: Any) -> None:
+        best: list[dict | None] = [None]  # the main process's, which writes them: all have to save the best together
         if is_main_process():
             for file in Path(runner.work_dir).glob('.*.pth.*.tmp'):  # a killed run was writing it
                 file.unlink()
             for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
                 shutil.rmtree(folder)
             self._set_later_aside(runner)
-        self._best = read_best(runner.work_dir) if runner.iter else None
+            best[0] = read_best(runner.work_dir)
+        broadcast_object_list(best)
+        self._best = best[0]
 
     def _set_later_aside(self, runner: Any) -> None:
         """Neither a fresh run nor one that goes on from an earlier step inherits what came after it, nor their resumption."""
         folder = Path(runner.work_dir)
         later = [path for path in training_checkpoints(folder) if step_of(path) > runner.iter]
-        best = [path for path in folder.glob('best_*_iter_*.pth') if step_of(path) > runner.iter]
-        later += [*best, *folder.glob(BEST)] if best or not runner.iter else []
+        later += [path for path in folder.glob('best_*_iter_*.pth') if step_of(path) > runner.iter]
+        best = read_best(folder)
+        if best is not None and best['iter'] > runner.iter:
+            later.append(folder / BEST)
         if later:
             aside = folder / f'before_{runner.timestamp}'
             aside.mkdir()
             for path in later:
                 path.rename(aside / path.name)
-            runner.logger.warning(f'{folder} had checkpoints of later steps: they are in {aside.name} now')
+            whose = 'later steps' if runner.iter else 'an earlier run'
+            runner.logger.warning(f'{folder} had checkpoints of {whose}: they are in {aside.name} now')
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1

@@ -58,6 +58,15 @@ class LogProcessor(_LogProcessor):
             line = f'{head}memory: {tag["memory"]}  {loss}{rest}'
         return tag, line
 
+    def _collect_scalars(self, custom_cfg: list[dict], runner: Any, mode: str, reserve_prefix: bool = False) -> dict:
+        """As in MMEngine; of validation's losses, one value a pass, the last and not the mean of the last ten passes."""
+        tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
+        if mode != 'train':
+            scalars = runner.message_hub.log_scalars
+            losses = [key for key in tag if 'loss' in key]
+            tag.update((key, scalars[key if reserve_prefix else f'{mode}/{key}'].current()) for key in losses)
+        return tag
+
     def get_log_after_epoch(self, runner: Any, batch_idx: int, mode: str, with_non_scalar: bool = False) -> Any:
         """As in MMEngine."""
         runner.scalars.flush(runner.message_hub)

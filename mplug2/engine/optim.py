@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Adam, AdamW, Optimizer
 
+from ..modules.momentum import local
 from ..registry import OPTIM_WRAPPERS
 
 
@@ -99,7 +100,7 @@ class OptimWrapper(_OptimWrapper):
         self.grad_norm = total_norm([p.grad for p in parameters], how.get('norm_type', 2.0))
         if 'max_norm' in how:
             scale = (how['max_norm'] / (self.grad_norm + 1e-6)).clamp(max=1.0)
-            torch._foreach_mul_([_local(p.grad) for p in parameters], scale)
+            torch._foreach_mul_([local(p.grad) for p in parameters], scale)
         elif how:
             self.clip_func(parameters, **how)
 
@@ -112,10 +113,6 @@ def total_norm(gradients: list[Tensor], order: float = 2.0) -> Tensor:
         if some
     ]
     return torch.linalg.vector_norm(torch.stack([n.full_tensor() if isinstance(n, DTensor) else n for n in norms]), order)
-
-
-def _local(gradient: Tensor) -> Tensor:
-    return gradient.to_local() if isinstance(gradient, DTensor) else gradient
 
 
 def merge_groups(optimizer: Optimizer) -> None:

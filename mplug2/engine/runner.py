@@ -74,6 +74,13 @@ def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
         begin(worker)
 
 
+def _size(path: str | None) -> str:
+    """What tells a file from another one of its name, or from none, on another machine's disk."""
+    if path is None or not Path(path).exists():
+        return 'no file'
+    return 'a folder' if Path(path).is_dir() else f'{Path(path).stat().st_size} bytes'
+
+
 def _in_folder(folder: str, evaluator: Any) -> Any:
     """An evaluator's config, the ``out_file`` of its metrics from a folder on."""
     if isinstance(evaluator, (list, tuple)):
@@ -95,7 +102,13 @@ class Runner(_Runner):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (kwargs.get('randomness') or {}).get('diff_rank_seed'):
+            raise ValueError(
+                'randomness.diff_rank_seed: processes share one seed here, from which each draws its own samples and crops; '
+                'with others they would not take the same sources'
+            )
         self.scalars = ScalarBuffer()
+        self.lr_scale = 1.0  # of the config's rates, for the samples of a step
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
             _initialise_gloo()
@@ -129,13 +142,28 @@ class Runner(_Runner):
             return
         if auto_scale_lr.get('enable'):
             self.logger.info(f'the learning rate is for {base} samples a step and is scaled to {samples:g}')
+            self.lr_scale = samples / base
             for group in optim_wrapper.optimizer.param_groups:
-                group['lr'] *= samples / base
-        elif self.world_size > 1:
+                group['lr'] *= self.lr_scale
+        else:
             self.logger.warning(
-                f'the learning rate is for {base} samples a step, and {self.world_size} processes take {samples:g}: set the '
-                'batch size to match, or scale the rate with --auto-scale-lr; the number of steps stays in either case'
+                f'the learning rate is for {base} samples a step, and this run takes {samples:g}: set the batch size to match, '
+                'or scale the rate with --auto-scale-lr; the number of steps stays in either case'
             )
+
+    def _rescale_lr(self, before: float) -> None:
+        """Of a resumed run, whose rates are those of the checkpoint: scaled as this run is to be."""
+        change = self.lr_scale / before
+        if change == 1:
+            return
+        self.logger.warning(f'the learning rates of the checkpoint, scaled by {before:g}, are scaled by {self.lr_scale:g} now')
+        for group in self.optim_wrapper.optimizer.param_groups:
+            group['lr'] *= change
+            if 'initial_lr' in group:
+                group['initial_lr'] *= change
+        for scheduler in self.param_schedulers or []:
+            if scheduler.param_name == 'lr':
+                scheduler.base_values = [value * change for value in scheduler.base_values]
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """As in MMEngine; a scheduler that would begin after the last step is left out, with a warning."""
@@ -269,6 +297,7 @@ class Runner(_Runner):
             {'iter': self.iter, 'epoch': self.epoch} | (meta or {}),
             cfg=self.cfg.pretty_text,
             seed=self.seed,
+            lr_scale=self.lr_scale,
             **stream_of(self.train_dataloader, self.world_size),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y-%m-%d %H:%M:%S'),
@@ -337,10 +366,10 @@ class Runner(_Runner):
                 found = None if latest is None else str(latest)
         except CheckpointError as failed:  # the others are waiting
             error, found = failed, None
-        starts = all_gather_object((self._resume, found))
+        starts = all_gather_object((self._resume, found, _size(found)))
         if len(set(starts)) > 1:
             rank = next(rank for rank, start in enumerate(starts) if start != starts[0])
-            told = ' and '.join(f'process {one} from {starts[one][1] or "nothing"}' for one in (0, rank))
+            told = ' and '.join(f'process {one} from {starts[one][1] or "nothing"} ({starts[one][2]})' for one in (0, rank))
             raise CheckpointError(
                 f'{told} would start: the work directory and weights have to lie where all machines see the same files'
             )
@@ -403,6 +432,7 @@ class Runner(_Runner):
         self.optim_wrapper.load_state_dict(optimizer)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
+        self._rescale_lr(meta.get('lr_scale', 1.0))
         for change in changes(meta, stream_of(self.train_dataloader, self.world_size)):
             self.logger.warning(change)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')

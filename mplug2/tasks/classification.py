@@ -169,6 +169,8 @@ class ZeroShotClassification(Task):
         return self.head.logits(self.head.vision(features.vision().summary), self.classes(features.network))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        if self.training:
+            self.head.keep_in_bounds()
         return class_loss(self.logits(features), batch)
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:

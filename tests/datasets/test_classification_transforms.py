@@ -33,6 +33,14 @@ def test_one_clip_of_mmaction2(tmp_path):
     assert (out['label'], out['num_views'], out['gt_label'].tolist()) == (3, 1, [3])
 
 
+def test_a_clip_that_decord_reads_wrongly_is_refused_and_read_by_pyav(tmp_path):
+    clip = dict(path=str(write_video(tmp_path / 'a.avi', frames=25, side=64)), label=3)
+    with pytest.raises(BadSampleError, match=r'a\.avi: .* take PyAVInit and PyAVDecode'):
+        ActionPipeline([*DECODE, dict(type='DecordDecode'), *PACK]).transform(dict(clip))
+    steps = [dict(type='PyAVInit'), DECODE[1], dict(type='PyAVDecode'), *PACK]
+    assert frame_numbers(ActionPipeline(steps).transform(dict(clip))['frames']) == [8, 12, 16]
+
+
 def test_clips_and_crops_are_views_of_one_sample(tmp_path):
     for name in ('a', 'b'):
         write_video(tmp_path / f'{name}.mp4', frames=25, side=64)

@@ -127,6 +127,13 @@ def test_frames_are_those_asked_for_in_every_container(tmp_path, name, codec):
             assert [round(frame.mean() / 2) for frame in frames] == [0, 10, 20, 60, 89]
 
 
+def test_a_path_that_cannot_be_read_is_a_bad_sample(tmp_path):
+    (tmp_path / 'a.mp4').mkdir()
+    for read in (READERS['decord'], READERS['pyav']):
+        with pytest.raises(BadSampleError, match=r'a\.mp4: .*cannot'):
+            read(str(tmp_path / 'a.mp4'), lambda length: [0])
+
+
 def test_a_truncated_avi_is_named_and_ends_no_process(tmp_path):
     content = write_video(tmp_path / 'whole.avi', frames=90).read_bytes()
     for share in (0.1, 0.3, 0.6):

@@ -73,8 +73,9 @@ def test_the_learning_rate_follows_the_samples_of_a_step() -> None:
         Runner.scale_lr(runner, SimpleNamespace(optimizer=optimizer), how)
         return optimizer.param_groups[0]['lr']
 
-    assert scaled(2, base_batch_size=14, enable=True) == scaled(2, base_batch_size=14) == scaled(1) == 0.5
+    assert scaled(2, base_batch_size=14, enable=True) == scaled(2, base_batch_size=14) == scaled(1) == 0.5  # nothing to scale
     assert said == []
     assert scaled(4, base_batch_size=14, enable=True) == 1.0
-    assert scaled(4, base_batch_size=14) == 0.5
-    assert said[1].startswith('warning: the learning rate is for 14 samples a step, and 4 processes take 28: ')
+    assert scaled(4, base_batch_size=14) == scaled(1, base_batch_size=14) == 0.5
+    assert said[2].startswith('warning: the learning rate is for 14 samples a step, and this run takes 7: ')
+    assert said[1].startswith('warning: the learning rate is for 14 samples a step, and this run takes 28: ')

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
@@ -146,10 +146,19 @@ def test_latest_and_best_of_a_folder(tmp_path: Path) -> None:
     assert best_checkpoint(tmp_path).name == 'best_x_iter_9.pth'
 
 
+def test_an_earlier_best_stays_where_a_later_one_was_not_noted(tmp_path: Path) -> None:
+    """Killed between writing the best checkpoint of step 8 and noting it; resumed from step 6."""
+    for number in (4, 8):
+        save_checkpoint({}, tmp_path / f'best_x_iter_{number}.pth')
+    write_best(tmp_path, dict(file='best_x_iter_4.pth', metric='x', score=1.0, iter=4))
+    runner = SimpleNamespace(work_dir=str(tmp_path), iter=6, timestamp='now', logger=MMLogger.get_current_instance())
+    CheckpointHook().before_train(runner)
+    assert best_checkpoint(tmp_path).name == 'best_x_iter_4.pth'
+    assert [path.name for path in (tmp_path / 'before_now').iterdir()] == ['best_x_iter_8.pth']
+
+
 @pytest.mark.parametrize('step', [3, 2])
-def test_a_checkpoint_that_is_half_removed_is_not_the_latest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
+def test_a_checkpoint_that_goes_is_never_there_by_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Killed while an old sharded checkpoint goes because a third one came, or because it is written anew."""
 
     def save(folder: str, name: str, meta: dict) -> None:
@@ -169,7 +178,6 @@ def test_a_checkpoint_that_is_half_removed_is_not_the_latest(
         patch.setattr(os, 'unlink', killed)
         with pytest.raises(KeyboardInterrupt):
             hook._save(runner, step)
-    assert latest_checkpoint(tmp_path).name == f'iter_{step}.shards'
     for path in tmp_path.glob('iter_*'):
         assert sorted(file.name.partition('-')[0] for file in path.iterdir()) == ['shard', 'training.pth'], path
     runner.iter = step

@@ -48,6 +48,32 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, trained: 
     assert min(logged(tmp_path)) == 5  # nothing was done twice
 
 
+def test_a_resumed_run_takes_the_rate_scaled_for_its_samples(mini_home: Path, tmp_path: Path) -> None:
+    """The config's rate is for 32 samples a step, and the runs take 4."""
+    common = ['--cfg-options', 'param_scheduler.0.eta_min=0', 'train_cfg.val_begin=99']
+    saved = dict(interval=2, max_keep_ckpts=None, save_best=None)
+    common += [f'default_hooks.checkpoint.{key}={value}' for key, value in saved.items()]
+    plain, scaled, again = (tmp_path / name for name in ('plain', 'scaled', 'again'))
+
+    def rates(folder: Path, *arguments: str | Path) -> dict[int, float]:
+        assert mplug2(mini_home, 'train', TINY, '--work-dir', folder, *arguments, *common) == 0
+        return logged(folder, 'lr')
+
+    wanted = rates(plain)
+    found = rates(scaled, '--resume', plain / 'iter_4.pth', '--auto-scale-lr')
+    assert found == {step: pytest.approx(rate * 4 / 32) for step, rate in wanted.items() if step > 4}
+    (scaled / 'iter_12.pth').unlink()  # as of a job that is queued again: nothing is scaled twice
+    assert rates(scaled, '--resume', '--auto-scale-lr') == pytest.approx(found)
+    assert rates(again, '--resume', scaled / 'iter_10.pth') == {step: pytest.approx(wanted[step]) for step in (11, 12)}
+
+
+def test_processes_that_draw_from_seeds_of_their_own_are_refused(mini_home: Path, tmp_path: Path) -> None:
+    cfg = load_config(TINY)
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path), randomness=dict(seed=0, diff_rank_seed=True)))
+    with pytest.raises(ValueError, match=r'randomness\.diff_rank_seed: processes share one seed'):
+        build_runner(cfg)
+
+
 def test_going_back_sets_later_steps_aside(mini_home: Path, trained: Path, tmp_path: Path) -> None:
     for name in ('iter_40.pth', 'iter_4.pth', 'best_CIDEr-D_iter_36.pth'):
         shutil.copy(trained / 'iter_4.pth', tmp_path / name)
@@ -61,14 +87,20 @@ def test_going_back_sets_later_steps_aside(mini_home: Path, trained: Path, tmp_p
     assert latest_checkpoint(tmp_path) == tmp_path / 'iter_12.pth'
 
 
+@pytest.mark.parametrize(
+    ('other', 'told'),
+    [((False, None, 'no file'), r'nothing \(no file\)'), ((True, '{0}', '3 bytes'), r'.*iter_4\.pth \(3 bytes\)')],
+    ids=['none', 'another of its name'],
+)
 def test_processes_that_see_other_checkpoints_do_not_start(
-    mini_home: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mini_home: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: tuple, told: str
 ) -> None:
     cfg = load_config(TINY)
     cfg.merge_from_dict(dict(work_dir=str(tmp_path), load_from=str(trained / 'iter_4.pth'), resume=True))
     monkeypatch.chdir(mini_home)
-    monkeypatch.setattr(runner_module, 'all_gather_object', lambda mine: [mine, mine, (False, None)])
-    with pytest.raises(CheckpointError, match=r'process 0 from .*iter_4\.pth and process 2 from nothing would start'):
+    other = (other[0], other[1] and other[1].format(trained / 'iter_4.pth'), other[2])
+    monkeypatch.setattr(runner_module, 'all_gather_object', lambda mine: [mine, mine, other])
+    with pytest.raises(CheckpointError, match=rf'process 0 from .*iter_4\.pth \(\d+ bytes\) and process 2 from {told} would'):
         build_runner(cfg).train()
 
 

@@ -11,6 +11,7 @@ from mmengine.logging import MessageHub
 from torch import nn
 
 from mplug2.engine import ValidationLoss
+from mplug2.engine.logs import LogProcessor
 
 
 class MeanLoss(nn.Module):
@@ -34,3 +35,14 @@ def test_the_mean_is_over_samples(batches: list[list[int]]) -> None:
             hook.after_val_iter(runner, number, {'inputs': torch.tensor(batch)}, outputs=[])
         hook.after_val_epoch(runner)
     assert hub.get_scalar('val/loss_caption').current() == pytest.approx(3.0)
+
+
+def test_the_log_has_the_loss_of_this_validation_and_of_training_the_mean_of_some_steps() -> None:
+    hub = MessageHub.get_instance('validation_loss_logged')
+    for name in ('val/loss_caption', 'train/loss_caption'):
+        for loss in (4.0, 2.0):
+            hub.update_scalar(name, loss)
+    runner = SimpleNamespace(message_hub=hub)
+    shown = {mode: LogProcessor()._collect_scalars([], runner, mode)['loss_caption'] for mode in ('val', 'train')}
+    assert shown == {'val': 2.0, 'train': 3.0}
+    assert LogProcessor()._collect_scalars([], runner, 'val', reserve_prefix=True) == {'val/loss_caption': 2.0}

@@ -77,6 +77,15 @@ def test_a_linear_probe_trains_the_head_alone() -> None:
         MPlug2(cfg, dict(task=HEAD), tokenizer=full.tokenizer, frozen=['eyes'])
 
 
+def test_fine_tuned_class_texts_bring_the_temperature_back_to_its_bounds() -> None:
+    model = small_model(TEXTS).train()
+    temperature = model.tasks['task'].head.temperature
+    temperature.data.fill_(1e-5)
+    model(some_batch(2, label=torch.tensor([0, 1])), mode='loss')['loss_class'].backward()
+    assert temperature.item() == pytest.approx(0.001)
+    assert temperature.grad.item() != 0
+
+
 def test_a_batch_without_labels_is_refused() -> None:
     with pytest.raises(KeyError, match="classification needs 'label' in the batch"):
         small_model(HEAD)(some_batch(2), mode='loss')

@@ -20,7 +20,7 @@ BRIEF = {
     'visual_grounding': (700, 16),
     'video_classification': (450, 8),
     'image_classification': (900, 16),
-    'detection': (100, 8),
+    'detection': (90, 8),
     'text_classification': (1500, 16),
     'text_qa': (1000, 16),
     'summarization': (700, 16),

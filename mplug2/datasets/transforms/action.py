@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
 from ..errors import BadSampleError
-from ..video import source_of
+from ..video import has_times
 
 
 @cache
@@ -43,7 +43,8 @@ class ActionPipeline(BaseTransform):
         steps: configs of mmaction2's transforms, from decoding to ``FormatShape`` (NCTHW) and ``PackActionInputs``.
 
     Raises:
-        ValueError: the last step does not pack. BadSampleError: the clip is missing, empty, truncated or no video.
+        ValueError: the last step does not pack. BadSampleError: the clip is missing, empty, truncated or no video, or decord is
+            to read a container that it gives wrong frames of (`has_times`).
     """
 
     def __init__(self, steps: Sequence[dict | Callable]) -> None:
@@ -56,7 +57,11 @@ class ActionPipeline(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         path = results['path']
-        source_of(path)  # says what is wrong with a missing or empty file
+        if not has_times(path) and any(type(step).__name__.startswith('Decord') for step in self.steps):
+            raise BadSampleError(
+                f'{path}: no MP4, QuickTime, Matroska or WebM, and of others decord gives wrong frames: if it is a video, '
+                'take PyAVInit and PyAVDecode in place of DecordInit and DecordDecode'
+            )
         packed = dict(filename=path, label=results['label'], start_index=0, modality='RGB')
         for step in self.steps:
             try:
