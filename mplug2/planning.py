@@ -10,7 +10,7 @@ Letters in shapes: B samples, T frames.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -280,6 +280,21 @@ class Plan(NamedTuple):
             return sum(self.parts(number, form).values())
         return self.steps[number][form].peak + self.optimizer + self.communication
 
+    def workers(self, rates: Sequence[float]) -> float:
+        """Workers that load what a GPU takes.
+
+        Args:
+            rates: samples a second of a worker: one for all works, or one for each.
+
+        Raises:
+            ValueError: there are others.
+        """
+        if len(rates) not in (1, len(self.works)):
+            raise ValueError(f'{len(rates)} rates of workers for {len(self.works)} batches: give one, or one for each')
+        rates = list(rates) * (len(self.works) // len(rates))
+        loading = [work.batch / rate for work, rate in zip(self.works, rates, strict=True)]
+        return _mean(self.works, loading) * self.per_step / self.seconds
+
 
 def _mean(works: list[Work], values: list[float]) -> float:
     return sum(work.share * value for work, value in zip(works, values, strict=True)) / sum(work.share for work in works)
@@ -292,7 +307,7 @@ def make_plan(
     gpu: GPU,
     optimizer: str = 'AdamW',
     bf16: bool = True,
-    mfu: float = 0.4,
+    mfu: float = 0.15,
     sharded: bool = False,
     per_step: int = 1,
 ) -> Plan:
@@ -300,7 +315,8 @@ def make_plan(
 
     Args:
         model_cfg, bf16: as in `trace`. works: one a source. optimizer: class name. mfu: share of the GPU's FLOPs that is
-            reached; FLOPs of recomputing do not count towards it. sharded: by FSDP2. per_step: batches of a step.
+            reached, of what forward and backward need once: recomputing lowers it. sharded: by FSDP2. per_step: batches of a
+            step.
 
     Raises:
         KeyError: an optimizer whose state is not known.

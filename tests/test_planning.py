@@ -18,7 +18,7 @@ from mplug2.config import load_config, type_name
 from mplug2.model import MPlug2
 from mplug2.modules import layers
 from mplug2.modules.blocks import blocks_of
-from mplug2.planning import GPUS, batch_of, make_plan, total_loss, trace
+from mplug2.planning import GPUS, Plan, batch_of, make_plan, total_loss, trace
 from mplug2.registry import MODELS
 from mplug2.workload import Work, works_of
 
@@ -141,7 +141,7 @@ def test_what_the_config_recomputes_is_planned_beside_all_and_nothing():
     assert some.forms == ('activations kept', 'recomputed', 'as configured')
     kept, everything, configured = some.steps[0]
     assert everything.activations < configured.activations < kept.activations
-    assert 'as configured' in report(some, 1, 'a100', False, 'AdamW', 0.4, None, None)
+    assert 'as configured' in report(some, 1, 'a100', False, 'AdamW', 0.4, None)
     every_other = plan(recompute=list(cfg.network), every=2).steps[0][2]
     assert everything.activations < every_other.activations < kept.activations
 
@@ -215,7 +215,7 @@ def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
 def test_pretraining_is_planned_source_by_source():
     cfg = load_config('mini/pretrain')
     works = [work._replace(batch=2) for work in works_of(cfg)]
-    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], per_step=2)  # clips with captions, and text
+    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], mfu=0.4, per_step=2)  # clips with captions, and text
     assert [work.media for work in told.works] == ['video', 'text']
     video, text = (plain for plain, *_ in told.steps)
     assert video.flops > 3 * text.flops > 0
@@ -223,6 +223,16 @@ def test_pretraining_is_planned_source_by_source():
     clips, texts = (cfg.train_dataloader.dataset.sources[name].ratio for name in ('video', 'text'))
     mean = (clips * video.flops + texts * text.flops) / (clips + texts)
     assert told.seconds == pytest.approx(2 * mean / (0.4 * 312e12))
+
+
+def test_workers_are_those_that_each_source_keeps_busy():
+    """A batch of pictures and one of clips in turn, half a second each: 8 / 16 / 2 + 4 / 2 / 2 = 1.25 seconds of loading."""
+    works = [Work(media='image', batch=8), Work(media='video', batch=4)]
+    plan = Plan(works, [], 1, per_step=2, optimizer=0, communication=0, seconds=1.0, samples=12.0)
+    assert plan.workers([16.0, 2.0]) == pytest.approx(2.5)
+    assert plan.workers([6.0]) == pytest.approx(2.0)  # 12 samples a second
+    with pytest.raises(ValueError, match='3 rates of workers for 2 batches'):
+        plan.workers([1.0, 2.0, 3.0])
 
 
 def test_without_instructions_nothing_is_counted_for_them():
@@ -257,5 +267,6 @@ def test_the_command(capsys):
         'workers',
     ]:
         assert part in told, told
+    assert "the config's learning rate and number of steps are for 32: batches of 4 times the size keep them" in told
     assert main(['plan', 'mini/video_captioning', '--cfg-options', 'optim_wrapper.optimizer.type=Lion']) == 1
     assert 'how much Lion keeps is not known; known are Adam' in capsys.readouterr().err

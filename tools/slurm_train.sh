@@ -10,11 +10,15 @@
 # Usage: sbatch [--nodes=N, --partition=..., --time=...] tools/slurm_train.sh CONFIG [further arguments of train.py]
 # From the project's folder; one task a GPU on every node, with 16 cores, of which a loader's workers (12 in the recipes of
 # pre-training) need one each; srun takes their number from us, as newer ones do not inherit it. Five minutes before the time
-# limit, and when the job is preempted, every process saves and stops, and the job is queued again; it then goes on from the
-# work directory's latest checkpoint.
+# limit, and when the job is preempted, whether this script is told or the processes are, every process saves and stops, and
+# the job is queued again unless it was cancelled; it then goes on from the work directory's latest checkpoint. A signal during
+# validation is answered after it: where that takes longer, --signal=B:USR1@SECONDS leaves more time.
 set -euo pipefail
 config=$1; shift
 export MASTER_PORT=${PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 20000))}
+
+export MPLUG2_STOPPED=$PWD/.stopped-${SLURM_JOB_ID:-0} # a run that was stopped before its end leaves this file
+rm -f "$MPLUG2_STOPPED"
 
 run='' stopped=''
 stop() {
@@ -29,7 +33,10 @@ while kill -0 "$run" 2>/dev/null; do
 done
 status=0
 wait "$run" || status=$? # bash remembers it
-if [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ]; }; then # 138: the signal came before training began
-  scontrol requeue "$SLURM_JOB_ID"
+[ ! -e "$MPLUG2_STOPPED" ] || stopped=1
+rm -f "$MPLUG2_STOPPED"
+# 138 and 143: the signal came before training began, which ends a process.
+if { [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ]; }; } || [ "$status" = 143 ]; then
+  scontrol show job "$SLURM_JOB_ID" | grep -q JobState=CANCELLED || scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$status"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from typing import Any
 
 GB = 1e9
@@ -15,13 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument('--gpus', type=int, default=1, metavar='N', help='in data parallel (default 1)')
     parser.add_argument('--gpu-type', choices=['a100', 'h100', 'h200'], default='h100')
-    parser.add_argument('--mfu', type=float, default=0.4, help="share of the GPU's FLOPs that is reached (default 0.4)")
+    parser.add_argument('--mfu', type=float, default=0.15, help="share of the GPU's FLOPs that is reached (default 0.15)")
     parser.add_argument('--batch', type=int, help="samples on a GPU (default: the config's)")
     parser.add_argument('--frames', type=int, metavar='T', help="frames of a clip (default: the config's)")
     parser.add_argument('--text', type=int, metavar='L', help="tokens of the text (default: the config's limit, else 30)")
     parser.add_argument('--target', type=int, metavar='L', help="tokens of the target (default: the config's limit, else 20)")
     parser.add_argument('--samples', type=int, help='of the data set, where the config counts epochs')
-    parser.add_argument('--worker-rate', type=float, metavar='R', help='samples a second that a worker loads (bench loader)')
+    parser.add_argument(
+        '--worker-rate',
+        type=float,
+        nargs='+',
+        metavar='R',
+        help='samples a second that a worker loads (bench loader): one number, or one a batch, in the order of the report',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.layers=3'
     )
@@ -43,7 +50,8 @@ def run(args: argparse.Namespace) -> None:
     sharded = cfg.get('parallel') == 'shard'
     plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu, sharded, per_step)
     steps = steps_of(cfg.get('train_cfg') or {}, args.samples, works[0].batch * args.gpus)
-    print(report(plan, args.gpus, args.gpu_type, bf16, optimizer, args.mfu, steps, args.worker_rate))
+    base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
+    print(report(plan, args.gpus, args.gpu_type, bf16, optimizer, args.mfu, steps, args.worker_rate, base))
 
 
 def steps_of(train_cfg: dict, samples: int | None, batch: int) -> int | None:
@@ -55,12 +63,24 @@ def steps_of(train_cfg: dict, samples: int | None, batch: int) -> int | None:
 
 
 def report(
-    plan: Any, gpus: int, gpu_type: str, bf16: bool, optimizer: str, mfu: float, steps: int | None, worker_rate: float | None
+    plan: Any,
+    gpus: int,
+    gpu_type: str,
+    bf16: bool,
+    optimizer: str,
+    mfu: float,
+    steps: int | None,
+    worker_rates: Sequence[float] | None = None,
+    base: float | None = None,
 ) -> str:
     """The plan as tables.
 
     Args:
-        plan: `mplug2.planning.Plan`. steps: optimizer steps, if known. worker_rate: samples a second that a worker loads.
+        plan: `mplug2.planning.Plan`. steps: optimizer steps, if known. worker_rates: samples a second that a worker loads, one
+            number or one for each work. base: samples a step that the config's learning rate and steps are for, if known.
+
+    Raises:
+        ValueError: there are some rates, but not one for each work.
     """
     from ..planning import GPUS
     from ..weights.loading import table
@@ -86,15 +106,19 @@ def report(
         lines.append(table(rows))
         lines.append(f'{plain.flops / 1e12:,.2f} TFLOPs a batch, {plain.flops / work.batch / 1e9:,.1f} GFLOPs a sample')
     rate = plan.samples * gpus
-    lines.append(
-        f'\nat {mfu:.0%} of {(gpu.bf16 if bf16 else gpu.fp32) / 1e12:,.0f} TFLOP/s (MFU; recomputing adds about a third):'
-    )
-    lines.append(f'  a step     {plan.seconds:.3f} s' + (f', {plan.per_step} batches' if plan.per_step > 1 else ''))
-    lines.append(f'  loader     {rate:,.0f} samples/s in all, {plan.samples:,.0f} for each GPU')
-    if worker_rate:
+    lines.append(f'\nat {mfu:.0%} of {(gpu.bf16 if bf16 else gpu.fp32) / 1e12:,.0f} TFLOP/s (MFU):')
+    samples = rate * plan.seconds
+    batches = f', {plan.per_step} batches' if plan.per_step > 1 else ''
+    lines.append(f'  a step     {plan.seconds:.3f} s, {samples:,.0f} samples{batches}')
+    if base is not None and abs(samples / base - 1) > 0.01:
         lines.append(
-            f'  workers    {math.ceil(plan.samples / worker_rate)} for each GPU, at {worker_rate:,.0f} samples/s a worker'
+            f"             the config's learning rate and number of steps are for {base:,.0f}: batches of "
+            f'{base / samples:.3g} times the size keep them'
         )
+    lines.append(f'  loader     {rate:,.0f} samples/s in all, {plan.samples:,.0f} for each GPU')
+    if worker_rates:
+        told = ', '.join(f'{each:,.0f}' for each in worker_rates)
+        lines.append(f'  workers    {math.ceil(plan.workers(worker_rates))} for each GPU, at {told} samples/s a worker')
     if steps is None:
         lines.append('  training   the config counts epochs: give --samples, the number of samples of one')
     else:

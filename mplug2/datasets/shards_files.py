@@ -101,8 +101,7 @@ def stamp(path: str) -> str:
         except FileNotFoundError:
             raise FileNotFoundError(f'no shard {path}') from None
         return f'{status.st_size} {status.st_mtime_ns}'
-    files, inside = filesystem(path)
-    told = files.info(inside)
+    told = tried(partial(_asked, path, 'info'), _StoreError, _PAUSES)
     times = (told.get(key) for key in ('ETag', 'etag', 'mtime', 'LastModified', 'updated', 'created'))
     return f'{told["size"]} {next((time for time in times if time is not None), "")}'
 
@@ -142,7 +141,7 @@ class RangeReader:
             OSError: it cannot be read.
         """
         if is_remote(path):
-            return tried(partial(_read_remote, path, start, end), _StoreError, _PAUSES)
+            return tried(partial(_asked, path, 'cat_file', start=start, end=end), _StoreError, _PAUSES)
         handle = self._handles.pop(path, None)
         if handle is None:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -163,10 +162,11 @@ class _StoreError(OSError):
     """Any error of a protocol's package, each of which has its own."""
 
 
-def _read_remote(path: str, start: int, end: int) -> bytes:
+def _asked(path: str, method: str, **how: Any) -> Any:
+    """What a method of a URL's file system says of its path."""
     try:
         files, inside = filesystem(path)
-        return files.cat_file(inside, start=start, end=end)
+        return getattr(files, method)(inside, **how)
     except (ImportError, FileNotFoundError):
         raise
     except Exception as error:

@@ -36,15 +36,20 @@ from .video import PICTURE_ERRORS, read_pyav
 NOTES = 'shards.json'  # beside the shards: what they are made of
 TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first, twice as many after the next
 _PASSING = (socket.EAI_AGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH)
+_PART = 2**20  # bytes that a fetch takes at a time
 _FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept as they are; others become JPEGs
 
 
-class UnreachableError(BadSampleError):
-    """Something could not be had now, but perhaps can be later: a server or the network failed."""
+class FetchError(BadSampleError):
+    """A file or an answer could not be had: this one, as far as one can tell."""
 
 
-class MissingFileError(BadSampleError):
-    """A file is not in the folder, which may be the wrong one."""
+class UnavailableError(FetchError):
+    """A file or a host could not be had, for a reason that may hold for all of them: a wrong folder, rights, a proxy."""
+
+
+class UnreachableError(UnavailableError):
+    """Something could not be had now, but perhaps can be in a moment: a server or the network failed."""
 
 
 class Item(NamedTuple):
@@ -94,7 +99,7 @@ def fetch(source: str, timeout: float = 20.0) -> bytes:
     """A file's bytes, from a path or a URL; tried again where a server or the network failed.
 
     Raises:
-        BadSampleError: it cannot be had; says in a few words why, so that reasons can be counted.
+        FetchError: it cannot be had; says in a few words why, so that reasons can be counted.
     """
     return tried(partial(_fetch_once, source, timeout), UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
 
@@ -104,20 +109,29 @@ def _fetch_once(source: str, timeout: float) -> bytes:
         if '://' not in source:
             return Path(source).read_bytes()
         request = urllib.request.Request(source, headers={'User-Agent': 'mplug2'})
+        until = time.monotonic() + timeout
         with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return answer.read()
+            parts = []
+            while part := answer.read1(_PART):
+                parts.append(part)
+                if time.monotonic() > until:  # it drips, or never ends
+                    raise TimeoutError
+            if answer.length:  # the connection was lost, which read1 does not tell
+                raise http.client.IncompleteRead(b'', answer.length)
+            return b''.join(parts)
     except urllib.error.HTTPError as error:
         passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
-        raise (UnreachableError if passing else BadSampleError)(f'HTTP {error.code}') from None
+        raise (UnreachableError if passing else FetchError)(f'HTTP {error.code}') from None
     except FileNotFoundError:
-        raise MissingFileError('no such file') from None
+        raise UnavailableError('no such file') from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', error)
         passing = isinstance(reason, (TimeoutError, ConnectionError, http.client.IncompleteRead))
         passing = passing or getattr(reason, 'errno', None) in _PASSING
         told = reason if isinstance(reason, str) else type(reason).__name__
         told = 'timed out' if isinstance(reason, TimeoutError) else told
-        raise (UnreachableError if passing else BadSampleError)(told) from None
+        kind = UnavailableError if isinstance(reason, OSError) else FetchError  # the URL itself is wrong
+        raise (UnreachableError if passing else kind)(told) from None
 
 
 def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
@@ -227,21 +241,24 @@ def write_shards(
     timeout: float = 20.0,
     max_unreachable: float = 0.5,
     report: Callable[[str], None] = print,
+    source: str = '',
 ) -> Counter:
     """Write ``00000.tar`` and following with their indices, and a ``00000_stats.json`` each; those that are there stay.
 
     Args:
         items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
-        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds. report: takes a line a shard.
-        max_unreachable: share of a shard's items that servers, the network or the folder may fail to give.
+        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: takes a line a shard.
+        max_unreachable: share of a shard's items that servers, the network or the folder may fail to give; below 1, not all
+            may be refused either. source: what the items are of; a folder takes those of one source.
 
     Returns:
         'listed', 'written', and the reasons for which others were not.
 
     Raises:
-        ConnectionError: more could not be reached; the shard is not written, so the next call takes it up again.
+        ConnectionError: more could not be had; the shard is not written, so the next call takes it up again.
+        AnnotationError: the folder has shards of another source, or made otherwise.
     """
-    note_source(out, dict(media=media, per_shard=per_shard, short_side=short_side))
+    note_source(out, dict(source=source, media=media, per_shard=per_shard, short_side=short_side))
     call = partial(_sample, media=media, short_side=short_side, timeout=timeout)
     total: Counter = Counter()
     items = iter(items)
@@ -263,16 +280,17 @@ def write_shards(
 
 
 def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int, max_unreachable: float) -> Counter:
-    stats, unreachable = Counter(listed=len(listed)), 0
+    stats, unreachable, failed = Counter(listed=len(listed)), 0, 0
     digits = max(4, len(str(len(listed) - 1)))
     with ShardWriter(path) as shard:
         for place, sample in enumerate(_ahead(call, listed, workers)):
             if isinstance(sample, BadSampleError):
                 stats[str(sample)] += 1
-                unreachable += isinstance(sample, (UnreachableError, MissingFileError))
-                if unreachable > max_unreachable * len(listed):
+                unreachable += isinstance(sample, UnavailableError)
+                failed += isinstance(sample, FetchError)
+                if unreachable > max_unreachable * len(listed) or (failed == len(listed) and max_unreachable < 1):
                     raise ConnectionError(
-                        f'{path}: {unreachable} of {len(listed)} items could not be reached (the last: {sample}, '
+                        f'{path}: {failed} of {len(listed)} items could not be had (the last: {sample}, '
                         f'{listed[place].source}), and max_unreachable allows a share of {max_unreachable:g}; once the network '
                         'or the folder is right the same command goes on with this shard, and --max-unreachable 1 takes what '
                         'there is'

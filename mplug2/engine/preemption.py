@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
 
 from ..registry import HOOKS
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+STOPPED = 'MPLUG2_STOPPED'  # names a file, as tools/slurm_train.sh does
 
 
 def outlive_signals(worker: int) -> None:
@@ -40,7 +42,9 @@ def outlive_signals(worker: int) -> None:
 class StopOnSignal(Hook):
     """After SIGTERM or SIGUSR1, ends training at a step at which all processes can, with a checkpoint; ``--resume`` goes on.
 
-    Until that is written further ones change nothing: a scheduler may send several. Ctrl-C and SIGKILL end a run at once.
+    Until that is written further ones change nothing: a scheduler may send several. Ctrl-C and SIGKILL end a run at once. A
+    signal that comes during validation is answered after it. Where the environment has ``MPLUG2_STOPPED``, a file of that name
+    tells the launcher that the run was stopped before its end.
 
     Args:
         interval: steps between asking the other processes whether one of them was signalled; a run of one process stops at its
@@ -81,6 +85,9 @@ class StopOnSignal(Hook):
             runner.train_loop.stop_training = True
 
     def after_run(self, runner: Any) -> None:  # later than `after_train`, in which the checkpoint is written
+        note = os.environ.get(STOPPED)
+        if note and is_main_process() and getattr(runner.train_loop, 'stop_training', False) and runner.iter < runner.max_iters:
+            Path(note).touch()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

@@ -255,14 +255,18 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
     policy = dict(policy='skip', max_bad=1)
     dataset = ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices, bad_samples=policy)
     monkeypatch.setattr('mplug2.datasets.shards_files._PAUSES', (0.0, 0.0))
-    read, failures = MemoryFileSystem.cat_file, []
+    failures = []
 
-    def unsure(*arguments, **options):
-        if failures:
-            raise failures.pop()
-        return read(*arguments, **options)
+    def unsure(call):
+        def answer(*arguments, **options):
+            if failures:
+                raise failures.pop()
+            return call(*arguments, **options)
 
-    monkeypatch.setattr(MemoryFileSystem, 'cat_file', unsure)
+        return answer
+
+    for method in ('cat_file', 'info'):
+        monkeypatch.setattr(MemoryFileSystem, method, unsure(getattr(MemoryFileSystem, method)))
     failures += [StoreError('busy'), TimeoutError()]
     assert dataset[1]['data_samples'].captions == ['sample 1']
     failures += [StoreError('busy')] * 3
@@ -271,6 +275,9 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
     failures += [StoreError('busy')] * 3
     with pytest.raises(OSError, match='StoreError: busy'):
         RangeReader().read('memory://unsure/0.tar', 0, 10)
+    failures += [StoreError('busy')] * 2  # at the start of a run, too
+    assert len(ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices)) == len(dataset)
+    assert not failures
 
 
 def test_without_fsspec_a_url_says_what_to_install(monkeypatch):

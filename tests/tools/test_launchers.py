@@ -38,22 +38,43 @@ def test_a_task_of_slurm_has_a_core_for_each_worker(tmp_path: Path, recipe: str)
     assert told.endswith(f'tools/train.py pretraining/{recipe} --launcher slurm --resume --seed 1')
 
 
-# What a run does: the signal makes it save, which takes a while, and end well; or it comes too early and ends it; or it fails.
+# What a run does when this script is signalled: it saves, which takes a while, and ends well; or the signal comes too early and
+# ends it; or it fails. And its status, and whether the job is queued again.
 RUNS = {
-    'saves': ('trap "sleep 0.5; touch saved; exit 0" USR1', 0),
-    'too early': ('', 128 + signal.SIGUSR1),
-    'fails': ('trap "sleep 0.5; touch saved; exit 1" USR1', 1),
+    'saves': ('trap "sleep 0.5; touch saved; exit 0" USR1', 0, True),
+    'too early': ('', 128 + signal.SIGUSR1, True),
+    'fails': ('trap "sleep 0.5; touch saved; exit 1" USR1', 1, False),
 }
+# What ends without a signal to the script: the processes have been told themselves and leave a note, or were not training yet;
+# the training is done; it fails. In the first two cases the job may have been cancelled, which looks alike.
+ENDS = {
+    'told': ('touch saved $MPLUG2_STOPPED', 0, True),
+    'told early': ('kill -TERM $$', 128 + signal.SIGTERM, True),
+    'done': ('touch saved', 0, False),
+    'fails': ('touch saved; exit 1', 1, False),
+}
+
+
+def begun(folder: Path, lines: str, state: str = 'RUNNING') -> subprocess.Popen:
+    """slurm_train.sh with stand-ins for Slurm's commands, of which `scontrol requeue` leaves a file."""
+    stand_in(folder / 'srun', lines)
+    stand_in(folder / 'scontrol', f'[ $1 = show ] && echo "JobId=7 JobState={state} Reason=None" || echo "$@" > queued')
+    env = dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}', SLURM_CPUS_PER_TASK='1', SLURM_JOB_ID='7')
+    return subprocess.Popen([str(TOOLS / 'slurm_train.sh'), 'config'], cwd=folder, env=env)
+
+
+def queued(folder: Path) -> bool:
+    assert not list(folder.glob('.stopped-*'))
+    file = folder / 'queued'
+    assert not file.exists() or file.read_text() == 'requeue 7\n'
+    return file.exists()
 
 
 @pytest.mark.parametrize('kind', RUNS)
 def test_a_job_of_slurm_saves_and_is_queued_again(tmp_path: Path, kind: str) -> None:
     """Signalled three times: before the limit, and twice while its run saves."""
-    trap, status = RUNS[kind]
-    stand_in(tmp_path / 'srun', f'{trap}\ntouch begun\nwhile :; do sleep 0.02; done')
-    stand_in(tmp_path / 'scontrol', 'echo "$@" > queued')
-    env = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', SLURM_CPUS_PER_TASK='1', SLURM_JOB_ID='7')
-    job = subprocess.Popen([str(TOOLS / 'slurm_train.sh'), 'config'], cwd=tmp_path, env=env)
+    trap, status, again = RUNS[kind]
+    job = begun(tmp_path, f'{trap}\ntouch begun\nwhile :; do sleep 0.02; done')
     try:
         deadline = time.monotonic() + 30
         while not (tmp_path / 'begun').exists():
@@ -66,8 +87,16 @@ def test_a_job_of_slurm_saves_and_is_queued_again(tmp_path: Path, kind: str) -> 
     finally:
         job.kill()
     assert (tmp_path / 'saved').exists() == (kind != 'too early')
-    queued = tmp_path / 'queued'
-    assert (queued.read_text() if queued.exists() else None) == (None if kind == 'fails' else 'requeue 7\n')
+    assert queued(tmp_path) == again
+
+
+@pytest.mark.parametrize('state', ['RUNNING', 'CANCELLED'])
+@pytest.mark.parametrize('kind', ENDS)
+def test_a_job_whose_processes_were_told_is_queued_again(tmp_path: Path, kind: str, state: str) -> None:
+    lines, status, again = ENDS[kind]
+    (tmp_path / '.stopped-7').touch()  # of an earlier life of the job
+    assert begun(tmp_path, lines, state).wait(30) == status
+    assert queued(tmp_path) == (again and state == 'RUNNING')
 
 
 @pytest.mark.parametrize(('given', 'seconds'), [({}, 300), ({'TORCH_ELASTIC_SHUTDOWN_TIMEOUT': '60'}, 60)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.server
 import json
 import os
+import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -68,7 +71,8 @@ def test_visual_genome(convert, tmp_path, capsys):
 
 
 class Pictures(http.server.BaseHTTPRequestHandler):
-    """/1.jpg and so on are pictures; /gone is not there; /text is no picture; /busy2 gives one the third time.
+    """/1.jpg and so on are pictures; /gone is not there; /text is no picture; /busy2 gives one the third time; /drip gives a
+    byte now and then, and /cut less than it says.
 
     asked: the paths so far.
     """
@@ -82,8 +86,16 @@ class Pictures(http.server.BaseHTTPRequestHandler):
         if self.path.startswith('/busy') and self.asked.count(self.path) <= int(self.path[5:]):
             return self.send_error(503)
         self.send_response(200)
+        if self.path == '/cut':
+            self.send_header('Content-Length', '100000')
         self.end_headers()
-        self.wfile.write(b'<html>' if self.path == '/text' else jpeg(side=64))
+        if self.path == '/drip':
+            with contextlib.suppress(OSError):  # the client leaves
+                for _ in range(100):
+                    self.wfile.write(b'x')
+                    time.sleep(0.05)
+            return None
+        return self.wfile.write(b'<html>' if self.path == '/text' else jpeg(side=64))
 
     def log_message(self, *words):
         pass
@@ -149,6 +161,16 @@ def test_what_may_pass_is_tried_again(server, monkeypatch):
         fetch('http://127.0.0.1:9/x')
 
 
+def test_a_fetch_ends_in_its_time_and_has_all_of_the_file(server, monkeypatch):
+    monkeypatch.setattr(shards_write, 'TRIES', 1)
+    start = time.monotonic()
+    with pytest.raises(UnreachableError, match='timed out'):
+        fetch(f'{server}/drip', timeout=0.3)
+    assert time.monotonic() - start < 3  # of five seconds
+    with pytest.raises(UnreachableError, match='IncompleteRead'):
+        fetch(f'{server}/cut')
+
+
 def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monkeypatch):
     monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
     Pictures.asked.clear()
@@ -156,9 +178,7 @@ def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monk
     down = [url if number < 3 else 'http://127.0.0.1:9/x' for number, url in enumerate(there)]
     down[2] = f'{server}/gone'  # which no time will mend, so it does not count
     listed = [[Item(url, ['said'], {}) for url in urls] for urls in (down, there)]
-    with pytest.raises(
-        ConnectionError, match=r'00001\.tar: 1 of 2 items could not be reached \(the last: ConnectionRefusedError'
-    ):
+    with pytest.raises(ConnectionError, match=r'00001\.tar: 2 of 2 items could not be had \(the last: ConnectionRefusedError'):
         write_shards(listed[0], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)
     assert [file.name for file in sorted(out.glob('*.tar*'))] == ['00000.tar']
     assert write_shards(listed[1], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)['written'] == 4
@@ -211,6 +231,8 @@ def test_a_stopped_conversion_goes_on(tmp_path):
     assert len(list(out.glob('*.index.npz'))) == 3
     with pytest.raises(AnnotationError, match=r'shards made otherwise \(per_shard was 3 and is 4\)'):
         write_shards(listed, out, 'image', per_shard=4)
+    with pytest.raises(AnnotationError, match=r"shards made otherwise \(source was '' and is 'cc12m'\)"):
+        write_shards(listed, out, 'image', per_shard=3, source='cc12m')
     with pytest.raises(AnnotationError, match=r'00002\.tar was made of 1 items, but the source has 2 there'):
         write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=told.append)
 
@@ -311,8 +333,40 @@ def test_a_broken_corpus_is_named(script, tmp_path):
         list(script('dataset_converters/shards_text').read_documents(corpus))
 
 
+def test_the_other_files_of_a_corpus_are_packed_beside_a_damaged_one(script, tmp_path, capsys):
+    whole = gzip.compress('\n'.join(json.dumps(dict(text=document)) for document in DOCUMENTS).encode())
+    (tmp_path / 'a.json.gz').write_bytes(whole[:-40])
+    (tmp_path / 'b.json.gz').write_bytes(whole)
+    (tmp_path / 'c.txt').write_bytes('größer'.encode('latin-1'))
+    files = [str(tmp_path / name) for name in ('a.json.gz', 'b.json.gz', 'c.txt')]
+    module = script('dataset_converters/shards_text')
+    for workers in ('1', '2'):
+        out = tmp_path / f'out{workers}'
+        words = ['--vocab', 'mini', '--length', '7', '--workers', workers]
+        with pytest.raises(AnnotationError, match=r'2 of 3 files could not be packed'):
+            module.main([*files, str(out), *words])
+        told = capsys.readouterr()
+        assert f'b.json.gz: {len(DOCUMENTS)} documents' in told.out
+        assert re.search(r'a\.json\.gz: cannot be read after line \d+', told.err)
+        assert 'c.txt: not UTF-8 after line 0' in told.err
+        dataset = PackedText(str(out), TOKENIZER, pipeline=[PackInputs()])
+        assert [dataset[number]['inputs']['text'] for number in range(len(dataset))] == packed(DOCUMENTS, 7)
+
+
 def test_a_wrong_folder_makes_no_shards(tmp_path: Path) -> None:
     listed = [Item(str(tmp_path / f'{number}.jpg'), ['a dog'], {}) for number in range(3)]
-    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be reached \(the last: no such file, .*1\.jpg\)'):
+    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be had \(the last: no such file, .*1\.jpg\)'):
         write_shards(listed, tmp_path / 'out', 'image', report=lambda line: None)
     assert not list((tmp_path / 'out').glob('*.tar'))
+
+
+def test_what_no_item_can_be_had_of_makes_no_shards(server, tmp_path: Path) -> None:
+    """Each for a reason of its own kind, not to be asked again: a proxy's refusals, rights, certificates."""
+    (tmp_path / 'folder').mkdir()
+    refused = [Item(f'{server}/gone', ['a dog'], {}) for _ in range(3)]
+    with pytest.raises(ConnectionError, match=r'3 of 3 items could not be had \(the last: HTTP 404'):
+        write_shards(refused, tmp_path / 'a', 'image')
+    rights = [Item(str(tmp_path / 'folder'), ['a dog'], {}) for _ in range(3)]  # no file can be read, as without the rights
+    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be had \(the last: IsADirectoryError'):
+        write_shards(rights, tmp_path / 'b', 'image')
+    assert write_shards(refused, tmp_path / 'c', 'image', max_unreachable=1.0)['HTTP 404'] == 3

@@ -15,11 +15,14 @@ import gzip
 import json
 import multiprocessing
 import os
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 from mplug2.datasets.errors import AnnotationError
 from mplug2.datasets.packing import DESCRIPTION, Packer, describe_packing, row_bytes
@@ -27,8 +30,17 @@ from mplug2.datasets.shards_write import ShardWriter, note_source, write_notes
 from mplug2.text import BertTokenizer
 
 
-def _open(path: Path) -> TextIO:
-    return gzip.open(path, 'rt', encoding='utf-8') if path.suffix == '.gz' else open(path, encoding='utf-8')
+def _lines(path: Path) -> Iterator[str]:
+    number = 0
+    try:
+        with gzip.open(path, 'rt', encoding='utf-8') if path.suffix == '.gz' else open(path, encoding='utf-8') as file:
+            for line in file:
+                number += 1
+                yield line
+    except UnicodeDecodeError:
+        raise AnnotationError(f'{path}: not UTF-8 after line {number}') from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise AnnotationError(f'{path}: cannot be read after line {number} ({error})') from None
 
 
 def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
@@ -38,27 +50,27 @@ def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
         between: of a file of text: 'line', a document a line; 'blank', documents between blank lines.
 
     Raises:
-        AnnotationError: a line is not JSON, or has no key ``text``.
+        AnnotationError: it is missing, cut off, damaged or not UTF-8; a line is not JSON, or has no key ``text``.
     """
-    with _open(path) as file:
-        if '.json' in path.name:
-            for number, line in enumerate(file, 1):
-                try:
-                    yield json.loads(line)['text']
-                except (ValueError, KeyError, TypeError):
-                    raise AnnotationError(f"{path}: line {number} is not a JSON object with a key 'text'") from None
-        elif between == 'line':
-            yield from (line.strip() for line in file)
-        else:
-            lines: list[str] = []
-            for line in file:
-                if line.strip():
-                    lines.append(line.strip())
-                elif lines:
-                    yield ' '.join(lines)
-                    lines = []
-            if lines:
-                yield ' '.join(lines)
+    lines = _lines(path)
+    if '.json' in path.name:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)['text']
+            except (ValueError, KeyError, TypeError):
+                raise AnnotationError(f"{path}: line {number} is not a JSON object with a key 'text'") from None
+    elif between == 'line':
+        yield from (line.strip() for line in lines)
+    else:
+        parts: list[str] = []
+        for line in lines:
+            if line.strip():
+                parts.append(line.strip())
+            elif parts:
+                yield ' '.join(parts)
+                parts = []
+        if parts:
+            yield ' '.join(parts)
 
 
 def shard_names(files: Iterable[Path]) -> dict[str, Path]:
@@ -118,6 +130,14 @@ def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, betw
     return f'{path}: {state["documents"]:,} documents, {state["rows"]:,} rows'
 
 
+def _write_or_tell(named: tuple[str, Path], **how: Any) -> tuple[str, bool]:
+    """What `write_file` tells, or what is wrong with the file; and whether it was packed: the other files still are."""
+    try:
+        return write_file(named, **how), True
+    except AnnotationError as error:
+        return str(error), False
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('files', type=Path, nargs='+', help='the corpus')
@@ -132,20 +152,24 @@ def main(arguments: list[str] | None = None) -> None:
     note_source(args.out, dict(length=args.length, vocab=args.vocab, documents=args.documents, per_shard=args.per_shard))
     write_notes(args.out / DESCRIPTION, describe_packing(BertTokenizer(args.vocab), args.length))
     call = partial(
-        write_file,
+        _write_or_tell,
         out=args.out,
         vocab=args.vocab,
         length=args.length,
         between=args.documents,
         per_shard=args.per_shard,
     )
-    if args.workers == 1:
-        for named in files.items():
-            print(call(named), flush=True)
-        return
-    with multiprocessing.get_context('spawn').Pool(args.workers) as pool:
-        for line in pool.imap_unordered(call, files.items()):
-            print(line, flush=True)
+    failed = []
+    with multiprocessing.get_context('spawn').Pool(args.workers) if args.workers > 1 else nullcontext() as pool:
+        for line, done in map(call, files.items()) if pool is None else pool.imap_unordered(call, files.items()):
+            print(line, file=sys.stdout if done else sys.stderr, flush=True)
+            if not done:
+                failed.append(line)
+    if failed:
+        raise AnnotationError(
+            f'{len(failed)} of {len(files)} files could not be packed (the last: {failed[-1]}): mend or leave them out, and '
+            'the same command goes on where each stopped'
+        )
 
 
 if __name__ == '__main__':
