@@ -54,10 +54,11 @@ class StopOnSignal(Hook):
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval
         self._received: int | None = None
+        self._stops = False
         self._before: dict[int, Any] = {}
 
     def before_train(self, runner: Any) -> None:
-        self._received = None
+        self._received, self._stops = None, False
         if threading.current_thread() is threading.main_thread():
             owner = os.getpid()
 
@@ -82,11 +83,11 @@ class StopOnSignal(Hook):
         if received:
             name = signal.Signals(received).name
             runner.logger.warning(f'{name} at step {step}: saving and stopping; the same command with --resume goes on')
-            runner.train_loop.stop_training = True
+            self._stops = runner.train_loop.stop_training = True
 
     def after_run(self, runner: Any) -> None:  # later than `after_train`, in which the checkpoint is written
         note = os.environ.get(STOPPED)
-        if note and is_main_process() and getattr(runner.train_loop, 'stop_training', False) and runner.iter < runner.max_iters:
+        if note and self._stops and is_main_process() and runner.iter < runner.max_iters:
             Path(note).touch()
         for number, handler in self._before.items():
             signal.signal(number, handler)

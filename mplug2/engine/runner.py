@@ -210,7 +210,14 @@ class Runner(_Runner):
         super().register_hook(resolve(hook, registry.HOOKS), priority)
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        super().register_default_hooks({**DEFAULT_HOOKS, **(hooks or {})})
+        """As in MMEngine, with ours; settings without a type are of the hook that is there."""
+        given = {
+            name: DEFAULT_HOOKS[name] | hook
+            if DEFAULT_HOOKS.get(name) and isinstance(hook, dict) and 'type' not in hook
+            else hook
+            for name, hook in (hooks or {}).items()
+        }
+        super().register_default_hooks(DEFAULT_HOOKS | given)
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:

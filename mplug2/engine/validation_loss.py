@@ -18,7 +18,9 @@ from ..registry import HOOKS
 class ValidationLoss(Hook):
     """Logs the losses over the validation set as ``val/<name of the loss>``, without dropout; mean over samples.
 
-    The pipeline of the validation set has to make targets, as that of the training set does.
+    Of a loss that is itself a mean over a batch's tokens the batches' values are weighted by their samples, so that it depends
+    a little on which samples share a batch. The pipeline of the validation set has to make targets, as that of the training set
+    does.
 
     Args:
         tasks: whose losses, where the validation loop asks something else of the samples (pre-training validates by retrieval

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 import torch
 import torch.multiprocessing as mp
+from mmengine.hooks import Hook
 
 from mplug2.config import load_config
-from mplug2.engine.runner import build_runner, leave_processes
+from mplug2.engine import NonFiniteError
+from mplug2.engine.runner import Runner, build_runner, leave_processes
+from mplug2.registry import HOOKS
 from tests.runs import ROOT, logged, weights
 
 TINY = ROOT / 'tests' / 'engine' / 'tiny_pretraining.py'
@@ -91,6 +97,9 @@ SAME = dict(
     model__network__decoder__dropout=0.0,
     model__tasks__retrieval__matching=0.0,
     train_cfg__max_iters=5,
+    train_cfg__val_begin=5,
+    train_cfg__val_interval=5,
+    default_hooks__checkpoint__save_best=None,
     default_hooks__checkpoint__interval=2,
     default_hooks__checkpoint__max_keep_ckpts=None,
     # Where a gradient is all but zero, Adam would make a whole step of a rounding error.
@@ -109,21 +118,45 @@ def in_order(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
-def work(rank: int, home: Path, folder: Path, port: int, parallel: str, count: int, resume: Path | None = None) -> None:
+@HOOKS.register_module()
+class HappensAtStep(Hook):
+    """Makes the losses of some steps not a number, or kills the process in the middle of one; of one process."""
+
+    def __init__(self, rank: int = 0, poisoned: tuple[int, ...] = (), killed: int | None = None) -> None:
+        self.rank, self.poisoned, self.killed = rank, poisoned, killed
+
+    def before_train(self, runner: Runner) -> None:
+        self._step = 0
+        if runner.rank == self.rank:
+            runner.bare_model.network.text_encoder.register_forward_hook(self._poison)
+
+    def _poison(self, module: torch.nn.Module, inputs: tuple, encoded: torch.Tensor) -> torch.Tensor | None:
+        return encoded * torch.nan if self._step in self.poisoned and module.training else None
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        self._step = batch_idx + 1
+        if runner.rank == self.rank and self._step == self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def work(
+    rank: int, home: Path, folder: Path, port: int, parallel: str, count: int, resume: Path | None, options: dict[str, Any]
+) -> None:
     place = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
     os.environ.update(place, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     torch.set_num_threads(1)
     shares = {f'train_dataloader__dataset__sources__{name}__batch_size': 4 // count for name in NAMES}
-    train(home, folder, resume, launcher='pytorch', parallel=parallel, **SAME, **shares)
+    train(home, folder, resume, launcher='pytorch', parallel=parallel, **SAME | shares | options)
     leave_processes()
 
 
-def train_together(home: Path, folder: Path, parallel: str, count: int, resume: Path | None = None) -> None:
+def train_together(home: Path, folder: Path, parallel: str, count: int, resume: Path | None = None, **options: Any) -> None:
     """Train the tiny config in several processes, which share out each source's batch."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.start_processes(work, (home, folder, port, parallel, count, resume), nprocs=count, start_method='fork')
+    arguments = (home, folder, port, parallel, count, resume, options)
+    mp.start_processes(work, arguments, nprocs=count, start_method='fork')
 
 
 def assert_trained_alike(folder: Path, alone: Path, since: int = 1) -> None:
@@ -150,6 +183,48 @@ def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, pa
     """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
     train_together(mini_home, tmp_path, parallel, count)
     assert_trained_alike(tmp_path, alone)
+
+
+def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone: Path, tmp_path: Path) -> None:
+    """After the last step, by one process and by two that share out the clips."""
+    train_together(mini_home, tmp_path, 'shard', 2)
+    for key, near in (('masked/loss_text', 0.02), ('masked/loss_fused', 0.02), ('dual_text_to_video_R@mean', 1e-6)):
+        ((step, expected),) = logged(alone, key).items()  # of training it is logged by source
+        assert (step, expected > 0) == (5, True)
+        assert logged(tmp_path, key) == {5: pytest.approx(expected, rel=near)}
+    assert {**logged(alone, 'masked/accuracy_text'), **logged(alone, 'masked/accuracy_fused')}.keys() == {5}
+
+
+def test_a_process_is_killed_and_all_go_on_as_if_it_had_not_been(mini_home: Path, alone: Path, tmp_path: Path) -> None:
+    """Weights are sharded, checkpoints first of each process's part; twin, queues and every source's stream go on."""
+    saved = {'default_hooks__checkpoint__sharded': True, '+custom_hooks': [dict(type='HappensAtStep', rank=1, killed=5)]}
+    with pytest.raises(mp.ProcessExitedException, match='SIGKILL'):
+        train_together(mini_home, tmp_path, 'shard', 2, **saved)
+    assert sorted(path.name for path in tmp_path.glob('iter_*')) == ['iter_2.shards', 'iter_4.shards']
+    train_together(mini_home, tmp_path, 'shard', 2, resume=tmp_path / 'iter_4.shards')
+    assert_trained_alike(tmp_path, alone)
+
+
+def test_a_loss_that_is_no_number_is_left_out_by_all(mini_home: Path, alone: Path, tmp_path: Path) -> None:
+    """Of process 1 alone, in steps 3 and 4: both come through them with the weights of step 2, and go on."""
+    bad = [dict(type='HappensAtStep', rank=1, poisoned=(3, 4))]
+    train_together(mini_home, tmp_path, 'replicate', 2, **{'+custom_hooks': bad})
+    before, after, end = (torch.load(tmp_path / f'iter_{step}.pth', weights_only=True) for step in (2, 4, 5))
+    moved = [key for key, value in before['state_dict'].items() if key.startswith('network.')]
+    assert all(torch.equal(after['state_dict'][key], before['state_dict'][key]) for key in moved)
+    assert all(value.isfinite().all() for value in end['state_dict'].values() if value.is_floating_point())
+    assert not all(torch.equal(end['state_dict'][key], before['state_dict'][key]) for key in moved)
+    steps = {state['step'].item() for state in end['optimizer']['state'].values()}
+    assert max(steps) == 3
+
+
+def test_too_many_such_steps_end_the_run_and_its_checkpoint_is_good(mini_home: Path, tmp_path: Path) -> None:
+    bad = {'+custom_hooks': [dict(type='HappensAtStep', poisoned=(3, 4, 5))]}
+    guard = {'+default_hooks__nonfinite__bound': 3, '+default_hooks__nonfinite__interval': 1}
+    with pytest.raises(NonFiniteError, match=r'last 3 steps up to 5 .* go on from .*iter_4\.pth'):
+        train(mini_home, tmp_path, **SAME, **bad, **guard)
+    train(mini_home, tmp_path, tmp_path / 'iter_4.pth', **SAME)
+    assert all(value.isfinite().all() for value in weights(tmp_path / 'iter_5.pth').values() if value.is_floating_point())
 
 
 def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: Path, tmp_path: Path) -> None:
@@ -179,6 +254,29 @@ def test_each_objective_can_be_left_out(mini_home: Path, tmp_path: Path, options
     (record,) = tmp_path.glob('*/vis_data/scalars.json')
     assert gone not in record.read_text()
     assert '"video/' in record.read_text()
+
+
+def test_losses_count_by_their_weights(mini_home: Path, tmp_path: Path) -> None:
+    """One step of all sources, twice: with weights of one, and with others."""
+    tasks = dict(retrieval=2.0, masked=0.5, image_captioning=3.0, video_captioning=0.1, image_answering=0.3)
+    tasks |= dict(completion=4.0)
+    common = dict(
+        train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin', train_dataloader__sampler__per_step=5
+    )
+    own = {f'train_dataloader__dataset__weights__{task}': weight for task, weight in tasks.items()}
+    own |= dict(model__tasks__retrieval__contrastive=0.5, model__tasks__retrieval__matching=0.25)
+    for name, options in (('ones', {}), ('others', own)):
+        train(mini_home, tmp_path / name, **common, **options)
+    (record,) = (tmp_path / 'ones').glob('*/vis_data/scalars.json')
+    names = [name for name in json.loads(record.read_text().splitlines()[0]) if '/loss' in name]
+    assert len(names) == 14
+    total = 0.0
+    for name in names:
+        _, task, loss = name.split('/')
+        inner = dict(loss_contrastive=0.5, loss_matching=0.25).get(loss, 1.0)  # these are logged with the task's own weights
+        assert logged(tmp_path / 'others', name)[1] == pytest.approx(inner * logged(tmp_path / 'ones', name)[1], rel=1e-5)
+        total += tasks.get(task, 1.0) * inner * logged(tmp_path / 'ones', name)[1]
+    assert logged(tmp_path / 'others')[1] == pytest.approx(total, rel=1e-5)
 
 
 def test_batches_of_one_source_in_a_step_are_logged_by_their_mean(mini_home: Path, tmp_path: Path) -> None:

@@ -208,6 +208,7 @@ def test_a_signal_stops_a_run_in_good_order(
     mini_home: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(mini_home)
+    monkeypatch.setenv('MPLUG2_STOPPED', str(tmp_path / 'stopped'))
     before = signal.getsignal(signal.SIGTERM)
     cfg = load_config(TINY, {'default_hooks.checkpoint.interval': 100, 'train_cfg.val_interval': 100})
     cfg.merge_from_dict(dict(work_dir=str(tmp_path), experiment_name='signalled'))
@@ -215,7 +216,9 @@ def test_a_signal_stops_a_run_in_good_order(
     build_runner(cfg).train()
     assert signal.getsignal(signal.SIGTERM) is before
     assert [file.name for file in tmp_path.glob('*.pth')] == ['iter_5.pth']  # and no validation
+    (tmp_path / 'stopped').unlink()  # the launcher has seen it
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', '--cfg-options', 'train_cfg.val_begin=7') == 0
+    assert not (tmp_path / 'stopped').exists()
     assert_ends_like(trained, tmp_path, since=1)
 
 
