@@ -108,5 +108,5 @@ def arguments(kind: Any) -> set[str] | None:
 def _unknown(key: str, part: str, walked: list[str], known: set[str]) -> str:
     where = '.'.join(walked) or 'the config'
     near = difflib.get_close_matches(part, known, n=3, cutoff=0.5)
-    hint = f'did you mean {" or ".join(near)}?' if near else f'it knows {", ".join(sorted(known)) or "no keys"}'
+    hint = f'did you mean {" or ".join(near)}?' if near else f'it knows {", ".join(sorted(known)) or "no keys"}.'
     return f'no key {key}: {where} has and takes no {part!r}; {hint} To add a new key, write {NEW}{key}=...'

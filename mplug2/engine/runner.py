@@ -211,13 +211,11 @@ class Runner(_Runner):
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """As in MMEngine, with ours; settings without a type are of the hook that is there."""
-        given = {
-            name: DEFAULT_HOOKS[name] | hook
-            if DEFAULT_HOOKS.get(name) and isinstance(hook, dict) and 'type' not in hook
-            else hook
-            for name, hook in (hooks or {}).items()
-        }
-        super().register_default_hooks(DEFAULT_HOOKS | given)
+        given = dict(DEFAULT_HOOKS)
+        for name, hook in (hooks or {}).items():
+            settings = isinstance(hook, dict) and 'type' not in hook
+            given[name] = {**(given.get(name) or {}), **hook} if settings else hook
+        super().register_default_hooks(given)
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:

@@ -187,7 +187,10 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
         module.run(rows[1], seed, tmp_path)
     module.write(rows, tmp_path, tmp_path)
     one, three = json.loads((tmp_path / 'results-mini.json').read_text())
-    assert ' '.join(one) == 'task config metric mean std seeds chance minutes steps benchmark hardware command commit'
+    assert (
+        ' '.join(one)
+        == 'task config metric mean std seeds chance minutes steps options start benchmark hardware command commit'
+    )
     assert (one['task'], one['metric'], one['mean'], one['std'], one['seeds'], one['chance']) == (
         'video_qa',
         'accuracy',

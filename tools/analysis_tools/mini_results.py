@@ -9,7 +9,7 @@
 A run is kept as soon as it is tested, in work_dirs/mini_results/ROW/seed_N, and one that was stopped goes on from its last
 checkpoint when the command is given again. --adopt takes in a run made by hand: a work directory of the row's very config, with
 the metrics that tools/test.py wrote there by --out as test.json. What docs/results-mini.json says of a row stays until as many
-seeds of it are done here.
+seeds of it are done here, or the row is another: what it overrides and starts from is noted with each result.
 """
 
 from __future__ import annotations
@@ -177,6 +177,8 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
     kept = read_run(folder)
     if kept is not None:
         check_same(row, Path(kept['folder']))
+        if not _same(row, kept):
+            raise RowError(f'{folder} was run with other overrides or from another start than row {row.name} has: remove it')
         if kept['benchmark'] != VERSION:
             raise RowError(f'{folder} is of version {kept["benchmark"]} of the benchmark, not {VERSION}: remove it')
         if not _complete(row, kept):
@@ -246,6 +248,7 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
         hardware=hardware(),
         commit=commit_at(starts[0] if starts else None),
         options=row.options,
+        start=row.start,
         folder=str(folder),
     )
     _save(kept, place)
@@ -277,6 +280,11 @@ def _save(kept: dict, place: Path) -> None:
 def _complete(row: Row, kept: dict) -> bool:
     """Whether a run has all metrics of its row: it may be older than they are."""
     return all(metric in kept['metrics'] for metric in row.metrics)
+
+
+def _same(row: Row, noted: dict) -> bool:
+    """Whether a run or a record is of the row as it is: of its overrides and start."""
+    return (noted.get('options'), noted.get('start')) == (row.options, row.start)
 
 
 def read_run(place: Path) -> dict | None:
@@ -319,12 +327,13 @@ def commit_at(moment: str | None) -> str | None:
 
 def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
-    steps, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds` counts them;
-    `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row's are left out."""
+    steps, options, start, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds`
+    counts them; `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row's, or from another
+    start, are left out."""
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
-        runs = [one for one in runs if _complete(row, one) and one.get('options') == row.options]
+        runs = [one for one in runs if _complete(row, one) and _same(row, one)]
         if not runs:
             continue
         further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]
@@ -345,6 +354,8 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
                     chance=guessed.get(metric),
                     minutes=round(mean(minutes), 1) if minutes else None,
                     steps=runs[0]['steps'],
+                    options=row.options,
+                    start=row.start,
                     benchmark=runs[0]['benchmark'],
                     hardware='; '.join(sorted({one['hardware'] for one in runs})),
                     command=f'python tools/analysis_tools/mini_results.py --rows {row.name} --seeds {seeds}',
@@ -442,7 +453,8 @@ def write(rows: Sequence[Row], out: Path = OUT, docs: Path = DOCS) -> None:
     written = json.loads(path.read_text()) if path.is_file() else []
     records = []
     for row in rows:
-        done, before = results([row], out), [record for record in written if record['task'] == row.task]
+        done = results([row], out)
+        before = [record for record in written if record['task'] == row.task and _same(row, record)]
         records += done if _seeds(done) >= _seeds(before) else before
     path.write_text(json.dumps(records, indent=1) + '\n')
     write_table(records, rows, docs / 'results-mini.md')
