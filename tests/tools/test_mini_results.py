@@ -187,10 +187,8 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
         module.run(rows[1], seed, tmp_path)
     module.write(rows, tmp_path, tmp_path)
     one, three = json.loads((tmp_path / 'results-mini.json').read_text())
-    assert (
-        ' '.join(one)
-        == 'task config metric mean std seeds chance minutes steps options start benchmark hardware command commit'
-    )
+    keys = 'task config metric mean std seeds chance minutes steps options start benchmark hardware command commit'
+    assert ' '.join(one) == keys
     assert (one['task'], one['metric'], one['mean'], one['std'], one['seeds'], one['chance']) == (
         'video_qa',
         'accuracy',
@@ -210,7 +208,15 @@ def test_runs_of_a_row_that_has_changed_are_left_out(module: ModuleType, tools: 
     row = module.ROWS['video_qa_blind']
     module.run(row, 0, tmp_path)
     assert [record['seeds'] for record in module.results([row], tmp_path)] == [1]
-    assert module.results([replace(row, options={'train_cfg.max_iters': 7})], tmp_path) == []
+    module.write([row], tmp_path, tmp_path)
+    for changed in (replace(row, options={'train_cfg.max_iters': 7}), replace(row, start='mplug2_tiny')):
+        assert module.results([changed], tmp_path) == []
+        with pytest.raises(module.RowError, match=r'other overrides or from another start|differs from row'):
+            module.run(changed, 0, tmp_path)
+        module.write([changed], tmp_path, tmp_path)
+        assert json.loads((tmp_path / 'results-mini.json').read_text()) == []  # nor does an old record stand for it
+        module.write([row], tmp_path, tmp_path)
+        assert len(json.loads((tmp_path / 'results-mini.json').read_text())) == 1
 
 
 def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools: Tools, tmp_path: Path) -> None:

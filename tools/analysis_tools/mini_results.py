@@ -328,8 +328,8 @@ def commit_at(moment: str | None) -> str | None:
 def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
     """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
     steps, options, start, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds`
-    counts them; `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row's, or from another
-    start, are left out."""
+    counts them; `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row's, or
+    from another start, are left out."""
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
