@@ -36,7 +36,9 @@ wait "$run" || status=$? # bash remembers it
 [ ! -e "$MPLUG2_STOPPED" ] || stopped=1
 rm -f "$MPLUG2_STOPPED"
 # 138 and 143: the signal came before training began, which ends a process.
-if { [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ]; }; } || [ "$status" = 143 ]; then
-  scontrol show job "$SLURM_JOB_ID" | grep -q JobState=CANCELLED || scontrol requeue "$SLURM_JOB_ID"
+if [ -n "$stopped" ] && { [ "$status" = 0 ] || [ "$status" = 138 ] || [ "$status" = 143 ]; }; then
+  case "$(scontrol show job "$SLURM_JOB_ID")" in
+    *JobState=RUNNING*) scontrol requeue "$SLURM_JOB_ID" ;; # not of a cancelled job, which is COMPLETING by now
+  esac
 fi
 exit "$status"

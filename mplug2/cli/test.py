@@ -28,12 +28,13 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
-    from ..engine.checkpoint import checkpoint_of
     from ..engine.runner import build_runner, leave_processes
     from ..files import replace_file
+    from ..weights.files import checkpoint_of
 
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default_work_dir(args.config))
+    own = cfg.get('work_dir') or str(default_work_dir(args.config))
+    cfg.work_dir = args.work_dir or (f'{own}_tiny' if args.tiny else own)  # no run is to go on from a tiny one
     if args.tiny:
         from ..tiny import shrink
 

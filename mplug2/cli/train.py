@@ -9,7 +9,10 @@ from ..config import DictAction, default_work_dir, load_config
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='a config file, or the name of a shipped one, such as mini/video_captioning')
-    parser.add_argument('--work-dir', help='where checkpoints and logs go; work_dirs/NAME OF THE CONFIG if not given')
+    parser.add_argument(
+        '--work-dir',
+        help='where checkpoints and logs go; work_dirs/NAME OF THE CONFIG if not given, with _tiny behind it for a tiny run',
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -30,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default_work_dir(args.config))
+    own = cfg.get('work_dir') or str(default_work_dir(args.config))
+    cfg.work_dir = args.work_dir or (f'{own}_tiny' if args.tiny else own)  # no run is to go on from a tiny one
     if args.tiny:
         from ..tiny import shrink
 
@@ -48,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
 
-    from ..engine.checkpoint import latest_checkpoint
     from ..engine.runner import build_runner, leave_processes
+    from ..weights.files import latest_checkpoint
 
     if args.resume == 'auto':
         cfg.resume = latest_checkpoint(cfg.work_dir) is not None

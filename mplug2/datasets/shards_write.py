@@ -116,8 +116,8 @@ def _fetch_once(source: str, timeout: float) -> bytes:
                 parts.append(part)
                 if time.monotonic() > until:  # it drips, or never ends
                     raise TimeoutError
-            if answer.length:  # the connection was lost, which read1 does not tell
-                raise http.client.IncompleteRead(b'', answer.length)
+            if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not tell
+                raise http.client.IncompleteRead(b'', missing)
             return b''.join(parts)
     except urllib.error.HTTPError as error:
         passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
@@ -223,11 +223,10 @@ def note_source(out: Path, notes: dict[str, Any]) -> None:
     file = out / NOTES
     if file.is_file():
         there = json.loads(file.read_text(encoding='utf-8'))
-        changed = sorted(key for key in {*there, *notes} if there.get(key) != notes.get(key))
+        changed = sorted(key for key, value in there.items() if value != notes.get(key))
         if changed:
             told = '; '.join(f'{key} was {there.get(key)!r} and is {notes.get(key)!r}' for key in changed)
             raise AnnotationError(f'{out} has shards made otherwise ({told}): give another folder, or the same arguments')
-        return
     write_notes(file, notes)
 
 
@@ -249,7 +248,7 @@ def write_shards(
         items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
         workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: takes a line a shard.
         max_unreachable: share of a shard's items that servers, the network or the folder may fail to give; below 1, not all
-            may be refused either. source: what the items are of; a folder takes those of one source.
+            of a whole shard's may be refused either. source: what the items are of; a folder takes those of one source.
 
     Returns:
         'listed', 'written', and the reasons for which others were not.
@@ -268,7 +267,7 @@ def write_shards(
         stats_file = out / f'{number:05d}_stats.json'
         done = path.is_file() and stats_file.is_file()
         if not done:
-            stats = _write(path, listed, call, workers, max_unreachable)
+            stats = _write(path, listed, call, workers, max_unreachable, whole=len(listed) == per_shard)
             write_notes(stats_file, stats)
         stats = Counter(json.loads(stats_file.read_text(encoding='utf-8')))
         if stats['listed'] != len(listed):
@@ -279,7 +278,9 @@ def write_shards(
     return total
 
 
-def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int, max_unreachable: float) -> Counter:
+def _write(
+    path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int, max_unreachable: float, whole: bool
+) -> Counter:
     stats, unreachable, failed = Counter(listed=len(listed)), 0, 0
     digits = max(4, len(str(len(listed) - 1)))
     with ShardWriter(path) as shard:
@@ -288,7 +289,8 @@ def _write(path: Path, listed: list[Item], call: Callable[[Item], Any], workers:
                 stats[str(sample)] += 1
                 unreachable += isinstance(sample, UnavailableError)
                 failed += isinstance(sample, FetchError)
-                if unreachable > max_unreachable * len(listed) or (failed == len(listed) and max_unreachable < 1):
+                nothing = failed == len(listed) and whole and max_unreachable < 1  # the few of a last shard may all be gone
+                if nothing or unreachable > max_unreachable * len(listed):
                     raise ConnectionError(
                         f'{path}: {failed} of {len(listed)} items could not be had (the last: {sample}, '
                         f'{listed[place].source}), and max_unreachable allows a share of {max_unreachable:g}; once the network '

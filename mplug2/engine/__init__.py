@@ -1,7 +1,8 @@
 """Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
 
+from ..weights.files import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint
 from .bad_samples import BadSampleCount
-from .checkpoint import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint, load_weights, save_checkpoint
+from .checkpoint import load_weights, save_checkpoint
 from .ema import AverageWeights
 from .hooks import CheckpointHook, RuntimeInfoHook, ShowPredictions
 from .layer_decay import LayerDecayConstructor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +17,6 @@ from ..files import replace_file
 from ..weights.files import SHARDS, CheckpointError, load_checkpoint
 from ..weights.loading import check_shapes, fit, position_resize, unread_training_state
 from .sharding import placed_like, whole
-
-BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
 
 
 def plain(value: Any, keep: bool = True) -> Any:
@@ -154,38 +151,6 @@ def _part(key: str) -> str | None:
     return f'{first}.{rest.partition(".")[0]}' if first in ('network', 'tasks') else None
 
 
-def checkpoint_of(source: str | Path) -> Path:
-    """Of a work directory its best checkpoint, or else its latest; any other source as it is.
-
-    Raises:
-        CheckpointError: the folder has neither.
-    """
-    path = Path(source)
-    if not path.is_dir() or path.suffix == f'.{SHARDS}':
-        return path
-    found = best_checkpoint(path) or latest_checkpoint(path)
-    if found is None:
-        raise CheckpointError(f'no checkpoint in {source}: has training run there?')
-    return found
-
-
-def latest_checkpoint(folder: str | Path) -> Path | None:
-    """The training checkpoint of a work directory after most steps, or None."""
-    return max(training_checkpoints(folder), key=lambda path: (step_of(path), path.stat().st_mtime_ns), default=None)
-
-
-def training_checkpoints(folder: str | Path) -> list[Path]:
-    """The files, and folders of sharded ones, from which the training of a work directory can go on."""
-    found = [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
-    return [path for path in found if step_of(path) >= 0]
-
-
-def step_of(path: Path) -> int:
-    """Steps done at a checkpoint, by its name (``iter_500.pth``, ``best_accuracy_iter_500.pth``); -1 if it has none."""
-    number = path.stem.rpartition('iter_')[2]
-    return int(number) if number.isdecimal() else -1
-
-
 def set_aside(path: Path) -> Path:
     """Take its name from the folder of a sharded checkpoint that is to go; returns where it is now.
 
@@ -195,26 +160,6 @@ def set_aside(path: Path) -> Path:
     aside = path.with_name(f'.{path.stem}.old.{SHARDS}.tmp')
     shutil.rmtree(aside, ignore_errors=True)
     return path.rename(aside)
-
-
-def best_checkpoint(folder: str | Path) -> Path | None:
-    """The best checkpoint of a work directory by its task's metric, or None."""
-    record = read_best(folder)
-    return Path(folder) / record['file'] if record else None
-
-
-def read_best(folder: str | Path) -> dict | None:
-    """``dict(file, metric, score, iter)`` of the best checkpoint of a work directory, or None."""
-    path = Path(folder) / BEST
-    if not path.exists():
-        return None
-    record = json.loads(path.read_text())
-    return record if (Path(folder) / record['file']).exists() else None
-
-
-def write_best(folder: str | Path, record: dict) -> None:
-    """Note which checkpoint is the best; the inverse of `read_best`."""
-    replace_file(Path(folder) / BEST, lambda file: file.write(json.dumps(record, indent=1).encode()))
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)

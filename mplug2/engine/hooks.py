@@ -12,8 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ..registry import HOOKS
-from ..weights.files import SHARDS
-from .checkpoint import BEST, read_best, set_aside, step_of, training_checkpoints, write_best
+from ..weights.files import BEST, SHARDS, read_best, step_of, training_checkpoints, write_best
+from .checkpoint import set_aside
 
 
 @HOOKS.register_module()

@@ -62,9 +62,10 @@ class LogProcessor(_LogProcessor):
         """As in MMEngine; of validation's losses, one value a pass, the last and not the mean of the last ten passes."""
         tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
         if mode != 'train':
-            scalars = runner.message_hub.log_scalars
-            losses = [key for key in tag if 'loss' in key]
-            tag.update((key, scalars[key if reserve_prefix else f'{mode}/{key}'].current()) for key in losses)
+            scalars, start = runner.message_hub.log_scalars, '' if reserve_prefix else f'{mode}/'
+            asked = {how.get('log_name', how['data_src']).removeprefix(f'{mode}/') for how in custom_cfg}
+            losses = [key for key in tag if 'loss' in key and f'{start}{key}' in scalars]
+            tag.update((key, scalars[f'{start}{key}'].current()) for key in losses if key.removeprefix(f'{mode}/') not in asked)
         return tag
 
     def get_log_after_epoch(self, runner: Any, batch_idx: int, mode: str, with_non_scalar: bool = False) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from ..registry import HOOKS
-from .checkpoint import latest_checkpoint
+from ..weights.files import latest_checkpoint
 
 
 class NonFiniteError(RuntimeError):

@@ -86,9 +86,12 @@ class StopOnSignal(Hook):
             self._stops = runner.train_loop.stop_training = True
 
     def after_run(self, runner: Any) -> None:  # later than `after_train`, in which the checkpoint is written
-        note = os.environ.get(STOPPED)
-        if note and self._stops and is_main_process() and runner.iter < runner.max_iters:
-            Path(note).touch()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+        note = os.environ.get(STOPPED)
+        if note and self._stops and is_main_process() and runner.iter < runner.max_iters:
+            try:
+                Path(note).touch()
+            except OSError as error:
+                runner.logger.warning(f'{note} cannot be written ({error}): the launcher is not told that the run was stopped')

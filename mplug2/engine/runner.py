@@ -26,13 +26,11 @@ from .. import registry
 from ..model import MPlug2
 from ..registry import resolve
 from ..version import __version__
-from ..weights.files import SHARDS, find_weights
+from ..weights.files import SHARDS, checkpoint_of, find_weights, latest_checkpoint
 from .bad_samples import BadSampleCount
 from .changes import changes, samples_per_step, stream_of
 from .checkpoint import (
     CheckpointError,
-    checkpoint_of,
-    latest_checkpoint,
     load_checkpoint,
     load_weights,
     message_hub_state,
@@ -210,7 +208,7 @@ class Runner(_Runner):
         super().register_hook(resolve(hook, registry.HOOKS), priority)
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """As in MMEngine, with ours; settings without a type are of the hook that is there."""
+        """As in MMEngine, with `DEFAULT_HOOKS`, of which a config may give settings without the type."""
         given = dict(DEFAULT_HOOKS)
         for name, hook in (hooks or {}).items():
             settings = isinstance(hook, dict) and 'type' not in hook
@@ -437,7 +435,7 @@ class Runner(_Runner):
         self.optim_wrapper.load_state_dict(optimizer)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-        self._rescale_lr(meta.get('lr_scale', 1.0))
+        self._rescale_lr(meta.get('lr_scale', self.lr_scale))
         for change in changes(meta, stream_of(self.train_dataloader, self.world_size)):
             self.logger.warning(change)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')

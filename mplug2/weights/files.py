@@ -3,6 +3,7 @@ the hub."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from ..files import replace_file
 
-# What a folder or a hub repository calls its weights, the preferred first.
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
+BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
+# What a folder or a hub repository calls its weights, the preferred first.
 FILENAMES = ('model.safetensors', 'pytorch_model.bin')
 # Where published files keep the weights inside their dict.
 WRAPPERS = ('state_dict', 'model', 'module')
@@ -57,8 +59,8 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
 
 
 def find_weights(source: str | Path) -> Path:
-    """The file of a local path, of a folder (`FILENAMES`, or its only weight file), of a name that this package has weights of
-    (``mplug2_tiny``) or of a hub repository.
+    """The file of a local path, of a work directory (`checkpoint_of`), of another folder (`FILENAMES`, or its only weight
+    file), of a name that this package has weights of (``mplug2_tiny``) or of a hub repository.
 
     A path that can only be local is returned even if nothing is there.
 
@@ -69,6 +71,10 @@ def find_weights(source: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
+        if best_checkpoint(path) or latest_checkpoint(path):
+            path = checkpoint_of(path)
+        if path.is_file():
+            return path
         if path.suffix == f'.{SHARDS}':
             raise CheckpointError(
                 f'{path} is a sharded checkpoint, from which runs start (load_from); for one file of its weights there is '
@@ -97,6 +103,58 @@ def find_weights(source: str | Path) -> Path:
         except OSError as error:
             failures.append(str(error).splitlines()[0])
     raise CheckpointError(f'no weights {source}: neither a local file or folder, nor on the hub ({failures[0]})')
+
+
+def checkpoint_of(source: str | Path) -> Path:
+    """Of a work directory its best checkpoint, or else its latest; any other source as it is.
+
+    Raises:
+        CheckpointError: the folder has neither.
+    """
+    path = Path(source)
+    if not path.is_dir() or path.suffix == f'.{SHARDS}':
+        return path
+    found = best_checkpoint(path) or latest_checkpoint(path)
+    if found is None:
+        raise CheckpointError(f'no checkpoint in {source}: has training run there?')
+    return found
+
+
+def latest_checkpoint(folder: str | Path) -> Path | None:
+    """The training checkpoint of a work directory after most steps, or None."""
+    return max(training_checkpoints(folder), key=lambda path: (step_of(path), path.stat().st_mtime_ns), default=None)
+
+
+def training_checkpoints(folder: str | Path) -> list[Path]:
+    """The files, and folders of sharded ones, from which the training of a work directory can go on."""
+    found = [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
+    return [path for path in found if step_of(path) >= 0]
+
+
+def step_of(path: Path) -> int:
+    """Steps done at a checkpoint, by its name (``iter_500.pth``, ``best_accuracy_iter_500.pth``); -1 if it has none."""
+    number = path.stem.rpartition('iter_')[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def best_checkpoint(folder: str | Path) -> Path | None:
+    """The best checkpoint of a work directory by its task's metric, or None."""
+    record = read_best(folder)
+    return Path(folder) / record['file'] if record else None
+
+
+def read_best(folder: str | Path) -> dict | None:
+    """``dict(file, metric, score, iter)`` of the best checkpoint of a work directory, or None."""
+    path = Path(folder) / BEST
+    if not path.exists():
+        return None
+    record = json.loads(path.read_text())
+    return record if (Path(folder) / record['file']).exists() else None
+
+
+def write_best(folder: str | Path, record: dict) -> None:
+    """Note which checkpoint is the best; the inverse of `read_best`."""
+    replace_file(Path(folder) / BEST, lambda file: file.write(json.dumps(record, indent=1).encode()))
 
 
 def read_state(source: str | Path | Mapping[str, Tensor]) -> dict[str, Tensor]:

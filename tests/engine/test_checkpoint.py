@@ -24,9 +24,10 @@ from mplug2.engine import (
     logs,
     save_checkpoint,
 )
-from mplug2.engine.checkpoint import message_hub_state, plain, restore_message_hub, write_best
+from mplug2.engine.checkpoint import message_hub_state, plain, restore_message_hub
 from mplug2.engine.hooks import CheckpointHook
 from mplug2.engine.sharded_checkpoint import save_sharded
+from mplug2.weights.files import write_best
 
 
 class Gadget:
@@ -178,6 +179,7 @@ def test_a_checkpoint_that_goes_is_never_there_by_half(tmp_path: Path, monkeypat
         patch.setattr(os, 'unlink', killed)
         with pytest.raises(KeyboardInterrupt):
             hook._save(runner, step)
+    assert (tmp_path / f'iter_{step}.shards').is_dir()
     for path in tmp_path.glob('iter_*'):
         assert sorted(file.name.partition('-')[0] for file in path.iterdir()) == ['shard', 'training.pth'], path
     runner.iter = step

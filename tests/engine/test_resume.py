@@ -17,11 +17,12 @@ import torch
 from mmengine.hooks import Hook
 
 from mplug2.config import load_config
-from mplug2.engine import best_checkpoint
+from mplug2.engine import best_checkpoint, latest_checkpoint
 from mplug2.engine import runner as runner_module
-from mplug2.engine.checkpoint import CheckpointError, latest_checkpoint, write_best
+from mplug2.engine.checkpoint import CheckpointError
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
+from mplug2.weights.files import write_best
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
 
 LAST = 'iter_12.pth'

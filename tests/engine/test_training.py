@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 
 from mplug2.config import load_config
 from mplug2.engine import CheckpointHook, best_checkpoint, latest_checkpoint, load_checkpoint
-from mplug2.engine.checkpoint import write_best
 from mplug2.engine.runner import build_runner
 from mplug2.modules.vision import resize_positions
+from mplug2.weights.files import write_best
 from tests.runs import TINY, TINY_QA, logged, mplug2, weights
 
 

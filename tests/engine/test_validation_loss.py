@@ -46,3 +46,8 @@ def test_the_log_has_the_loss_of_this_validation_and_of_training_the_mean_of_som
     shown = {mode: LogProcessor()._collect_scalars([], runner, mode)['loss_caption'] for mode in ('val', 'train')}
     assert shown == {'val': 2.0, 'train': 3.0}
     assert LogProcessor()._collect_scalars([], runner, 'val', reserve_prefix=True) == {'val/loss_caption': 2.0}
+    asked = [
+        dict(data_src='loss_caption', method_name='max', log_name='loss_most'),
+        dict(data_src='loss_caption', method_name='min'),
+    ]
+    assert LogProcessor()._collect_scalars(asked, runner, 'val') == {'loss_caption': 2.0, 'loss_most': 4.0}

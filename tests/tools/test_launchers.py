@@ -45,13 +45,13 @@ RUNS = {
     'too early': ('', 128 + signal.SIGUSR1, True),
     'fails': ('trap "sleep 0.5; touch saved; exit 1" USR1', 1, False),
 }
-# What ends without a signal to the script: the processes have been told themselves and leave a note, or were not training yet;
-# the training is done; it fails. In the first two cases the job may have been cancelled, which looks alike.
+# What ends without a signal to the script: the processes have been told themselves and leave a note, which they do as well when
+# the job is cancelled; the training is done; it fails; one task fails before training, for which srun ends the others.
 ENDS = {
     'told': ('touch saved $MPLUG2_STOPPED', 0, True),
-    'told early': ('kill -TERM $$', 128 + signal.SIGTERM, True),
     'done': ('touch saved', 0, False),
     'fails': ('touch saved; exit 1', 1, False),
+    'fails early': ('kill -TERM $$', 128 + signal.SIGTERM, False),
 }
 
 
@@ -90,7 +90,7 @@ def test_a_job_of_slurm_saves_and_is_queued_again(tmp_path: Path, kind: str) -> 
     assert queued(tmp_path) == again
 
 
-@pytest.mark.parametrize('state', ['RUNNING', 'CANCELLED'])
+@pytest.mark.parametrize('state', ['RUNNING', 'COMPLETING'])
 @pytest.mark.parametrize('kind', ENDS)
 def test_a_job_whose_processes_were_told_is_queued_again(tmp_path: Path, kind: str, state: str) -> None:
     lines, status, again = ENDS[kind]

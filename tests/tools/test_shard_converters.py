@@ -365,8 +365,9 @@ def test_what_no_item_can_be_had_of_makes_no_shards(server, tmp_path: Path) -> N
     (tmp_path / 'folder').mkdir()
     refused = [Item(f'{server}/gone', ['a dog'], {}) for _ in range(3)]
     with pytest.raises(ConnectionError, match=r'3 of 3 items could not be had \(the last: HTTP 404'):
-        write_shards(refused, tmp_path / 'a', 'image')
+        write_shards(refused, tmp_path / 'a', 'image', per_shard=3)
+    assert write_shards(refused, tmp_path / 'last', 'image', per_shard=4)['HTTP 404'] == 3  # the last of some
     rights = [Item(str(tmp_path / 'folder'), ['a dog'], {}) for _ in range(3)]  # no file can be read, as without the rights
     with pytest.raises(ConnectionError, match=r'2 of 3 items could not be had \(the last: IsADirectoryError'):
         write_shards(rights, tmp_path / 'b', 'image')
-    assert write_shards(refused, tmp_path / 'c', 'image', max_unreachable=1.0)['HTTP 404'] == 3
+    assert write_shards(refused, tmp_path / 'c', 'image', per_shard=3, max_unreachable=1.0)['HTTP 404'] == 3

@@ -10,6 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mplug2.weights import CheckpointError, find_weights, read_state, write_state
+from mplug2.weights.files import write_best
 
 
 def test_slices_and_tied_tensors_are_written_apart(tmp_path: Path) -> None:
@@ -64,3 +65,15 @@ def test_a_program_and_pickled_objects_are_refused(tmp_path: Path) -> None:
         read_state(tmp_path / 'half.safetensors')
     with pytest.raises(CheckpointError, match=r"no tensors in the given dict; it has the keys \['epoch'\]"):
         read_state(dict(epoch=3))
+
+
+def test_of_a_work_directory_it_is_the_best_checkpoint_or_the_latest(tmp_path: Path) -> None:
+    for name in ('iter_9.pth', 'iter_10.pth', 'best_x_iter_9.pth'):
+        torch.save({'w': torch.ones(1)}, tmp_path / name)
+    assert find_weights(tmp_path).name == 'iter_10.pth'
+    write_best(tmp_path, dict(file='best_x_iter_9.pth', metric='x', score=1.0, iter=9))
+    assert find_weights(tmp_path).name == 'best_x_iter_9.pth'
+    (tmp_path / 'best_x_iter_9.pth').unlink()
+    (tmp_path / 'iter_11.shards').mkdir()
+    with pytest.raises(CheckpointError, match=r'iter_11\.shards is a sharded checkpoint'):
+        find_weights(tmp_path)

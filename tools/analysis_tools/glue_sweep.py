@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from mplug2 import registry
 from mplug2.config import load_config, tools_folder
-from mplug2.engine.checkpoint import latest_checkpoint, read_best
 from mplug2.registry import resolve
+from mplug2.weights.files import latest_checkpoint, read_best
 
 EPOCHS, RATES, BATCHES = (5, 7, 10), (3e-5, 5e-5, 6e-5, 7e-5, 1e-4), (32, 64, 128)
 WARM_UP = 0.06  # share of the steps; the paper does not say

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import json
 import os
 import shutil
@@ -30,15 +31,16 @@ from typing import Any
 
 import torch
 from mini_chance import chance
-from mini_rows import ROWS, Row
+from mini_rows import PRETRAINED, ROWS, Row
 from mmengine.config import Config
 
 from mplug2.cli.bench.measure import processor
 from mplug2.config import load_config, tools_folder
 from mplug2.datasets.mini.build import MANIFEST, VERSION
-from mplug2.engine.checkpoint import latest_checkpoint
+from mplug2.engine import latest_checkpoint
 from mplug2.engine.optim import computes_bf16
 from mplug2.files import replace_file
+from mplug2.weights import find_weights
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs')
 MEASURED = 'measured.json'  # beside run.json: what other commands measured of a run, reported with its metrics
@@ -248,7 +250,7 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
         hardware=hardware(),
         commit=commit_at(starts[0] if starts else None),
         options=row.options,
-        start=row.start,
+        start=started(row),
         folder=str(folder),
     )
     _save(kept, place)
@@ -284,7 +286,14 @@ def _complete(row: Row, kept: dict) -> bool:
 
 def _same(row: Row, noted: dict) -> bool:
     """Whether a run or a record is of the row as it is: of its overrides and start."""
-    return (noted.get('options'), noted.get('start')) == (row.options, row.start)
+    return (noted.get('options'), noted.get('start')) == (row.options, started(row))
+
+
+def started(row: Row) -> str | None:
+    """What a row starts from, shipped weights with a digest of them: they may be others some day."""
+    if row.start != PRETRAINED:
+        return row.start
+    return f'{row.start} {hashlib.blake2b(find_weights(row.start).read_bytes(), digest_size=4).hexdigest()}'
 
 
 def read_run(place: Path) -> dict | None:
@@ -355,7 +364,7 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
                     minutes=round(mean(minutes), 1) if minutes else None,
                     steps=runs[0]['steps'],
                     options=row.options,
-                    start=row.start,
+                    start=started(row),
                     benchmark=runs[0]['benchmark'],
                     hardware='; '.join(sorted({one['hardware'] for one in runs})),
                     command=f'python tools/analysis_tools/mini_results.py --rows {row.name} --seeds {seeds}',

@@ -140,7 +140,7 @@ def _classification() -> list[Row]:
         rows.append(Row(name, f'ablation_universal/{name}', f'mini/{task}', TOP, ONE, options, group, chance='class'))
     name = 'image_classification_linear'
     probe = 'A linear probe of the weights of the package'
-    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, chance='class'))
+    rows.append(Row(name, name, f'mini/{name}', TOP, THREE, group=probe, start=PRETRAINED, chance='class', **PARTS))
     return rows
 
 
@@ -259,8 +259,9 @@ def _downstream() -> list[Row]:
                 continue  # the same as the full model of Tables 14 and 15
             own = options | (taught if arm == 'scratch' and main.start_key != 'load_from' else {})
             start = PRETRAINED if arm == 'pretrained' else None
+            part = {}
             if main.name == 'detection' and start:  # of the model only the backbone is a network of ours
-                own, start = own | _initialiser('model.backbone'), None
+                own, part = own | _initialiser('model.backbone'), dict(start_key='model.backbone.init_cfg.source')
             rows.append(
                 Row(
                     f'{main.name}_{arm}',
@@ -269,6 +270,7 @@ def _downstream() -> list[Row]:
                     group=DOWNSTREAM,
                     title=title,
                     start=start,
+                    **part,
                     **common,
                 )
             )

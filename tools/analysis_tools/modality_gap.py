@@ -26,7 +26,7 @@ from torch import Tensor
 from mplug2 import registry
 from mplug2.config import load_config
 from mplug2.datasets.collate import pad
-from mplug2.engine.checkpoint import best_checkpoint, latest_checkpoint, load_weights
+from mplug2.engine import best_checkpoint, latest_checkpoint, load_weights
 from mplug2.engine.runner import Runner
 from mplug2.registry import resolve
 from mplug2.structures import Tokens

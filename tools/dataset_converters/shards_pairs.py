@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
         args.short_side,
         args.timeout,
         args.max_unreachable,
-        source=f'{args.source}: {args.list.name}, {args.list.stat().st_size} bytes; media in {args.media}',
+        source=f'{args.source}: {args.list.name}, {args.list.stat().st_size} bytes',
     )
     print(describe(str(args.out), total))
 

@@ -1,0 +1,63 @@
+"""What the README and the docs show is run as it stands there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mplug2.config import load_config
+from mplug2.datasets.transforms import PackInputs
+from mplug2.registry import DATASETS, MODELS, resolve
+from tests.datasets.media import write_video
+from tests.runs import ROOT
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return re.findall(rf'^```{kind}\n(.*?)^```$', (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_module_of_the_readme(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, config = (block for block in blocks('README.md', 'python') if block.startswith('# my_'))
+    (tmp_path / 'my_package').mkdir()
+    for text in (module, config):
+        name, rest = text.split('\n', 1)
+        (tmp_path / name.removeprefix('# ')).write_text(rest)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(mini_home)
+    model = MODELS.build(resolve(load_config(tmp_path / 'my_config.py').model, MODELS))
+    model.init_weights()
+    found = [type(part).__name__ for part in model.network.vision_encoder.modules()]
+    assert 'TemporalMean' in found
+
+
+def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, _ = blocks('docs/own-data.md', 'python')
+    (listed,) = blocks('docs/own-data.md', 'json')
+    monkeypatch.chdir(tmp_path)
+    for name in ('a1', 'a2'):
+        write_video(tmp_path / f'data/mine/videos/{name}.mp4', frames=6)
+    Path('data/mine/clips.json').write_text(listed)
+    Path('my_captions.py').write_text(config)
+    cfg = load_config('my_captions.py')
+    for loader, clip in ((cfg.train_dataloader, 'a1'), (cfg.test_dataloader, 'a2')):
+        said = [line['caption'] for line in json.loads(listed)['sentences'] if line['video_id'] == clip]
+        loader.dataset.pipeline = [step for step in loader.dataset.pipeline if 'tokenizer' not in step]
+        loader.dataset.pipeline[-1] = dict(type=PackInputs, fields=['captions'])
+        data = DATASETS.build(resolve(loader.dataset, DATASETS))
+        captions = [data[number]['data_samples'].captions for number in range(len(data))]
+        assert captions == ([[text] for text in said] if clip == 'a1' else [said])
+    assert cfg.model.init_cfg.source == 'weights/caption.safetensors'
+
+
+def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, code = blocks('docs/own-data.md', 'python')
+    (tmp_path / 'tabbed_clips.py').write_text(code)
+    (tmp_path / 'clips.tsv').write_text('a\ta dog runs\nb\ttwo cats\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module('tabbed_clips')
+    data = DATASETS.build(dict(type='Tabbed', ann_file=str(tmp_path / 'clips.tsv'), data_prefix='clips', pipeline=[]))
+    assert data.record(1) == dict(sample_id='b', media='video', path='clips/b.mp4', captions=['two cats'])
