@@ -116,7 +116,8 @@ class InterleavedSources(Dataset):
     Args:
         sources: name -> ``dict(dataset=config, batch_size=..., tasks=[names of the model's tasks], sampler=config,
             ratio=...)``; ``batch_size`` is that of each process; `ResumableSampler` and a ratio of 1 if not given.
-        weights: of the tasks' losses, 1 for those not named. A task of weight 0 is left out, and so is a source without tasks.
+        weights: of the tasks' losses, 1 for those not named. A task of weight 0 is left out, and so is a source without tasks
+            or of ratio 0.
 
     Raises:
         ValueError: nothing is left; an argument of a source is missing or unknown.
@@ -133,7 +134,7 @@ class InterleavedSources(Dataset):
                 told = f'lacks {", ".join(missing)}' if missing else f'has {", ".join(unknown)} or a name with a slash'
                 raise ValueError(f'source {name!r} {told}; a source is dict({", ".join(Source._fields)})')
             tasks = tuple(task for task in cfg['tasks'] if self.weights.get(task, 1.0))
-            if tasks:
+            if tasks and cfg.get('ratio', 1.0):
                 dataset = cfg['dataset']
                 dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
                 sampler = cfg.get('sampler') or dict(type=ResumableSampler)
@@ -152,7 +153,11 @@ class InterleavedSources(Dataset):
     def __getitem__(self, chosen: BatchDraw) -> SourceSamples:
         source = self.sources[chosen.source]
         weights = {task: self.weights.get(task, 1.0) for task in source.tasks}
-        return SourceSamples(chosen.source, [source.dataset[draw] for draw in chosen.draws], weights)
+        samples = []
+        for draw in chosen.draws:
+            draw.seed_everything()  # data sets of other makes, and MMEngine's wrappers, do not know of draws
+            samples.append(source.dataset[draw])
+        return SourceSamples(chosen.source, samples, weights)
 
 
 @FUNCTIONS.register_module()
@@ -173,7 +178,8 @@ class InterleavingSampler(Sampler):
         dataset: `InterleavedSources`. seed: of the stream; the training loop sets the run's.
         strategy: 'ratios': slots in the ratio of the sources' ``ratio``. 'proportional': all sources finish a pass over their
             data at the same time. 'round_robin': one after the other.
-        per_step: slots that a training step takes. cycle: slots over which the shares hold exactly.
+        per_step: slots that a training step takes. cycle: slots over which the shares hold, rounded to whole slots and at
+            least one for each source: larger where a source is to come more seldom.
 
     Attributes:
         start_position: the slot to begin with; the training loop sets it on resuming.
@@ -210,6 +216,11 @@ class InterleavingSampler(Sampler):
     def batch_sizes(self) -> dict[str, int]:
         """Samples of a batch on each process, by source."""
         return {name: self.sources[name].batch_size for name in self.schedule.counts}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Samples of the data sets, by source."""
+        return {name: len(self.sources[name].dataset) for name in self.schedule.counts}
 
     @property
     def samples_per_step(self) -> float:

@@ -135,26 +135,36 @@ class RangeReader:
             os.close(handle)
 
     def read(self, path: str, start: int, end: int) -> bytes:
-        """Bytes from `start` to before `end`; fewer where the file is shorter. Behind a URL it is tried three times.
+        """Bytes from `start` to before `end`; fewer where the file is shorter. Tried twice, behind a URL three times.
 
         Raises:
             OSError: it cannot be read.
         """
         if is_remote(path):
-            return tried(partial(_asked, path, 'cat_file', start=start, end=end), _StoreError, _PAUSES)
+            content = tried(partial(_asked, path, 'cat_file', start=start, end=end), _StoreError, _PAUSES)
+            if len(content) > end - start:
+                raise OSError(f'{path}: the server gives {len(content)} bytes where {end - start} are asked for (no ranges)')
+            return content
+        return tried(partial(self._read_local, path, start, end), OSError, (0.0,))  # a handle may have gone stale
+
+    def _read_local(self, path: str, start: int, end: int) -> bytes:
         handle = self._handles.pop(path, None)
         if handle is None:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        parts = []
+        try:
+            while start < end:  # one call reads at most 2 GiB
+                part = os.pread(handle, end - start, start)
+                if not part:
+                    break
+                parts.append(part)
+                start += len(part)
+        except OSError:
+            os.close(handle)
+            raise
         self._handles[path] = handle
         if len(self._handles) > _OPEN:
             os.close(self._handles.popitem(last=False)[1])
-        parts = []
-        while start < end:  # one call reads at most 2 GiB
-            part = os.pread(handle, end - start, start)
-            if not part:
-                break
-            parts.append(part)
-            start += len(part)
         return parts[0] if len(parts) == 1 else b''.join(parts)
 
 

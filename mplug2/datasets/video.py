@@ -135,7 +135,7 @@ def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.nda
                     if reached >= time:
                         found[time] = frame.to_ndarray(format='rgb24')
                         break
-            return np.stack([found[times[frame]] for frame in frames])
+            return _stacked(path, [found[times[frame]] for frame in frames])
     except (av.FFmpegError, IndexError, KeyError) as error:
         raise BadSampleError(f'{path}: PyAV cannot read it, so it is truncated or no video ({_last(error)})') from None
 
@@ -173,7 +173,7 @@ def _read_through(container: Any, path: str, choose: Choose, length: int, held_b
             raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
         end = to_rgb.reformat(frame, format='rgb24').to_ndarray()
         found |= {later: end for later in wanted if later > place}
-    return np.stack([found[frame] for frame in frames])
+    return _stacked(path, [found[frame] for frame in frames])
 
 
 def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
@@ -182,7 +182,15 @@ def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
         raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of pictures")
     files = [file for file in Path(path).iterdir() if file.suffix.lower() in Image.registered_extensions()]
     files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
-    return np.stack([read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])
+    return _stacked(path, [read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])
+
+
+def _stacked(path: str, frames: list[np.ndarray]) -> np.ndarray:
+    sizes = {frame.shape for frame in frames}
+    if len(sizes) > 1:
+        (height, width, _), (other_height, other_width, _), *_ = sorted(sizes)
+        raise BadSampleError(f'{path}: its frames differ in size: {width} x {height} and {other_width} x {other_height} pixels')
+    return np.stack(frames)
 
 
 def read_image(path: str, content: bytes | None = None) -> np.ndarray:

@@ -11,14 +11,15 @@ from ..datasets.interleave import InterleavingSampler
 
 
 def stream_of(loader: DataLoader, processes: int) -> dict[str, Any]:
-    """``processes``; ``batch_size``, samples of each in a batch, by source where there are several; ``schedule`` of sources.
+    """``processes``; ``batch_size``, samples of each in a batch, and ``size``, samples of the data, both by source where there
+    are several; ``schedule`` of sources.
 
     None where the loader counts no samples, or has no sources.
     """
     sampler = loader.sampler
     if isinstance(sampler, InterleavingSampler):
-        return dict(processes=processes, batch_size=sampler.batch_sizes, schedule=sampler.plan)
-    return dict(processes=processes, batch_size=loader.batch_size, schedule=None)
+        return dict(processes=processes, batch_size=sampler.batch_sizes, size=sampler.sizes, schedule=sampler.plan)
+    return dict(processes=processes, batch_size=loader.batch_size, size=_length(loader.dataset), schedule=None)
 
 
 def samples_per_step(loader: DataLoader, processes: int) -> float | None:
@@ -31,10 +32,17 @@ def samples_per_step(loader: DataLoader, processes: int) -> float | None:
 def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """Sentences on what differs between two `stream_of`; what the first does not say does not."""
     schedules = before.get('schedule'), now['schedule']
-    if None not in schedules and schedules[0] != schedules[1]:
+    if None not in schedules and not _equal(*schedules):
         yield (
             f'resuming with another schedule of sources: {_slots(**schedules[0])} before, {_slots(**schedules[1])} now; each '
             'source goes on where a run with the present schedule would be at this step'
+        )
+    lengths = before.get('size'), now['size']
+    if lengths[0] is not None and lengths[0] != lengths[1]:
+        shown = [_listed(one) if isinstance(one, dict) else str(one) for one in lengths]
+        yield (
+            f'resuming with other data: {shown[0]} samples before, {shown[1]} now; what is drawn from here on is another order '
+            'of them'
         )
     counts, sizes = (before.get('processes'), now['processes']), (before.get('batch_size'), now['batch_size'])
     if counts[0] is None or (counts[0] == counts[1] and sizes[0] == sizes[1]):
@@ -47,6 +55,15 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             f'resuming with other processes or samples a step: {change}; the stream of samples goes on where a run with '
             'the present numbers would be at this step, so some samples of this pass are seen twice or not at all'
         )
+
+
+def _length(dataset: Any) -> int | None:
+    return len(dataset) if hasattr(dataset, '__len__') else None
+
+
+def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Schedules follow the order of their sources."""
+    return one == other and list(one['slots']) == list(other['slots'])
 
 
 def _processes(count: int, batch_size: int | dict[str, int] | None) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import all_gather_object, get_world_size
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..registry import LOOPS
+from .changes import stream_of
 
 _VALIDATED = 'validated_iter'
 
@@ -74,8 +76,17 @@ class TrainLoop(BaseLoop):
         return self._iter // self.steps_per_epoch
 
     def run(self) -> nn.Module:
-        """Train to the end."""
+        """Train to the end.
+
+        Raises:
+            ValueError: processes read different data, of which they would take parts that overlap or do not belong together.
+        """
         runner = self.runner
+        streams = all_gather_object(stream_of(self.dataloader, get_world_size()))
+        other = next((rank for rank, stream in enumerate(streams) if stream != streams[0]), None)
+        if other is not None:
+            told = ' and '.join(f'process {rank} {streams[rank]}' for rank in (0, other))
+            raise ValueError(f'{told} would train: the data have to lie where all machines see the same files')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         batches = self.batches()

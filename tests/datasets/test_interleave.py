@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from itertools import islice
 
@@ -114,6 +115,28 @@ def test_processes_share_out_the_samples_of_the_same_source(monkeypatch: pytest.
         together = [sample for pair in zip(drawn[0], drawn[1], strict=True) for sample in pair]
         count = len(drawn[2])
         assert together[:count] == drawn[2]  # sample g of the stream is the same, and goes to process g mod 2
+
+
+def test_a_source_of_ratio_0_is_not_even_built() -> None:
+    sources = dict(
+        a=dict(dataset=Numbers(4), batch_size=2, tasks=['masked']),
+        b=dict(dataset=dict(type='NobodyHasThis'), batch_size=2, tasks=['masked'], ratio=0),
+    )
+    assert list(InterleavedSources(sources).sources) == ['a']
+
+
+def test_data_sets_that_know_of_no_draws_draw_alike_all_the_same() -> None:
+    class Drawn(Numbers):
+        def __getitem__(self, index: int) -> float:
+            return random.random()
+
+    dataset = InterleavedSources(dict(a=dict(dataset=Drawn(8), batch_size=2, tasks=['masked'])))
+    stream = InterleavingSampler(dataset, seed=1)
+    first = [dataset[draw].samples for draw in islice(stream, 6)]
+    stream.start_position = 4
+    random.seed(5)
+    assert [dataset[draw].samples for draw in islice(stream, 2)] == first[4:]
+    assert len({number for samples in first for number in samples}) == 12
 
 
 def test_weights_leave_tasks_and_sources_out() -> None:

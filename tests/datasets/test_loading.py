@@ -134,6 +134,13 @@ def test_a_path_that_cannot_be_read_is_a_bad_sample(tmp_path):
             read(str(tmp_path / 'a.mp4'), lambda length: [0])
 
 
+def test_frames_of_different_sizes_are_a_bad_sample(tmp_path):
+    for number, side in enumerate((32, 48)):
+        write_image(tmp_path / f'clip/{number}.jpg', side=side)
+    with pytest.raises(BadSampleError, match=r'clip: its frames differ in size: 32 x 32 and 48 x 48 pixels'):
+        READERS['frames'](str(tmp_path / 'clip'), lambda length: list(range(length)))
+
+
 def test_a_truncated_avi_is_named_and_ends_no_process(tmp_path):
     content = write_video(tmp_path / 'whole.avi', frames=90).read_bytes()
     for share in (0.1, 0.3, 0.6):

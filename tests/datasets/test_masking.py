@@ -83,6 +83,12 @@ def test_a_text_is_broken_off_once_and_nothing_is_lost() -> None:
     assert TOKENIZER.sep_id not in cut['start']
 
 
+def test_a_text_that_was_cut_off_does_not_end() -> None:
+    for words, ends in ((['dog'] * 5, True), (['dog'] * 50, False)):
+        result = TokenizeText(TOKENIZER, key='text', max_length=20)(dict(text=' '.join(words), media='text', sample_id=0))
+        assert (SplitText(TOKENIZER)(result)['target'][0].ids[-1] == TOKENIZER.sep_id) == ends
+
+
 def test_a_start_has_no_more_tokens_than_positions() -> None:
     """A row of 512 tokens of one document, with the instruction before it."""
     row = [TOKENIZER.cls_id, *(200 + place for place in range(511))]

@@ -1,5 +1,6 @@
 """Shards: the index, reading by it, damage, URLs, splitting and resuming."""
 
+import errno
 import itertools
 import json
 import os
@@ -278,6 +279,36 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
     failures += [StoreError('busy')] * 2  # at the start of a run, too
     assert len(ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices)) == len(dataset)
     assert not failures
+
+
+def test_a_server_without_ranges_is_named(folder, tmp_path_factory, monkeypatch):
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    content = (folder / '00000.tar').read_bytes()
+    fsspec.filesystem('memory').pipe('/whole/0.tar', content)
+    monkeypatch.setattr(MemoryFileSystem, 'cat_file', lambda *words, **options: content)
+    with pytest.raises(OSError, match=rf'0\.tar: the server gives {len(content)} bytes where 10 are asked for'):
+        RangeReader().read('memory://whole/0.tar', 0, 10)
+
+
+def test_a_handle_that_has_gone_stale_is_opened_anew(tmp_path, monkeypatch):
+    (tmp_path / 'x').write_bytes(b'0123456789')
+    reader, read, opened = RangeReader(), os.pread, []
+    assert reader.read(str(tmp_path / 'x'), 2, 4) == b'23'
+    stale = reader._handles[str(tmp_path / 'x')]
+
+    def pread(handle, count, start):
+        opened.append(handle)
+        if len(opened) == 1:
+            raise OSError(errno.ESTALE, 'stale')
+        return read(handle, count, start)
+
+    monkeypatch.setattr(os, 'pread', pread)
+    assert reader.read(str(tmp_path / 'x'), 2, 4) == b'23'
+    assert opened[0] == stale
+    assert len(opened) == 2
+    assert list(reader._handles) == [str(tmp_path / 'x')]
 
 
 def test_without_fsspec_a_url_says_what_to_install(monkeypatch):

@@ -29,7 +29,7 @@ def test_nothing_is_told_where_nothing_changes() -> None:
     for loader in (interleaved(), DataLoader(range(8), batch_size=2)):
         noted = stream_of(loader, 2)
         assert list(changes(noted, stream_of(loader, 2))) == []
-    assert noted == dict(processes=2, batch_size=2, schedule=None)
+    assert noted == dict(processes=2, batch_size=2, size=8, schedule=None)
     assert list(changes({}, noted)) == []  # a checkpoint that notes none of it
 
 
@@ -51,14 +51,23 @@ def test_other_processes_with_the_same_samples() -> None:
     [
         (dict(per_step=2), '1 a step of image 3, video 1 before, 2 a step of image 3, video 1 now'),
         (dict(cycle=8), '1 a step of image 3, video 1 before, 1 a step of image 6, video 2 now'),
-        (dict(strategy='round_robin'), '1 a step of image 1, video 1, off 1 in turn now'),
+        (dict(strategy='round_robin'), '1 a step of image 1, video 1 in turn now'),
     ],
 )
 def test_another_schedule(other: dict, told: str) -> None:
     found = list(changes(stream_of(interleaved(), 1), stream_of(interleaved(**other), 1)))
     assert found[0].startswith('resuming with another schedule of sources: 1 a step of image 3, video 1 before')
     assert told in found[0]
-    assert len(found) == (2 if 'strategy' in other else 1)  # where a source joins in, its batch is told as well
+    assert len(found) == 1
+
+
+def test_other_data_and_another_order_of_sources() -> None:
+    before = stream_of(interleaved(), 1)
+    (told,) = changes(before | dict(size=dict(before['size'], image=21)), stream_of(interleaved(), 1))
+    assert told.startswith('resuming with other data: image 21, video 20 samples before, image 40, video 20 now')
+    slots = dict(reversed(before['schedule']['slots'].items()))
+    (told,) = changes(before | dict(schedule=before['schedule'] | dict(slots=slots)), stream_of(interleaved(), 1))
+    assert told.startswith('resuming with another schedule of sources: 1 a step of video 1, image 3 before')
 
 
 def test_the_learning_rate_follows_the_samples_of_a_step() -> None:

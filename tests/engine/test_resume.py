@@ -17,7 +17,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mplug2.config import load_config
-from mplug2.engine import best_checkpoint, latest_checkpoint
+from mplug2.engine import best_checkpoint, latest_checkpoint, loops
 from mplug2.engine import runner as runner_module
 from mplug2.engine.checkpoint import CheckpointError
 from mplug2.engine.runner import build_runner
@@ -102,6 +102,15 @@ def test_processes_that_see_other_checkpoints_do_not_start(
     other = (other[0], other[1] and other[1].format(trained / 'iter_4.pth'), other[2])
     monkeypatch.setattr(runner_module, 'all_gather_object', lambda mine: [mine, mine, other])
     with pytest.raises(CheckpointError, match=rf'process 0 from .*iter_4\.pth \(\d+ bytes\) and process 2 from {told} would'):
+        build_runner(cfg).train()
+
+
+def test_processes_that_read_other_data_do_not_train(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = load_config(TINY)
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path)))
+    monkeypatch.chdir(mini_home)
+    monkeypatch.setattr(loops, 'all_gather_object', lambda mine: [mine, mine | dict(size=mine['size'] - 1)])
+    with pytest.raises(ValueError, match=r"process 0 .*'size'.* and process 1 .*'size'.* would train: the data have to"):
         build_runner(cfg).train()
 
 

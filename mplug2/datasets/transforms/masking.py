@@ -61,9 +61,9 @@ class SplitText(Tokenizing):
 
     Args:
         tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
-        packed: the ids are a row of `PackedText`, of whose documents the longest is taken; where the row cuts it off, the
-            target does not end with ``[SEP]``. max_length: tokens of the target. max_start: tokens of the start, of which the
-            last words stay; the default is BERT's number of positions.
+        packed: the ids are a row of `PackedText`, of whose documents the longest is taken. Where the row or `TokenizeText` cut
+            the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_start: tokens of the
+            start, of which the last words stay; the default is BERT's number of positions.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class SplitText(Tokenizing):
             else:
                 documents[-1].append(token)
         words = max(documents, key=len)
-        ends = not self.packed or words is not documents[-1]
+        ends = words is not documents[-1] if self.packed else not results.get(f'{self.key}_cut', False)
         cut = random.randint(1, max(1, len(words) - 1))
         told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
         first = max(0, cut - (self.max_start - 1 - len(told)))

@@ -73,6 +73,7 @@ class TokenizeText(_Cleaning):
         if self.key is not None:
             parts.append(self.clean(self.value(results, self.key)))
         results[self.out] = self.tokenizer.encode(' '.join(parts), self.max_length)
+        results[f'{self.out}_cut'] = len(results[self.out]) == self.max_length  # or it was just as long
         return results
 
 
