@@ -58,6 +58,8 @@ class AverageWeights(Hook):
 
     @torch.no_grad()
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        if not runner.optim_wrapper.should_update():
+            return  # gradients are accumulated: the weights have not moved
         step = runner.iter + 1
         momentum = min(self.momentum, (1 + step) / (10 + step))
         own = self._weights(runner)

@@ -31,8 +31,8 @@ class Generation:
         min_length: tokens generated before the end token may follow. max_length: tokens generated, the end token counted.
         num_return: hypotheses a sample, best first; at most `num_beams`, any number when sampling.
         length_penalty: exponent of ((5 + t) / 6) by which the cumulative log-probability is divided (published: 0.6).
-        early_end: a sample ends when its best beam ends (published). False: it ends when no living beam can
-            overtake its `num_beams` finished ones, and only those are kept, scored by log-probability / t ** exponent.
+        early_end: a sample ends when its best beam ends (published). False: it ends when no living beam scores more than the
+            worst of its `num_beams` finished ones, and only those are kept, scored by log-probability / t ** exponent.
         temperature: sample from the softmax at this temperature; None does not sample. top_k, top_p: sample from the k
             likeliest tokens, or the fewest whose probability reaches p.
     """

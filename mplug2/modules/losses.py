@@ -108,12 +108,11 @@ def hard_negatives(logits: Tensor, positives: Tensor, generator: torch.Generator
 
 
 def matching_loss(logits: Tensor, matched: Tensor, counted: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of "do these two belong together".
+    """Mean cross-entropy of "do these two belong together", over the pairs of all processes in training.
 
     Args:
         logits: (M, 2). matched: (M,) bool. counted: (M,) bool, False at pairs to leave out (`hard_negatives` found none).
     """
     losses = F.cross_entropy(logits.float(), matched.long(), reduction='none')
-    if counted is None:
-        return losses.mean()
-    return (losses * counted).sum() / counted.sum().clamp(min=1)
+    counted = torch.ones_like(matched) if counted is None else counted
+    return (losses * counted).sum() / share_of_count(counted.sum())

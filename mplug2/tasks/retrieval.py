@@ -191,6 +191,11 @@ class Retrieval(Task):
 
     def _match_hard(self, features: Features, vision_embedding: Tensor, text_embedding: Tensor, ids: Tensor) -> Tensor:
         """Each pair, each picture with a wrong text that is near it, and each text with such a picture."""
+        if self.training and len(ids) == 1:
+            raise ValueError(
+                'matching draws its negatives from the batch of a process, which has one sample: take larger batches, or the '
+                "task's matching=0"
+            )
         similarity = self.head.logits(vision_embedding.detach(), text_embedding.detach())
         if not self.contrastive_weight:
             similarity = torch.zeros_like(similarity)  # nothing trains the embeddings

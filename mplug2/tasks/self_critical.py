@@ -15,7 +15,7 @@ from ..evaluation.ptb import ptb_tokens
 from ..modules.decoder import Memory, TextDecoder
 from ..modules.features import Features
 from ..modules.generation import Generation, Hypothesis, generate
-from ..modules.losses import token_losses
+from ..modules.losses import share_of_count, token_losses
 from ..registry import TASKS
 from ..structures import Batch, Targets
 from .captioning import Captioning
@@ -78,7 +78,7 @@ class SelfCriticalCaptioning(Captioning):
                 base = self.rewards(self._generate(decoder, memory, self.greedy), batch).to(reward.device)
             advantage = (reward - base).flatten()
             losses = token_losses(decoder(target.ids, memory), target)  # minus log-probabilities
-        loss = (losses * advantage[:, None]).sum() / target.loss_mask.sum()
+        loss = (losses * advantage[:, None]).sum() / share_of_count(target.loss_mask.sum())
         return {'loss_reward': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}
 
     def _generate(self, decoder: TextDecoder, memory: Memory, how: Generation) -> list[list[Hypothesis]]:

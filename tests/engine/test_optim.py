@@ -100,14 +100,17 @@ def test_bad_steps_in_a_row_end_a_run(tmp_path: Path, caplog: pytest.LogCaptureF
 def test_the_average_of_the_weights() -> None:
     layer = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(layer.weight)
-    runner = SimpleNamespace(bare_model=layer, iter=0)
+    stepped = [True]
+    wrapper = SimpleNamespace(should_update=lambda: stepped[0])
+    runner = SimpleNamespace(bare_model=layer, iter=0, optim_wrapper=wrapper)
     optimizer, hook = SGD(layer.parameters(), lr=1.0), AverageWeights(momentum=0.5)
     hook.before_train(runner)
     expected = 0.0
     for step in range(1, 5):
         layer.weight.grad = torch.full((1, 1), -1.0)  # the weight counts the steps
         optimizer.step()
-        hook.after_train_iter(runner, runner.iter)
+        for stepped[0] in (False, True):  # of two accumulated batches the second steps
+            hook.after_train_iter(runner, runner.iter)
         runner.iter += 1
         momentum = min(0.5, (1 + step) / (10 + step))
         expected = momentum * expected + (1 - momentum) * step

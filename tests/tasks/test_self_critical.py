@@ -93,11 +93,25 @@ def test_training_raises_the_reward():
     assert sum(rewards[-10:]) > 1.6 * sum(rewards[:10]) > 0
 
 
-def test_dropout_is_off_while_sampling_only():
+def test_dropout_is_off_while_sampling_only(monkeypatch):
     model = small_model(task_cfg()).train()
-    model.tasks['task'].reference(CAPTIONS)
+    task, decoder, rates = model.tasks['task'], model.network.decoder, []
+    drops = [part for part in decoder.modules() if isinstance(part, torch.nn.Dropout)]
+    for part in drops:
+        part.p = 0.5
+    task.reference(CAPTIONS)
+    generate = task._generate
+
+    def seen(*arguments):
+        rates.append({part.training and part.p > 0 for part in drops})
+        return generate(*arguments)
+
+    monkeypatch.setattr(task, '_generate', seen)
     model(batch_with_captions(), mode='loss')
-    assert model.network.decoder.training
+    assert drops
+    assert rates == [{False}] * len(rates) != []
+    assert decoder.training
+    assert all(part.training and part.p == 0.5 for part in drops)
 
 
 def test_targets_of_generated_texts():
