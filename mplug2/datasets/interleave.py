@@ -155,7 +155,8 @@ class InterleavedSources(Dataset):
         weights = {task: self.weights.get(task, 1.0) for task in source.tasks}
         samples = []
         for draw in chosen.draws:
-            draw.seed_everything()  # data sets of other makes, and MMEngine's wrappers, do not know of draws
+            if isinstance(draw, Draw):  # data sets of other makes, and MMEngine's wrappers, do not know of draws
+                draw.seed_everything()
             samples.append(source.dataset[draw])
         return SourceSamples(chosen.source, samples, weights)
 
