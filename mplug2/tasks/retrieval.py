@@ -5,6 +5,8 @@ Letters in shapes: B samples, M columns of a similarity matrix, E channels of an
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -192,9 +194,10 @@ class Retrieval(Task):
     def _match_hard(self, features: Features, vision_embedding: Tensor, text_embedding: Tensor, ids: Tensor) -> Tensor:
         """Each pair, each picture with a wrong text that is near it, and each text with such a picture."""
         if self.training and len(ids) == 1:
-            raise ValueError(
-                'matching draws its negatives from the batch of a process, which has one sample: take larger batches, or the '
-                "task's matching=0"
+            warnings.warn(
+                "matching draws its negatives from the batch of a process, of one sample here, so that it learns 'yes' alone: "
+                "take larger batches, or the task's matching=0",
+                stacklevel=2,
             )
         similarity = self.head.logits(vision_embedding.detach(), text_embedding.detach())
         if not self.contrastive_weight:

@@ -190,3 +190,9 @@ def test_a_failed_forward_pass_is_told_by_the_loss():
     with torch.no_grad():
         model.network.vision_encoder.patch_embedding.weight.fill_(float('nan'))
     assert all(value.isnan() for key, value in run(model, batch).items() if key.startswith('loss_'))
+
+
+def test_a_batch_without_negatives_is_told() -> None:
+    model = small_model(task_cfg()).train()
+    with pytest.warns(UserWarning, match="one sample here, so that it learns 'yes' alone"):
+        run(model, some_batch(1, item=IDS[:1]))
