@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from ..config import DictAction, default_work_dir, load_config
+from ..config import DictAction, load_config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from ..weights.files import checkpoint_of
 
     cfg.launcher = args.launcher
-    own = cfg.get('work_dir') or str(default_work_dir(args.config))
-    cfg.work_dir = args.work_dir or (f'{own}_tiny' if args.tiny else own)  # no run is to go on from a tiny one
+    cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.tiny))
     if args.tiny:
         from ..tiny import shrink
 

@@ -71,8 +71,7 @@ def find_weights(source: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        if best_checkpoint(path) or latest_checkpoint(path):
-            path = checkpoint_of(path)
+        path = best_checkpoint(path) or latest_checkpoint(path) or path
         if path.is_file():
             return path
         if path.suffix == f'.{SHARDS}':

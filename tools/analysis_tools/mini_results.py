@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -291,9 +292,12 @@ def _same(row: Row, noted: dict) -> bool:
 
 def started(row: Row) -> str | None:
     """What a row starts from, shipped weights with a digest of them: they may be others some day."""
-    if row.start != PRETRAINED:
-        return row.start
-    return f'{row.start} {hashlib.blake2b(find_weights(row.start).read_bytes(), digest_size=4).hexdigest()}'
+    return f'{row.start} {_digest(row.start)}' if row.start == PRETRAINED else row.start
+
+
+@cache
+def _digest(weights: str) -> str:
+    return hashlib.blake2b(find_weights(weights).read_bytes(), digest_size=4).hexdigest()
 
 
 def read_run(place: Path) -> dict | None:
