@@ -24,7 +24,7 @@ BRIEF = {
     'text_classification': (1500, 16),
     'text_qa': (1000, 16),
     'summarization': (700, 16),
-    'pretrain': (500, None),
+    'pretrain': (900, None),
 }
 
 
