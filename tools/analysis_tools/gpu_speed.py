@@ -59,6 +59,7 @@ def arguments() -> argparse.Namespace:
         metavar='MODULE',
         help='recompute blocks of these in the backward pass; none named: vision and universal ones, or all with --pretraining',
     )
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='recompute one block in N of them (default: all)')
     parser.add_argument('--forms', nargs='+', default=['eager', 'compiled'], choices=['eager', 'compiled'])
     parser.add_argument('--sources', nargs='+', help="of --pretraining's, in place of all and their mixture")
     parser.add_argument('--backend', default='inductor', help='of torch.compile (default: inductor)')
@@ -134,7 +135,7 @@ def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
     step = Step(network, clips, args.tokens)
     flops = step.flops()  # before blocks are recomputed or compiled
     if args.recompute is not None:
-        checkpoint_blocks(network, args.recompute or PARTS[:2])
+        checkpoint_blocks(network, args.recompute or PARTS[:2], args.every)
     first = None
     for form in args.forms:
         if form == 'compiled':
@@ -237,8 +238,9 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
         steps[name] = partial(loop.optimize, [source_collate(drawn)])
     recomputed = ''
     if args.recompute is not None:
-        checkpoint_blocks(network, args.recompute or parts)
-        recomputed = f', {" and ".join(args.recompute) or "all"} blocks recomputed'
+        checkpoint_blocks(network, args.recompute or parts, args.every)
+        one_in = f'one in {args.every} of ' if args.every > 1 else ''
+        recomputed = f', {one_in}{" and ".join(args.recompute) or "all"} blocks recomputed'
     print(f'{args.pretraining}, {parameters(network)}, a step of one batch{recomputed}')
     sizes = {name: len(step.args[0][0]['data_samples']) for name, step in steps.items()}
     for form in args.forms:
