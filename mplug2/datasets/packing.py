@@ -17,7 +17,7 @@ from ..registry import DATASETS, TOKENIZERS
 from .errors import AnnotationError, BadSampleError
 from .reading import Files
 from .shards import ShardedDataset
-from .shards_files import is_remote, open_whole
+from .shards_files import is_remote, read_whole
 
 DESCRIPTION = 'packing.json'  # beside the shards
 _PROBE = 'Two tokenizers that read this sentence alike, 1234 and Größe included, are the same.'
@@ -106,8 +106,7 @@ def _check(folder: str, tokenizer: Any) -> int:
     """The rows' length, if they were made with this tokenizer."""
     path = f'{folder}/{DESCRIPTION}' if is_remote(folder) or folder else DESCRIPTION
     try:
-        with open_whole(path) as file:
-            made = json.load(file)
+        made = json.loads(read_whole(path, lambda file: file.read()))
     except FileNotFoundError:
         raise AnnotationError(f'{path} is missing, which says how the rows were packed: it belongs beside the shards') from None
     mine = describe_packing(tokenizer, made['length'])

@@ -6,9 +6,10 @@ import glob
 import os
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from .reading import Files, as_list
 from .retrying import tried
@@ -16,6 +17,7 @@ from .retrying import tried
 _OPEN = 64  # files that a process keeps open
 _PAUSES = (0.5, 2.0)  # seconds between the tries of a read behind a URL
 _RANGE = re.compile(r'\{(\d+)\.\.(\d+)\}')
+T = TypeVar('T')
 
 
 def is_remote(path: str) -> bool:
@@ -101,21 +103,27 @@ def stamp(path: str) -> str:
         except FileNotFoundError:
             raise FileNotFoundError(f'no shard {path}') from None
         return f'{status.st_size} {status.st_mtime_ns}'
-    told = tried(partial(_asked, path, 'info'), _StoreError, _PAUSES)
+    told = _asked(path, lambda files, inside: files.info(inside))
     times = (told.get(key) for key in ('ETag', 'etag', 'mtime', 'LastModified', 'updated', 'created'))
     return f'{told["size"]} {next((time for time in times if time is not None), "")}'
 
 
-def open_whole(path: str) -> BinaryIO:
-    """A shard for reading from its start.
+def read_whole(path: str, read: Callable[[BinaryIO], T]) -> T:
+    """What `read` makes of a file that is open at its start. Behind a URL it is tried three times.
 
     Raises:
-        FileNotFoundError: no such shard.
+        FileNotFoundError: no such file.
+        OSError: it cannot be read.
     """
+
+    def opened(files: Any, inside: str) -> T:
+        with files.open(inside, 'rb') as file:
+            return read(file)
+
     if is_remote(path):
-        files, inside = filesystem(path)
-        return files.open(inside, 'rb')
-    return open(path, 'rb')
+        return _asked(path, opened)
+    with open(path, 'rb') as file:
+        return read(file)
 
 
 class RangeReader:
@@ -141,7 +149,7 @@ class RangeReader:
             OSError: it cannot be read.
         """
         if is_remote(path):
-            content = tried(partial(_asked, path, 'cat_file', start=start, end=end), _StoreError, _PAUSES)
+            content = _asked(path, lambda files, inside: files.cat_file(inside, start=start, end=end))
             if len(content) > end - start:
                 raise OSError(f'{path}: the server gives {len(content)} bytes where {end - start} are asked for (no ranges)')
             return content
@@ -172,12 +180,15 @@ class _StoreError(OSError):
     """Any error of a protocol's package, each of which has its own."""
 
 
-def _asked(path: str, method: str, **how: Any) -> Any:
-    """What a method of a URL's file system says of its path."""
-    try:
-        files, inside = filesystem(path)
-        return getattr(files, method)(inside, **how)
-    except (ImportError, FileNotFoundError):
-        raise
-    except Exception as error:
-        raise _StoreError(f'{type(error).__name__}: {error}') from error
+def _asked(path: str, ask: Callable[[Any, str], T]) -> T:
+    """What `ask` gives for a URL's file system and the path in it; tried three times."""
+
+    def once() -> T:
+        try:
+            return ask(*filesystem(path))
+        except (ImportError, FileNotFoundError):
+            raise
+        except Exception as error:
+            raise _StoreError(f'{path}: {type(error).__name__}: {error}') from error
+
+    return tried(once, _StoreError, _PAUSES)

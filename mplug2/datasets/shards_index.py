@@ -12,15 +12,16 @@ import tarfile
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from mmengine.logging import MMLogger
 
 from ..files import replace_file
 from .errors import BadSampleError
-from .shards_files import is_remote, open_whole, stamp
+from .shards_files import is_remote, read_whole, stamp
 
 _BLOCK = 512  # bytes; tar's unit
 _THREADS = 8
@@ -48,24 +49,31 @@ def scan(path: str) -> ShardIndex:
     """Index a shard by reading the headers of its members.
 
     A shard that was cut off keeps what lies before the cut; its last sample, if it was cut itself, counts and is bad.
+
+    Raises:
+        FileNotFoundError: no such shard.
+        OSError: it cannot be read.
     """
+    return read_whole(path, partial(_headers, path))
+
+
+def _headers(path: str, file: BinaryIO) -> ShardIndex:
     starts: list[int] = []
     key, problem = None, ''
-    with open_whole(path) as file:
-        try:
-            with tarfile.open(fileobj=file, mode='r:') as tar:
-                while (member := tar.next()) is not None:
-                    tar.members.clear()  # they would be kept
-                    if _is_part(member) and (found := split_name(member.name)[0]) != key:
-                        key = found
-                        starts.append(member.offset)
-                end = tar.offset
-        except tarfile.ReadError as error:
-            end, problem = file.seek(0, io.SEEK_END), f'is cut off or damaged ({error})'
-        else:
-            file.seek(end)
-            if file.read(_BLOCK) != bytes(_BLOCK):
-                problem = f'has no end mark at byte {end}, so it is cut off or damaged there'
+    try:
+        with tarfile.open(fileobj=file, mode='r:') as tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # they would be kept
+                if _is_part(member) and (found := split_name(member.name)[0]) != key:
+                    key = found
+                    starts.append(member.offset)
+            end = tar.offset
+    except tarfile.ReadError as error:
+        end, problem = file.seek(0, io.SEEK_END), f'is cut off or damaged ({error})'
+    else:
+        file.seek(end)
+        if file.read(_BLOCK) != bytes(_BLOCK):
+            problem = f'has no end mark at byte {end}, so it is cut off or damaged there'
     if problem:
         problem = f'{path} {problem}: {len(starts)} samples lie before, what lay after is lost'
     return ShardIndex(np.array([*starts, end], np.int64), problem)

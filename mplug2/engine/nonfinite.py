@@ -39,16 +39,16 @@ class NonFiniteGuard(Hook):
         wrapper = runner.optim_wrapper
         if not hasattr(wrapper, 'skipped_steps') or (step % self.interval and step != runner.max_iters):
             return  # a wrapper of MMEngine's own counts none
-        total, in_a_row = wrapper.skipped_steps()
+        total, longest = wrapper.skipped_steps()
         if total > self._told:
             runner.logger.warning(
                 f'{total - self._told} of the last steps up to {step} had a loss or gradient that is not finite and changed '
                 f'nothing; {total} since the start'
             )
             self._told = total
-        if in_a_row >= self.bound:
+        if longest >= self.bound:
             kept = latest_checkpoint(runner.work_dir)
             raise NonFiniteError(
-                f'the last {in_a_row} steps up to {step} had a loss or gradient that is not finite: lower the learning rate or '
-                f'look for broken samples, then go on from {kept or "the start: there is no checkpoint yet"}'
+                f'{longest} steps in a row had a loss or gradient that is not finite, as seen at step {step}: lower the '
+                f'learning rate or look for broken samples, then go on from {kept or "the start: there is no checkpoint yet"}'
             )

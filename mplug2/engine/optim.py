@@ -46,7 +46,7 @@ class OptimWrapper(_OptimWrapper):
         self.dtype = torch.bfloat16 if dtype == 'bfloat16' or (dtype == 'auto' and computes_bf16()) else None
         self.grad_norm: Tensor | None = None
         self._bad_loss: Tensor | None = None
-        self._skipped: Tensor | None = None  # all so far, and those in a row up to now
+        self._skipped: Tensor | None = None  # all so far, those in a row up to now, and the longest row since asked
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -82,16 +82,19 @@ class OptimWrapper(_OptimWrapper):
 
     def _count(self, bad: Tensor) -> None:
         if self._skipped is None:
-            self._skipped = bad.new_zeros(2)
-        total, in_a_row = self._skipped
-        self._skipped = torch.stack([total + bad, (in_a_row + 1) * bad])
+            self._skipped = bad.new_zeros(3)
+        total, in_a_row, longest = self._skipped
+        in_a_row = (in_a_row + 1) * bad
+        self._skipped = torch.stack([total + bad, in_a_row, torch.maximum(longest, in_a_row)])
 
     def skipped_steps(self) -> tuple[int, int]:
-        """Steps left out since the start of the process, and those in a row up to now; waits for the device."""
+        """Steps left out since the start of the process, and the most in a row of those since the last call, with what led up
+        to that call; waits for the device."""
         if self._skipped is None:
             return 0, 0
-        total, in_a_row = self._skipped.tolist()
-        return int(total), int(in_a_row)
+        total, in_a_row, longest = self._skipped.tolist()
+        self._skipped[2] = in_a_row
+        return int(total), int(longest)
 
     def _clip_grad(self) -> None:
         """Note the gradient's norm, as a tensor: MMEngine's float waits for the whole backward pass. Then clip."""

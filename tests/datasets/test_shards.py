@@ -266,7 +266,7 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
 
         return answer
 
-    for method in ('cat_file', 'info'):
+    for method in ('cat_file', 'info', 'open'):
         monkeypatch.setattr(MemoryFileSystem, method, unsure(getattr(MemoryFileSystem, method)))
     failures += [StoreError('busy'), TimeoutError()]
     assert dataset[1]['data_samples'].captions == ['sample 1']
@@ -276,9 +276,20 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
     failures += [StoreError('busy')] * 3
     with pytest.raises(OSError, match='StoreError: busy'):
         RangeReader().read('memory://unsure/0.tar', 0, 10)
-    failures += [StoreError('busy')] * 2  # at the start of a run, too
-    assert len(ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices)) == len(dataset)
-    assert not failures
+    for where in (indices, str(tmp_path_factory.mktemp('none'))):  # at the start of a run, too, with and without an index
+        failures += [StoreError('busy')] * 2
+        assert len(ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=where)) == len(dataset)
+        assert not failures
+    fetch, lost = fsspec.filesystem('memory').open('/unsure/0.tar').__class__.read, [StoreError('reset'), StoreError('reset')]
+
+    def breaks(file, *size):
+        if lost and file.tell():
+            raise lost.pop()
+        return fetch(file, *size)
+
+    monkeypatch.setattr('fsspec.implementations.memory.MemoryFile.read', breaks)  # while the headers are read
+    index = scan('memory://unsure/0.tar')
+    assert (len(index.starts) - 1, index.problem, lost) == (len(dataset), '', [])
 
 
 def test_a_server_without_ranges_is_named(folder, tmp_path_factory, monkeypatch):

@@ -30,7 +30,7 @@ def test_a_bad_step_changes_nothing_and_is_counted(clip_grad: dict | None) -> No
         never_bad.update_params(other(inputs).square().sum())
     assert torch.equal(layer.weight, other.weight)
     assert wrapper.state_dict()['state'][0]['step'] == 2
-    assert wrapper.skipped_steps() == (2, 0)
+    assert wrapper.skipped_steps() == (2, 2)  # although the last one was good
     wrapper.update_params(layer(good).square().sum() + torch.tensor(float('inf')))  # a finite gradient
     assert torch.equal(layer.weight, other.weight)
     assert wrapper.skipped_steps() == (3, 1)
@@ -86,7 +86,7 @@ def test_bad_steps_in_a_row_end_a_run(tmp_path: Path, caplog: pytest.LogCaptureF
         for runner.iter in range(5):
             guard.after_train_iter(runner, runner.iter)
         runner.iter = 5
-        with pytest.raises(NonFiniteError, match=r'last 5 steps .*iter_2\.pth'):
+        with pytest.raises(NonFiniteError, match=r'5 steps in a row .*iter_2\.pth'):
             guard.after_train_iter(runner, runner.iter)
     runner.optim_wrapper = SimpleNamespace()  # MMEngine's own count nothing
     guard.after_train_iter(runner, runner.iter)

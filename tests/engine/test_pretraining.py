@@ -159,8 +159,9 @@ def train_together(home: Path, folder: Path, parallel: str, count: int, resume: 
     mp.start_processes(work, arguments, nprocs=count, start_method='fork')
 
 
-def assert_trained_alike(folder: Path, alone: Path, since: int = 1) -> None:
+def assert_trained_alike(folder: Path, alone: Path, since: int = 1, matching: bool = False) -> None:
     for (key, whole), (_, found) in zip(scalars(alone), scalars(folder), strict=True):
+        assert bool(whole) == (matching or 'matching' not in key), key
         expected = {step: value for step, value in whole.items() if step >= since}
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), key
     ours, expected = (in_order(weights(one / 'iter_5.pth')) for one in (folder, alone))
@@ -183,6 +184,28 @@ def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, pa
     """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
     train_together(mini_home, tmp_path, parallel, count)
     assert_trained_alike(tmp_path, alone)
+
+
+def other_half(similarity: torch.Tensor, positives: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """In place of `hard_negatives`: of four samples, and of the two of each of two processes, the same one."""
+    count = len(similarity)
+    drawn = torch.arange(count).roll(count // 2)
+    return drawn, ~positives[torch.arange(count), drawn]
+
+
+@pytest.mark.parametrize(
+    'options',
+    [dict(model__tasks__retrieval__matching=1.0), dict(model__tasks__retrieval__momentum=None)],
+    ids=['matching', 'contrast of the batch, without a twin'],
+)
+def test_two_processes_train_as_one_by_other_losses(
+    mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict
+) -> None:
+    monkeypatch.setattr('mplug2.tasks.retrieval.hard_negatives', other_half)
+    train(mini_home, tmp_path / 'one', **SAME | options)
+    for parallel in ('replicate', 'shard'):
+        train_together(mini_home, tmp_path / parallel, parallel, 2, **options)
+        assert_trained_alike(tmp_path / parallel, tmp_path / 'one', matching='model__tasks__retrieval__matching' in options)
 
 
 def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone: Path, tmp_path: Path) -> None:
@@ -221,7 +244,7 @@ def test_a_loss_that_is_no_number_is_left_out_by_all(mini_home: Path, alone: Pat
 def test_too_many_such_steps_end_the_run_and_its_checkpoint_is_good(mini_home: Path, tmp_path: Path) -> None:
     bad = {'+custom_hooks': [dict(type='HappensAtStep', poisoned=(3, 4, 5))]}
     guard = {'+default_hooks__nonfinite__bound': 3, '+default_hooks__nonfinite__interval': 1}
-    with pytest.raises(NonFiniteError, match=r'last 3 steps up to 5 .* go on from .*iter_4\.pth'):
+    with pytest.raises(NonFiniteError, match=r'3 steps in a row .* at step 5: .* go on from .*iter_4\.pth'):
         train(mini_home, tmp_path, **SAME, **bad, **guard)
     train(mini_home, tmp_path, tmp_path / 'iter_4.pth', **SAME)
     assert all(value.isfinite().all() for value in weights(tmp_path / 'iter_5.pth').values() if value.is_floating_point())

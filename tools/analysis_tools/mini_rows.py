@@ -291,12 +291,18 @@ def _pretraining() -> list[Row]:
     halves = dict(image=16, video=8, image_questions=16, video_questions=8, text=8)  # of the config's samples a step
     options = {f'train_dataloader.dataset.sources.{source}.batch_size': samples for source, samples in halves.items()}
     options |= _brief('pretrain')
+    # Sources of questions, 30 steps in 100, take none when nothing is generated; the others would have theirs.
+    steps = round(0.7 * BRIEF['pretrain'][0])
+    as_many_pairs = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps}
     arms: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
         no_masked=('without masked-language modelling', {f'{weight}.masked': 0}),
         no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive': 0}),
         no_matching=('without matching', {'model.tasks.retrieval.matching': 0}),
-        no_generation=('without instruction-based language modelling', {f'{weight}.{task}': 0 for task in generation}),
+        no_generation=(
+            'without instruction-based language modelling, as many pairs',
+            {f'{weight}.{task}': 0 for task in generation} | as_many_pairs,
+        ),
         no_instruction=('without instructions', {}),
         no_universal=('layers for text alone', unshared),
     )
