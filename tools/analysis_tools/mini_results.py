@@ -59,7 +59,7 @@ unit vectors (to 2). Mean and standard deviation over the seeds. Chance is rando
 answer to the question for question answering, the commonest class for classification, and otherwise the caption, summary or box
 of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
 are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside
-it (text-to-video retrieval, visual grounding, image captioning and detection among the tasks), or on a GPU. The JSON has the
+it (text-to-video retrieval and detection among the tasks), or on a GPU. The JSON has the
 version of the benchmark (now {VERSION}) and the processor or GPU beside each. Where both are null the version was 2 or 3, whose
 pictures, clips and texts differ little, and the processor one with bf16."""
 
