@@ -246,7 +246,7 @@ def test_shards_behind_a_url(folder, tmp_path_factory):
 
 def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatch):
     import fsspec
-    from fsspec.implementations.memory import MemoryFileSystem
+    from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
     class StoreError(Exception):
         """As stores have them: no OSError."""
@@ -280,14 +280,14 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
         failures += [StoreError('busy')] * 2
         assert len(ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=where)) == len(dataset)
         assert not failures
-    fetch, lost = fsspec.filesystem('memory').open('/unsure/0.tar').__class__.read, [StoreError('reset'), StoreError('reset')]
+    fetch, lost = MemoryFile.read, [StoreError('reset'), StoreError('reset')]
 
     def breaks(file, *size):
         if lost and file.tell():
             raise lost.pop()
         return fetch(file, *size)
 
-    monkeypatch.setattr('fsspec.implementations.memory.MemoryFile.read', breaks)  # while the headers are read
+    monkeypatch.setattr(MemoryFile, 'read', breaks)  # while the headers are read
     index = scan('memory://unsure/0.tar')
     assert (len(index.starts) - 1, index.problem, lost) == (len(dataset), '', [])
 

@@ -66,8 +66,13 @@ DOWNSTREAM = 'Some minutes of each task, with and without pre-training'
 def _brief(name: str) -> dict[str, Any]:
     """The overrides that give a config its budget."""
     steps, samples = BRIEF[name]
-    options = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps}
+    options = _steps(steps)
     return options if samples is None else options | {'train_dataloader.batch_size': samples}
+
+
+def _steps(count: int) -> dict[str, Any]:
+    """So many, and a validation after the last."""
+    return {'train_cfg.max_iters': count, 'train_cfg.val_interval': count}
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
@@ -292,8 +297,7 @@ def _pretraining() -> list[Row]:
     options = {f'train_dataloader.dataset.sources.{source}.batch_size': samples for source, samples in halves.items()}
     options |= _brief('pretrain')
     # Sources of questions, 30 steps in 100, take none when nothing is generated; the others would have theirs.
-    steps = round(0.7 * BRIEF['pretrain'][0])
-    as_many_pairs = {'train_cfg.max_iters': steps, 'train_cfg.val_interval': steps}
+    as_many_pairs = _steps(round(0.7 * BRIEF['pretrain'][0]))
     arms: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
         no_masked=('without masked-language modelling', {f'{weight}.masked': 0}),
