@@ -42,7 +42,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=['mplug2', 'mplug2.*']),
-    package_data={'mplug2': ['text/vocabs/*', 'datasets/mini/*.json', 'weights/shipped/*']},
+    package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*']},
     install_requires=requirements('runtime'),
     extras_require={
         'mini': requirements('mini'),

@@ -10,9 +10,9 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from .modules.blocks import prepare_blocks
-from .modules.features import Features, Network
 from .modules.generation import Generation, generate
 from .modules.momentum import twins_of
+from .networks.mplug2 import Features, Network
 from .preprocessor import MultiModalDataPreprocessor
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens

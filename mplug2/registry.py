@@ -122,7 +122,7 @@ _TABLE: dict[str, tuple[str, list[str]]] = {
     'TOKENIZERS': ('TASK_UTILS', ['mplug2.text']),
     'DATASETS': ('DATASETS', ['mplug2.datasets']),
     'TRANSFORMS': ('TRANSFORMS', ['mplug2.datasets.transforms']),
-    'DATA_SAMPLERS': ('DATA_SAMPLERS', ['mplug2.datasets.sampler']),
+    'DATA_SAMPLERS': ('DATA_SAMPLERS', ['mplug2.datasets.sampling.sampler']),
     'FUNCTIONS': ('FUNCTIONS', ['mplug2.datasets.collate']),
     'METRICS': ('METRICS', ['mplug2.evaluation']),
     'RUNNERS': ('RUNNERS', ['mplug2.engine']),
@@ -133,7 +133,7 @@ _TABLE: dict[str, tuple[str, list[str]]] = {
     'OPTIM_WRAPPER_CONSTRUCTORS': ('OPTIM_WRAPPER_CONSTRUCTORS', ['mplug2.engine']),
     'PARAM_SCHEDULERS': ('PARAM_SCHEDULERS', []),
     'LOG_PROCESSORS': ('LOG_PROCESSORS', ['mplug2.engine']),
-    'WEIGHT_INITIALIZERS': ('WEIGHT_INITIALIZERS', ['mplug2.weights']),
+    'WEIGHT_INITIALIZERS': ('WEIGHT_INITIALIZERS', ['mplug2.checkpoints']),
     'VISUALIZERS': ('VISUALIZERS', []),
     'VISBACKENDS': ('VISBACKENDS', []),
 }

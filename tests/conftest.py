@@ -21,7 +21,7 @@ def mini_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Built once for all processes of a test run; tests only read it.
     """
-    from mplug2.datasets import mini
+    from mplug2 import mini
 
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'mini_home'

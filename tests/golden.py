@@ -8,9 +8,10 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mplug2.apis.release import load_release
+from mplug2.checkpoints import Entry, ReleaseFormat
 from mplug2.model import MPlug2
-from mplug2.modules import Network
-from mplug2.weights import Entry, ReleaseFormat, load_release
+from mplug2.networks import Network
 
 FOLDER = Path(__file__).parent / 'data' / 'golden'
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)

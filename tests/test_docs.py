@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.datasets.transforms import PackInputs
 from mplug2.registry import DATASETS, MODELS, resolve
 from tests.datasets.media import write_video
@@ -35,8 +35,8 @@ def test_the_module_of_the_readme(mini_home: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config, _ = blocks('docs/own-data.md', 'python')
-    (listed,) = blocks('docs/own-data.md', 'json')
+    config, _ = blocks('docs/guides/own_data.md', 'python')
+    (listed,) = blocks('docs/guides/own_data.md', 'json')
     monkeypatch.chdir(tmp_path)
     for name in ('a1', 'a2'):
         write_video(tmp_path / f'data/mine/videos/{name}.mp4', frames=6)
@@ -54,10 +54,31 @@ def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, code = blocks('docs/own-data.md', 'python')
+    _, code = blocks('docs/guides/own_data.md', 'python')
     (tmp_path / 'tabbed_clips.py').write_text(code)
     (tmp_path / 'clips.tsv').write_text('a\ta dog runs\nb\ttwo cats\n')
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module('tabbed_clips')
     data = DATASETS.build(dict(type='Tabbed', ann_file=str(tmp_path / 'clips.tsv'), data_prefix='clips', pipeline=[]))
     assert data.record(1) == dict(sample_id='b', media='video', path='clips/b.mp4', captions=['two cats'])
+
+
+PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))
+
+
+@pytest.mark.parametrize('page', [Path('README.md'), *PAGES], ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = (ROOT / page).read_text()
+    links = [link for link in re.findall(r'\]\(([^)\s]+)\)', text) if not link.startswith('http')]
+    broken = []
+    for link in links:
+        target, _, anchor = link.partition('#')
+        path = (ROOT / page).parent / target if target else ROOT / page
+        if not path.exists() or (anchor and anchor not in _anchors(path)):
+            broken.append(link)
+    assert not broken
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r'^#+ (.*)$', page.read_text(), re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', heading.lower()).strip().replace(' ', '-') for heading in headings}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mplug2.model import MPlug2, build_network
-from mplug2.modules.features import Features
+from mplug2.networks.mplug2 import Features
 from tests.tasks.models import LAYER, WORDS, small_model, some_batch
 
 CAPTIONING = dict(type='Captioning', media='video', generation=dict(num_beams=1, min_length=1, max_length=3))

@@ -52,7 +52,7 @@ def test_every_registry_is_a_child_of_its_root() -> None:
         (TASKS, 'Captioning', 'mplug2.tasks.captioning'),
         (DATASETS, 'mmengine.ConcatDataset', 'mmengine.dataset.dataset_wrapper'),
         (HOOKS, 'EMAHook', 'mmengine.hooks.ema_hook'),
-        (HOOKS, 'CheckpointHook', 'mplug2.engine.hooks'),  # ours before MMEngine's
+        (HOOKS, 'CheckpointHook', 'mplug2.engine.hooks.checkpoint'),  # ours before MMEngine's
         (OPTIMIZERS, 'AdamW', 'torch.optim.adamw'),
     ],
 )

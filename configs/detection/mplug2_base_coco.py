@@ -6,7 +6,7 @@ from mmengine.config import read_base
 from mmengine.optim import LinearLR, MultiStepLR
 
 from mplug2.engine import LayerDecayConstructor
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .._base_.datasets.coco_instance import *

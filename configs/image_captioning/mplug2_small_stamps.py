@@ -1,7 +1,7 @@
 # mPLUG-2 small from real weights, captions of Tux Paint's stamps: a DINOv2 ViT-S/14 and a six-layer BERT; all of it is trained.
 from mmengine.config import read_base
 
-from mplug2.weights import BertWeights, DinoWeights
+from mplug2.checkpoints import BertWeights, DinoWeights
 
 with read_base():
     from .mplug2_small_stamps_scratch import *

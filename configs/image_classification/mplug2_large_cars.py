@@ -4,7 +4,7 @@ from mmengine.config import read_base
 
 from mplug2.datasets import StanfordCars
 from mplug2.tasks import Classification
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .._base_.default_runtime import *

@@ -1,7 +1,7 @@
 # CLIP's ViT-L/14 alone, without temporal modules and universal layers, ImageNet-1K: the first row of Table 16.
 from mmengine.config import read_base
 
-from mplug2.weights import ClipWeights
+from mplug2.checkpoints import ClipWeights
 
 with read_base():
     from .mplug2_large_imagenet import *

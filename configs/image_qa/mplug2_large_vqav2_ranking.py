@@ -1,5 +1,5 @@
 # The same, choosing among the answers that at least nine training questions have, which
-# tools/dataset_converters/answer_list.py image_qa/mplug2_large_vqav2 data/vqa/answers.json --least 9 writes.
+# tools/data/answer_list.py image_qa/mplug2_large_vqav2 data/vqa/answers.json --least 9 writes.
 from mmengine.config import read_base
 
 with read_base():

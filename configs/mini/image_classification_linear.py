@@ -1,7 +1,7 @@
 # A linear probe of what pre-training has taught: the trunk stays as it is, the head alone learns.
 from mmengine.config import read_base
 
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .image_classification import *

@@ -7,7 +7,7 @@ from mplug2.datasets import ResumableSampler, VQAv2
 from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
 from mplug2.evaluation import VQAMetric
 from mplug2.tasks import QuestionAnswering
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .._base_.datasets.mini_image import *

@@ -6,7 +6,7 @@ from mplug2.datasets import MSRVTTQA, ResumableSampler
 from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
 from mplug2.evaluation import ExactMatch
 from mplug2.tasks import QuestionAnswering
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .._base_.datasets.mini_video import *

@@ -4,7 +4,7 @@ from mmengine.config import read_base
 
 from mplug2.engine import StopOnSignal
 from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
-from mplug2.weights import BertWeights, ClipWeights
+from mplug2.checkpoints import BertWeights, ClipWeights
 
 with read_base():
     from .._base_.datasets.pretraining import *

@@ -1,4 +1,4 @@
-# mPLUG-2 small from scratch, sentiment of movie-review snippets in SST-2's files (tools/dataset_converters/reviews.py): what
+# mPLUG-2 small from scratch, sentiment of movie-review snippets in SST-2's files (tools/data/reviews.py): what
 # real weights are compared with. 2 epochs, 32 snippets a step.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler

@@ -1,5 +1,5 @@
 # mPLUG-2 Base, Kinetics-600, the second stage: 5 epochs at 1e-5, 256 clips a step, from the first stage's weights with the rows
-# of the head that Kinetics-600 has (tools/model_converters/kinetics_head.py).
+# of the head that Kinetics-600 has (tools/weights/kinetics_head.py).
 from mmengine.config import read_base
 
 with read_base():

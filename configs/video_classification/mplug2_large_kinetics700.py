@@ -1,5 +1,5 @@
 # mPLUG-2 Large, Kinetics-700, the second stage: 5 epochs at 5e-6, 128 clips a step, from the first stage's weights with the
-# rows of the head that Kinetics-700 has (tools/model_converters/kinetics_head.py).
+# rows of the head that Kinetics-700 has (tools/weights/kinetics_head.py).
 from mmengine.config import read_base
 
 with read_base():

@@ -2,7 +2,7 @@
 from mmengine.config import read_base
 
 from mplug2.tasks import QuestionAnswering
-from mplug2.weights import MPlug2Weights
+from mplug2.checkpoints import MPlug2Weights
 
 with read_base():
     from .._base_.default_runtime import *

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..weights import convert, read_state, write_state
+    from ..checkpoints import convert, read_state, write_state
 
     state, report = convert(
         read_state(args.source), args.source, args.format, args.to, args.universal_layers, args.fusion_layers

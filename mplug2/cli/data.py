@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..datasets import mini
+    from .. import mini
 
     if args.action == 'mini':
         mini.build(args.out, seed=args.seed, workers=args.workers, scale=args.scale)

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..config import find_config, tools_folder
+from ..config.load import find_config, tools_folder
 
 CONFIG = 'mini/video_captioning_demo'
 

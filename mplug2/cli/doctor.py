@@ -7,7 +7,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
-from ..installed import is_installed
+from ..utils.installed import is_installed
 
 # What a group of tasks needs beyond the core, as (module, java or package/file, what to install).
 _CORE = [
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none: runs on the CPU'
     print(f'  {"accelerator":<14}{accelerator}')
-    from ..engine.optim import computes_bf16
+    from ..engine.optim.wrapper import computes_bf16
     from ..evaluation.caption import STANFORD
 
     print(f'  {"processor":<14}{torch.get_num_threads()} threads')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from ..config import explain
+from ..config.explain import explain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

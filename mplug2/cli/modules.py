@@ -11,7 +11,7 @@ FUNCTIONS = ('vision_encoder', 'text_encoder', 'fusion', 'decoder')  # modules e
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config import DictAction
+    from ..config.load import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument(
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..config import load_config
+    from ..config.load import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     print(describe(cfg.model, args.frames, args.size, args.text, args.target))
@@ -44,10 +44,10 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
     """
     from torch._subclasses import FakeTensorMode
 
+    from ..checkpoints.loading import table
     from ..model import MPlug2
     from ..registry import MODELS
     from ..tasks import INPUTS, MODULES
-    from ..weights.loading import table
 
     model_cfg = {key: value for key, value in model_cfg.items() if key not in ('blocks', 'init_cfg')}
     with FakeTensorMode():  # shapes without storage
@@ -85,7 +85,7 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    from ..modules.features import Features
+    from ..networks.mplug2 import Features
     from ..structures import Batch, Tokens
     from ..tasks.generative import fused_memory
 

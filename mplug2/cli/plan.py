@@ -11,7 +11,7 @@ GB = 1e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config import DictAction
+    from ..config.load import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument('--gpus', type=int, default=1, metavar='N', help='in data parallel (default 1)')
@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..config import load_config
-    from ..planning import GPUS, make_plan
-    from ..workload import works_of
+    from ..config.load import load_config
+    from ..planning.plan import GPUS, make_plan
+    from ..planning.workload import works_of
 
     cfg = load_config(args.config, args.cfg_options)
     given = {key: getattr(args, key) for key in ('batch', 'frames', 'text', 'target') if getattr(args, key) is not None}
@@ -82,8 +82,8 @@ def report(
     Raises:
         ValueError: there are some rates, but not one for each work.
     """
-    from ..planning import GPUS
-    from ..weights.loading import table
+    from ..checkpoints.loading import table
+    from ..planning.plan import GPUS
 
     gpu = GPUS[gpu_type]
     lines = [f'{gpus} x {gpu_type} ({gpu.memory / GB:.0f} GB), {"bf16 autocast" if bf16 else "fp32"}, {optimizer}']

@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from ..config import DictAction, load_config, own_work_dir
+from ..config.load import DictAction, load_config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +28,14 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
+    from ..checkpoints.files import checkpoint_of
     from ..engine.runner import build_runner, leave_processes
-    from ..files import replace_file
-    from ..weights.files import checkpoint_of
+    from ..utils.files import replace_file
 
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.tiny))
     if args.tiny:
-        from ..tiny import shrink
+        from ..testing.shrink import shrink
 
         shrink(cfg, args.tiny, cfg.work_dir)
     cfg.load_from, cfg.resume = str(checkpoint_of(args.checkpoint)), False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..config import DictAction, load_config, own_work_dir
+from ..config.load import DictAction, load_config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.tiny))
     if args.tiny:
-        from ..tiny import shrink
+        from ..testing.shrink import shrink
 
         shrink(cfg, args.tiny, cfg.work_dir)
     if args.seed is not None:
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> None:
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
 
+    from ..checkpoints.files import latest_checkpoint
     from ..engine.runner import build_runner, leave_processes
-    from ..weights.files import latest_checkpoint
 
     if args.resume == 'auto':
         cfg.resume = latest_checkpoint(cfg.work_dir) is not None

@@ -1,31 +1,31 @@
 """Benchmarks, one class each, reading their official files."""
 
 from .base import CaptionDataset, MultiModalDataset
-from .coco import CocoCaption
+from .benchmarks.image.cifar_mnist import CIFAR10, CIFAR100, FashionMNIST, PixelDataset
+from .benchmarks.image.imagenet import ImageNet, ImageNetVariants
+from .benchmarks.image.listed_images import DTD, SUN397, Food101, ListedImages, StanfordCars
+from .benchmarks.image_text.coco import CocoCaption
+from .benchmarks.image_text.flickr import Flickr30K
+from .benchmarks.image_text.nocaps import NoCaps
+from .benchmarks.image_text.refcoco import RefCOCO
+from .benchmarks.image_text.vqa import VisualGenomeQA, VQAv2
+from .benchmarks.text.corpus import TextCorpus
+from .benchmarks.text.gigaword import Gigaword
+from .benchmarks.text.glue import GLUE, GLUE_TASKS
+from .benchmarks.text.squad import SQuAD
+from .benchmarks.video.kinetics import Kinetics
+from .benchmarks.video_text.didemo import DiDeMoParagraph
+from .benchmarks.video_text.lsmdc import LSMDC
+from .benchmarks.video_text.msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
+from .benchmarks.video_text.msvd import MSVDQA, MSVDCaption
+from .benchmarks.video_text.tgif import TGIFFrameQA
+from .benchmarks.video_text.video_qa import VideoQADataset
 from .collate import multimodal_collate
-from .corpus import TextCorpus
-from .didemo import DiDeMoParagraph
-from .errors import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
-from .flickr import Flickr30K
-from .gigaword import Gigaword
-from .glue import GLUE, GLUE_TASKS
-from .imagenet import ImageNet, ImageNetVariants
-from .interleave import InterleavedSources, InterleavingSampler, Schedule, source_collate
-from .kinetics import Kinetics
-from .lsmdc import LSMDC
-from .msrvtt import MSRVTTQA, MSRVTTCaption, MSRVTTRetrieval
-from .msvd import MSVDQA, MSVDCaption
-from .nocaps import NoCaps
-from .packing import PackedText
-from .pixels import CIFAR10, CIFAR100, FashionMNIST, PixelDataset
-from .refcoco import RefCOCO
-from .sampler import Draw, ResumableSampler
-from .shards import ShardedDataset, ShardedPairs, ShardSampler
-from .squad import SQuAD
-from .tgif import TGIFFrameQA
-from .transfer import DTD, SUN397, Food101, ListedImages, StanfordCars
-from .video_qa import VideoQADataset
-from .vqa import VisualGenomeQA, VQAv2
+from .io.bad_samples import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
+from .sampling.mixture import InterleavedSources, InterleavingSampler, Schedule, source_collate
+from .sampling.sampler import Draw, ResumableSampler
+from .shards.dataset import ShardedDataset, ShardedPairs, ShardSampler
+from .shards.packed_text import PackedText
 
 __all__ = [
     'CIFAR10',

@@ -11,9 +11,9 @@ from mmengine.dist import get_world_size
 from torch.utils.data import Dataset
 
 from ..registry import TRANSFORMS
-from .errors import AnnotationError, BadSampleError, BadSamples
-from .reading import as_list
-from .sampler import Draw
+from .io.annotations import as_list
+from .io.bad_samples import AnnotationError, BadSampleError, BadSamples
+from .sampling.sampler import Draw
 
 _ATTEMPTS = 100  # at finding a readable sample in place of a bad one
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..registry import FUNCTIONS
 from ..structures import MultiModalDataSample, Targets, Tokens
 from ..text.tokenizer import PairEncoding
-from .errors import BadSampleError
+from .io.bad_samples import BadSampleError
 from .transforms.packing import Target
 
 

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..model import MPlug2
-from ..modules.features import Features, Network
+from ..networks.mplug2 import Features, Network
 from ..registry import MODELS, TASKS
 from ..structures import Batch
 from ..tasks.base import Task

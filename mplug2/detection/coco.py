@@ -8,7 +8,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
 from mmdet.registry import TRANSFORMS
 
-from ..datasets.sampler import Draw
+from ..datasets.sampling.sampler import Draw
 from ..registry import DATASETS
 
 

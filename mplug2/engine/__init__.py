@@ -1,22 +1,22 @@
 """Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
 
-from ..weights.files import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint
-from .bad_samples import BadSampleCount
-from .checkpoint import load_weights, save_checkpoint
-from .ema import AverageWeights
-from .hooks import CheckpointHook, RuntimeInfoHook, ShowPredictions
-from .layer_decay import LayerDecayConstructor
+from ..checkpoints.files import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint
+from ..checkpoints.training import load_weights, save_checkpoint
+from .hooks.average_weights import AverageWeights
+from .hooks.bad_samples import BadSampleCount
+from .hooks.checkpoint import CheckpointHook, RuntimeInfoHook, ShowPredictions
+from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
+from .hooks.preemption import StopOnSignal
+from .hooks.rewards import CaptionReward
+from .hooks.validation_loss import ValidationLoss
 from .logs import LogProcessor, ScalarBuffer
-from .loops import TrainLoop
-from .nonfinite import NonFiniteError, NonFiniteGuard
-from .optim import OptimWrapper
-from .preemption import StopOnSignal
-from .pretraining import PretrainLoop
-from .retrieval import RetrievalTestLoop, RetrievalValLoop
-from .rewards import CaptionReward
+from .loops.pretraining import PretrainLoop
+from .loops.retrieval import RetrievalTestLoop, RetrievalValLoop
+from .loops.train import TrainLoop
+from .optim.layer_decay import LayerDecayConstructor
+from .optim.wrapper import OptimWrapper
+from .parallel.sharding import GatherForValidation
 from .runner import Runner
-from .sharding import GatherForValidation
-from .validation_loss import ValidationLoss
 
 __all__ = [
     'AverageWeights',

@@ -23,13 +23,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import registry
-from ..model import MPlug2
-from ..registry import resolve
-from ..version import __version__
-from ..weights.files import SHARDS, checkpoint_of, find_weights, latest_checkpoint
-from .bad_samples import BadSampleCount
-from .changes import changes, samples_per_step, stream_of
-from .checkpoint import (
+from ..checkpoints.files import SHARDS, checkpoint_of, find_weights, latest_checkpoint
+from ..checkpoints.training import (
     CheckpointError,
     load_checkpoint,
     load_weights,
@@ -38,12 +33,17 @@ from .checkpoint import (
     restore_message_hub,
     save_checkpoint,
 )
-from .hooks import CheckpointHook, RuntimeInfoHook
+from ..model import MPlug2
+from ..registry import resolve
+from ..version import __version__
+from .hooks.bad_samples import BadSampleCount
+from .hooks.checkpoint import CheckpointHook, RuntimeInfoHook
+from .hooks.nonfinite import NonFiniteGuard
+from .hooks.preemption import StopOnSignal, outlive_signals
 from .logs import LogProcessor, ScalarBuffer
-from .nonfinite import NonFiniteGuard
-from .optim import describe_optimizer, fused, not_a_parameter
-from .preemption import StopOnSignal, outlive_signals
-from .sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
+from .optim.wrapper import describe_optimizer, fused, not_a_parameter
+from .parallel.sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
+from .resume_check import changes, samples_per_step, stream_of
 
 DEFAULT_HOOKS = dict(
     runtime_info=dict(type=RuntimeInfoHook),
@@ -311,7 +311,7 @@ class Runner(_Runner):
         if save_param_scheduler:
             checkpoint['param_schedulers'] = [plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []]
         if sharded:
-            from .sharded_checkpoint import save_sharded
+            from ..checkpoints.sharded import save_sharded
 
             if save_optimizer:
                 checkpoint['optimizer'] = plain({key: value for key, value in optimizer.items() if key != 'state'})
@@ -342,7 +342,7 @@ class Runner(_Runner):
         start = None if self._resume else 'test' if self._train_loop is None else 'training'
         path = Path(filename)
         if path.suffix == f'.{SHARDS}':
-            from .sharded_checkpoint import load_sharded
+            from ..checkpoints.sharded import load_sharded
 
             checkpoint = load_sharded(self.bare_model, path, start, partial(self.call_hook, 'after_load_checkpoint'))
         else:
@@ -427,7 +427,7 @@ class Runner(_Runner):
         restore_message_hub(self.message_hub, checkpoint['message_hub'])
         optimizer = checkpoint['optimizer']
         if Path(filename).suffix == f'.{SHARDS}':
-            from .sharded_checkpoint import read_optimizer
+            from ..checkpoints.sharded import read_optimizer
 
             optimizer['state'] = read_optimizer(Path(filename), self.optim_wrapper.optimizer)
         else:

@@ -11,8 +11,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from ..installed import is_installed
 from ..registry import METRICS
+from ..utils.installed import is_installed
 from .base import Metric, field, mean, percent, write_json
 from .caption_scores import Words, bleu, cider_d, rouge_l
 from .ptb import ptb_tokens

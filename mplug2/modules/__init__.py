@@ -2,17 +2,16 @@
 
 from .blocks import blocks_of, checkpoint_blocks, compile_blocks, prepare_blocks
 from .decoder import DecoderState, Memory, TextDecoder
-from .features import Features, FusedFeatures, Network, TextFeatures, VisionFeatures
+from .encoders.text import BertTextEncoder, HuggingFaceTextEncoder
+from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
 from .heads import ContrastiveHead, LanguageHead, MatchingHead
 from .layers import Block
 from .momentum import FeatureQueue, MomentumTwin, gather_features
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
-from .text import BertTextEncoder, HuggingFaceTextEncoder
 from .text_heads import PooledClassifier, SpanHead
 from .universal import UniversalLayers
-from .vision import DualVisionEncoder
 
 __all__ = [
     'BertTextEncoder',
@@ -21,8 +20,6 @@ __all__ = [
     'DecoderState',
     'DualVisionEncoder',
     'FeatureQueue',
-    'Features',
-    'FusedFeatures',
     'FusionLayers',
     'Generation',
     'HuggingFaceTextEncoder',
@@ -32,15 +29,12 @@ __all__ = [
     'MatchingHead',
     'Memory',
     'MomentumTwin',
-    'Network',
     'PooledClassifier',
     'SpanHead',
     'TemporalConvolution',
     'TemporalSelfAttention',
     'TextDecoder',
-    'TextFeatures',
     'UniversalLayers',
-    'VisionFeatures',
     'blocks_of',
     'checkpoint_blocks',
     'compile_blocks',

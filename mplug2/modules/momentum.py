@@ -13,6 +13,7 @@ from torch.distributed.nn.functional import all_gather as all_gather_with_gradie
 from torch.distributed.tensor import DTensor
 
 from ..registry import MODELS
+from ..utils.dtensor import local
 
 
 class MomentumTwin(nn.Module):
@@ -65,11 +66,6 @@ class MomentumTwin(nn.Module):
 def twins_of(model: nn.Module) -> list[nn.Module]:
     """What the momentum twins of a model average."""
     return [twin.module for twin in model.modules() if isinstance(twin, MomentumTwin)]
-
-
-def local(value: Tensor) -> Tensor:
-    """What this process has of a tensor."""
-    return value.to_local() if isinstance(value, DTensor) else value.detach()
 
 
 def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from abc import ABCMeta, abstractmethod
 
 from torch import Tensor, nn
 
-from ..modules.features import Features, Network
+from ..networks.mplug2 import Features, Network
 from ..structures import Batch, MultiModalDataSample
 from .spec import TaskSpec
 

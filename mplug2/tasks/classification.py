@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..modules.features import Features, Network
 from ..modules.heads import ContrastiveHead
 from ..modules.layers import full_precision, initialize_transformer
+from ..networks.mplug2 import Features, Network
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample, Tokens
 from ..text.class_names import read_class_names

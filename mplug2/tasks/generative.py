@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..modules.decoder import Memory
-from ..modules.features import Features, FusedFeatures, VisionFeatures
 from ..modules.generation import Generation, Hypothesis, generate
+from ..networks.mplug2 import Features, FusedFeatures, VisionFeatures
 from ..structures import Targets
 
 

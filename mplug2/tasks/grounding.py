@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..modules.features import Features
-from ..modules.losses import captioning_loss
+from ..networks.mplug2 import Features
+from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from ..text.locations import LocationTokens

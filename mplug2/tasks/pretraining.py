@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..modules.features import Features, Network
 from ..modules.heads import LanguageHead
-from ..modules.losses import IGNORED, captioning_loss, masked_language_loss
 from ..modules.momentum import FeatureQueue
+from ..networks.mplug2 import Features, Network
+from ..objectives.losses import IGNORED, captioning_loss, masked_language_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..modules.features import Features
 from ..modules.generation import rank
-from ..modules.losses import answering_loss
+from ..networks.mplug2 import Features
+from ..objectives.losses import answering_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from ..text.answers import read_answers, tidy_answer

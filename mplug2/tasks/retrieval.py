@@ -10,10 +10,10 @@ import warnings
 import torch
 from torch import Tensor
 
-from ..modules.features import Features, Network, TextFeatures, VisionFeatures
 from ..modules.heads import ContrastiveHead, MatchingHead
-from ..modules.losses import contrastive_loss, contrastive_targets, hard_negatives, matching_loss, positive_pairs
 from ..modules.momentum import FeatureQueue, MomentumTwin, gather_features, gather_with_gradients
+from ..networks.mplug2 import Features, Network, TextFeatures, VisionFeatures
+from ..objectives.losses import contrastive_loss, contrastive_targets, hard_negatives, matching_loss, positive_pairs
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -41,7 +41,7 @@ class Retrieval(Task):
 
     Reads ``item`` of the batch, (B,) long: which picture or clip a sample shows (`MediaIdentity`); equal ones are positives.
     Predictions, for the pair as it stands in the batch: ``pred_similarity`` (cosine) and ``pred_match`` (probability).
-    Whole galleries are scored by the loops of `mplug2.engine.retrieval`.
+    Whole galleries are scored by the loops of `mplug2.engine.loops.retrieval`.
     """
 
     training_state = ('twin.*', 'twin_head.*', '*_queue.*')

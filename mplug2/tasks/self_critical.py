@@ -13,9 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 from ..evaluation.caption_scores import CiderD, DocumentFrequencies
 from ..evaluation.ptb import ptb_tokens
 from ..modules.decoder import Memory, TextDecoder
-from ..modules.features import Features
 from ..modules.generation import Generation, Hypothesis, generate
-from ..modules.losses import share_of_count, token_losses
+from ..networks.mplug2 import Features
+from ..objectives.losses import share_of_count, token_losses
 from ..registry import TASKS
 from ..structures import Batch, Targets
 from .captioning import Captioning

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..modules.features import Features
-from ..modules.losses import captioning_loss
+from ..networks.mplug2 import Features
+from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task

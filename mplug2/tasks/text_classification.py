@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..modules.features import Features
 from ..modules.text_heads import PooledClassifier
+from ..networks.mplug2 import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task

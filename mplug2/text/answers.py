@@ -39,7 +39,7 @@ def read_answers(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no answer list {path}: write one with tools/dataset_converters/answer_list.py CONFIG {path}, or leave answers '
+            f'no answer list {path}: write one with tools/data/answer_list.py CONFIG {path}, or leave answers '
             'out of the task to generate freely'
         )
     text = path.read_text(encoding='utf-8')

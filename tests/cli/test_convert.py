@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from torch.testing import assert_close
 
+from mplug2.checkpoints import read_state, write_state
 from mplug2.cli import main
-from mplug2.weights import read_state, write_state
 from tests import golden
 
 

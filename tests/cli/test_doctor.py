@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mplug2 import installed, registry
+from mplug2 import registry
 from mplug2.cli import doctor, main
+from mplug2.utils import installed
 
 
 def report(capsys: pytest.CaptureFixture, status: int) -> str:

@@ -9,8 +9,9 @@ from mmengine.config import Config
 
 from mplug2.cli import main
 from mplug2.cli.modules import describe, task_flops
-from mplug2.config import config_folder
-from mplug2.modules import DualVisionEncoder, Network, UniversalLayers
+from mplug2.config.load import config_folder
+from mplug2.modules import DualVisionEncoder, UniversalLayers
+from mplug2.networks import Network
 from mplug2.tasks import Captioning, QuestionAnswering, TaskSpec
 
 CONFIG = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 
 
 def steps(loader: dict, key: str) -> list:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.model import build_network
-from mplug2.modules import Features, Network
+from mplug2.networks import Features, Network
 from mplug2.structures import Batch, Tokens
 from mplug2.tasks.generative import fused_memory
 

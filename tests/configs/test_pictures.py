@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # Those that change the size of their bases, and the bases' own.

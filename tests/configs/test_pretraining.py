@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 
 
 @pytest.mark.parametrize(('name', 'samples', 'gpus', 'rate'), [('mplug2_base', 1024, 8, 1e-4), ('mplug2_large', 512, 16, 5e-5)])

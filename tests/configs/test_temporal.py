@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from mplug2 import registry
-from mplug2.config import load_config
-from mplug2.planning import build
+from mplug2.checkpoints import read_state
+from mplug2.config.load import load_config
+from mplug2.planning.plan import build
 from mplug2.registry import resolve
-from mplug2.weights import read_state
 from tests.runs import ROOT
 
 ARMS = sorted(

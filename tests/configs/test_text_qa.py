@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.registry import PARAM_SCHEDULERS, resolve
 
 

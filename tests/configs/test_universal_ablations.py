@@ -1,4 +1,4 @@
-"""The overrides that docs/tasks name for the arms of Tables 16 and 17 build networks that their weights fill."""
+"""The overrides that docs/guides/tasks name for the arms of Tables 16 and 17 build networks that their weights fill."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, CLIPVisionConfig, CLIPVisionModel
 
-from mplug2.config import load_config
+from mplug2.checkpoints.loading import LoadReport
+from mplug2.config.load import load_config
 from mplug2.model import MPlug2
 from mplug2.registry import MODELS, WEIGHT_INITIALIZERS, resolve
-from mplug2.weights.loading import LoadReport
 
-DOCS = Path(__file__).parents[2] / 'docs/tasks'
+DOCS = Path(__file__).parents[2] / 'docs/guides/tasks'
 
 
 def options(page: str, kind: str) -> dict:

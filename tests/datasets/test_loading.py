@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mplug2.datasets import BadSampleError
+from mplug2.datasets.io.image import read_image
+from mplug2.datasets.io.video import READERS, read_video, sample_frames
 from mplug2.datasets.transforms import LoadImage, LoadVideo
-from mplug2.datasets.video import READERS, read_image, read_video, sample_frames
 
 from .media import frame_numbers, write_image, write_video
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mplug2.datasets import TextCorpus
-from mplug2.datasets.errors import AnnotationError
-from mplug2.datasets.sampler import Draw
+from mplug2.datasets.io.bad_samples import AnnotationError
+from mplug2.datasets.sampling.sampler import Draw
 from mplug2.datasets.transforms import MaskTokens, SplitText, TokenizeText
 from mplug2.text import BertTokenizer
 

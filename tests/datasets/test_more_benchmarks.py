@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from mplug2.datasets import (
-    LSMDC,
-    AnnotationError,
-    DiDeMoParagraph,
-    Flickr30K,
-    MSRVTTRetrieval,
-    NoCaps,
-    TGIFFrameQA,
-)
-from mplug2.datasets.reading import read_columns
+from mplug2.datasets import LSMDC, AnnotationError, DiDeMoParagraph, Flickr30K, MSRVTTRetrieval, NoCaps, TGIFFrameQA
+from mplug2.datasets.io.annotations import read_columns
 
 from .test_benchmarks import records, write
 

@@ -10,7 +10,7 @@ import pytest
 from mplug2.datasets import AnnotationError, RefCOCO
 from mplug2.datasets.transforms import ObjectResizedCrop
 
-CONVERTER = runpy.run_path(str(Path(__file__).parents[2] / 'tools/dataset_converters/refcoco.py'))
+CONVERTER = runpy.run_path(str(Path(__file__).parents[2] / 'tools/data/refcoco.py'))
 
 
 def reference(number, image, split):

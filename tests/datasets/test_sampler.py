@@ -12,7 +12,7 @@ from mplug2.registry import DATA_SAMPLERS
 
 def stream(size=10, count=25, seed=3, start=0, rank=(0, 1), shuffle=True, monkeypatch=None) -> list[tuple[int, int]]:
     if monkeypatch is not None:
-        monkeypatch.setattr('mplug2.datasets.sampler.get_dist_info', lambda: rank)
+        monkeypatch.setattr('mplug2.datasets.sampling.sampler.get_dist_info', lambda: rank)
     sampler = ResumableSampler(range(size), seed=seed, shuffle=shuffle)
     sampler.start_position = start
     return [(int(draw), draw.position) for draw in itertools.islice(sampler, count)]

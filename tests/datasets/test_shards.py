@@ -19,8 +19,8 @@ from mplug2.datasets import (
     TooManyBadSamples,
     multimodal_collate,
 )
-from mplug2.datasets.shards_files import RangeReader, expand
-from mplug2.datasets.shards_index import index_path, load_index, scan, split_name
+from mplug2.datasets.shards.files import RangeReader, expand
+from mplug2.datasets.shards.index import index_path, load_index, scan, split_name
 from mplug2.datasets.transforms import LoadImage, LoadVideo, PackInputs
 
 from .media import frame_numbers, write_video
@@ -59,7 +59,7 @@ def test_the_index_is_built_once_and_again_when_the_shard_changes(folder, monkey
     shard = folder / '00000.tar'
     load_index(str(shard))
     scanned = []
-    monkeypatch.setattr('mplug2.datasets.shards_index.scan', lambda path: scanned.append(path) or scan(path))
+    monkeypatch.setattr('mplug2.datasets.shards.index.scan', lambda path: scanned.append(path) or scan(path))
     assert len(load_index(str(shard)).starts) == 6
     assert scanned == []
     write_shard(shard, pairs(7))
@@ -255,7 +255,7 @@ def test_reads_behind_a_url_are_tried_again(folder, tmp_path_factory, monkeypatc
     indices = str(tmp_path_factory.mktemp('indices'))
     policy = dict(policy='skip', max_bad=1)
     dataset = ShardedPairs('memory://unsure/0.tar', pipeline=PIPELINE, index_dir=indices, bad_samples=policy)
-    monkeypatch.setattr('mplug2.datasets.shards_files._PAUSES', (0.0, 0.0))
+    monkeypatch.setattr('mplug2.datasets.shards.files._PAUSES', (0.0, 0.0))
     failures = []
 
     def unsure(call):
@@ -329,7 +329,7 @@ def test_without_fsspec_a_url_says_what_to_install(monkeypatch):
 
 
 def test_few_files_stay_open_and_handles_do_not_travel(tmp_path, monkeypatch):
-    monkeypatch.setattr('mplug2.datasets.shards_files._OPEN', 2)
+    monkeypatch.setattr('mplug2.datasets.shards.files._OPEN', 2)
     files = [tmp_path / str(number) for number in range(5)]
     for number, file in enumerate(files):
         file.write_bytes(bytes([number]) * 10)
@@ -365,7 +365,7 @@ def test_the_stream_depends_on_neither_workers_nor_resuming(folder, sampler):
 def test_ranks_share_a_pass_without_overlap(folder, monkeypatch):
     drawn = []
     for rank in range(4):
-        monkeypatch.setattr('mplug2.datasets.sampler.get_dist_info', lambda rank=rank: (rank, 4))
+        monkeypatch.setattr('mplug2.datasets.sampling.sampler.get_dist_info', lambda rank=rank: (rank, 4))
         for sampler in (ShardSampler(ShardedPairs(str(folder)), together=2, seed=1),):
             drawn += [(draw.position, int(draw)) for draw in itertools.islice(sampler, 4)]
     first_pass = [index for position, index in sorted(drawn) if position < 15]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mplug2.datasets import VisualGenomeQA
-from mplug2.datasets.errors import AnnotationError
+from mplug2.datasets.io.bad_samples import AnnotationError
 
 IMAGES = [
     dict(image_id=1, url='https://cs.stanford.edu/people/rak248/VG_100K_2/1.jpg', width=800, height=600),

@@ -8,12 +8,12 @@ from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mplug2.config import load_config
+from mplug2.checkpoints import MPlug2Weights
+from mplug2.config.load import load_config
 from mplug2.detection import ChannelNorm, SimpleFeaturePyramid, VisionBackbone
 from mplug2.engine import LayerDecayConstructor
 from mplug2.modules import DualVisionEncoder, LocalTemporal, UniversalLayers
 from mplug2.registry import MODELS
-from mplug2.weights import MPlug2Weights
 
 from ..tasks.test_specs import recording
 from . import cases

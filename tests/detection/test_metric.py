@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mplug2.datasets.sampler import Draw
+from mplug2.datasets.sampling.sampler import Draw
 from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection
 
 BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]

@@ -15,10 +15,10 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.engine.runner import Runner, build_runner, leave_processes
 from mplug2.registry import HOOKS
-from mplug2.tiny import shrink
+from mplug2.testing.shrink import shrink
 from tests.runs import TINY_QA
 
 STEPS = 5

@@ -11,7 +11,14 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from mplug2.engine import AverageWeights, CheckpointError, NonFiniteError, NonFiniteGuard, OptimWrapper, save_checkpoint
+from mplug2.engine import (
+    AverageWeights,
+    CheckpointError,
+    NonFiniteError,
+    NonFiniteGuard,
+    OptimWrapper,
+    save_checkpoint,
+)
 
 
 def wrapped(clip_grad: dict | None) -> tuple[nn.Linear, OptimWrapper]:

@@ -17,7 +17,7 @@ import torch
 import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.engine import NonFiniteError
 from mplug2.engine.runner import Runner, build_runner, leave_processes
 from mplug2.registry import HOOKS

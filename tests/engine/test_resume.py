@@ -16,13 +16,14 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from mplug2.config import load_config
-from mplug2.engine import best_checkpoint, latest_checkpoint, loops
+from mplug2.checkpoints.files import write_best
+from mplug2.checkpoints.training import CheckpointError
+from mplug2.config.load import load_config
+from mplug2.engine import best_checkpoint, latest_checkpoint
 from mplug2.engine import runner as runner_module
-from mplug2.engine.checkpoint import CheckpointError
+from mplug2.engine.loops import train as loops
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
-from mplug2.weights.files import write_best
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
 
 LAST = 'iter_12.pth'

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from mplug2.config import load_config
+from mplug2.checkpoints import MPlug2Weights
+from mplug2.checkpoints.sharded import load_sharded, save_sharded
+from mplug2.checkpoints.training import fitting
+from mplug2.config.load import load_config
 from mplug2.engine import CheckpointError, load_weights
-from mplug2.engine.checkpoint import fitting
-from mplug2.engine.sharded_checkpoint import load_sharded, save_sharded
 from mplug2.model import MPlug2
-from mplug2.modules.vision import resize_positions
+from mplug2.modules.encoders.vision import resize_positions
 from mplug2.registry import MODELS, resolve
-from mplug2.weights import MPlug2Weights
 from tests.runs import mplug2
 
 

@@ -10,11 +10,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from mmengine.evaluator import Evaluator
 
-from mplug2 import installed
 from mplug2.evaluation import CaptionMetric, WordAccuracy
 from mplug2.evaluation import caption as module
 from mplug2.registry import METRICS
 from mplug2.structures import MultiModalDataSample
+from mplug2.utils import installed
 
 DATA = Path(__file__).parents[1] / 'data' / 'caption_metrics'
 PUBLISHED = json.loads((DATA / 'scores.json').read_text())

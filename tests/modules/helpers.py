@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from mplug2.checkpoints.formats.adapter import Entry
 from mplug2.modules import (
     BertTextEncoder,
     DualVisionEncoder,
     FusionLayers,
     LocalTemporal,
-    Network,
     TextDecoder,
     UniversalLayers,
 )
+from mplug2.networks import Network
 from mplug2.structures import Tokens
-from mplug2.weights.adapter import Entry
 
 VOCAB = 61
 

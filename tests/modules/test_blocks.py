@@ -13,9 +13,7 @@ from mplug2.model import MPlug2
 from mplug2.modules import (
     BertTextEncoder,
     DualVisionEncoder,
-    Features,
     FusionLayers,
-    Network,
     TextDecoder,
     UniversalLayers,
     blocks_of,
@@ -23,6 +21,7 @@ from mplug2.modules import (
     compile_blocks,
     prepare_blocks,
 )
+from mplug2.networks import Features, Network
 from mplug2.structures import Batch
 from mplug2.tasks import Captioning, Retrieval
 from mplug2.tasks.generative import fused_memory

@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 from transformers import BertConfig, BertLMHeadModel
 
+from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer, prediction_head
 from mplug2.modules import Generation, Memory, TextDecoder, generate
-from mplug2.weights.bert import bert_embedding, bert_layer, prediction_head
 from tests.modules.helpers import VOCAB, carry_over, randomize
 
 START, END = 1, 2

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules import Features, Generation, generate, rank
+from mplug2.modules import Generation, generate, rank
 from mplug2.modules.layers import PLAIN_ATTENTION
-from mplug2.modules.losses import answering_loss, captioning_loss, token_losses
+from mplug2.networks import Features
+from mplug2.objectives.losses import answering_loss, captioning_loss, token_losses
 from mplug2.structures import Batch, Targets, Tokens
 from mplug2.tasks.generative import decode_targets, fused_memory, vision_memory
 from tests import golden

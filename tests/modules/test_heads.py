@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertLMPredictionHead
 
+from mplug2.checkpoints.formats.bert import prediction_head
 from mplug2.modules import ContrastiveHead, LanguageHead, MatchingHead
-from mplug2.weights.bert import prediction_head
 from tests.modules.helpers import VOCAB, carry_over, randomize
 
 

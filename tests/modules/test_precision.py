@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mplug2.modules import ContrastiveHead, Features, MatchingHead
-from mplug2.modules.losses import contrastive_loss, matching_loss
+from mplug2.modules import ContrastiveHead, MatchingHead
+from mplug2.networks import Features
+from mplug2.objectives.losses import contrastive_loss, matching_loss
 from mplug2.structures import Batch
 from mplug2.tasks.generative import fused_memory
 from tests.modules.helpers import randomize, small_network, some_frames, some_text

@@ -7,9 +7,9 @@ import torch
 from torch.testing import assert_close
 from transformers import BertConfig, BertModel, DebertaV2Config, DebertaV2Model
 
+from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer
 from mplug2.modules import BertTextEncoder, HuggingFaceTextEncoder
 from mplug2.structures import Tokens
-from mplug2.weights.bert import bert_embedding, bert_layer
 from tests.modules.helpers import VOCAB, carry_over, randomize, some_text
 
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)

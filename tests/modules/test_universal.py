@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, Features, FusionLayers, Network, UniversalLayers
+from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, UniversalLayers
+from mplug2.networks import Features, Network
 from mplug2.structures import Batch
 from tests.modules.helpers import VOCAB, randomize, small_network, some_frames, some_text
 

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 from transformers import CLIPVisionConfig, CLIPVisionModel, Dinov2Config, Dinov2Model
 
+from mplug2.checkpoints.formats.adapter import Entry
+from mplug2.checkpoints.formats.vit import HuggingFaceClipFormat, HuggingFaceDinoFormat
 from mplug2.modules import DualVisionEncoder, LocalTemporal, TemporalConvolution, TemporalSelfAttention
-from mplug2.modules.vision import resize_positions, windowed_attention
-from mplug2.weights.adapter import Entry
-from mplug2.weights.vit import HuggingFaceClipFormat, HuggingFaceDinoFormat
+from mplug2.modules.encoders.vision import resize_positions, windowed_attention
 from tests.modules.helpers import carry_over, randomize, some_frames
 
 TOLERANCE = dict(rtol=1e-4, atol=1e-5)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 
 from mplug2.model import MPlug2
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.structures import Batch, MultiModalDataSample
 from mplug2.text import BertTokenizer
 

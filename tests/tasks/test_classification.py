@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mplug2.modules.features import Features
+from mplug2.networks.mplug2 import Features
 from mplug2.structures import MultiModalDataSample, Tokens
 from mplug2.tasks.classification import average_views
 

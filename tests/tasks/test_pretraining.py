@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from mplug2.datasets.collate import collate_targets, pad
 from mplug2.datasets.transforms.packing import Target
 from mplug2.model import MPlug2
-from mplug2.modules.losses import share_of_count
+from mplug2.objectives.losses import share_of_count
 from mplug2.structures import Batch, MultiModalDataSample, Tokens
 from mplug2.tasks import Retrieval, TaskSpec
 
@@ -212,10 +212,10 @@ def test_completion_goes_on_after_the_start() -> None:
 
 def test_tokens_are_counted_over_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two processes with 3 and 9 tokens, each divides by 6; one that has none still divides by something."""
-    monkeypatch.setattr('mplug2.modules.losses.get_world_size', lambda: 2)
-    monkeypatch.setattr('mplug2.modules.losses.all_reduce', lambda total: total.add_(9))
+    monkeypatch.setattr('mplug2.objectives.losses.get_world_size', lambda: 2)
+    monkeypatch.setattr('mplug2.objectives.losses.all_reduce', lambda total: total.add_(9))
     assert share_of_count(torch.tensor(3)) == 6
-    monkeypatch.setattr('mplug2.modules.losses.all_reduce', lambda total: None)
+    monkeypatch.setattr('mplug2.objectives.losses.all_reduce', lambda total: None)
     assert share_of_count(torch.tensor(0)) == 0.5
     with torch.no_grad():
         assert share_of_count(torch.tensor(3)) == 3

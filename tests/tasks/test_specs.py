@@ -15,8 +15,8 @@ import torch
 from mplug2.datasets.collate import collate_targets
 from mplug2.datasets.transforms.packing import Target
 from mplug2.model import MPlug2
-from mplug2.modules import Network
-from mplug2.modules.features import Features
+from mplug2.networks import Network
+from mplug2.networks.mplug2 import Features
 from mplug2.registry import TASKS
 from mplug2.structures import Batch
 from mplug2.tasks import MODULES, TaskSpec

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.datasets.transforms import TokenizeTarget
 from mplug2.evaluation.question_answering import vqa_accuracy
 from mplug2.text import BertTokenizer
 from mplug2.text.answers import common_answers, read_answers, tidy_answer
 
-TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/answer_list.py'
+TOOL = Path(__file__).parents[2] / 'tools/data/answer_list.py'
 
 
 def test_common_answers():

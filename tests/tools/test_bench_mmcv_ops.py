@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/bench_mmcv_ops.py'
+TOOL = Path(__file__).parents[2] / 'experiments/bench_mmcv_ops.py'
 
 
 def test_it_times_the_operators_that_are_there(script, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = script('analysis_tools/bench_mmcv_ops')
+    bench = script('experiments/bench_mmcv_ops')
 
     def small():
         from mmcv.ops import nms

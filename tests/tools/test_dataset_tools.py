@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from mplug2.datasets import DTD, GLUE, MSVDCaption, VQAv2
-from mplug2.datasets.video import read_video
+from mplug2.datasets.io.video import read_video
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'data'
 
 
 def run(tool, monkeypatch, *words):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def test_all_that_is_bad_is_counted(script, tmp_path, capsys):
-    module = script('analysis_tools/day_in_the_life')
+    module = script('experiments/day_in_the_life')
     day = module.live(tmp_path, steps=40, samples=80, batch=4, interval=10, workers=1)
     # One in a hundred corrupt, an empty caption, and the last sample of each of two shards that are cut off.
     assert day.bad in (3, 4)
@@ -15,7 +15,7 @@ def test_all_that_is_bad_is_counted(script, tmp_path, capsys):
 
 
 def test_growth_is_that_after_the_first_fifth(script):
-    module = script('analysis_tools/day_in_the_life')
+    module = script('experiments/day_in_the_life')
     rows = [(step, size, 0, 0) for step, size in enumerate([10, 100, 101, 104, 102, 103, 103, 103, 103, 103])]
     assert round(module.Day(rows, 0).growth, 4) == round(104 / 101 - 1, 4)
     assert round(module.Day(rows[1:6], 0).growth, 4) == round(104 / 101 - 1, 4)

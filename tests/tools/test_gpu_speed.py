@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.datasets import source_collate
-from mplug2.datasets.interleave import SourceSamples
-from mplug2.modules import Network
-from mplug2.planning import trace
-from mplug2.workload import Work
+from mplug2.datasets.sampling.mixture import SourceSamples
+from mplug2.networks import Network
+from mplug2.planning.plan import trace
+from mplug2.planning.workload import Work
 
-SCRIPT = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'gpu_speed.py'
+SCRIPT = Path(__file__).parents[2] / 'experiments' / 'gpu_speed.py'
 
 
 def test_the_script_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

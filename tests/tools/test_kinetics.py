@@ -21,7 +21,7 @@ def write_set(folder, rows):
 
 
 def test_lists_and_mixture(tmp_path, script):
-    kinetics = script('dataset_converters/kinetics')
+    kinetics = script('tools/data/kinetics')
     ids = [f'{letter}_bcdefghij' for letter in 'ABCDEFG']
     write_set(
         tmp_path / 'kinetics400',
@@ -65,7 +65,7 @@ def test_lists_and_mixture(tmp_path, script):
 
 
 def test_the_command_fails_where_something_is_amiss(tmp_path, script, monkeypatch, capsys):
-    kinetics = script('dataset_converters/kinetics')
+    kinetics = script('tools/data/kinetics')
     for name in kinetics.SETS:
         write_set(tmp_path / name, [('train', 'archery', 'A_bcdefghij', True), ('validate', 'archery', 'B_bcdefghij', False)])
 
@@ -82,7 +82,7 @@ def test_the_command_fails_where_something_is_amiss(tmp_path, script, monkeypatc
 
 
 def test_rows_of_the_head(script):
-    head = script('model_converters/kinetics_head')
+    head = script('tools/weights/kinetics_head')
     state = {
         'network.x': torch.zeros(1),
         'tasks.classification.head.weight': torch.arange(8.0).view(4, 2),
@@ -99,9 +99,9 @@ def test_rows_of_the_head(script):
 
 
 def test_chance_is_the_commonest_class(script, mini_home, monkeypatch):
-    from mplug2.config import load_config
+    from mplug2.config.load import load_config
 
     monkeypatch.chdir(mini_home)
-    row = script('analysis_tools/mini_rows').ROWS['image_classification']
-    found = script('analysis_tools/mini_chance').chance(load_config(row.config), row.chance, row.metrics)
+    row = script('experiments/mini_rows').ROWS['image_classification']
+    found = script('experiments/mini_chance').chance(load_config(row.config), row.chance, row.metrics)
     assert found == {'top1': 10.0}  # ten classes in turn

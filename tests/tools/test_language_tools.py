@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.datasets import GLUE, TGIFFrameQA
 
 
 def test_reviews(script, tmp_path: Path) -> None:
-    module = script('dataset_converters/reviews')
+    module = script('tools/data/reviews')
     lines = [f'{number}\t{rating}\t  A film   number {number % 900} .' for number, rating in enumerate([1.5, -0.2, 0.0] * 600)]
     source = tmp_path / 'snippets.txt'
     source.write_text('\n'.join(lines), encoding='utf-8')
@@ -34,7 +34,7 @@ def test_reviews(script, tmp_path: Path) -> None:
 
 
 def test_mrpc(script, tmp_path: Path) -> None:
-    module = script('dataset_converters/mrpc')
+    module = script('tools/data/mrpc')
     head = '\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n'
     (tmp_path / 'msr_paraphrase_train.txt').write_text(
         head + '1\t10\t11\tHe "left.\tHe went.\r\n0\t20\t21\ta\tb\r\n', newline=''
@@ -53,7 +53,7 @@ def test_mrpc(script, tmp_path: Path) -> None:
 
 @pytest.fixture
 def sweep(script):
-    return script('analysis_tools/glue_sweep')
+    return script('experiments/glue_sweep')
 
 
 def test_the_space_is_the_papers(sweep) -> None:
@@ -103,7 +103,7 @@ def test_runs_are_kept_and_ranked(sweep, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_chance_of_the_language_rows(script, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mini_home)
-    rows, chance = script('analysis_tools/mini_rows').ROWS, script('analysis_tools/mini_chance').chance
+    rows, chance = script('experiments/mini_rows').ROWS, script('experiments/mini_chance').chance
     found = {}
     for name in ('text_classification', 'text_qa', 'summarization'):
         row = rows[name]
@@ -121,7 +121,7 @@ def records_of(file: str) -> list[dict]:
 
 
 def test_a_split_drawn_from_a_published_file_is_checked_by_the_file(script, tmp_path: Path) -> None:
-    module = script('dataset_converters/check')
+    module = script('tools/data/check')
     head, lines = 'gif_name\tquestion\tanswer\ttype\n', [f'gif{n // 3}\twhat is {n} ?\tcat\t0\n' for n in range(39_392)]
     (tmp_path / 'Train_frameqa_question.csv').write_text(head + ''.join(lines))
     (tmp_path / 'cut.csv').write_text(head + ''.join(lines[:-1]))
@@ -132,7 +132,7 @@ def test_a_split_drawn_from_a_published_file_is_checked_by_the_file(script, tmp_
 
 def test_data_sets_without_media_are_checked(script, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mini_home)
-    module = script('dataset_converters/check')
+    module = script('tools/data/check')
     found = {part: module.summary(data) for part, data in module.datasets(load_config('mini/text_qa')).items()}
     assert all(not missing for _, missing in found.values())
     assert found['train'][0].endswith(' questions')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 

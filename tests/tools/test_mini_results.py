@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from mplug2.config import find_config, load_config
+from mplug2.config.load import find_config, load_config
 
-NAME = 'analysis_tools/mini_results'
+NAME = 'experiments/mini_results'
 METRICS = {'accuracy': 40.0, 'seconds': 1.0}
 
 
@@ -186,7 +186,7 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
     for seed in (0, 1, 2):
         module.run(rows[1], seed, tmp_path)
     module.write(rows, tmp_path, tmp_path)
-    one, three = json.loads((tmp_path / 'results-mini.json').read_text())
+    one, three = json.loads((tmp_path / 'mini.json').read_text())
     keys = 'task config metric mean std seeds chance minutes steps options start benchmark hardware command commit'
     assert ' '.join(one) == keys
     assert (one['task'], one['metric'], one['mean'], one['std'], one['seeds'], one['chance']) == (
@@ -199,7 +199,7 @@ def test_files_hold_mean_and_spread(module: ModuleType, tools: Tools, tmp_path: 
     )
     assert (three['mean'], three['std'], three['seeds'], three['minutes']) == (42.0, 2.0, 3, 1.0)
     assert three['command'].endswith('--rows video_qa_blind --seeds 0 1 2')
-    page = (tmp_path / 'results-mini.md').read_text()
+    page = (tmp_path / 'mini.md').read_text()
     assert '| video_qa_blind | accuracy | 42.00 ± 2.00 | 12.50 | 3 | 600 | 1.0 |' in page
     assert page.index('## Tasks') < page.index('## Controls')
 
@@ -214,9 +214,9 @@ def test_runs_of_a_row_that_has_changed_are_left_out(module: ModuleType, tools: 
         with pytest.raises(module.RowError, match=r'other overrides or from another start|differs from row'):
             module.run(changed, 0, tmp_path)
         module.write([changed], tmp_path, tmp_path)
-        assert json.loads((tmp_path / 'results-mini.json').read_text()) == []  # nor does an old record stand for it
+        assert json.loads((tmp_path / 'mini.json').read_text()) == []  # nor does an old record stand for it
         module.write([row], tmp_path, tmp_path)
-        assert len(json.loads((tmp_path / 'results-mini.json').read_text())) == 1
+        assert len(json.loads((tmp_path / 'mini.json').read_text())) == 1
 
 
 def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools
         module.run(replace(row, start=None), 0, tmp_path)
     (tmp_path / arms[1].name / 'seed_0' / module.MEASURED).write_text('{"gap": 0.5}')
     module.write(arms, tmp_path, tmp_path)
-    page = (tmp_path / 'results-mini.md').read_text().splitlines()
+    page = (tmp_path / 'mini.md').read_text().splitlines()
     table = page[page.index('## Table 17, vision-language column') + 2 :]
     assert [[cell.strip() for cell in line.strip('|').split('|')] for line in table if '---' not in line] == [
         ['row', '', 'accuracy', 'gap', 'seeds', 'steps', 'minutes'],
@@ -244,11 +244,11 @@ def test_what_is_written_stays_until_as_many_seeds_are_done(module: ModuleType, 
     elsewhere = tmp_path / 'another'
     tools.module.run(row, 2, elsewhere)
     module.write([row], elsewhere, tmp_path)
-    (record,) = json.loads((tmp_path / 'results-mini.json').read_text())
+    (record,) = json.loads((tmp_path / 'mini.json').read_text())
     assert (record['seeds'], record['mean']) == (2, 41.0), 'and what is no row any more is gone'
     module.run(row, 1, elsewhere)
     module.write([row], elsewhere, tmp_path)
-    (record,) = json.loads((tmp_path / 'results-mini.json').read_text())
+    (record,) = json.loads((tmp_path / 'mini.json').read_text())
     assert (record['seeds'], record['mean']) == (2, 43.0)
 
 
@@ -285,11 +285,11 @@ def test_one_failing_row_does_not_stop_the_others(
     module: ModuleType, tools: Tools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs/results').mkdir(parents=True)
     monkeypatch.setattr('sys.argv', ['x', '--rows', 'image_captioning_cider', 'video_qa_blind', '--seeds', '0'])
     assert module.main() == 1
     assert 'starts from image_captioning' in capsys.readouterr().err
-    assert [record['task'] for record in json.loads(Path('docs/results-mini.json').read_text())] == ['video_qa_blind']
+    assert [record['task'] for record in json.loads(Path('docs/results/mini.json').read_text())] == ['video_qa_blind']
     monkeypatch.setattr('sys.argv', ['x', '--list', '--rows', 'video_qa_blind'])
     assert module.main() == 0
     assert 'done 0' in capsys.readouterr().out
@@ -370,7 +370,7 @@ def test_rows_are_of_shipped_configs_and_their_metrics(script) -> None:
 
 @pytest.mark.parametrize('name', ['video_qa', 'image_qa', 'video_captioning', 'visual_grounding', 'image_text_retrieval'])
 def test_chance_is_computed_from_data(script, monkeypatch: pytest.MonkeyPatch, mini_home: Path, name: str) -> None:
-    module = script('analysis_tools/mini_chance')
+    module = script('experiments/mini_chance')
     row = script(NAME).ROWS[name]
     monkeypatch.chdir(mini_home)
     scores = module.chance(load_config(row.config), row.chance, row.metrics)
@@ -379,7 +379,7 @@ def test_chance_is_computed_from_data(script, monkeypatch: pytest.MonkeyPatch, m
 
 
 def test_majority_is_counted_per_question(script) -> None:
-    guess = script('analysis_tools/mini_chance')._majority
+    guess = script('experiments/mini_chance')._majority
     train = [
         dict(question='what ?', answers=['red', 'red', 'blue']),
         dict(question='how ?', answers=['slowly']),
@@ -390,7 +390,7 @@ def test_majority_is_counted_per_question(script) -> None:
 
 
 def test_recall_of_a_random_order(script) -> None:
-    recall = script('analysis_tools/mini_chance')._random_recall
+    recall = script('experiments/mini_chance')._random_recall
     assert recall('text_to_video_R@5', [1] * 50) == 10
     assert recall('text_to_video_R@10', [1] * 4) == 100
     # Two of four texts belong to each picture: the first two drawn are both wrong in one of six orders.

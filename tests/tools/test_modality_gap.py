@@ -9,11 +9,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from mplug2.config import load_config
-from mplug2.tiny import shrink
+from mplug2.config.load import load_config
+from mplug2.testing.shrink import shrink
 from mplug2.visualization import modality_gap
 
-NAME = 'analysis_tools/modality_gap'
+NAME = 'tools/analysis_tools/modality_gap'
 CONFIG = 'mini/video_text_retrieval'
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-NAME = 'analysis_tools/plot_curves'
+NAME = 'tools/analysis_tools/plot_curves'
 RECORDS = [
     dict(step=10, loss=3.0, loss_caption=3.0, lr=0.1),
     dict(step=20, loss=2.0, loss_caption=2.0, lr=0.1),

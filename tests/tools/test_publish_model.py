@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from mplug2.checkpoints import CheckpointError, read_state
+from mplug2.checkpoints.sharded import save_sharded
+from mplug2.checkpoints.training import load_weights
 from mplug2.engine import save_checkpoint
-from mplug2.engine.checkpoint import load_weights
-from mplug2.engine.sharded_checkpoint import save_sharded
 from mplug2.tasks import Retrieval
-from mplug2.weights import CheckpointError, read_state
 from tests.tasks.models import small_model, some_batch
 
-NAME = 'model_converters/publish_model'
+NAME = 'tools/weights/publish_model'
 
 
 @pytest.fixture

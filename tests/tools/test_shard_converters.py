@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from mplug2.datasets import AnnotationError, BadSampleError, PackedText, ShardedPairs, shards_write
-from mplug2.datasets.packing import Packer
-from mplug2.datasets.shards_write import Item, UnreachableError, check_image, fetch, write_shards
+from mplug2.datasets import AnnotationError, BadSampleError, PackedText, ShardedPairs
+from mplug2.datasets.shards import writing as shards_write
+from mplug2.datasets.shards.packed_text import Packer
+from mplug2.datasets.shards.writing import Item, UnreachableError, check_image, fetch, write_shards
 from mplug2.datasets.transforms import LoadImage, LoadVideo, PackInputs
 from mplug2.text import BertTokenizer
 from tests.datasets.media import write_image, write_video
@@ -34,7 +35,7 @@ def captions(folder: Path, media: str = 'image') -> list[list[str]]:
 @pytest.fixture
 def convert(script):
     """Runs shards_pairs.py; returns what it printed at the end."""
-    module = script('dataset_converters/shards_pairs')
+    module = script('tools/data/shards_pairs')
 
     def run(*words, capsys: pytest.CaptureFixture) -> str:
         module.main([*map(str, words), '--workers', '2'])
@@ -284,7 +285,7 @@ def test_corpora(script, tmp_path, form, capsys):
         lines = '\n'.join(json.dumps(dict(text=document)) for document in DOCUMENTS).encode()
         corpus.write_bytes(gzip.compress(lines) if form == 'json.gz' else lines)
     words = ['--vocab', 'mini', '--length', '7', '--per-shard', '6', '--documents', 'blank' if form == 'blank' else 'line']
-    module = script('dataset_converters/shards_text')
+    module = script('tools/data/shards_text')
     module.main([str(corpus), str(tmp_path / 'out'), *words])
     rows = packed(DOCUMENTS, 7)
     assert f'{len(DOCUMENTS)} documents, {len(rows)} rows' in capsys.readouterr().out
@@ -309,7 +310,7 @@ def test_no_file_of_a_corpus_is_lost(script, tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         content = document.encode()
         (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith('.gz') else content)
-    module, words = script('dataset_converters/shards_text'), ['--vocab', 'mini', '--length', '64']
+    module, words = script('tools/data/shards_text'), ['--vocab', 'mini', '--length', '64']
     monkeypatch.chdir(tmp_path)
     module.main([*names, names[0], 'out', *words])
     rows = sorted(row for _, document in zip(names, DOCUMENTS, strict=False) for row in packed([document], 64))
@@ -330,7 +331,7 @@ def test_a_broken_corpus_is_named(script, tmp_path):
     corpus = tmp_path / 'c.jsonl'
     corpus.write_text('{"text": "a"}\n{"words": "b"}\n')
     with pytest.raises(AnnotationError, match=r"c\.jsonl: line 2 is not a JSON object with a key 'text'"):
-        list(script('dataset_converters/shards_text').read_documents(corpus))
+        list(script('tools/data/shards_text').read_documents(corpus))
 
 
 def test_the_other_files_of_a_corpus_are_packed_beside_a_damaged_one(script, tmp_path, capsys):
@@ -339,7 +340,7 @@ def test_the_other_files_of_a_corpus_are_packed_beside_a_damaged_one(script, tmp
     (tmp_path / 'b.json.gz').write_bytes(whole)
     (tmp_path / 'c.txt').write_bytes('größer'.encode('latin-1'))
     files = [str(tmp_path / name) for name in ('a.json.gz', 'b.json.gz', 'c.txt')]
-    module = script('dataset_converters/shards_text')
+    module = script('tools/data/shards_text')
     for workers in ('1', '2'):
         out = tmp_path / f'out{workers}'
         words = ['--vocab', 'mini', '--length', '7', '--workers', workers]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mplug2.datasets import CocoCaption
 
-NAME = 'dataset_converters/stamps'
+NAME = 'tools/data/stamps'
 
 
 def draw(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mplug2 import registry
-from mplug2.config import load_config
+from mplug2.config.load import load_config
 from mplug2.registry import resolve
 from mplug2.visualization import draw_retrieved, found_by_text
 

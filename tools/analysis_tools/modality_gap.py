@@ -24,14 +24,14 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mplug2 import registry
-from mplug2.config import load_config
+from mplug2.checkpoints.files import read_state
+from mplug2.config.load import load_config
 from mplug2.datasets.collate import pad
 from mplug2.engine import best_checkpoint, latest_checkpoint, load_weights
 from mplug2.engine.runner import Runner
 from mplug2.registry import resolve
 from mplug2.structures import Tokens
 from mplug2.visualization import draw_gap, modality_gap
-from mplug2.weights.files import read_state
 
 MINI = {
     'universal layers': 'video_text_retrieval_brief',

@@ -19,9 +19,9 @@ from unittest import mock
 
 from mmengine.logging import MMLogger
 
-from mplug2.config import config_folder, load_config
+from mplug2.config.load import config_folder, load_config
 from mplug2.engine.runner import build_runner
-from mplug2.tiny import shrink
+from mplug2.testing.shrink import shrink
 
 
 def names(wanted: list[str]) -> list[str]:
@@ -63,7 +63,7 @@ def main() -> None:
         out = Path(folder)
         data = args.data
         if data is None:
-            from mplug2.datasets import mini
+            from mplug2 import mini
 
             data = mini.build(out / 'mini', workers=1, scale=0.01)
         for name in names(args.names):

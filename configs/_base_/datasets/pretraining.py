@@ -1,5 +1,5 @@
 # The paper's mixture (Section 4.1): 14 M pictures of COCO, Visual Genome, CC3M, CC12M and SBU, 2.5 M clips of WebVid, and 370
-# GB of text, in shards (tools/dataset_converters/shards_*.py); 224 pixels, 4 frames. Questions are those of Visual Genome. How
+# GB of text, in shards (tools/data/shards_*.py); 224 pixels, 4 frames. Questions are those of Visual Genome. How
 # often text and questions come, the paper does not say: these ratios are ours; pictures and clips come as their numbers are.
 from mmengine.dataset import DefaultSampler
 

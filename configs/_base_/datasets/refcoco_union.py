@@ -3,15 +3,7 @@
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import RefCOCO, ResumableSampler
-from mplug2.datasets.transforms import (
-    BoxTarget,
-    HorizontalFlip,
-    LoadImage,
-    ObjectResizedCrop,
-    PackInputs,
-    Resize,
-    TokenizeText,
-)
+from mplug2.datasets.transforms import BoxTarget, HorizontalFlip, LoadImage, ObjectResizedCrop, PackInputs, Resize, TokenizeText
 from mplug2.evaluation import GroundingMetric
 from mplug2.text import BertTokenizer
 

@@ -1,4 +1,4 @@
-# Tux Paint's captioned stamps as docs/real-images.md prepares them, read at 112 pixels.
+# Tux Paint's captioned stamps as docs/results/real_images.md prepares them, read at 112 pixels.
 from mplug2.datasets import CocoCaption
 from mplug2.datasets.transforms import LoadImage, RandomResizedCrop, Resize
 from mplug2.text import BertTokenizer

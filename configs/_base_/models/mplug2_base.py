@@ -1,7 +1,14 @@
 # mPLUG-2 Base as published: ViT-B/16 with two local temporal modules a block, BERT-Base of which the last two layers are
 # universal, three fusion layers, twelve decoder layers.
 from mplug2.model import MPlug2
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.text import BertTokenizer
 
 layer = dict(width=768, heads=12, hidden=3072)

@@ -1,7 +1,14 @@
 # mPLUG-2 Large as published: ViT-L/14 with two local temporal modules a block, BERT-Large of which the last two layers are
 # universal, six fusion layers, twelve decoder layers.
 from mplug2.model import MPlug2
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.text import BertTokenizer
 
 layer = dict(width=1024, heads=16, hidden=4096)

@@ -1,7 +1,14 @@
 # Width 384: a DINOv2-like ViT-S/14 and a six-layer BERT of which the last two layers are universal, so that small public
 # weights initialise it. The vision encoder has what those weights have: LayerScale, GELU, a bias in the patch convolution.
 from mplug2.model import MPlug2
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.preprocessor import MultiModalDataPreprocessor
 from mplug2.text import BertTokenizer
 

@@ -1,6 +1,13 @@
 # The network at the size of the embedded benchmark: the release's form, small enough for two CPU cores.
 from mplug2.model import MPlug2
-from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, LocalTemporal, TextDecoder, UniversalLayers
+from mplug2.modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
 from mplug2.text import BertTokenizer
 
 layer = dict(width=128, heads=4, hidden=256)

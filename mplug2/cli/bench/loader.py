@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable
 
-from ...config import DictAction, load_config
+from ...config.load import DictAction, load_config
 from . import shards
 
 HELD = 16  # what the training step alone takes turns at, in steps
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from ...engine.changes import stream_of
+    from ...engine.resume_check import stream_of
     from ...engine.runner import Runner
     from .measure import describe_run
 

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...config import load_config
+from ...config.load import load_config
 from ...model import build_network
-from ...modules import Network
+from ...networks import Network
 
 
 def processor() -> str:

@@ -68,7 +68,7 @@ def clip(pixels: np.ndarray, frames: int = CLIP_FRAMES) -> bytes:
 
 
 def write(folder: Path, suffix: str, contents: list[bytes]) -> None:
-    from ...datasets.shards_write import ShardWriter
+    from ...datasets.shards.writing import ShardWriter
 
     folder.mkdir(parents=True)
     for first in range(0, len(contents), PER_SHARD):
@@ -125,9 +125,10 @@ def measure(folder: Path, media: str, load: dict, decode: Callable[[bytes], None
 def run(args: argparse.Namespace) -> None:
     import tempfile
 
+    from ...checkpoints.loading import table
+    from ...datasets.io.image import read_image
+    from ...datasets.io.video import read_video, sample_frames
     from ...datasets.transforms import LoadImage, LoadVideo
-    from ...datasets.video import read_image, read_video, sample_frames
-    from ...weights.loading import table
     from .measure import describe_run
 
     def frames(length: int) -> list[int]:

@@ -33,7 +33,7 @@ def steps_of(
     import torch
 
     from ...modules import blocks_of
-    from ...modules.losses import captioning_loss
+    from ...objectives.losses import captioning_loss
     from ...structures import Targets
     from .measure import clips_of, network_of
     from .plain import plain_modules

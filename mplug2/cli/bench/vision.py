@@ -20,7 +20,8 @@ def captioning_of(size: str, frames: int) -> Callable[[], Any]:
     """Caption one clip under an instruction, with every module of the network, 5 beams and 20 tokens."""
     import torch
 
-    from ...modules import Features, Generation, generate
+    from ...modules import Generation, generate
+    from ...networks import Features
     from ...structures import Batch, Tokens
     from ...tasks.generative import fused_memory
     from .measure import clips_of, network_of

@@ -9,8 +9,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
-from ..errors import BadSampleError
-from ..video import has_times
+from ..io.bad_samples import BadSampleError
+from ..io.video import has_times
 
 
 @cache

@@ -7,7 +7,8 @@ from functools import partial
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
-from ..video import READERS, read_image, read_video, sample_frames
+from ..io.image import read_image
+from ..io.video import READERS, read_video, sample_frames
 
 
 @TRANSFORMS.register_module()

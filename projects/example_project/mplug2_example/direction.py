@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mplug2.evaluation.base import Metric
-from mplug2.modules.features import Features
+from mplug2.networks.mplug2 import Features
 from mplug2.registry import METRICS, TASKS
 from mplug2.structures import Batch, MultiModalDataSample
 from mplug2.tasks import Task, TaskSpec

@@ -1,0 +1,144 @@
+"""A model from a published file, with every size read off the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..checkpoints.files import CheckpointError, read_state
+from ..checkpoints.formats.release import ReleaseFormat
+from ..checkpoints.loading import load_strictly, show
+from ..model import MPlug2
+from ..modules import (
+    BertTextEncoder,
+    DualVisionEncoder,
+    FusionLayers,
+    LocalTemporal,
+    TextDecoder,
+    UniversalLayers,
+)
+from ..preprocessor import MultiModalDataPreprocessor
+from ..tasks import Captioning, QuestionAnswering
+
+HEAD_WIDTH = 64  # channels of an attention head, in every published size
+
+TASK_CONFIGS = {
+    'caption': dict(type=Captioning, condition='vision'),
+    'qa': dict(type=QuestionAnswering),
+}
+
+
+def load_release(
+    source: str | Path | Mapping[str, Tensor],
+    task: str = 'caption',
+    *,
+    text_heads: int | None = None,
+    vision_heads: int | None = None,
+    fusion_layers: int | None = None,
+    dropout: float = 0.1,
+    tokenizer: dict | None = None,
+) -> MPlug2:
+    """The model of a published file, in evaluation mode.
+
+    Args:
+        source: file, folder, hub name or state dict, as published (`mPLUG2_MSRVTT_Caption.pth`).
+        task: 'caption' (the decoder sees vision alone, as published) or 'qa' (vision and the fused question).
+        text_heads, vision_heads: attention heads; width / 64 if None.
+        fusion_layers: how many of the stored fusion layers are used, the last ones; if None 3 of 12 and 6 of 24.
+        dropout: of the text layers, once the model is set to training. tokenizer: config of a tokenizer; without one,
+            `MPlug2.generate` gives ids and the tasks' own predictions, which are texts, are not to be had.
+
+    What was loaded and what was left out is printed, and kept as the model's ``load_report``.
+
+    Raises:
+        CheckpointError: unreadable, incomplete, or with an unknown number of fusion layers and none given.
+        ValueError: no such task.
+    """
+    if task not in TASK_CONFIGS:
+        raise ValueError(f'task is one of {", ".join(TASK_CONFIGS)}, not {task!r}')
+    adapter = ReleaseFormat(fusion_layers)
+    state = adapter.clean(read_state(source))
+    if not adapter.recognises(state):
+        raise CheckpointError(f'{_name(source)} is not a published mPLUG-2 file: it has no visual_encoder.visual.* keys')
+    with torch.device('meta'):  # no storage: the model then holds the file's tensors
+        model = MPlug2(
+            release_network(state, adapter, task == 'qa', text_heads, vision_heads, dropout),
+            {task: dict(TASK_CONFIGS[task])},
+            tokenizer=tokenizer,
+        )
+    model.data_preprocessor = MultiModalDataPreprocessor()
+    translated = adapter.translate(state, [name for name, _ in model.network.named_children()])
+    own = translated.weights
+    if isinstance(source, Mapping):  # training must not change the caller's tensors
+        own = {key: value.clone() for key, value in own.items()}
+    report = load_strictly(
+        model.network, own, _name(source), sources=translated.sources, left_out=translated.left_out, assign=True
+    )
+    show(report)
+    model.load_report = report
+    return model.eval()
+
+
+def release_network(
+    state: Mapping[str, Tensor],
+    adapter: ReleaseFormat,
+    with_question: bool = True,
+    text_heads: int | None = None,
+    vision_heads: int | None = None,
+    dropout: float = 0.1,
+) -> dict[str, dict]:
+    """The network config of a cleaned published state dict; text encoder and fusion only if there is a question."""
+    layers = adapter.file_layers(state, with_question)
+    visual, universal = 'visual_encoder.visual', f'text_encoder.encoder.layer.{layers.text}'
+    vision_width, _, _, patch, _ = _shape(state, f'{visual}.conv1.weight')
+    grid = round((_shape(state, f'{visual}.positional_embedding')[0] - 1) ** 0.5)
+    hidden, width = _shape(state, f'{universal}.intermediate.dense.weight')
+    language = dict(width=width, heads=text_heads or max(1, width // HEAD_WIDTH), hidden=hidden, dropout=dropout)
+
+    def words(prefix: str) -> dict:
+        vocab_size, positions, types = (
+            _shape(state, f'{prefix}.embeddings.{name}_embeddings.weight')[0] for name in ('word', 'position', 'token_type')
+        )
+        return dict(vocab_size=vocab_size, positions=positions, types=types)
+
+    network = dict(
+        vision_encoder=dict(
+            type=DualVisionEncoder,
+            image_size=grid * patch,
+            patch_size=patch,
+            width=vision_width,
+            layers=layers.vision,
+            heads=vision_heads or max(1, vision_width // HEAD_WIDTH),
+            hidden=_shape(state, f'{visual}.transformer.resblocks.0.mlp.c_fc.weight')[0],
+            temporal=dict(
+                type=LocalTemporal,
+                hidden=_shape(state, f'{visual}.transformer.resblocks.0.lmhra1.down_proj.weight')[0],
+                kernel_size=_shape(state, f'{visual}.transformer.resblocks.0.lmhra1.conv.weight')[2],
+            ),
+        ),
+        universal=dict(
+            type=UniversalLayers,
+            layers=layers.universal,
+            queries=_shape(state, f'{universal}.latents')[0],
+            vision_width=vision_width,
+            **language,
+        ),
+        decoder=dict(type=TextDecoder, layers=layers.decoder, **words('text_decoder.bert'), **language),
+    )
+    if with_question:
+        network['text_encoder'] = dict(type=BertTextEncoder, layers=layers.text, **words('text_encoder'), **language)
+        network['fusion'] = dict(type=FusionLayers, layers=layers.fusion, **language)
+    return network
+
+
+def _shape(state: Mapping[str, Tensor], key: str) -> torch.Size:
+    if key not in state:
+        raise CheckpointError(f'the published weights lack {key}, from which a size is read: the file is incomplete')
+    return state[key].shape
+
+
+def _name(source: str | Path | Mapping[str, Tensor]) -> str:
+    return 'a state dict' if isinstance(source, Mapping) else str(source)

@@ -1,0 +1,68 @@
+"""From one weight format to another, through ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from .files import CheckpointError
+from .formats.adapter import Adapter
+from .formats.bert import BertFormat
+from .formats.release import ReleaseFormat
+from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
+from .initializers import pick_adapter
+from .loading import LoadReport
+
+OURS = 'mplug2'
+PREFIX = 'network.'  # of a model's weights in our files
+
+
+def formats(universal_layers: int = 2, fusion_layers: int | None = None) -> dict[str, Adapter]:
+    """The foreign formats by name, in the order of recognition.
+
+    Args:
+        universal_layers: of `BertFormat`. fusion_layers: of `ReleaseFormat`.
+    """
+    known = (
+        ReleaseFormat(fusion_layers),
+        ClipFormat(),
+        HuggingFaceClipFormat(),
+        BertFormat(universal_layers),
+        DinoFormat(),
+        HuggingFaceDinoFormat(),
+    )
+    return {adapter.name: adapter for adapter in known}
+
+
+def convert(
+    state: Mapping[str, Tensor],
+    source: str,
+    format: str = 'auto',
+    to: str = OURS,
+    universal_layers: int = 2,
+    fusion_layers: int | None = None,
+) -> tuple[dict[str, Tensor], LoadReport]:
+    """Weights in another format, and what was made of what on the way into ours.
+
+    Args:
+        state: the weights. source: what messages call them. format, to: 'mplug2' or a key of `formats`; 'auto' recognises the
+            source. universal_layers, fusion_layers: as in `formats`.
+
+    Raises:
+        CheckpointError: not of that format, incomplete, or without what the wanted format holds.
+    """
+    known = formats(universal_layers, fusion_layers)
+    if format == OURS or (format == 'auto' and any(key.startswith(PREFIX) for key in state)):
+        weights = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
+        if not weights:
+            raise CheckpointError(f'{source} is no mplug2 file: it has no {PREFIX}* keys but {", ".join(sorted(state)[:3])}')
+        sources = {key: (PREFIX + key,) for key in weights}
+        left_out = {key: value.numel() for key, value in state.items() if not key.startswith(PREFIX)}
+    else:
+        candidates = list(known.values()) if format == 'auto' else [known[format]]
+        weights, sources, left_out = pick_adapter(state, candidates, source).translate(state)
+    report = LoadReport(source, {key: (sources[key], value.numel()) for key, value in weights.items()}, (), {}, left_out)
+    if to == OURS:
+        return {PREFIX + key: value for key, value in weights.items()}, report
+    return known[to].from_mplug2(weights), report

@@ -1,0 +1,147 @@
+"""The base of weight adapters: one table between a foreign format and ours, read in both directions.
+
+"Ours" are keys of `Network`: ``vision_encoder.blocks.0...``. The first component of a key is called its part.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..files import CheckpointError
+
+
+class Entry(NamedTuple):
+    """One of our tensors and the foreign tensors that make it.
+
+    ours: our key. theirs: foreign keys, concatenated along the first dimension where there are several.
+    ones: places of dimensions of size one that the foreign tensor has and ours has not.
+    """
+
+    ours: str
+    theirs: tuple[str, ...]
+    ones: tuple[int, ...] = ()
+
+    @property
+    def part(self) -> str:
+        return self.ours.split('.')[0]
+
+    def read(self, state: Mapping[str, Tensor]) -> Tensor:
+        """Foreign tensors -> ours, in fp32."""
+        tensor = torch.cat([state[key] for key in self.theirs]) if len(self.theirs) > 1 else state[self.theirs[0]]
+        for place in reversed(self.ones):
+            tensor = tensor.squeeze(place)
+        return tensor.float()
+
+    def write(self, tensor: Tensor) -> dict[str, Tensor]:
+        """Ours -> foreign tensors."""
+        for place in self.ones:
+            tensor = tensor.unsqueeze(place)
+        return dict(zip(self.theirs, tensor.chunk(len(self.theirs)), strict=True))
+
+
+class Translation(NamedTuple):
+    """A foreign file in our keys.
+
+    weights: ours -> tensor. sources: ours -> the foreign keys it was made of. left_out: foreign keys that nothing of ours
+    is made of -> their number of values.
+    """
+
+    weights: dict[str, Tensor]
+    sources: dict[str, tuple[str, ...]]
+    left_out: dict[str, int]
+
+
+class Adapter(ABC):
+    """A foreign format. Sizes are read off the state dict at hand."""
+
+    name: ClassVar[str]
+    # Patterns of keys of ours that files of this format never hold, so that their absence is no error.
+    absent: ClassVar[tuple[str, ...]] = ()
+    # How a table of positions is resampled to another grid, as the format's own code does it.
+    resize_mode: ClassVar[str] = 'bilinear'
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, keys: Collection[str]) -> bool:
+        """Whether a file with these keys, once cleaned, is of this format."""
+
+    @classmethod
+    def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state dict with the format's variants of spelling made one."""
+        return dict(state)
+
+    @abstractmethod
+    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
+        """The table for a cleaned foreign state dict; `parts` of ours alone if given."""
+
+    @abstractmethod
+    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
+        """The table for writing a network's state dict."""
+
+    def copies(self) -> dict[str, str]:
+        """Foreign keys that hold the same tensor as another foreign key (tied weights) -> that key."""
+        return {}
+
+    def translate(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> Translation:
+        """A foreign state dict in our keys, with what was made of what.
+
+        Args:
+            parts: those of ours that are wanted; all that the file holds if None.
+
+        Raises:
+            CheckpointError: keys are missing, or tied weights differ.
+        """
+        state = self.clean(state)
+        entries = self.file_entries(state, parts)
+        missing = [key for entry in entries for key in entry.theirs if key not in state]
+        if missing:
+            raise CheckpointError(
+                f'the {self.name} weights lack {len(missing)} of the tensors that the format has, such as {missing[0]}; '
+                'the file is incomplete or of another format'
+            )
+        copies = {copy: original for copy, original in self.copies().items() if copy in state and original in state}
+        for copy, original in copies.items():
+            if not state[copy].is_meta and not torch.equal(state[copy], state[original]):
+                raise CheckpointError(f'{copy} and {original} differ in the {self.name} weights, but the format ties them')
+        read = {key for entry in entries for key in entry.theirs}
+        read |= {copy for copy, original in copies.items() if original in read}
+        return Translation(
+            {entry.ours: entry.read(state) for entry in entries},
+            {entry.ours: entry.theirs for entry in entries},
+            {key: value.numel() for key, value in state.items() if key not in read},
+        )
+
+    def to_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Foreign keys -> those of `Network`.
+
+        Raises:
+            CheckpointError: as in `translate`.
+        """
+        return self.translate(state).weights
+
+    def from_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Keys of `Network` -> foreign ones, for the parts that the format knows.
+
+        Raises:
+            CheckpointError: the network has none of them.
+        """
+        entries = self.network_entries(state)
+        missing = [entry.ours for entry in entries if entry.ours not in state]
+        if missing or not entries:
+            what = f'{missing[0]}' if missing else 'any part of it'
+            raise CheckpointError(f'the network has no {what}, so it cannot be written as {self.name} weights')
+        foreign: dict[str, Tensor] = {}
+        for entry in entries:
+            foreign.update(entry.write(state[entry.ours]))
+        return foreign
+
+
+def count(keys: Iterable[str], prefix: str) -> int:
+    """How many numbered children a prefix has: 1 + the largest n with keys ``prefix + n + '.'``."""
+    numbers = {key[len(prefix) :].split('.')[0] for key in keys if key.startswith(prefix)}
+    return 1 + max((int(number) for number in numbers if number.isdigit()), default=-1)

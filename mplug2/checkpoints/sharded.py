@@ -1,0 +1,148 @@
+"""Checkpoints that every process writes its part of: safetensors files through `torch.distributed.checkpoint`.
+
+A folder ``iter_N.shards``: tensors in ``shard-*.safetensors``, everything else in ``training.pth``. It loads with any number of
+processes, sharded or not; nothing in it is unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed.checkpoint as dcp
+from mmengine.dist import barrier, is_main_process
+from torch import Tensor, nn
+from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+
+from ..utils.dtensor import placed_like
+from .loading import fit, position_resize
+from .training import CheckpointError, fitting, load_checkpoint, save_checkpoint, set_aside
+
+PLAIN = 'training.pth'
+MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
+
+
+def save_sharded(
+    plain: dict,
+    weights: Mapping[str, Tensor],
+    average: Mapping[str, Tensor],
+    optimizer: Mapping[int, dict] | None,
+    path: Path,
+) -> None:
+    """Write a sharded checkpoint, all or nothing; every process calls it.
+
+    Args:
+        plain: what is no tensor of these: plain data. weights: the model's state dict. average: of its weights, by name; may
+            be empty. optimizer: the state of its optimizer by the number of the parameter, or None. path: a folder, replaced if
+            it is there.
+    """
+    temporary = path.with_name(f'.{path.name}.tmp')
+    if is_main_process():
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+    barrier()
+    tensors = {f'{MODEL}{key}': value for key, value in weights.items()}
+    tensors |= {f'{AVERAGE}{key}': value for key, value in average.items()}
+    for index, values in (optimizer or {}).items():
+        tensors.update({f'{OPTIMIZER}{index}.{key}': value for key, value in values.items() if isinstance(value, Tensor)})
+    dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))
+    if is_main_process():
+        save_checkpoint(plain, temporary / PLAIN)
+        old = set_aside(path) if path.exists() else None
+        os.replace(temporary, path)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+    barrier()
+
+
+def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable[..., Any]) -> dict:
+    """Load the weights of a sharded checkpoint; every process calls it.
+
+    Args:
+        model: sharded or not. start: see `fitting`. seen: called with ``checkpoint=``, all that is returned, before the weights
+            change.
+
+    Returns:
+        what `save_sharded` was given, without weights and optimizer's state (`read_optimizer`); ``average`` if there is one.
+
+    Raises:
+        CheckpointError: no sharded checkpoint, or of another model.
+    """
+    if not (path / PLAIN).is_file():
+        raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
+    checkpoint = load_checkpoint(path / PLAIN)
+    own, there = model.state_dict(), shapes_in(path)
+    shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
+    resized = {} if start is None else _read_resized(model, path, own, shapes)
+    shapes |= {key: value.shape for key, value in resized.items()}
+    keys = fitting(model, shapes, str(path), start)
+    averages = {key: _room(there[f'{AVERAGE}{key}'], own[key]) for key in own if f'{AVERAGE}{key}' in there}
+    if averages:
+        checkpoint['average'] = averages
+        read_tensors(path, {f'{AVERAGE}{key}': value for key, value in averages.items()})
+    seen(checkpoint=checkpoint)
+    found = {key: own[key] for key in keys if key not in resized}
+    read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
+    found |= {key: placed_like(resized[key], own[key]) for key in keys if key in resized}
+    model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
+    return checkpoint
+
+
+def read_whole(path: Path) -> dict[str, dict[str, Tensor]]:
+    """The weights of a sharded checkpoint and their moving average, ``state_dict`` and ``average``, as a file has them."""
+    wanted = {key: one for key, one in _stored(path).items() if not key.startswith(OPTIMIZER)}
+    found = {key: torch.empty(one.size, dtype=one.properties.dtype) for key, one in wanted.items()}
+    read_tensors(path, found)
+    return {
+        name: {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+        for name, prefix in (('state_dict', MODEL), ('average', AVERAGE))
+    }
+
+
+def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+    """What `fit` makes of weights that the model has in another size."""
+    other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
+    if not other:
+        return {}
+    read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
+    mode = position_resize(model)
+    return {key: fit(key, value, own[key], mode) for key, value in other.items()}
+
+
+def _room(shape: torch.Size, like: Tensor) -> Tensor:
+    """For a value that is read: sharded as a tensor of its shape is, else whole."""
+    return torch.empty_like(like) if shape == like.shape else torch.empty(shape)
+
+
+def shapes_in(path: Path) -> dict[str, torch.Size]:
+    """Names and shapes of the tensors of a sharded checkpoint."""
+    return {key: one.size for key, one in _stored(path).items()}
+
+
+def _stored(path: Path) -> dict[str, TensorStorageMetadata]:
+    return HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
+
+
+def read_tensors(path: Path, into: dict[str, Any]) -> None:
+    """Fill tensors, sharded or whole, from a sharded checkpoint, by name; every process calls it."""
+    dcp.load(into, storage_reader=HuggingFaceStorageReader(str(path)))
+
+
+def read_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's state by the number of the parameter, each tensor sharded as its parameter is."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group['params']]
+    wanted = {}
+    for key, shape in shapes_in(path).items():
+        if key.startswith(OPTIMIZER):
+            wanted[key] = _room(shape, parameters[int(key.split('.')[1])])
+    read_tensors(path, wanted)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in wanted.items():
+        _, index, name = key.split('.', 2)
+        state.setdefault(int(index), {})[name] = value.detach()
+    return state

@@ -1,0 +1,1 @@
+"""Config files: loading, overrides, where a value comes from."""

@@ -1,0 +1,152 @@
+"""The one way to read a config file: for training, testing, the command line and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+from mmengine.config import config as config_module
+
+from ..registry import load_plugins
+from .overrides import check_options
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def config_folder() -> Path:
+    """Where the shipped configs lie; ``from mplug2.configs... import *`` under ``read_base()`` finds them there too."""
+    return (_PACKAGE / 'configs').resolve()
+
+
+def tools_folder() -> Path:
+    """Where the scripts lie: inside an installed package, or beside it in a checkout."""
+    installed = _PACKAGE / '.mim' / 'tools'
+    return installed if installed.is_dir() else _PACKAGE.parent / 'tools'
+
+
+def find_config(name: str | Path) -> Path:
+    """A config file by its path, or a shipped one by its name under ``configs/`` ('mini/video_qa').
+
+    Raises:
+        FileNotFoundError: neither; names near ones.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = config_folder() / path.with_suffix('.py')
+    if shipped.is_file():
+        return shipped
+    import difflib
+
+    known = [str(file.relative_to(config_folder()).with_suffix('')) for file in config_folder().rglob('*.py')]
+    known = [name for name in known if not name.startswith('_base_')]
+    wanted = str(path.with_suffix('')).split('configs/', 1)[-1]
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    hint = f'; did you mean {" or ".join(near)}?' if near else ''
+    raise FileNotFoundError(f'no config file {name}, and none of that name under {config_folder()}{hint}')
+
+
+def default_work_dir(name: str | Path) -> Path:
+    """Where a config's runs go if nothing else is said: ``work_dirs/mini/video_qa`` of a shipped one, whose folder counts
+    because several tasks have configs of one name, and ``work_dirs/my_config`` of any other."""
+    path = find_config(name).resolve()
+    inside = path.is_relative_to(config_folder())
+    return Path('work_dirs') / (path.relative_to(config_folder()).with_suffix('') if inside else path.stem)
+
+
+def own_work_dir(cfg: Config, name: str | Path, tiny: bool) -> str:
+    """Where a run goes if the command does not say: as the config says, or `default_work_dir`; tiny ones apart, since no run is
+    to go on from them."""
+    own = cfg.get('work_dir') or str(default_work_dir(name))
+    return f'{own}_tiny' if tiny else own
+
+
+def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file, import the plug-ins that it and the environment name, and apply overrides.
+
+    MMEngine skips ``custom_imports`` in new-style config files, so it is done here. Where ``instructions`` is False, in the
+    file or by an override, every ``instruction`` of the config becomes None: texts go in without them (Table 14's comparison).
+
+    Args:
+        name: a path, or the name of a shipped config. options: dotted key -> value; see `check_options` for new keys.
+
+    Raises:
+        FileNotFoundError: no such file. SyntaxError: it is not Python. ImportError: a module of ``custom_imports`` does not
+            import.
+        KeyError: an override is of a key that nothing knows, or goes through one that is no dict or list.
+    """
+    path = find_config(name)
+    load_plugins()
+    try:
+        with _packages_as_imported():
+            cfg = Config.fromfile(path)
+    except SyntaxError as error:
+        raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
+    if options:
+        try:
+            options = check_options(cfg._cfg_dict, options)
+        except KeyError as error:
+            raise KeyError(f'{path}: {error.args[0]}') from None
+        try:
+            cfg.merge_from_dict(options)
+        except (TypeError, KeyError, IndexError, AssertionError) as error:
+            raise KeyError(f'{path}: cannot apply the options {options}: {error}') from error
+    custom = cfg.get('custom_imports') or {}
+    for module in [custom['imports']] if isinstance(custom.get('imports'), str) else custom.get('imports', []):
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise ImportError(f'{path}: custom_imports names {module!r}, which does not import: {error}') from error
+    if not cfg.get('instructions', True):
+        _drop_instructions(cfg._cfg_dict)
+    cfg.setdefault('default_scope', None)
+    return cfg
+
+
+def _drop_instructions(node: Any) -> None:
+    """Set every key ``instruction`` below a node of a config to None, in place."""
+    if isinstance(node, dict) and 'instruction' in node:
+        node['instruction'] = None
+    # A ConfigDict's own `values` would build what is lazy.
+    for item in dict.values(node) if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
+        _drop_instructions(item)
+
+
+def _imported_from(package: str) -> Path:
+    """The folder that Python imports a package from.
+
+    Raises:
+        ImportError: there is no such package.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(f'no package {package!r} is installed')
+    return Path(spec.submodule_search_locations[0])
+
+
+@contextmanager
+def _packages_as_imported() -> Iterator[None]:
+    """Let ``from package.configs... import *`` under ``read_base()`` look where Python imports the package from.
+
+    MMEngine asks the installer's records instead, which for an editable install name a folder that does not exist.
+    """
+    original = config_module.get_installed_path
+    config_module.get_installed_path = lambda package: str(_imported_from(package))
+    try:
+        yield
+    finally:
+        config_module.get_installed_path = original
+
+
+def type_name(node: dict) -> str:
+    """The name of the class of a config's ``type``, '' where it has none."""
+    kind = node.get('type') or ''
+    return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
+
+
+__all__ = ['DictAction', 'config_folder', 'find_config', 'load_config', 'tools_folder']

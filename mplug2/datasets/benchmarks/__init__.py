@@ -1,0 +1,1 @@
+"""Benchmarks by modality, one class each, over their official files."""

@@ -1,0 +1,145 @@
+"""ImageNet-1K and the sets that test how robust its classifiers are."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ....registry import DATASETS
+from ....text.class_names import read_synsets
+from ...base import MultiModalDataset
+from ...io.annotations import read_json
+from ...io.bad_samples import AnnotationError
+
+_PICTURES = ('.jpeg', '.jpg', '.png')
+_NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
+
+
+def pictures_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str, str]]:
+    """Class folder and path (both relative to `root`) of every picture, in a fixed order; absent folders are passed over."""
+    for folder in folders:
+        place = Path(root) / folder
+        if place.is_dir():
+            for name in sorted(entry.name for entry in os.scandir(place)):
+                if name.lower().endswith(_PICTURES):
+                    yield folder, f'{folder}/{name}'
+
+
+def solved_pictures(solution: str | Path) -> Iterator[tuple[str, str]]:
+    """Synset and file name of every validation picture, as ``LOC_val_solution.csv`` lists them.
+
+    Raises:
+        AnnotationError: a row has no ImageId or no PredictionString.
+    """
+    with open(solution, newline='', encoding='utf-8') as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            try:
+                yield row['PredictionString'].split()[0], f'{row["ImageId"]}.JPEG'
+            except (KeyError, IndexError):
+                raise AnnotationError(
+                    f'{solution}: row {number} is {row}; expected ImageId and PredictionString, a synset and boxes'
+                ) from None
+
+
+@DATASETS.register_module()
+class ImageNet(MultiModalDataset):
+    """ImageNet-1K: a folder a class (``data_prefix/n01440764/*.JPEG``), or the official flat validation folder.
+
+    Fields: ``label``, the line (from 0) of its synset in the synset file.
+
+    Args:
+        synsets: ``LOC_synset_mapping.txt`` of the official archive. solution: ``LOC_val_solution.csv``, where the validation
+            pictures lie in one folder as published; None where they lie in class folders. kwargs: of `MultiModalDataset`.
+
+    Raises:
+        AnnotationError: a synset that the synset file has not.
+    """
+
+    def __init__(self, synsets: str, solution: str | None = None, **kwargs: Any) -> None:
+        self.ann_file = synsets
+        self.solution = solution
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return f'{self.data_prefix}, by {self.solution or self.ann_file}'
+
+    def load_records(self) -> list[dict]:
+        labels = {synset: label for label, synset in enumerate(read_synsets(self.ann_file))}
+        if self.solution is None:
+            found = pictures_by_class(self.data_prefix, list(labels))
+        else:
+            found = solved_pictures(self.solution)
+        records = []
+        for synset, path in found:
+            if synset not in labels:
+                raise AnnotationError(f'{self.solution}: {path} is of the synset {synset!r}, which {self.ann_file} has not')
+            records.append(dict(sample_id=Path(path).stem, media='image', path=path, label=labels[synset]))
+        return records
+
+
+@DATASETS.register_module()
+class ImageNetVariants(MultiModalDataset):
+    """ImageNet-1K's validation pictures and variants of them in one test, each under its name (Table 13).
+
+    Fields: ``variant``; ``labels``, the right ones (ReaL has several a picture, the others one). Its meta information has
+    ``candidates``: for a variant of some classes only (ImageNet-A and -R have 200 each), the labels to choose from.
+
+    Args:
+        synsets: ``LOC_synset_mapping.txt``. variants: name -> ``dict(folder=...)``, relative to `data_prefix`, with class
+            folders in it. ``numbered=True``: these are called by their label (ImageNet-V2), not by their synset.
+            ``solution=FILE``: no class folders, but the flat official validation folder and ``LOC_val_solution.csv``.
+            ``classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list for
+            each validation picture by its number; pictures without any are left out.
+        kwargs: of `MultiModalDataset`.
+
+    Raises:
+        AnnotationError: a variant has pictures of fewer or more classes than it should, or ``real.json`` does not know one.
+    """
+
+    def __init__(self, synsets: str, variants: dict[str, dict], **kwargs: Any) -> None:
+        self.ann_file, self.variants = synsets, variants
+        self.candidates: dict[str, list[int]] = {}
+        super().__init__(**kwargs)
+        self._metainfo['candidates'] = self.candidates
+
+    def load_records(self) -> list[dict]:
+        synsets = list(read_synsets(self.ann_file))
+        return [record for name, variant in self.variants.items() for record in self._variant(name, synsets, **variant)]
+
+    def _variant(
+        self,
+        name: str,
+        synsets: list[str],
+        folder: str,
+        numbered: bool = False,
+        solution: str | None = None,
+        classes: int | None = None,
+        real: str | None = None,
+    ) -> Iterator[dict]:
+        labels = {str(label) if numbered else synset: label for label, synset in enumerate(synsets)}
+        place = f'{self.data_prefix}/{folder}'
+        pictures = list(pictures_by_class(place, list(labels)) if solution is None else solved_pictures(solution))
+        seen, expected = {key for key, _ in pictures}, len(synsets) if classes is None else classes
+        if len(seen) != expected or not seen <= set(labels):  # of fewer classes, a test would be easier
+            raise AnnotationError(
+                f'ImageNetVariants: {name} has pictures of {len(seen)} classes in {solution or place}; '
+                f'expected {expected} of those in {self.ann_file}'
+            )
+        if expected < len(synsets):
+            self.candidates[name] = sorted(labels[key] for key in seen)
+        reassessed = None if real is None else read_json(real)
+        for key, path in pictures:
+            right = [labels[key]]
+            if reassessed is not None:
+                number = _NUMBER.search(path)
+                if number is None or not 1 <= int(number[1]) <= len(reassessed):
+                    raise AnnotationError(f'{real}: no labels of {path}; it has those of {len(reassessed)} numbered pictures')
+                right = reassessed[int(number[1]) - 1]
+            if right:
+                sample_id = f'{name}/{Path(path).stem}'
+                yield dict(sample_id=sample_id, media='image', path=f'{folder}/{path}', variant=name, labels=list(right))

@@ -1,0 +1,117 @@
+"""Image classification benchmarks that come as lists of files: DTD, Food-101, SUN397, Stanford Cars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list, read_lines
+from ...io.bad_samples import AnnotationError
+
+
+class ListedImages(MultiModalDataset):
+    """Lists of pictures, one a line, whose folder is their class. Fields: ``label``.
+
+    Args:
+        ann_file: one list or several. kwargs: of `MultiModalDataset`.
+
+    Raises:
+        AnnotationError: a picture of a class that is not among the classes.
+    """
+
+    SUFFIX = ''  # that the lists leave out
+
+    def __init__(self, ann_file: Files, **kwargs: Any) -> None:
+        self.ann_file = as_list(ann_file)
+        super().__init__(**kwargs)
+
+    def classes(self) -> list[str]:
+        """Folders of the classes, in the order of their labels."""
+        raise NotImplementedError
+
+    def load_records(self) -> list[dict]:
+        labels = {name: label for label, name in enumerate(self.classes())}
+        records = []
+        for file in self.ann_file:
+            for number, line in enumerate(read_lines(file), start=1):
+                path = line.lstrip('/') + self.SUFFIX
+                folder = path.rpartition('/')[0]
+                if folder not in labels:
+                    raise AnnotationError(f'{file}: entry {number}, {line!r}, is in none of the {len(labels)} class folders')
+                records.append(dict(sample_id=path, media='image', path=path, label=labels[folder]))
+        return records
+
+
+@DATASETS.register_module()
+class DTD(ListedImages):
+    """Describable Textures, a split of ``labels/{train,val,test}1.txt``: 47 classes of 40 pictures each in each part.
+
+    Training usually takes train1 and val1. ``data_prefix`` is the folder ``images``, whose folders are the classes.
+    """
+
+    def classes(self) -> list[str]:
+        root = Path(self.data_prefix)
+        if not root.is_dir():
+            raise FileNotFoundError(f'no folder {root}: it is to hold the class folders of DTD')
+        return sorted(path.name for path in root.iterdir() if path.is_dir())
+
+
+class _WithClassFile(ListedImages):
+    def __init__(self, classes: str, ann_file: Files, **kwargs: Any) -> None:
+        self.class_file = classes
+        super().__init__(ann_file, **kwargs)
+
+    def classes(self) -> list[str]:
+        return [name.lstrip('/') for name in read_lines(self.class_file)]
+
+
+@DATASETS.register_module()
+class Food101(_WithClassFile):
+    """Food-101 from ``meta/train.txt`` (75,750 pictures) or ``meta/test.txt`` (25,250).
+
+    Args:
+        classes: ``meta/classes.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``images``.
+    """
+
+    SUFFIX = '.jpg'
+
+
+@DATASETS.register_module()
+class SUN397(_WithClassFile):
+    """SUN397 from one of its ten partitions (``Training_01.txt``, ``Testing_01.txt``: 50 pictures a class each).
+
+    Args:
+        classes: ``ClassName.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``SUN397``.
+    """
+
+
+@DATASETS.register_module()
+class StanfordCars(MultiModalDataset):
+    """Stanford Cars from its Matlab files: 8,144 pictures to train on and 8,041 to test, 196 classes. Fields: ``label``.
+
+    Args:
+        ann_file: ``cars_train_annos.mat``, or ``cars_test_annos_withlabels.mat``. kwargs: of `MultiModalDataset`; data_prefix
+            is the folder ``cars_train`` or ``cars_test``.
+
+    Raises:
+        AnnotationError: the file has no ``annotations`` with ``class`` and ``fname`` (``cars_test_annos.mat`` has no classes).
+    """
+
+    def __init__(self, ann_file: str, **kwargs: Any) -> None:
+        self.ann_file = ann_file
+        super().__init__(**kwargs)
+
+    def load_records(self) -> list[dict]:
+        from scipy.io import loadmat  # slow to import, and wanted here alone
+
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(f'no annotation file {self.ann_file}')
+        content = loadmat(self.ann_file, squeeze_me=True)
+        rows = content.get('annotations')
+        fields = () if rows is None else rows.dtype.names or ()
+        if 'class' not in fields or 'fname' not in fields:
+            raise AnnotationError(f"{self.ann_file}: expected 'annotations' with class and fname; there is {list(fields)}")
+        pairs = [(str(row['fname']), int(row['class'])) for row in rows.reshape(-1)]
+        return [dict(sample_id=name, media='image', path=name, label=label - 1) for name, label in pairs]

@@ -1,0 +1,43 @@
+"""COCO captions in Karpathy's splits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import CaptionDataset
+from ...io.annotations import read_json, rows, section
+from ...io.bad_samples import AnnotationError
+
+# Karpathy's 'restval', pictures of COCO's val2014 that his splits do not test on, is trained on as everywhere.
+SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
+
+
+@DATASETS.register_module()
+class CocoCaption(CaptionDataset):
+    """COCO captions (113,287 / 5,000 / 5,000 pictures) from Karpathy's ``dataset_coco.json``.
+
+    Pictures lie as ``data_prefix/{train2014,val2014}/COCO_train2014_000000000009.jpg``. Fields: ``captions``.
+
+    Args:
+        ann_file: ``dataset_coco.json``. split: 'train' (with restval), 'val' or 'test'. kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
+        if split not in SPLITS:
+            raise ValueError(f'CocoCaption: split is one of {", ".join(map(repr, SPLITS))}, not {split!r}')
+        self.ann_file, self.split = ann_file, split
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        images = section(self.ann_file, read_json(self.ann_file), 'images')
+        keys = ('cocoid', 'filepath', 'filename', 'split', 'sentences')
+        found = []
+        for cocoid, folder, name, split, sentences in rows(self.ann_file, images, keys, 'images'):
+            if split in SPLITS[self.split]:
+                try:
+                    captions = [sentence['raw'].strip() for sentence in sentences]
+                except KeyError:
+                    raise AnnotationError(f"{self.ann_file}: a sentence of image {cocoid} has no key 'raw'") from None
+                found.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
+        return found

@@ -1,0 +1,41 @@
+"""Flickr30K in Karpathy's splits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import CaptionDataset
+from ...io.annotations import read_json, rows, section
+from ...io.bad_samples import AnnotationError
+
+SPLITS = ('train', 'val', 'test')
+
+
+@DATASETS.register_module()
+class Flickr30K(CaptionDataset):
+    """Flickr30K captions (29,000 / 1,014 / 1,000 pictures) from Karpathy's ``dataset_flickr30k.json``.
+
+    Pictures lie as ``data_prefix/1000092795.jpg``. Fields: ``captions``.
+
+    Args:
+        ann_file: ``dataset_flickr30k.json``. split: 'train', 'val' or 'test'. kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
+        if split not in SPLITS:
+            raise ValueError(f'Flickr30K: split is one of {", ".join(map(repr, SPLITS))}, not {split!r}')
+        self.ann_file, self.split = ann_file, split
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        images = section(self.ann_file, read_json(self.ann_file), 'images')
+        found = []
+        for name, split, sentences in rows(self.ann_file, images, ('filename', 'split', 'sentences'), 'images'):
+            if split == self.split:
+                try:
+                    captions = [sentence['raw'].strip() for sentence in sentences]
+                except KeyError:
+                    raise AnnotationError(f"{self.ann_file}: a sentence of {name} has no key 'raw'") from None
+                found.append(dict(sample_id=name, media='image', path=name, captions=captions))
+        return found

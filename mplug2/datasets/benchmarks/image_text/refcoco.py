@@ -1,0 +1,76 @@
+"""Referring expressions: RefCOCO, RefCOCO+ and RefCOCOg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list, read_json, read_records, rows, section
+from ...io.bad_samples import AnnotationError
+
+TESTS = ('val', 'test', 'testA', 'testB')
+
+
+@DATASETS.register_module()
+class RefCOCO(MultiModalDataset):
+    """RefCOCO and RefCOCO+ (UNC splits) and RefCOCOg (UMD split), an item an expression.
+
+    ``refs.json`` is written by ``tools/data/refcoco.py`` from the official pickle; pictures lie as
+    ``data_prefix/train2014/COCO_train2014_000000581857.jpg``. Fields: ``phrase``; ``boxes``, one box of corners x1 y1 x2 y2 in
+    pixels; ``ref_id``.
+
+    Args:
+        refs: ``refs.json`` of one of the three, or of several to train on their union. instances: ``instances.json`` of the
+            same folders, or COCO's own instance files. split: 'train', 'val', and 'testA' and 'testB' (RefCOCO, RefCOCO+) or
+            'test' (RefCOCOg). exclude: ``refs.json`` of data sets whose val and test pictures are left out (the union must not
+            train on what one of them tests). kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, refs: Files, instances: Files, split: str, exclude: Files | None = None, **kwargs: Any) -> None:
+        if split not in ('train', *TESTS):
+            raise ValueError(f"RefCOCO: split is one of 'train', {', '.join(map(repr, TESTS))}, not {split!r}")
+        self.refs, self.instances, self.split, self.exclude = as_list(refs), as_list(instances), split, as_list(exclude)
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.refs)
+
+    def load_records(self) -> list[dict]:
+        files, boxes = self._instances()
+        left_out = {
+            image
+            for path in self.exclude
+            for image, split in rows(path, read_records(path), ('image_id', 'split'))
+            if split in TESTS
+        }
+        found = []
+        for path in self.refs:
+            keys = ('ref_id', 'ann_id', 'image_id', 'split', 'sentences')
+            for number, (ref, annotation, image, split, sentences) in enumerate(rows(path, read_records(path), keys)):
+                if split != self.split or image in left_out:
+                    continue
+                if annotation not in boxes or image not in files:
+                    raise AnnotationError(
+                        f'{path}: record {number} has ann_id {annotation} of image_id {image}, which is not in '
+                        f'{", ".join(self.instances)}'
+                    )
+                for sentence, phrase in rows(path, sentences, ('sent_id', 'sent'), f'sentence of record {number}:'):
+                    record = dict(sample_id=sentence, media='image', path=files[image], ref_id=ref)
+                    found.append({**record, 'phrase': phrase, 'boxes': [boxes[annotation]]})
+        return found
+
+    def _instances(self) -> tuple[dict[int, str], dict[int, list[float]]]:
+        """image_id -> path, and annotation id -> corners."""
+        files, boxes = {}, {}
+        for path in self.instances:
+            content = read_json(path)
+            for image, name in rows(path, section(path, content, 'images'), ('id', 'file_name'), 'images'):
+                folder = name.split('_')[1] if name.count('_') >= 2 else ''
+                files[image] = f'{folder}/{name}' if folder else name
+            for key, (left, top, width, height) in rows(
+                path, section(path, content, 'annotations'), ('id', 'bbox'), 'annotations'
+            ):
+                boxes[key] = [left, top, left + width, top + height]
+        return files, boxes

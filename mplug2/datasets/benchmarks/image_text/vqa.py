@@ -1,0 +1,102 @@
+"""Visual question answering: VQA v2, Visual Genome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list, read_json, rows, section
+from ...io.bad_samples import AnnotationError
+
+
+@DATASETS.register_module()
+class VQAv2(MultiModalDataset):
+    """VQA v2 from its official question and annotation files.
+
+    Pictures lie as ``data_prefix/val2014/COCO_val2014_000000000042.jpg``; the folder is the question file's ``data_subtype``
+    (test-dev2015 is part of test2015). Fields: ``question``, ``question_id``; with annotations ``answers`` (those of the ten
+    annotators), ``question_type`` and ``answer_type``.
+
+    Args:
+        questions: one file or several (training takes train2014 and val2014). annotations: as many, in the same order; None for
+            test splits, which have none. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, questions: Files, annotations: Files | None = None, **kwargs: Any) -> None:
+        self.questions, self.annotations = as_list(questions), as_list(annotations)
+        if self.annotations and len(self.annotations) != len(self.questions):
+            raise ValueError(
+                f'VQAv2: {len(self.questions)} question files need as many annotation files, or none; '
+                f'there are {len(self.annotations)}'
+            )
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.questions)
+
+    def load_records(self) -> list[dict]:
+        records = []
+        for number, path in enumerate(self.questions):
+            content = read_json(path)
+            questions = section(path, content, 'questions')
+            if 'data_subtype' not in content:
+                raise AnnotationError(f"{path}: no key 'data_subtype', which names the folder of the pictures ('val2014')")
+            folder = content['data_subtype'].replace('test-dev', 'test')
+            answers = _annotations(self.annotations[number]) if self.annotations else None
+            for image, question, key in rows(path, questions, ('image_id', 'question', 'question_id'), 'questions'):
+                record = dict(sample_id=key, media='image', path=f'{folder}/COCO_{folder}_{image:012d}.jpg')
+                record |= dict(question=question, question_id=key)
+                if answers is not None:
+                    if key not in answers:
+                        raise AnnotationError(f'{self.annotations[number]}: no annotation of question_id {key} of {path}')
+                    record |= answers[key]
+                records.append(record)
+        return records
+
+
+def _annotations(path: str) -> dict[int, dict]:
+    """question_id -> answers and types."""
+    found = {}
+    keys = ('question_id', 'answers', 'question_type', 'answer_type')
+    for key, answers, kind, answer_kind in rows(path, section(path, read_json(path), 'annotations'), keys, 'annotations'):
+        try:
+            texts = [answer['answer'] for answer in answers]
+        except KeyError:
+            raise AnnotationError(f"{path}: an answer of question_id {key} has no key 'answer'") from None
+        found[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
+    return found
+
+
+@DATASETS.register_module()
+class VisualGenomeQA(MultiModalDataset):
+    """Visual Genome's 1.7 M questions, from ``question_answers.json`` and ``image_data.json``; for pre-training.
+
+    Pictures lie as ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
+    ``question_id`` and ``answers`` (a list of one).
+
+    Args:
+        questions, images: the two files. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, questions: str, images: str, **kwargs: Any) -> None:
+        self.questions, self.images = questions, images
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return self.questions
+
+    def load_records(self) -> list[dict]:
+        images = rows(self.images, read_json(self.images), ('image_id', 'url'))
+        paths = {image: '/'.join(url.rsplit('/', 2)[-2:]) for image, url in images}
+        found = []
+        for image, questions in rows(self.questions, read_json(self.questions), ('id', 'qas')):
+            if image not in paths:
+                raise AnnotationError(f'{self.questions} asks about image {image}, which {self.images} does not list')
+            keys = ('qa_id', 'question', 'answer')
+            for key, question, answer in rows(self.questions, questions, keys, f'image {image}: question'):
+                record = dict(sample_id=key, media='image', path=paths[image])
+                found.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
+        return found

@@ -1,0 +1,37 @@
+"""Text without pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list
+
+
+@DATASETS.register_module()
+class TextCorpus(MultiModalDataset):
+    """Texts from plain files, one a line; for corpora that fit in memory (`PackedText` reads others).
+
+    Fields: ``text``.
+
+    Args:
+        files: one file or several, UTF-8; empty lines are left out. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, files: Files, **kwargs: Any) -> None:
+        self.files = as_list(files)
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.files)
+
+    def load_records(self) -> list[dict]:
+        found = []
+        for path in self.files:
+            with open(path, encoding='utf-8') as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        found.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
+        return found

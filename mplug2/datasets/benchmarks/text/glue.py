@@ -1,0 +1,108 @@
+"""GLUE: the six tasks of natural language understanding that the paper reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.logging import MMLogger
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list
+from ...io.bad_samples import AnnotationError
+
+
+class GlueTask(NamedTuple):
+    """texts, label: columns. classes: the labels as the files and submissions spell them; their places are our numbers.
+
+    broken: share of rows that may lack columns and are then left out, for files that are published so.
+    """
+
+    texts: tuple[str, ...]
+    label: str
+    classes: tuple[str, ...]
+    broken: float = 0.0
+
+
+_PAIR = ('sentence1', 'sentence2')
+_ENTAILMENT = ('entailment', 'not_entailment')
+GLUE_TASKS = {
+    'sst2': GlueTask(('sentence',), 'label', ('0', '1')),
+    'rte': GlueTask(_PAIR, 'label', _ENTAILMENT),
+    'mrpc': GlueTask(('#1 String', '#2 String'), 'Quality', ('0', '1')),
+    'qqp': GlueTask(('question1', 'question2'), 'is_duplicate', ('0', '1'), broken=0.001),
+    'mnli': GlueTask(_PAIR, 'gold_label', ('entailment', 'neutral', 'contradiction')),
+    'qnli': GlueTask(('question', 'sentence'), 'label', _ENTAILMENT),
+}
+
+
+@DATASETS.register_module()
+class GLUE(MultiModalDataset):
+    """A task of GLUE from its official TSV files.
+
+    Fields: ``sentence1`` and, for tasks over pairs, ``sentence2``, whatever the file calls them; ``label``, the place of the
+    label in ``metainfo['classes']``, None in files without labels (test splits); ``index``, as submissions count; ``subset``
+    ('matched' or 'mismatched') for those files of MNLI.
+
+    Args:
+        task: 'sst2', 'rte', 'mrpc', 'qqp', 'mnli' or 'qnli'. ann_file: one file or several (MNLI has two to test on).
+        kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, task: str, ann_file: Files, metainfo: dict | None = None, **kwargs: Any) -> None:
+        if task not in GLUE_TASKS:
+            raise ValueError(f'GLUE: task is one of {", ".join(map(repr, GLUE_TASKS))}, not {task!r}')
+        self.task, self.files = GLUE_TASKS[task], as_list(ann_file)
+        super().__init__(metainfo=dict(task=task, classes=self.task.classes) | (metainfo or {}), **kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.files)
+
+    def load_records(self) -> list[dict]:
+        return [record for path in self.files for record in self._of_file(path)]
+
+    def _of_file(self, path: str) -> Iterator[dict]:
+        stem = Path(path).stem
+        subset = next((name for name in ('mismatched', 'matched') if name in stem), None)
+        for number, row in enumerate(_table(path, self.task)):
+            index = int(row.get('index', row.get('id', number)))
+            record = dict(sample_id=f'{stem}-{index}', media='text', index=index)
+            record |= {f'sentence{place}': row[column] for place, column in enumerate(self.task.texts, start=1)}
+            label = row.get(self.task.label)
+            if label is not None and label not in self.task.classes:
+                known = ', '.join(map(repr, self.task.classes))
+                raise AnnotationError(f'{path}: row {number} has the {self.task.label} {label!r}; labels are {known}')
+            record['label'] = None if label is None else self.task.classes.index(label)
+            yield record | ({} if subset is None else dict(subset=subset))
+
+
+def _table(path: str, task: GlueTask) -> list[dict[str, str]]:
+    """Rows of a TSV file with a header, in which quotation marks mean nothing.
+
+    Raises:
+        FileNotFoundError: no such file. AnnotationError: no column of a text, or a row lacks columns.
+    """
+    try:
+        # Not splitlines: sentences hold characters that Python takes for ends of lines.
+        lines = Path(path).read_bytes().decode('utf-8-sig').split('\n')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'no annotation file {path}') from None
+    columns = lines[0].rstrip('\r').split('\t')
+    for column in task.texts:
+        if column not in columns:
+            raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(columns)}')
+    found, broken = [], []
+    for number, line in enumerate(lines[1:]):
+        cells = line.rstrip('\r').split('\t')
+        if len(cells) == len(columns):
+            found.append(dict(zip(columns, cells, strict=True)))
+        elif line.strip():
+            broken.append(number)
+    if len(broken) > task.broken * len(found):
+        raise AnnotationError(f'{path}: row {broken[0]} does not have the {len(columns)} columns of the header')
+    if broken:
+        MMLogger.get_current_instance().warning(f'{path}: {len(broken)} rows lack columns and are left out')
+    return found

@@ -1,0 +1,61 @@
+"""Extractive question answering: SQuAD 1.1 and 2.0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list, read_json, rows, section
+from ...io.bad_samples import AnnotationError
+
+_SHIFTS = (0, -1, 1, -2, 2)  # some official answers start a character or two beside where the file says
+
+
+@DATASETS.register_module()
+class SQuAD(MultiModalDataset):
+    """SQuAD from its official JSON files, one item a question.
+
+    Fields: ``question``, ``question_id``, ``context``, ``answers`` (a list of texts, empty where the context has none, which
+    version 2.0 knows) and ``answer_starts`` (the character of the context at which each begins).
+
+    Args:
+        ann_file: one file or several. max_words: leave out texts with more words than this, for training that begins with
+            short ones. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, ann_file: Files, max_words: int | None = None, **kwargs: Any) -> None:
+        self.files = as_list(ann_file)
+        self.max_words = max_words
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.files)
+
+    def load_records(self) -> list[dict]:
+        records = []
+        for path in self.files:
+            articles = section(path, read_json(path), 'data')
+            for number, (paragraphs,) in enumerate(rows(path, articles, ('paragraphs',), 'article')):
+                for context, questions in rows(path, paragraphs, ('context', 'qas'), f'article {number}, paragraph'):
+                    if self.max_words is not None and len(context.split()) > self.max_words:
+                        continue
+                    records += _questions(path, context, questions)
+        return records
+
+
+def _questions(path: str, context: str, questions: list[dict]) -> list[dict]:
+    found = []
+    for key, question, answers in rows(path, questions, ('id', 'question', 'answers'), 'question'):
+        record = dict(sample_id=key, media='text', question=question, question_id=key, context=context)
+        texts, starts = [], []
+        for text, start in rows(path, answers, ('text', 'answer_start'), f'question {key}, answer'):
+            places = [start + shift for shift in _SHIFTS if start + shift >= 0]
+            place = next((place for place in places if context.startswith(text, place)), None)
+            if place is None:
+                raise AnnotationError(f'{path}: question {key}: its context has no {text!r} at character {start}')
+            texts.append(text)
+            starts.append(place)
+        found.append(record | dict(answers=texts, answer_starts=starts))
+    return found

@@ -1,0 +1,1 @@
+"""Benchmarks of clips with text."""

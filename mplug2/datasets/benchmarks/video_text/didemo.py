@@ -1,0 +1,41 @@
+"""DiDeMo as paragraph-to-video retrieval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import CaptionDataset
+from ...io.annotations import read_records, rows
+from .video_qa import stem
+
+
+@DATASETS.register_module()
+class DiDeMoParagraph(CaptionDataset):
+    """DiDeMo from the official ``{train,val,test}_data.json`` (8,395 / 1,065 / 1,004 clips), a paragraph a clip: all of its
+    descriptions, in the file's order.
+
+    Clips lie as ``data_prefix/54322086@N00_2408598493_274c77d26a.mp4``. Fields: ``captions``, the paragraph alone.
+
+    Args:
+        ann_file: of a split. suffix: of the clips' names, in place of the file's own; None keeps that. kwargs: of
+            `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, suffix: str | None = '.mp4', **kwargs: Any) -> None:
+        self.ann_file, self.suffix = ann_file, suffix
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        said: dict[str, list[str]] = {}
+        for video, description in rows(self.ann_file, read_records(self.ann_file), ('video', 'description')):
+            said.setdefault(video, []).append(description.strip())
+        return [
+            dict(
+                sample_id=stem(video),
+                media='video',
+                path=video if self.suffix is None else stem(video) + self.suffix,
+                captions=[' '.join(descriptions)],
+            )
+            for video, descriptions in said.items()
+        ]

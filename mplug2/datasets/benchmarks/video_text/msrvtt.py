@@ -1,0 +1,114 @@
+"""MSRVTT: captions and questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import CaptionDataset
+from ...io.annotations import Files, as_list, read_columns, read_ids, read_json, rows, section
+from ...io.bad_samples import AnnotationError
+from .video_qa import VideoQADataset, stem
+
+# Names of protocols -> splits of the official file; None: the clips that an id file lists.
+SPLITS: dict[str, tuple[str, ...] | None] = {
+    'train': ('train',),
+    'validate': ('validate',),
+    'test': ('test',),
+    'train+validate': ('train', 'validate'),
+    '9k': None,
+    '1k-A': None,
+}
+
+
+@DATASETS.register_module()
+class MSRVTTCaption(CaptionDataset):
+    """MSRVTT captions from the official ``*_videodatainfo.json``.
+
+    Clips lie as ``data_prefix/video7010.mp4``. Fields: ``captions``.
+
+    Args:
+        ann_file: one file or several (the challenge's train and test parts). split: 'train' (6,513 clips), 'validate' (497),
+            'test' (2,990), 'train+validate' (7,010; with 'test' the protocol of the published weights), or '9k' and
+            '1k-A' (the retrieval protocol that the paper names), which need `ids`.
+        ids: file of the protocol's clips: ``MSRVTT_train.9k.csv``, ``MSRVTT_JSFUSION_test.csv`` (their column ``video_id``), or
+            one id a line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: Files, split: str, ids: str | None = None, suffix: str = '.mp4', **kwargs: Any) -> None:
+        if split not in SPLITS:
+            raise ValueError(f'MSRVTTCaption: split is one of {", ".join(map(repr, SPLITS))}, not {split!r}')
+        if (SPLITS[split] is None) != (ids is not None):
+            raise ValueError(
+                f"MSRVTTCaption: the splits '9k' and '1k-A' take a file of ids, the others none; split is {split!r}"
+            )
+        self.files, self.split, self.ids, self.suffix = as_list(ann_file), split, ids, suffix
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.files)
+
+    def load_captions(self) -> list[dict]:
+        captions: dict[str, list[str]] = {}
+        splits: dict[str, str] = {}
+        for path in self.files:
+            content = read_json(path)
+            for video, split in rows(path, section(path, content, 'videos'), ('video_id', 'split'), 'videos'):
+                splits[video] = split
+                captions[video] = []
+            sentences = section(path, content, 'sentences')
+            for number, (video, caption) in enumerate(rows(path, sentences, ('video_id', 'caption'), 'sentences')):
+                if video not in captions:
+                    raise AnnotationError(f'{path}: sentences {number} is about {video!r}, which is not among the videos')
+                captions[video].append(caption)
+        return [
+            dict(sample_id=video, media='video', path=video + self.suffix, captions=captions[video])
+            for video in self._wanted(splits)
+        ]
+
+    def _wanted(self, splits: dict[str, str]) -> list[str]:
+        if self.ids is None:
+            return [video for video, split in splits.items() if split in SPLITS[self.split]]
+        wanted = read_ids(self.ids, 'video_id')
+        for video in wanted:
+            if video not in splits:
+                raise AnnotationError(f'{self.ids} lists {video!r}, which is in none of {self.source}')
+        return wanted
+
+
+@DATASETS.register_module()
+class MSRVTTRetrieval(CaptionDataset):
+    """MSRVTT's 1k-A test: 1,000 clips with one sentence each, from ``MSRVTT_JSFUSION_test.csv``.
+
+    (Training takes `MSRVTTCaption` with the split '9k'.) Clips lie as ``data_prefix/video7010.mp4``. Fields: ``captions``, of
+    one sentence.
+
+    Args:
+        ann_file: the csv, of whose columns ``video_id`` and ``sentence`` are read. suffix: of the clips' names.
+        kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, suffix: str = '.mp4', **kwargs: Any) -> None:
+        self.ann_file, self.suffix = ann_file, suffix
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        return [
+            dict(sample_id=video, media='video', path=video + self.suffix, captions=[sentence])
+            for video, sentence in read_columns(self.ann_file, ('video_id', 'sentence'))
+        ]
+
+
+@DATASETS.register_module()
+class MSRVTTQA(VideoQADataset):
+    """MSRVTT-QA from ``{train,val,test}_qa.json`` (158,581 / 12,278 / 72,821 questions), or JSON lines.
+
+    Clips lie as ``data_prefix/video7010.mp4``. Fields and arguments: `VideoQADataset`.
+    """
+
+    def __init__(self, ann_file: Files, suffix: str = '.mp4', **kwargs: Any) -> None:
+        super().__init__(ann_file, suffix, **kwargs)
+
+    def clip_name(self, path: str, number: int, video_id: int | str) -> str:
+        return f'video{video_id}' if isinstance(video_id, int) else stem(video_id)

@@ -1,0 +1,71 @@
+"""MSVD: captions and questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....registry import DATASETS
+from ...base import CaptionDataset
+from ...io.annotations import Files, read_lines
+from ...io.bad_samples import AnnotationError
+from .video_qa import VideoQADataset, stem
+
+
+@DATASETS.register_module()
+class MSVDCaption(CaptionDataset):
+    """MSVD captions from ``AllVideoDescriptions.txt`` (lines ``name_start_end caption``) and a list of a split's clips.
+
+    Clips lie as ``data_prefix/mv89psg6zh4_33_46.avi``. Fields: ``captions``.
+
+    Args:
+        ann_file: ``AllVideoDescriptions.txt``. split_file: ``train_list.txt`` (1,200 clips), ``val_list.txt`` (100) or
+            ``test_list.txt`` (670), one name a line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
+    """
+
+    def __init__(self, ann_file: str, split_file: str, suffix: str = '.avi', **kwargs: Any) -> None:
+        self.ann_file, self.split_file, self.suffix = ann_file, split_file, suffix
+        super().__init__(**kwargs)
+
+    def load_captions(self) -> list[dict]:
+        captions: dict[str, list[str]] = {}
+        for line in read_lines(self.ann_file):
+            name, _, caption = line.partition(' ')
+            if not caption:
+                raise AnnotationError(f'{self.ann_file}: the line {line!r} has no caption after the name of the clip')
+            captions.setdefault(name, []).append(caption.strip())
+        wanted = [stem(name) for name in read_lines(self.split_file)]
+        for name in wanted:
+            if name not in captions:
+                raise AnnotationError(f'{self.split_file} lists {name!r}, which {self.ann_file} does not describe')
+        return [dict(sample_id=name, media='video', path=name + self.suffix, captions=captions[name]) for name in wanted]
+
+
+@DATASETS.register_module()
+class MSVDQA(VideoQADataset):
+    """MSVD-QA from ``{train,val,test}_qa.json`` (30,933 / 6,415 / 13,157 questions), or JSON lines.
+
+    Clips lie as ``data_prefix/mv89psg6zh4_33_46.avi``. Fields and arguments: `VideoQADataset`.
+
+    Args:
+        mapping: ``youtube_mapping.txt`` (lines ``name vid7``), through which the official files' numbers name clips; JSON
+            lines name them directly and need none.
+    """
+
+    def __init__(self, ann_file: Files, mapping: str | None = None, suffix: str = '.avi', **kwargs: Any) -> None:
+        self.mapping = mapping
+        self._names: dict[str, str] = {}
+        for line in read_lines(mapping) if mapping else ():
+            parts = line.split()
+            if len(parts) != 2:
+                raise AnnotationError(f"{mapping}: the line {line!r} is not 'name vidN'")
+            self._names[parts[1]] = parts[0]
+        super().__init__(ann_file, suffix, **kwargs)
+
+    def clip_name(self, path: str, number: int, video_id: int | str) -> str:
+        if isinstance(video_id, str):
+            return stem(video_id)
+        if self.mapping is None:
+            raise AnnotationError(f'{path}: record {number} names its clip by number: give mapping=.../youtube_mapping.txt')
+        if f'vid{video_id}' not in self._names:
+            raise AnnotationError(f'{path}: record {number} is about vid{video_id}, which {self.mapping} does not have')
+        return self._names[f'vid{video_id}']

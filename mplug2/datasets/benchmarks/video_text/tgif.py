@@ -1,0 +1,51 @@
+"""TGIF-QA's FrameQA: questions about animated GIFs that a single frame answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....registry import DATASETS
+from ...base import MultiModalDataset
+from ...io.annotations import read_columns
+
+TYPES = ('object', 'number', 'color', 'location')
+SPLITS = ('train', 'val', 'train+val', 'test')
+_VAL_SHARE, _VAL_SEED = 10, 0
+
+
+@DATASETS.register_module()
+class TGIFFrameQA(MultiModalDataset):
+    """FrameQA from the official, tab-separated ``{Train,Test}_frameqa_question.csv`` (39,392 and 13,691 questions).
+
+    The benchmark has no validation split: 'val' is every question about a tenth of the training file's GIFs, drawn once for
+    all. GIFs lie as ``data_prefix/tumblr_nk172bbdPI1u1lr18o1_250.mp4``: ``tools/data/tgif.py`` makes clips of
+    them, which decode much faster. Fields: ``question``, ``question_id``, ``answers`` (a list of one) and ``question_type`` (of
+    `TYPES`).
+
+    Args:
+        ann_file: of training or test. split: 'train', 'val' or 'train+val' of the training file, 'test' of the other.
+        suffix: of the clips' names; '.gif' reads the GIFs themselves. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, ann_file: str, split: str, suffix: str = '.mp4', **kwargs: Any) -> None:
+        if split not in SPLITS:
+            raise ValueError(f'TGIFFrameQA: split is one of {", ".join(map(repr, SPLITS))}, not {split!r}')
+        self.ann_file, self.split, self.suffix = ann_file, split, suffix
+        super().__init__(**kwargs)
+
+    def load_records(self) -> list[dict]:
+        columns = ('gif_name', 'question', 'answer', 'type')
+        table = read_columns(self.ann_file, columns, delimiter='\t')
+        names = sorted({name for name, *_ in table})
+        drawn = np.random.default_rng(_VAL_SEED).permutation(len(names))[: len(names) // _VAL_SHARE]
+        held_out = {names[index] for index in drawn.tolist()}
+        found = []
+        for number, (name, question, answer, kind) in enumerate(table):
+            if self.split in ('train', 'val') and (name in held_out) != (self.split == 'val'):
+                continue
+            record = dict(sample_id=number, media='video', path=name + self.suffix, question=question, question_id=number)
+            kind = TYPES[int(kind)] if kind.isdigit() and int(kind) < len(TYPES) else 'other'
+            found.append(record | dict(answers=[answer], question_type=kind))
+        return found

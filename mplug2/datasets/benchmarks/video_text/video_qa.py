@@ -1,0 +1,62 @@
+"""Open-ended question answering about clips: the files that MSRVTT-QA and MSVD-QA share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...base import MultiModalDataset
+from ...io.annotations import Files, as_list, read_records, rows
+
+QUESTION_TYPES = ('what', 'who', 'how', 'when', 'where')
+
+
+class VideoQADataset(MultiModalDataset):
+    """Records ``{answer, question, video_id, id}`` as a JSON list or JSON lines (where ``id`` may be absent).
+
+    Fields: ``question``, ``question_id``, ``answers`` (a list of one) and ``question_type`` (the first word if it is what, who,
+    how, when or where; else 'other').
+
+    Args:
+        ann_file: one file or several. suffix: of the clips' names. kwargs: of `MultiModalDataset`.
+    """
+
+    def __init__(self, ann_file: Files, suffix: str, **kwargs: Any) -> None:
+        self.files, self.suffix = as_list(ann_file), suffix
+        super().__init__(**kwargs)
+
+    @property
+    def source(self) -> str:
+        return ', '.join(self.files)
+
+    def load_records(self) -> list[dict]:
+        found = []
+        for path in self.files:
+            records = read_records(path)
+            for number, (question, answer, video) in enumerate(rows(path, records, ('question', 'answer', 'video_id'))):
+                key = records[number].get('id', number)
+                first = question.split(maxsplit=1)[0].lower() if question.strip() else ''
+                found.append(
+                    dict(
+                        sample_id=key,
+                        media='video',
+                        path=self.clip_name(path, number, video) + self.suffix,
+                        question=question,
+                        question_id=key,
+                        answers=[answer],
+                        question_type=first if first in QUESTION_TYPES else 'other',
+                    )
+                )
+        return found
+
+    def clip_name(self, path: str, number: int, video_id: int | str) -> str:
+        """The name, without its ending, of the clip that a record is about.
+
+        Args:
+            path, number: of the record, for messages. video_id: a number in the official files, a file's name in JSON lines.
+        """
+        raise NotImplementedError
+
+
+def stem(name: str) -> str:
+    """A file's name without its ending ('video7.mp4' -> 'video7')."""
+    return name.rsplit('.', 1)[0]

@@ -1,0 +1,1 @@
+"""Reading files: video, images, annotations; the bad-sample policy."""

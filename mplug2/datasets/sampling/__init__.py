@@ -1,0 +1,1 @@
+"""Samplers, and the mixture of pre-training sources."""

@@ -1,0 +1,1 @@
+"""Sharded tar files: index, reading, writing, packed text."""

@@ -1,0 +1,182 @@
+"""Data sets in sharded tar files, read by an index: sample i is where the index says, whatever was read before.
+
+So the stream of `ResumableSampler` over shards is what it is over files: a function of (seed, position), split over ranks and
+workers without overlap, and resumed at no cost. Shards may differ in size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.logging import MMLogger
+
+from ...registry import DATA_SAMPLERS, DATASETS
+from ..base import MultiModalDataset
+from ..io.annotations import Files
+from ..io.bad_samples import AnnotationError, BadSampleError
+from ..sampling.sampler import ResumableSampler
+from .files import RangeReader, expand
+from .index import load_indices, read_members
+
+SUFFIXES = {
+    'image': ('jpg', 'jpeg', 'png', 'webp', 'bmp', 'gif'),
+    'video': ('mp4', 'webm', 'mkv', 'avi', 'mov', 'm4v'),
+}
+
+
+class ShardedDataset(MultiModalDataset):
+    """Samples of tar files in webdataset's layout. A subclass makes a record of a sample's parts in `fill`.
+
+    A sample's parts are read when it is drawn; in memory is one number a sample.
+
+    Args:
+        shards: paths, URLs (by fsspec), folders, or patterns of them, as `expand` takes. media: of the records.
+        index_dir: folder of the indices; beside the shards if None, which URLs cannot do.
+        kwargs: of `MultiModalDataset`, without ``data_prefix``.
+
+    Raises:
+        FileNotFoundError: no shards. BadSampleError: a shard is cut off, and the bad-sample policy is 'raise'.
+    """
+
+    def __init__(self, shards: Files, media: str, index_dir: str | None = None, **kwargs: Any) -> None:
+        self.shards, self.media, self.index_dir = expand(shards), media, index_dir
+        super().__init__(**kwargs)
+        for problem in self._problems:
+            if self.bad_samples.policy == 'raise':
+                raise BadSampleError(f"the shard {problem}; bad_samples='skip' or 'replace' takes what is there")
+            MMLogger.get_current_instance().warning(f'the shard {problem}')
+
+    @property
+    def source(self) -> str:
+        first = self.shards[0]
+        return first if len(self.shards) == 1 else f'{first} and {len(self.shards) - 1} more shards'
+
+    def open_records(self, indices: int | Sequence[int] | None) -> None:
+        found = load_indices(self.shards, self.index_dir)
+        self._problems = [index.problem for index in found if index.problem]
+        self.shard_sizes = np.array([len(index.starts) - 1 for index in found])
+        self._ends = np.cumsum(self.shard_sizes)
+        self._starts = np.concatenate([index.starts for index in found])  # one more a shard than samples
+        total = int(self._ends[-1])
+        self._chosen = None
+        if indices is not None:
+            self._chosen = np.arange(total)[:indices] if isinstance(indices, int) else np.arange(total)[list(indices)]
+            self.shard_sizes = np.array([len(self._chosen)])
+        if len(self) == 0:
+            raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
+        self._reader = RangeReader()
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self._chosen is None else len(self._chosen)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """The number of the shard, and of the sample in it."""
+        index = int(index if self._chosen is None else self._chosen[index])
+        shard = int(np.searchsorted(self._ends, index, side='right'))
+        return shard, index - int(self._ends[shard - 1] if shard else 0)
+
+    def record(self, index: int) -> dict:
+        """What is known of a sample without reading it; ``sample_id`` is the shard and its number there."""
+        shard, place = self._place(index)
+        path = self.shards[shard]
+        return dict(sample_id=f'{path}:{place}', media=self.media, path=path, shard=shard, place=place)
+
+    def prepare(self, record: dict) -> Any:
+        shard, place = record.pop('shard'), record.pop('place')
+        path = self.shards[shard]
+        start, end = self._starts[(self._ends[shard - 1] + shard if shard else 0) + place :][:2].tolist()
+        where = f'{path}, bytes {start} to {end}'
+        try:
+            content = self._reader.read(path, start, end)
+        except OSError as error:
+            raise BadSampleError(f'{where}: cannot be read ({error})') from None
+        key, parts = read_members(content, where)
+        self.fill(record, f'{path}/{key}', parts)
+        return super().prepare(record)
+
+    def fill(self, record: dict, where: str, parts: dict[str, bytes]) -> None:
+        """Add what a sample's parts say.
+
+        Args:
+            where: shard and key. parts: content by what follows the key's dot in the member's name.
+
+        Raises:
+            BadSampleError: a part is missing or says nothing.
+        """
+        raise NotImplementedError
+
+
+@DATASETS.register_module()
+class ShardedPairs(ShardedDataset):
+    """Pictures or clips with texts, as img2dataset, video2dataset and ``tools/data/shards_pairs.py`` write them.
+
+    Texts are the list ``captions`` of the sample's ``.json`` where it has one, else its ``.txt``. Fields: ``captions``;
+    ``content``, the bytes that `LoadImage` and `LoadVideo` decode; ``path``, the member's, which names a sample in messages.
+
+    Args:
+        media: 'image' or 'video'. shards, kwargs: of `ShardedDataset`.
+    """
+
+    def __init__(self, shards: Files, media: str = 'image', **kwargs: Any) -> None:
+        if media not in SUFFIXES:
+            raise ValueError(f"ShardedPairs: media is 'image' or 'video', not {media!r}")
+        super().__init__(shards, media, **kwargs)
+
+    def fill(self, record: dict, where: str, parts: dict[str, bytes]) -> None:
+        suffix = next((suffix for suffix in SUFFIXES[self.media] if suffix in parts), None)
+        if suffix is None:
+            raise BadSampleError(
+                f'{where}: no {self.media} among its parts, which are {", ".join(parts)}; one must end in '
+                f'.{", .".join(SUFFIXES[self.media])}'
+            )
+        captions = [caption.strip() for caption in _captions(where, parts)]
+        record.update(path=f'{where}.{suffix}', content=parts[suffix], captions=[caption for caption in captions if caption])
+        if not record['captions']:
+            raise BadSampleError(f'{where}: its caption is empty')
+
+
+def _captions(where: str, parts: dict[str, bytes]) -> list[str]:
+    try:
+        told = json.loads(parts['json']) if 'json' in parts else {}
+        if isinstance(told, dict) and isinstance(told.get('captions'), list):
+            return [str(caption) for caption in told['captions']]
+        return [parts['txt'].decode('utf-8')]
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadSampleError(f'{where}: its text is not UTF-8, or its .json no JSON ({error})') from None
+    except KeyError:
+        raise BadSampleError(f"{where}: no text: neither a .txt nor a list 'captions' in a .json") from None
+
+
+@DATA_SAMPLERS.register_module()
+class ShardSampler(ResumableSampler):
+    """`ResumableSampler` for storage where reading from everywhere is slow: shuffles shards, and samples within a few of them.
+
+    A pass takes the shards in random order, `together` at a time, whose samples are mixed. As there, sample n of the stream
+    is a function of (seed, n).
+
+    Args:
+        dataset: a `ShardedDataset`. together: shards that are read from at a time. kwargs: of `ResumableSampler`.
+    """
+
+    def __init__(self, dataset: ShardedDataset, together: int = 16, **kwargs: Any) -> None:
+        super().__init__(dataset, **kwargs)
+        if together < 1:
+            raise ValueError(f'ShardSampler: together is a number of shards, not {together}')
+        self.sizes, self.together = dataset.shard_sizes, together
+
+    def _order(self, number: int) -> np.ndarray:
+        if not self.shuffle:
+            return super()._order(number)
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, number])))
+        firsts = np.cumsum(self.sizes) - self.sizes
+        shards = generator.permutation(len(self.sizes))
+        groups = [shards[start : start + self.together] for start in range(0, len(shards), self.together)]
+        return np.concatenate(
+            [
+                generator.permutation(np.concatenate([np.arange(firsts[s], firsts[s] + self.sizes[s]) for s in group]))
+                for group in groups
+            ]
+        )

@@ -1,0 +1,118 @@
+"""Text packed to length: documents one after the other, cut into rows that are all full.
+
+A row is ``[CLS]``, then a piece of the stream of documents, in which each document ends with ``[SEP]``. Rows are made once, by
+``tools/data/shards_text.py``; training reads them from shards, sample i being row i.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...registry import DATASETS, TOKENIZERS
+from ..io.annotations import Files
+from ..io.bad_samples import AnnotationError, BadSampleError
+from .dataset import ShardedDataset
+from .files import is_remote, read_whole
+
+DESCRIPTION = 'packing.json'  # beside the shards
+_PROBE = 'Two tokenizers that read this sentence alike, 1234 and Größe included, are the same.'
+
+
+class Packer:
+    """Makes rows of `length` ids of documents that come one after the other.
+
+    Args:
+        tokenizer: with ``pieces``, ``cls_id``, ``sep_id``. rest: of an earlier packer, for going on where it stopped.
+
+    Attributes:
+        rest: ids of the documents so far that no row has yet.
+
+    Raises:
+        ValueError: `length` leaves no room beside ``[CLS]``.
+    """
+
+    def __init__(self, tokenizer: Any, length: int, rest: Sequence[int] = ()) -> None:
+        if length < 2:
+            raise ValueError(f'rows of {length} tokens have no room for text: the first is [CLS]')
+        self.tokenizer, self.length, self.rest = tokenizer, length, list(rest)
+
+    def add(self, document: str) -> list[list[int]]:
+        """The rows that a document fills."""
+        ids = self.tokenizer.pieces(document)
+        if ids:
+            self.rest += [*ids, self.tokenizer.sep_id]
+        room = self.length - 1
+        full = len(self.rest) // room * room
+        rows = [[self.tokenizer.cls_id, *self.rest[start : start + room]] for start in range(0, full, room)]
+        del self.rest[:full]
+        return rows
+
+    def finish(self) -> list[list[int]]:
+        """The last row, which may be shorter, if anything is left."""
+        rows = [[self.tokenizer.cls_id, *self.rest]] if self.rest else []
+        self.rest = []
+        return rows
+
+
+def row_bytes(ids: list[int], vocab_size: int) -> bytes:
+    """A row as the content of a ``.npy`` file, two bytes an id where the vocabulary allows."""
+    stream = io.BytesIO()
+    np.save(stream, np.array(ids, np.uint16 if vocab_size <= 2**16 else np.uint32))
+    return stream.getvalue()
+
+
+def describe_packing(tokenizer: Any, length: int) -> dict:
+    """What rows were made with, for `PackedText` to check."""
+    return dict(length=length, vocab_size=tokenizer.vocab_size, probe=tokenizer.pieces(_PROBE))
+
+
+@DATASETS.register_module()
+class PackedText(ShardedDataset):
+    """Text packed to length, from the shards of ``tools/data/shards_text.py``.
+
+    Field: ``text``, a list of ids, which `PackInputs` takes as it is; no tokenizing is left to do.
+
+    Args:
+        tokenizer: config of the model's, checked against what the rows were made with. shards, kwargs: of `ShardedDataset`.
+
+    Raises:
+        AnnotationError: the rows were made with another tokenizer, or nothing says with which.
+    """
+
+    def __init__(self, shards: Files, tokenizer: dict | Any, **kwargs: Any) -> None:
+        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
+        super().__init__(shards, 'text', **kwargs)
+        for folder in sorted({path.rpartition('/')[0] for path in self.shards}):
+            self.length = _check(folder, self.tokenizer)
+
+    def fill(self, record: dict, where: str, parts: dict[str, bytes]) -> None:
+        if 'npy' not in parts:
+            raise BadSampleError(f'{where}: no .npy of token ids among its parts, which are {", ".join(parts)}')
+        try:
+            ids = np.load(io.BytesIO(parts['npy']), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise BadSampleError(f'{where}: its .npy is cut off or none ({error})') from None
+        if ids.ndim != 1 or not len(ids) or int(ids.max()) >= self.tokenizer.vocab_size:
+            raise BadSampleError(f'{where}: its .npy holds no row of token ids below {self.tokenizer.vocab_size}')
+        record.update(path=f'{where}.npy', text=ids.tolist())
+
+
+def _check(folder: str, tokenizer: Any) -> int:
+    """The rows' length, if they were made with this tokenizer."""
+    path = f'{folder}/{DESCRIPTION}' if is_remote(folder) or folder else DESCRIPTION
+    try:
+        made = json.loads(read_whole(path, lambda file: file.read()))
+    except FileNotFoundError:
+        raise AnnotationError(f'{path} is missing, which says how the rows were packed: it belongs beside the shards') from None
+    mine = describe_packing(tokenizer, made['length'])
+    if made != mine:
+        raise AnnotationError(
+            f'{path}: the rows were packed with another vocabulary ({made["vocab_size"]:,} entries) than this tokenizer has '
+            f'({mine["vocab_size"]:,}): pack them anew with tools/data/shards_text.py'
+        )
+    return made['length']

@@ -1,0 +1,314 @@
+"""Writing shards: pictures or clips with their texts, fetched, checked and put into tar files of a fixed number of items.
+
+Shard n holds items n * per_shard and following of the source, whichever of them could be fetched; it appears under its name
+when it is whole. So a conversion that was stopped goes on with the shards that are missing.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import io
+import json
+import os
+import socket
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from ...utils.files import replace_file
+from ...utils.retrying import tried
+from ..io.bad_samples import AnnotationError, BadSampleError
+from ..io.image import PICTURE_ERRORS
+from ..io.video import read_pyav
+from .dataset import SUFFIXES
+from .index import load_index
+
+NOTES = 'shards.json'  # beside the shards: what they are made of
+TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first, twice as many after the next
+_PASSING = (socket.EAI_AGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH)
+_PART = 2**20  # bytes that a fetch takes at a time
+_FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept as they are; others become JPEGs
+
+
+class FetchError(BadSampleError):
+    """A file or an answer could not be had: this one, as far as one can tell."""
+
+
+class UnavailableError(FetchError):
+    """A file or a host could not be had, for a reason that may hold for all of them: a wrong folder, rights, a proxy."""
+
+
+class UnreachableError(UnavailableError):
+    """Something could not be had now, but perhaps can be in a moment: a server or the network failed."""
+
+
+class Item(NamedTuple):
+    """What a source lists. source: a path or a URL, or '' where a line of the list is malformed; captions: of the media; meta:
+    goes into the sample's ``.json`` as well."""
+
+    source: str
+    captions: list[str]
+    meta: dict[str, Any]
+
+
+class ShardWriter:
+    """A tar file that appears under its name, with its index, when it is whole.
+
+    Args:
+        path: of the tar file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._part = path, path.with_suffix('.tar.part')
+        self.samples = 0
+
+    def __enter__(self) -> ShardWriter:
+        self._tar = tarfile.open(self._part, 'w')
+        return self
+
+    def add(self, key: str, parts: dict[str, bytes]) -> None:
+        """A sample: `parts` are contents by suffix. The key may not hold a dot."""
+        for suffix, content in parts.items():
+            member = tarfile.TarInfo(f'{key}.{suffix}')
+            member.size = len(content)
+            self._tar.addfile(member, io.BytesIO(content))
+        self.samples += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self._tar.close()
+        if kind is not None:
+            self._part.unlink()
+            return
+        with open(self._part, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(self._part, self.path)
+        load_index(str(self.path))
+
+
+def fetch(source: str, timeout: float = 20.0) -> bytes:
+    """A file's bytes, from a path or a URL; tried again where a server or the network failed.
+
+    Raises:
+        FetchError: it cannot be had; says in a few words why, so that reasons can be counted.
+    """
+    return tried(partial(_fetch_once, source, timeout), UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
+
+
+def _fetch_once(source: str, timeout: float) -> bytes:
+    try:
+        if '://' not in source:
+            return Path(source).read_bytes()
+        request = urllib.request.Request(source, headers={'User-Agent': 'mplug2'})
+        until = time.monotonic() + timeout
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            parts = []
+            while part := answer.read1(_PART):
+                parts.append(part)
+                if time.monotonic() > until:  # it drips, or never ends
+                    raise TimeoutError
+            if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not tell
+                raise http.client.IncompleteRead(b'', missing)
+            return b''.join(parts)
+    except urllib.error.HTTPError as error:
+        passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
+        raise (UnreachableError if passing else FetchError)(f'HTTP {error.code}') from None
+    except FileNotFoundError:
+        raise UnavailableError('no such file') from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, 'reason', error)
+        passing = isinstance(reason, (TimeoutError, ConnectionError, http.client.IncompleteRead))
+        passing = passing or getattr(reason, 'errno', None) in _PASSING
+        told = reason if isinstance(reason, str) else type(reason).__name__
+        told = 'timed out' if isinstance(reason, TimeoutError) else told
+        kind = UnavailableError if isinstance(reason, OSError) else FetchError  # the URL itself is wrong
+        raise (UnreachableError if passing else kind)(told) from None
+
+
+def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
+    """A picture's suffix and bytes, if it can be decoded.
+
+    Args:
+        short_side: pixels; a picture whose shorter side is longer is shrunk.
+
+    Raises:
+        BadSampleError: it cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            small = short_side is None or min(image.size) <= short_side
+            if small and image.format in _FORMATS:
+                return _FORMATS[image.format], content
+            image = image.convert('RGB')
+            if not small:
+                scale = short_side / min(image.size)
+                image = image.resize([round(side * scale) for side in image.size], Image.Resampling.LANCZOS)
+            stream = io.BytesIO()
+            image.save(stream, 'JPEG', quality=95)
+            return 'jpg', stream.getvalue()
+    except PICTURE_ERRORS:
+        raise BadSampleError('no picture, or a damaged one') from None
+
+
+def check_video(source: str, content: bytes, short_side: None = None) -> tuple[str, bytes]:
+    """A clip's suffix and bytes, if its first frame can be decoded.
+
+    Raises:
+        BadSampleError: it cannot.
+    """
+    try:
+        read_pyav(source, lambda length: [0], content)
+    except BadSampleError:
+        raise BadSampleError('no clip, or a damaged one') from None
+    suffix = source.split('?')[0].rpartition('.')[2].lower()
+    return suffix if suffix in SUFFIXES['video'] else 'mp4', content
+
+
+CHECKS: dict[str, Callable[[str, bytes, int | None], tuple[str, bytes]]] = {'image': check_image, 'video': check_video}
+
+
+def _sample(item: Item, media: str, short_side: int | None, timeout: float) -> dict[str, bytes]:
+    if not item.source:
+        raise BadSampleError('malformed line')
+    captions = [' '.join(caption.split()) for caption in item.captions]
+    captions = [caption for caption in captions if caption]
+    if not captions:
+        raise BadSampleError('no caption')
+    suffix, content = CHECKS[media](item.source, fetch(item.source, timeout), short_side)
+    told = {**item.meta, 'source': item.source, 'captions': captions}
+    return {suffix: content, 'txt': captions[0].encode(), 'json': json.dumps(told, ensure_ascii=False).encode()}
+
+
+def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> Iterator[dict[str, bytes] | BadSampleError]:
+    """Results in order, computed in threads, a few ahead of what is taken: media are large, so not all at once."""
+
+    def safe(item: Item) -> Any:
+        try:
+            return call(item)
+        except BadSampleError as error:
+            return error
+
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque = deque()
+        for item in items:
+            running.append(pool.submit(safe, item))
+            if len(running) > 4 * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def write_notes(path: Path, notes: Any) -> None:
+    """Write notes beside shards as JSON, all or nothing: what is there is taken for true when a conversion goes on."""
+    replace_file(path, lambda file: file.write(json.dumps(notes, ensure_ascii=False).encode()))
+
+
+def note_source(out: Path, notes: dict[str, Any]) -> None:
+    """Write down what a folder's shards are made of, or check that it is the same.
+
+    Raises:
+        AnnotationError: the folder has shards of something else.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / NOTES
+    if file.is_file():
+        there = json.loads(file.read_text(encoding='utf-8'))
+        changed = sorted(key for key, value in there.items() if value != notes.get(key))
+        if changed:
+            told = '; '.join(f'{key} was {there.get(key)!r} and is {notes.get(key)!r}' for key in changed)
+            raise AnnotationError(f'{out} has shards made otherwise ({told}): give another folder, or the same arguments')
+    write_notes(file, notes)
+
+
+def write_shards(
+    items: Iterable[Item],
+    out: Path,
+    media: str,
+    per_shard: int = 10_000,
+    workers: int = 16,
+    short_side: int | None = None,
+    timeout: float = 20.0,
+    max_unreachable: float = 0.5,
+    report: Callable[[str], None] = print,
+    source: str = '',
+) -> Counter:
+    """Write ``00000.tar`` and following with their indices, and a ``00000_stats.json`` each; those that are there stay.
+
+    Args:
+        items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
+        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: takes a line a shard.
+        max_unreachable: share of a shard's items that servers, the network or the folder may fail to give; below 1, not all
+            of a whole shard's may be refused either. source: what the items are of; a folder takes those of one source.
+
+    Returns:
+        'listed', 'written', and the reasons for which others were not.
+
+    Raises:
+        ConnectionError: more could not be had; the shard is not written, so the next call takes it up again.
+        AnnotationError: the folder has shards of another source, or made otherwise.
+    """
+    note_source(out, dict(source=source, media=media, per_shard=per_shard, short_side=short_side))
+    call = partial(_sample, media=media, short_side=short_side, timeout=timeout)
+    total: Counter = Counter()
+    items = iter(items)
+    number = 0
+    while listed := list(islice(items, per_shard)):
+        path, start = out / f'{number:05d}.tar', time.perf_counter()
+        stats_file = out / f'{number:05d}_stats.json'
+        done = path.is_file() and stats_file.is_file()
+        if not done:
+            stats = _write(path, listed, call, workers, max_unreachable, whole=len(listed) == per_shard)
+            write_notes(stats_file, stats)
+        stats = Counter(json.loads(stats_file.read_text(encoding='utf-8')))
+        if stats['listed'] != len(listed):
+            raise AnnotationError(f'{path} was made of {stats["listed"]} items, but the source has {len(listed)} there')
+        total += stats
+        report(describe(path.name, stats) + ('  (there already)' if done else f'  {rate(stats, start):.0f}/s'))
+        number += 1
+    return total
+
+
+def _write(
+    path: Path, listed: list[Item], call: Callable[[Item], Any], workers: int, max_unreachable: float, whole: bool
+) -> Counter:
+    stats, unreachable, failed = Counter(listed=len(listed)), 0, 0
+    digits = max(4, len(str(len(listed) - 1)))
+    with ShardWriter(path) as shard:
+        for place, sample in enumerate(_ahead(call, listed, workers)):
+            if isinstance(sample, BadSampleError):
+                stats[str(sample)] += 1
+                unreachable += isinstance(sample, UnavailableError)
+                failed += isinstance(sample, FetchError)
+                nothing = failed == len(listed) and whole and max_unreachable < 1  # the few of a last shard may all be gone
+                if nothing or unreachable > max_unreachable * len(listed):
+                    raise ConnectionError(
+                        f'{path}: {failed} of {len(listed)} items could not be had (the last: {sample}, '
+                        f'{listed[place].source}), and max_unreachable allows a share of {max_unreachable:g}; once the network '
+                        'or the folder is right the same command goes on with this shard, and --max-unreachable 1 takes what '
+                        'there is'
+                    )
+            else:
+                shard.add(f'{path.stem}{place:0{digits}d}', sample)
+        stats['written'] = shard.samples
+    return stats
+
+
+def rate(stats: Counter, start: float) -> float:
+    return stats['listed'] / max(1e-9, time.perf_counter() - start)
+
+
+def describe(name: str, stats: Counter) -> str:
+    """A line for a person: how many of the listed were written, and why others were not."""
+    reasons = ', '.join(f'{count:,} {reason}' for reason, count in stats.most_common() if reason not in ('listed', 'written'))
+    return f'{name}: {stats["written"]:,} of {stats["listed"]:,}' + (f' (left out: {reasons})' if reasons else '')

@@ -1,0 +1,179 @@
+"""Hooks: scalars that stay on the device, checkpoints that are never half there, pictures of predictions."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
+
+from ...checkpoints.files import BEST, SHARDS, read_best, step_of, training_checkpoints, write_best
+from ...checkpoints.training import set_aside
+from ...registry import HOOKS
+
+
+@HOOKS.register_module()
+class RuntimeInfoHook(_RuntimeInfoHook):
+    """MMEngine's, without reading the losses off the device at every step."""
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        scalars = {f'train/{key}': value for key, value in (outputs or {}).items()}
+        grad_norm = getattr(runner.optim_wrapper, 'grad_norm', None)
+        if grad_norm is not None:
+            scalars['train/grad_norm'] = grad_norm
+        runner.scalars.add(scalars)
+
+
+@HOOKS.register_module()
+class CheckpointHook(Hook):
+    """Saves every so many steps and at the end, and keeps the best by a metric of validation.
+
+    A new file is complete before an older one is removed, so a run that is stopped at any moment has a checkpoint.
+
+    Args:
+        interval: steps between checkpoints. max_keep_ckpts: how many of them stay; None keeps all.
+        save_best: name of the metric, or None. rule: 'greater' or 'less' is better.
+        sharded: the checkpoints that training goes on from are folders, ``iter_N.shards``, to which each process writes its
+            part; the best one is always a file.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(
+        self,
+        interval: int = 1000,
+        max_keep_ckpts: int | None = 2,
+        save_best: str | None = None,
+        rule: str = 'greater',
+        sharded: bool = False,
+    ) -> None:
+        if rule not in ('greater', 'less'):
+            raise ValueError(f"CheckpointHook: rule is 'greater' or 'less', not {rule!r}")
+        if max_keep_ckpts == -1:  # MMEngine's word for all
+            max_keep_ckpts = None
+        if max_keep_ckpts is not None and max_keep_ckpts < 1:
+            raise ValueError(f'CheckpointHook: max_keep_ckpts is a count from 1 on, or None for all, not {max_keep_ckpts!r}')
+        self.interval = interval
+        self.max_keep_ckpts = max_keep_ckpts
+        self.save_best = save_best
+        self.rule = rule
+        self.ending = SHARDS if sharded else 'pth'
+        self._best: dict | None = None
+
+    def before_train(self, runner: Any) -> None:
+        best: list[dict | None] = [None]  # the main process's, which writes them: all have to save the best together
+        if is_main_process():
+            for file in Path(runner.work_dir).glob('.*.pth.*.tmp'):  # a killed run was writing it
+                file.unlink()
+            for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
+                shutil.rmtree(folder)
+            self._set_later_aside(runner)
+            best[0] = read_best(runner.work_dir)
+        broadcast_object_list(best)
+        self._best = best[0]
+
+    def _set_later_aside(self, runner: Any) -> None:
+        """Neither a fresh run nor one that goes on from an earlier step inherits what came after it, nor their resumption."""
+        folder = Path(runner.work_dir)
+        later = [path for path in training_checkpoints(folder) if step_of(path) > runner.iter]
+        later += [path for path in folder.glob('best_*_iter_*.pth') if step_of(path) > runner.iter]
+        best = read_best(folder)
+        if best is not None and best['iter'] > runner.iter:
+            later.append(folder / BEST)
+        if later:
+            aside = folder / f'before_{runner.timestamp}'
+            aside.mkdir()
+            for path in later:
+                path.rename(aside / path.name)
+            whose = 'later steps' if runner.iter else 'an earlier run'
+            runner.logger.warning(f'{folder} had checkpoints of {whose}: they are in {aside.name} now')
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+        step = runner.iter + 1
+        if step % self.interval == 0 or step == runner.max_iters:
+            self._save(runner, step)
+
+    def after_train(self, runner: Any) -> None:
+        if runner.iter < runner.max_iters and runner.iter % self.interval:  # stopped early, at a step without a checkpoint
+            self._save(runner, runner.iter)
+
+    def _save(self, runner: Any, step: int) -> None:
+        runner.save_checkpoint(runner.work_dir, f'iter_{step}.{self.ending}', meta=dict(iter=step))
+        if self.max_keep_ckpts is None or not is_main_process():
+            return
+        paths = sorted(training_checkpoints(runner.work_dir), key=step_of)
+        for path in paths[: -self.max_keep_ckpts]:
+            shutil.rmtree(set_aside(path)) if path.is_dir() else path.unlink()
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if self.save_best is None or not metrics:
+            return
+        if self.save_best not in metrics:
+            raise KeyError(
+                f'CheckpointHook: save_best={self.save_best!r} is not among the metrics of validation: {", ".join(metrics)}'
+            )
+        score = float(metrics[self.save_best])
+        sign = 1 if self.rule == 'greater' else -1
+        if self._best is not None and sign * score <= sign * self._best['score']:
+            return
+        name = f'best_{self.save_best}_iter_{runner.iter}.pth'.replace('/', '_')
+        old, self._best = self._best, dict(file=name, metric=self.save_best, score=score, iter=runner.iter)
+        runner.save_checkpoint(
+            runner.work_dir, name, save_optimizer=False, save_param_scheduler=False, meta=dict(iter=runner.iter)
+        )
+        if is_main_process():
+            write_best(runner.work_dir, self._best)
+            if old is not None and old['file'] != name:
+                (Path(runner.work_dir) / old['file']).unlink(missing_ok=True)
+        runner.logger.info(f'best so far: {self.save_best} {score:.4f} at step {runner.iter}, saved as {name}')
+
+
+@HOOKS.register_module()
+class ShowPredictions(Hook):
+    """Shows the first predictions of a test beside what was expected.
+
+    Of pictures and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
+    ``retrieved.png``, queries drawn at random with what was found for them.
+
+    Args:
+        folder: where they go. count: how many samples.
+    """
+
+    priority = 'LOWEST'  # the metrics are in the log before
+
+    def __init__(self, folder: str, count: int = 16) -> None:
+        self.folder = Path(folder)
+        self.count = count
+        self._samples: list = []
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._samples.extend(outputs[: max(0, self.count - len(self._samples))])
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if is_main_process():
+            try:
+                self._show(runner)
+            except Exception:  # whatever it is, the metrics of the test are not lost with it
+                runner.logger.exception('the predictions could not be shown')
+
+    def _show(self, runner: Any) -> None:
+        from ...visualization import draw_predictions, draw_retrieved, found_by_text, is_shown, write_predictions
+
+        dataset, queries = runner.test_loop.dataloader.dataset, getattr(runner.test_loop, 'queries', None)
+        samples = [sample for sample in (sample.to_dict() for sample in self._samples) if is_shown(sample)]
+        classes = getattr(dataset, 'metainfo', {}).get('classes')
+        if queries:
+            shown = found_by_text(dataset, queries)
+            path = draw_retrieved(random.Random(0).sample(shown, min(self.count, len(shown))), self.folder / 'retrieved.png')
+        elif not samples:
+            runner.logger.warning('nothing to show: none of the predictions is a text, a class or a box')
+            return
+        elif all('path' in sample for sample in samples):
+            path = draw_predictions(samples, self.folder / 'predictions.png', classes=classes)
+        else:
+            path = write_predictions(samples, self.folder / 'predictions.md', classes)
+        runner.logger.info(f'predictions to look at: {path}')

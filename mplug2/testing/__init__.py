@@ -1,0 +1,1 @@
+"""Any config at a tiny size, on the mini benchmark."""

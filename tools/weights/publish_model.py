@@ -1,0 +1,59 @@
+"""Writes of a checkpoint what others start from or test: the weights, without optimizer, logs, and what only training reads.
+
+    python tools/weights/publish_model.py work_dirs/pretrain/iter_5000.pth mplug2_tiny.safetensors --half
+
+Left out of the tasks is what they declare as `training_state`: momentum twins and queues.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mplug2.checkpoints import CheckpointError, find_weights, write_state
+from mplug2.checkpoints.files import SHARDS, load_checkpoint, read_state
+from mplug2.checkpoints.loading import matches
+from mplug2.checkpoints.sharded import read_whole
+from mplug2.registry import TASKS
+
+
+def publish(checkpoint: Mapping[str, Any], average: bool = False, half: bool = False) -> dict[str, Tensor]:
+    """Weights of a checkpoint that a prediction reads.
+
+    Args:
+        average: the moving average of the weights (`AverageWeights`) in place of the last. half: floating point as float16.
+
+    Raises:
+        CheckpointError: there is no average in it, or there are no weights.
+    """
+    state = read_state(checkpoint)
+    if average:
+        if not checkpoint.get('average'):
+            raise CheckpointError('the checkpoint has no average of the weights: train with AverageWeights among custom_hooks')
+        state |= checkpoint['average']
+    TASKS.import_from_location()
+    patterns = {f'tasks.*.{pattern}' for task in TASKS.module_dict.values() for pattern in task.training_state}
+    kept = {key: value for key, value in state.items() if not matches(key, patterns)}
+    return {key: value.half() if half and value.is_floating_point() else value for key, value in kept.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('out', type=Path, help='a .safetensors file')
+    parser.add_argument('--average', action='store_true', help='the moving average of the weights')
+    parser.add_argument('--half', action='store_true', help='in half precision')
+    args = parser.parse_args()
+    sharded = args.checkpoint.suffix == f'.{SHARDS}'
+    checkpoint = read_whole(args.checkpoint) if sharded else load_checkpoint(find_weights(args.checkpoint))
+    state = publish(checkpoint, args.average, args.half)
+    write_state(state, args.out)
+    print(f'{args.out}: {len(state)} tensors, {args.out.stat().st_size / 2**20:.1f} MiB')
+
+
+if __name__ == '__main__':
+    main()
