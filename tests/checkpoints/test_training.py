@@ -13,7 +13,6 @@ import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner.checkpoint import CheckpointLoader
-from mplug2.engine.hooks.checkpoint import CheckpointHook
 from torch import nn
 
 from mplug2.checkpoints.files import write_best
@@ -28,6 +27,7 @@ from mplug2.engine import (
     logs,
     save_checkpoint,
 )
+from mplug2.engine.hooks.checkpoint import CheckpointHook
 
 
 class Gadget:

@@ -11,12 +11,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
-from mplug2.engine.loops.retrieval import Matcher, RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
 from torch.utils.data import DataLoader
 
 from mplug2.datasets import MultiModalDataset, multimodal_collate
 from mplug2.datasets.transforms import PackInputs
 from mplug2.engine.loops import retrieval
+from mplug2.engine.loops.retrieval import Matcher, RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
 from mplug2.networks.mplug2 import Features
 from mplug2.structures import Batch, Tokens
