@@ -4,7 +4,7 @@
 
 FOLDER holds a package ``mmcv`` with compiled operators (``pip install --no-deps --target FOLDER mmcv...whl``). Each side
 runs in a process of its own: nms on 2,000 boxes, roi_align forward and backward of 512 regions over five levels of a
-1,024-pixel picture, and a whole training step of Cascade Mask R-CNN with the Base config's heads.
+1,024-pixel image, and a whole training step of Cascade Mask R-CNN with the Base config's heads.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ def align_call() -> Callable[[], object]:
 
 
 def step_call() -> Callable[[], object]:
-    """A step of the Base config's heads behind a small backbone, on two pictures of 512 pixels, with 128 regions of each."""
+    """A step of the Base config's heads behind a small backbone, on two images of 512 pixels, with 128 regions of each."""
     from mmdet.testing import demo_mm_inputs
 
     from mplug2.config.load import load_config
     from mplug2.registry import MODELS
 
     cfg = load_config('detection/mplug2_base_coco').model
-    small = dict(width=96, heads=2, hidden=192)
+    small = dict(width=96, num_heads=2, ffn_dim=192)
     cfg.backbone.update(init_cfg=None, blocks=None)
-    cfg.backbone.network.vision_encoder.update(image_size=512, layers=2, window=None, global_blocks=(), **small)
+    cfg.backbone.network.vision_encoder.update(image_size=512, num_layers=2, window=None, global_blocks=(), **small)
     cfg.backbone.network.universal.update(small)
     cfg.neck.width = 96
     for stage in cfg.train_cfg.rcnn:

@@ -1,4 +1,4 @@
-"""Trains over damaged shards and watches memory: a captioner, tiny, over shards of which 1 % of the pictures are corrupt, two
+"""Trains over damaged shards and watches memory: a captioner, tiny, over shards of which 1 % of the images are corrupt, two
 are cut off, and one caption is empty.
 
     python experiments/day_in_the_life.py --steps 2000
@@ -71,7 +71,7 @@ def write_damaged_shards(folder: Path, samples: int, per_shard: int = 500, seed:
                 text = '' if number == silent else f'a small {name} zero'
                 shard.add(f'{number:09d}', {'jpg': content, 'txt': text.encode()})
     bad = {silent, *corrupt}
-    for place in (1, 2):  # the second and the third, if there are so many, are cut off in the middle of a picture
+    for place in (1, 2):  # the second and the third, if there are so many, are cut off in the middle of an image
         if place < len(shards):
             starts = load_index(str(shards[place])).starts
             last = len(starts) * 3 // 4
@@ -132,8 +132,8 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
         ),
     )
     for module in cfg.model.network.values():
-        module.update(width=32, heads=2, hidden=48, layers=1)
-    cfg.model.network.universal.update(layers=2, queries=4)
+        module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
+    cfg.model.network.universal.update(num_layers=2, num_queries=4)
     cfg.model.network.vision_encoder.update(image_size=SIDE, patch_size=SIDE // 2)
     cfg.merge_from_dict({'train_cfg.max_iters': steps})
     cfg.default_hooks.checkpoint.update(interval=steps + 1, save_best=None)

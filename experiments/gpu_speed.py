@@ -4,7 +4,7 @@
     python experiments/gpu_speed.py --batch 8 --recompute # what does not fit otherwise
     python experiments/gpu_speed.py --pretraining pretraining/mplug2_base --recompute
 
-With --pretraining it is the step of a pre-training config, optimizer and momentum twin included, for each of its sources and
+With --pretraining it is the step of a pre-training config, optimizer and momentum encoder included, for each of its sources and
 for their mixture: the config's own pipelines and loop, on pixels and words that mean nothing, with random weights.
 
 MFU counts the floating-point operations of the forward and backward pass once (those recomputed in the backward pass do not
@@ -27,16 +27,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from mplug2.cli.bench.measure import clips_of, describe_run, network_of, parameters, seconds, synchronise
 from mplug2.config.load import load_config, type_name
 from mplug2.datasets import InterleavedSources, InterleavingSampler, MultiModalDataset, source_collate
-from mplug2.datasets.sampling.mixture import BatchDraw, SourceSamples
+from mplug2.datasets.sampling.mixture import BatchIndex, SourceSamples
 from mplug2.engine import PretrainLoop
 from mplug2.engine.runner import Runner
 from mplug2.modules import Generation, Memory, checkpoint_blocks, compile_blocks, generate
 from mplug2.modules.blocks import blocks_of
-from mplug2.modules.momentum import twins_of
+from mplug2.modules.momentum import momentum_encoders_of
 from mplug2.networks import Network
 from mplug2.objectives.losses import captioning_loss
 from mplug2.planning.workload import Work, work_of
-from mplug2.structures import Targets
+from mplug2.structures import TargetBatch
 
 # Dense bf16 TFLOP/s without sparsity, by a part of the device's name.
 PEAKS = {'H200': 989.0, 'H100': 989.0, 'A100': 312.0, 'L40': 362.0, 'A10': 125.0, '4090': 165.0}
@@ -76,11 +76,11 @@ def arguments() -> argparse.Namespace:
 
 
 def compile_parts(
-    network: Network, parts: Sequence[str], args: argparse.Namespace, twins: Sequence[torch.nn.Module] = ()
+    network: Network, parts: Sequence[str], args: argparse.Namespace, momentum_encoders: Sequence[torch.nn.Module] = ()
 ) -> None:
     options = dict.fromkeys(args.inductor, True) if args.inductor else None
     dynamic = False if args.static else None
-    compile_blocks(network, parts, twins, backend=args.backend, dynamic=dynamic, mode=args.mode, options=options)
+    compile_blocks(network, parts, momentum_encoders, backend=args.backend, dynamic=dynamic, mode=args.mode, options=options)
 
 
 def peak_of(args: argparse.Namespace) -> float | None:
@@ -108,7 +108,7 @@ class Step:
         ids = torch.randint(1, network.decoder.vocab_size, (batch, tokens), device=clips.device)
         mask = torch.ones_like(ids, dtype=torch.bool)
         samples = torch.arange(batch, device=clips.device)
-        self.target = Targets(ids, mask, mask, samples, torch.ones(batch, device=clips.device))
+        self.target = TargetBatch(ids, mask, mask, samples, torch.ones(batch, device=clips.device))
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5, fused=True)
 
     def learn(self) -> None:
@@ -231,7 +231,7 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
     parts = [name for name, part in network.named_children() if any(blocks_of(part))]
     steps, flops = {}, {}
     for name in chosen:
-        drawn = dataset[BatchDraw(name, range(dataset.sources[name].batch_size))]
+        drawn = dataset[BatchIndex(name, range(dataset.sources[name].batch_size))]
         few = longest(drawn.samples)
         with FlopCounterMode(display=False) as counter:  # before blocks are recomputed or compiled, which takes memory
             loop.optimize([source_collate(SourceSamples(name, few, drawn.weights))])
@@ -246,7 +246,7 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
     sizes = {name: len(step.args[0][0]['data_samples']) for name, step in steps.items()}
     for form in args.forms:
         if form == 'compiled':
-            compile_parts(network, parts, args, twins_of(loop.model))
+            compile_parts(network, parts, args, momentum_encoders_of(loop.model))
         for step in steps.values():
             step()
         if args.device == 'cuda':

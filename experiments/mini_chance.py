@@ -70,7 +70,7 @@ def _drawn(train: list[dict], test: list[dict]) -> list[dict]:
     guesses = []
     for record in test:
         drawn = draw.choice(train)
-        if 'boxes' in record:  # in pixels, of pictures that are all of one size
+        if 'boxes' in record:  # in pixels, of images that are all of one size
             guesses.append(record | dict(box=record['boxes'][0], pred_box=drawn['boxes'][0]))
         elif 'summaries' in record:
             guesses.append(record | dict(pred_summary=drawn['summaries'][0]))
@@ -83,7 +83,7 @@ def _random_recall(metric: str, sizes: list[int]) -> float:
     """Percent of queries with a right item among the first k of a random order.
 
     Args:
-        metric: ``text_to_image_R@5``, ... sizes: captions of each picture or clip.
+        metric: ``text_to_image_R@5``, ... sizes: captions of each image or clip.
     """
     direction, _, k = metric.removeprefix('dual_').rpartition('_R@')
     if direction.startswith('text_to_'):

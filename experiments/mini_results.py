@@ -1,4 +1,4 @@
-"""Trains and tests the rows of the embedded benchmark's results, and writes docs/results/mini.json and docs/results/mini.md.
+"""Trains and tests the rows of the mini benchmark's results, and writes docs/results/mini.json and docs/results/mini.md.
 
     python experiments/mini_results.py                      # every row that is not done yet
     python experiments/mini_results.py --rows video_qa image_qa_blind --seeds 0 1 2
@@ -50,7 +50,7 @@ COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_c
 COMPARED += ('custom_hooks',)
 
 
-HEAD = f"""# Results on the embedded benchmark
+HEAD = f"""# Results on the mini benchmark
 
 Written by `python experiments/mini_results.py`, which trains and tests what is missing; `--rows NAME` runs one row.
 The same numbers, with configs, commands and commits, are in [mini.json](mini.json). All are in percent but
@@ -61,7 +61,7 @@ of a training sample drawn at random (summaries are all made alike: words shared
 are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside
 it (text-to-video retrieval and detection among the tasks), or on a GPU. The JSON has the
 version of the benchmark (now {VERSION}) and the processor or GPU beside each. Where both are null the version was 2 or 3, whose
-pictures, clips and texts differ little, and the processor one with bf16."""
+images, clips and texts differ little, and the processor one with bf16."""
 
 
 class RowError(RuntimeError):

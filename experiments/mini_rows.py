@@ -1,4 +1,4 @@
-"""The rows of the results on the embedded benchmark: what `mini_results.py` runs."""
+"""The rows of the results on the mini benchmark: what `mini_results.py` runs."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def _universal() -> list[Row]:
 
 
 def _zero_shot() -> list[Row]:
-    """What pre-training alone can do: clips and pictures by text, and MSRVTT-QA's questions, of which it has seen none."""
+    """What pre-training alone can do: clips and images by text, and MSRVTT-QA's questions, of which it has seen none."""
     group = dict(group='Zero-shot, from the weights of the package', start=PRETRAINED, trained=False)
     rows = []
     for medium in ('video', 'image'):
@@ -300,7 +300,7 @@ def _pretraining() -> list[Row]:
     as_many_pairs = _steps(round(0.7 * BRIEF['pretrain'][0]))
     arms: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
-        no_masked=('without masked-language modelling', {f'{weight}.masked': 0}),
+        no_mlm=('without masked-language modelling', {f'{weight}.mlm': 0}),
         no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive': 0}),
         no_matching=('without matching', {'model.tasks.retrieval.matching': 0}),
         no_generation=(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .modules.blocks import prepare_blocks
 from .modules.generation import Generation, generate
-from .modules.momentum import twins_of
+from .modules.momentum import momentum_encoders_of
 from .networks.mplug2 import Features, Network
 from .preprocessor import MultiModalDataPreprocessor
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
@@ -63,7 +63,7 @@ class MPlug2(BaseModel):
         self._check(skeleton)
         named = frozenset().union(*(task.spec.network_modules for task in self.tasks.values()))
         self.network = build_network({name: cfg for name, cfg in self.network_cfg.items() if name in named})
-        prepare_blocks(self.network, twins=twins_of(self), **(blocks or {}))
+        prepare_blocks(self.network, momentum_encoders=momentum_encoders_of(self), **(blocks or {}))
         self.frozen = tuple(name for name in frozen if self._has(name))
         for name in self.frozen:
             getattr(self.network, name).requires_grad_(False)

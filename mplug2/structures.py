@@ -23,19 +23,19 @@ class MultiModalDataSample(BaseDataElement):
 class Tokens(NamedTuple):
     """Padded token ids.
 
-    ids: (B, L) long. mask: (B, L) bool, True at real tokens. types: (B, L) long segment ids of text pairs, or None.
+    ids: (B, L) long. mask: (B, L) bool, True at real tokens. token_type_ids: (B, L) long segment ids of text pairs, or None.
     """
 
     ids: Tensor
     mask: Tensor
-    types: Tensor | None = None
+    token_type_ids: Tensor | None = None
 
 
-class Targets(NamedTuple):
+class TargetBatch(NamedTuple):
     """Texts to generate; a sample has one or more (VQA has one for each distinct answer).
 
     ids: (M, L) long, from the start token on. mask: (M, L) bool, True at real tokens.
-    loss_mask: (M, L) bool, True at tokens that are learnt (neither the start token, nor a prompt, nor padding).
+    loss_mask: (M, L) bool, True at tokens that are learned (neither the start token, nor a prompt, nor padding).
     sample: (M,) long, the row of the batch that the target belongs to. weight: (M,) float.
     """
 
@@ -51,14 +51,14 @@ class Batch(NamedTuple):
 
     frames: (B, T, 3, H, W) float, normalised (an image has T = 1), or None. text: `Tokens`, the instruction (if the
     task has one) before the task's own text, or None.
-    target: `Targets` or None. extra: further tensors under the names that their transform gave them.
+    target: `TargetBatch` or None. extra: further tensors under the names that their transform gave them.
     samples: the B data samples. task: which task of a multi-task model the batch is for, or which several in training; None
     means its only one.
     """
 
     frames: Tensor | None = None
     text: Tokens | None = None
-    target: Targets | None = None
+    target: TargetBatch | None = None
     extra: dict[str, Any] = {}
     samples: list[MultiModalDataSample] = []
     task: str | tuple[str, ...] | None = None

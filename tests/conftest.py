@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope='session')
 def mini_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the embedded benchmark, very small, under ``data/mini``, where the shipped configs look for it.
+    """A folder with the mini benchmark, very small, under ``data/mini``, where the shipped configs look for it.
 
     Built once for all processes of a test run; tests only read it.
     """

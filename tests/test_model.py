@@ -11,8 +11,8 @@ from tests.tasks.models import LAYER, WORDS, small_model, some_batch
 
 CAPTIONING = dict(type='Captioning', media='video', generation=dict(num_beams=1, min_length=1, max_length=3))
 PUBLISHED = dict(**CAPTIONING, condition='vision')
-DECODER = dict(type='TextDecoder', layers=1, **WORDS, **LAYER)
-VISION = dict(type='DualVisionEncoder', image_size=32, patch_size=16, layers=1, **LAYER)
+DECODER = dict(type='TextDecoder', num_layers=1, **WORDS, **LAYER)
+VISION = dict(type='DualVisionEncoder', image_size=32, patch_size=16, num_layers=1, **LAYER)
 TOKENIZER = dict(type='BertTokenizer', vocab='mini')
 
 
@@ -39,11 +39,11 @@ def test_what_no_task_names_is_not_built() -> None:
 
 
 def test_several_tasks_share_one_network() -> None:
-    both = dict(clips=PUBLISHED, pictures=dict(type='QuestionAnswering', media='image'))
+    both = dict(clips=PUBLISHED, images=dict(type='QuestionAnswering', media='image'))
     model = MPlug2(small_model(CAPTIONING).network_cfg, both, TOKENIZER)
     assert all(part is not None for part in model.network._modules.values())
-    assert model.task_of(some_batch(1)._replace(task='pictures')) is model.tasks['pictures']
-    with pytest.raises(KeyError, match=r"the batch is for task None; the model has \['clips', 'pictures'\]"):
+    assert model.task_of(some_batch(1)._replace(task='images')) is model.tasks['images']
+    with pytest.raises(KeyError, match=r"the batch is for task None; the model has \['clips', 'images'\]"):
         model.task_of(some_batch(1))
 
 
@@ -102,6 +102,6 @@ def test_weights_are_initialised_once() -> None:
 
 def test_nothing_stays_without_storage() -> None:
     """Tasks are built beside a network on the meta device; the model must not keep a piece of it."""
-    for task in (CAPTIONING, dict(type='Retrieval', media='video', embedding=8, queue_size=8)):
+    for task in (CAPTIONING, dict(type='Retrieval', media='video', projection_dim=8, queue_size=8)):
         model = small_model(task)
         assert not [name for name, value in (*model.named_parameters(), *model.named_buffers()) if value.is_meta]

@@ -84,9 +84,9 @@ def test_dotted_names_that_lead_nowhere(name: str) -> None:
 
 
 def test_resolve_replaces_names_by_classes_and_leaves_the_config() -> None:
-    cfg = [dict(type='UniversalLayers', layers=1), dict(type=nn.Linear), 7]
+    cfg = [dict(type='UniversalLayers', num_layers=1), dict(type=nn.Linear), 7]
     resolved = resolve(cfg, MODELS)
-    assert resolved == [dict(type=UniversalLayers, layers=1), dict(type=nn.Linear), 7]
+    assert resolved == [dict(type=UniversalLayers, num_layers=1), dict(type=nn.Linear), 7]
     assert cfg[0]['type'] == 'UniversalLayers'
     with pytest.raises(NotRegistered):
         resolve(dict(type='Nothing'), MODELS)

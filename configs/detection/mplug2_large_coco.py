@@ -11,9 +11,9 @@ from mmengine.optim import LinearLR, MultiStepLR
 with read_base():
     from .mplug2_base_coco import *
 
-large = dict(width=1024, heads=16, hidden=4096)
+large = dict(width=1024, num_heads=16, ffn_dim=4096)
 model['backbone']['network']['vision_encoder'].update(
-    image_size=1280, layers=24, window=16, global_blocks=(3, 7, 11, 15, 19, 23), drop_path=0.6, **large
+    image_size=1280, num_layers=24, window=16, global_blocks=(3, 7, 11, 15, 19, 23), drop_path=0.6, **large
 )
 model['backbone']['network']['universal'].update(**large)
 model['backbone']['init_cfg'].update(source='weights/mplug2_large_pretrain.pth')

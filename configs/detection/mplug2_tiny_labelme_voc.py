@@ -1,5 +1,5 @@
-# Three VOC photographs with twelve objects, learnt by heart: trained and tested on the same, from scratch, to see on real
-# pictures that boxes and masks come out right. Files by tools/data/labelme_voc.py.
+# Three VOC photographs with twelve objects, learned by heart: trained and tested on the same, from scratch, to see on real
+# images that boxes and masks come out right. Files by tools/data/labelme_voc.py.
 from mmengine.config import read_base
 
 with read_base():

@@ -24,7 +24,7 @@ train_dataloader = dict(
     batch_size=32,
     num_workers=1,
     sampler=dict(type=ResumableSampler),
-    dataset=dict(**pictures, split='train', pipeline=[*read_train, instruct, target, dict(type=PackInputs)]),
+    dataset=dict(**images, split='train', pipeline=[*read_train, instruct, target, dict(type=PackInputs)]),
 )
 # Targets in validation, too, for its loss.
 tested = dict(test_mode=True, pipeline=[*read_test, instruct, target, dict(type=PackInputs, fields=['captions'])])
@@ -32,13 +32,13 @@ val_dataloader = dict(
     batch_size=40,
     num_workers=1,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='val', **tested),
+    dataset=dict(**images, split='val', **tested),
 )
 test_dataloader = dict(
     batch_size=40,
     num_workers=1,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='test', **tested),
+    dataset=dict(**images, split='test', **tested),
 )
 val_evaluator = [dict(type=CaptionMetric, meteor=False)]
 test_evaluator = val_evaluator

@@ -1,4 +1,4 @@
-# mPLUG-2 Base, CIFAR-100: 10 epochs at 2e-5, 256 pictures a step, 224 pixels (Table 16).
+# mPLUG-2 Base, CIFAR-100: 10 epochs at 2e-5, 256 images a step, 224 pixels (Table 16).
 # Without universal layers: --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
@@ -13,13 +13,13 @@ with read_base():
     from .._base_.datasets.transfer import *
 
 model.update(
-    tasks=dict(classification=dict(type=Classification, classes=100)),
+    tasks=dict(classification=dict(type=Classification, num_classes=100)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 train_dataloader['dataset'].update(type=CIFAR100, split='train', data_prefix='data/cifar-100-binary')
 test_dataloader['dataset'].update(type=CIFAR100, split='test', data_prefix='data/cifar-100-binary')
 for loader in (train_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].pop(0)  # its pictures come as arrays
+    loader['dataset']['pipeline'].pop(0)  # its images come as arrays
 del loader
 optim_wrapper['optimizer'].update(lr=2e-5)
 train_cfg.update(max_epochs=10)

@@ -1,4 +1,4 @@
-# mPLUG-2 Base, Food-101: 20 epochs at 2e-5, 256 pictures a step, 224 pixels (Table 16).
+# mPLUG-2 Base, Food-101: 20 epochs at 2e-5, 256 images a step, 224 pixels (Table 16).
 # Without universal layers: --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
@@ -13,7 +13,7 @@ with read_base():
     from .._base_.datasets.transfer import *
 
 model.update(
-    tasks=dict(classification=dict(type=Classification, classes=101)),
+    tasks=dict(classification=dict(type=Classification, num_classes=101)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 train_dataloader['dataset'].update(

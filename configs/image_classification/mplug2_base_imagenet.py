@@ -1,4 +1,4 @@
-# mPLUG-2 Base, ImageNet-1K: 30 epochs at 6e-5, 4,096 pictures a step, 224 pixels (Table 13).
+# mPLUG-2 Base, ImageNet-1K: 30 epochs at 6e-5, 4,096 images a step, 224 pixels (Table 13).
 # Without universal layers (Table 16): --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
@@ -12,7 +12,7 @@ with read_base():
     from .._base_.datasets.imagenet import *
 
 model.update(
-    tasks=dict(classification=dict(type=Classification, classes=1000)),
+    tasks=dict(classification=dict(type=Classification, num_classes=1000)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=6e-5)

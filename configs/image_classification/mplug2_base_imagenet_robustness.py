@@ -9,5 +9,5 @@ with read_base():
     from .._base_.models.mplug2_base import *
     from .._base_.datasets.imagenet_robustness import *
 
-model.update(tasks=dict(classification=dict(type=Classification, classes=1000)))
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=1000)))
 test_cfg = dict(type=TestLoop)

@@ -1,4 +1,4 @@
-# mPLUG-2 Large, ImageNet-1K: 30 epochs at 6e-5, 4,096 pictures a step, 336 pixels (Table 13).
+# mPLUG-2 Large, ImageNet-1K: 30 epochs at 6e-5, 4,096 images a step, 336 pixels (Table 13).
 # Without universal layers (Table 16): --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
@@ -18,7 +18,7 @@ for loader in (train_dataloader, val_dataloader, test_dataloader):
 del loader, step
 
 model.update(
-    tasks=dict(classification=dict(type=Classification, classes=1000)),
+    tasks=dict(classification=dict(type=Classification, num_classes=1000)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
     blocks=dict(recompute=['vision_encoder']),
 )

@@ -14,6 +14,6 @@ for step in test_dataloader['dataset']['pipeline']:
         step.update(size=384 if step['size'] == 256 else 336)
 del step
 
-model.update(tasks=dict(classification=dict(type=Classification, classes=1000)))
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=1000)))
 model['network']['vision_encoder'].update(image_size=336)
 test_cfg = dict(type=TestLoop)

@@ -13,7 +13,7 @@ model['tasks'] = dict(
         type=ZeroShotClassification,
         instruction='retrieval',
         names=f'{data_root}/LOC_synset_mapping.txt',
-        templates=['a photo of a {}', 'a picture of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],
+        templates=['a photo of a {}', 'a photo of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],
     )
 )
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None

@@ -1,5 +1,5 @@
-# The tiny network on Fashion-MNIST, from scratch, 30 pixels in patches of 6: 5,500 steps of 64 pictures, six epochs.
-# Tests average over each picture as it is and mirrored.
+# The tiny network on Fashion-MNIST, from scratch, 30 pixels in patches of 6: 5,500 steps of 64 images, six epochs.
+# Tests average over each image as it is and mirrored.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -14,7 +14,7 @@ with read_base():
     from .._base_.schedules.mini import *
 
 model['network']['vision_encoder'].update(image_size=30, patch_size=6, temporal=None)
-model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=10)))
 data_root = 'data/fashion-mnist'
 resize = dict(type=Resize, size=30)
 train_dataloader = dict(
@@ -37,7 +37,7 @@ test_dataloader = dict(
         split='test',
         data_prefix=data_root,
         test_mode=True,
-        pipeline=[resize, dict(type=MultiCrop, size=30, crops=2), dict(type=PackInputs, fields=['label'])],
+        pipeline=[resize, dict(type=MultiCrop, size=30, num_crops=2), dict(type=PackInputs, fields=['label'])],
     ),
 )
 test_evaluator = [dict(type=ClassificationMetric)]

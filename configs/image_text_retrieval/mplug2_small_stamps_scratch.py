@@ -3,7 +3,7 @@ from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ResumableSampler
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 from mplug2.tasks import Retrieval
@@ -14,8 +14,8 @@ with read_base():
     from .._base_.models.mplug2_small import *
     from .._base_.schedules.finetune import *
 
-# A queue of half the training pictures, and a twin that keeps up with so few steps.
-model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', momentum=0.95, queue_size=256, soft=0.2)))
+# A queue of half the training images, and a momentum encoder that keeps up with so few steps.
+model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', momentum=0.95, queue_size=256, distill_alpha=0.2)))
 model['network']['vision_encoder'].update(image_size=112)
 
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=20)
@@ -24,14 +24,14 @@ train_dataloader = dict(
     num_workers=1,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
-        **pictures,
+        **images,
         split='train',
         pipeline=[
             *read_train,
-            dict(type=MediaIdentity),
+            dict(type=AddMediaId),
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
-            dict(type=PackInputs, inputs=['item']),
+            dict(type=PackInputs, inputs=['media_id']),
         ],
     ),
 )
@@ -43,13 +43,13 @@ val_dataloader = dict(
     batch_size=40,
     num_workers=1,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='val', **gallery),
+    dataset=dict(**images, split='val', **gallery),
 )
 test_dataloader = dict(
     batch_size=40,
     num_workers=1,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='test', **gallery),
+    dataset=dict(**images, split='test', **gallery),
 )
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 test_cfg = dict(type=RetrievalTestLoop, top_k=16)

@@ -1,4 +1,4 @@
-# Boxes and masks of digits on the embedded benchmark, in COCO's files: Cascade Mask R-CNN with small heads. Scored with its ten
+# Boxes and masks of digits on the mini benchmark, in COCO's files: Cascade Mask R-CNN with small heads. Scored with its ten
 # categories and, since most of what there is to learn is where a digit's plate lies, with all categories as one.
 from mmdet.models import Shared2FCBBoxHead
 from mmengine.config import read_base
@@ -11,11 +11,11 @@ with read_base():
     from .._base_.models.cascade_mask_rcnn_base import *
     from .._base_.schedules.mini import *
 
-small = dict(width=128, heads=4, hidden=256)
+small = dict(width=128, num_heads=4, ffn_dim=256)
 model['backbone']['network']['vision_encoder'].update(
-    image_size=128, patch_size=8, layers=4, window=None, global_blocks=(), drop_path=0.0, **small
+    image_size=128, patch_size=8, num_layers=4, window=None, global_blocks=(), drop_path=0.0, **small
 )
-model['backbone']['network']['universal'].update(queries=8, dropout=0.0, **small)
+model['backbone']['network']['universal'].update(num_queries=8, dropout=0.0, **small)
 model['neck'].update(width=128, out_channels=64, scales=(2, 1, 0.5), num_outs=3)
 model['data_preprocessor'].update(pad_size_divisor=16)
 model.update(num_classes=10)

@@ -1,4 +1,4 @@
-# Image captioning on the embedded benchmark, in COCO's files with Karpathy's splits.
+# Image captioning on the mini benchmark, in COCO's files with Karpathy's splits.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -19,26 +19,26 @@ model.update(
     )
 )
 
-pictures = dict(type=CocoCaption, ann_file='data/mini/coco/annotations/dataset_coco.json', data_prefix='data/mini/coco')
+images = dict(type=CocoCaption, ann_file='data/mini/coco/annotations/dataset_coco.json', data_prefix='data/mini/coco')
 instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning')
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', choose='random', clean='caption', max_words=30)
 pack = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
     **batches,
     sampler=dict(type=ResumableSampler),
-    dataset=dict(**pictures, split='train', pipeline=[*read, instruct, target, pack]),
+    dataset=dict(**images, split='train', pipeline=[*read, instruct, target, pack]),
 )
 val_dataloader = dict(
     batch_size=100,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='val', test_mode=True, pipeline=[*read, instruct, pack]),
+    dataset=dict(**images, split='val', test_mode=True, pipeline=[*read, instruct, pack]),
 )
 test_dataloader = dict(
     batch_size=100,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='test', test_mode=True, pipeline=[*read, instruct, pack]),
+    dataset=dict(**images, split='test', test_mode=True, pipeline=[*read, instruct, pack]),
 )
 val_evaluator = dict(type=CaptionMetric, meteor=False)
 test_evaluator = val_evaluator

@@ -1,4 +1,4 @@
-# CIDEr optimisation of image captioning on the embedded benchmark, from the best checkpoint of mini/image_captioning.
+# CIDEr optimisation of image captioning on the mini benchmark, from the best checkpoint of mini/image_captioning.
 from mmengine.config import read_base
 
 from mplug2.engine import CaptionReward
@@ -8,7 +8,7 @@ with read_base():
     from .image_captioning import *
 
 load_from = 'work_dirs/mini/image_captioning'
-model['tasks']['captioning'].update(type=SelfCriticalCaptioning, draws=5)
+model['tasks']['captioning'].update(type=SelfCriticalCaptioning, num_samples=5)
 custom_hooks = [dict(type=CaptionReward)]
 train_dataloader.update(batch_size=16)
 train_dataloader['dataset']['pipeline'] = [*read, instruct, pack]  # the reward takes the captions as they are

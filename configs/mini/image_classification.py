@@ -1,4 +1,4 @@
-# Image classification on the embedded benchmark, in ImageNet's folders: the digit, from scratch. Chance is 10 %.
+# Image classification on the mini benchmark, in ImageNet's folders: the digit, from scratch. Chance is 10 %.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -13,14 +13,14 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(classification=dict(type=Classification, classes=10)))
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=10)))
 data_root = 'data/mini/imagenet'
-pictures = dict(type=ImageNet, synsets=f'{data_root}/LOC_synset_mapping.txt')
+images = dict(type=ImageNet, synsets=f'{data_root}/LOC_synset_mapping.txt')
 train_dataloader = dict(
     **(batches | dict(batch_size=64)),
     sampler=dict(type=ResumableSampler),
     dataset=dict(
-        **pictures,
+        **images,
         data_prefix=f'{data_root}/train',
         pipeline=[
             dict(type=LoadImage),
@@ -35,13 +35,13 @@ val_dataloader = dict(
     batch_size=100,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, data_prefix=f'{data_root}/val', **tested),
+    dataset=dict(**images, data_prefix=f'{data_root}/val', **tested),
 )
 test_dataloader = dict(
     batch_size=100,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, data_prefix=f'{data_root}/test', **tested),
+    dataset=dict(**images, data_prefix=f'{data_root}/test', **tested),
 )
 val_evaluator = [dict(type=ClassificationMetric)]
 test_evaluator = val_evaluator

@@ -14,7 +14,7 @@ model['tasks'] = dict(
         instruction='retrieval',
         names=f'{data_root}/LOC_synset_mapping.txt',
         templates=[f'a large {colour} {{}}' for colour in colours],
-        embedding=128,
+        projection_dim=128,
     )
 )
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None

@@ -1,4 +1,4 @@
-# Image question answering on the embedded benchmark, in VQA v2's files, from the weights of the package; minival is for
+# Image question answering on the mini benchmark, in VQA v2's files, from the weights of the package; minival is for
 # choosing, val for reporting.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
@@ -67,7 +67,7 @@ test_dataloader = dict(
 val_evaluator = dict(type=VQAMetric)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
-# At the full rate the digits that captioning has learnt are forgotten before the first question needs them.
+# At the full rate the digits that captioning has learned are forgotten before the first question needs them.
 taught = dict(lr_mult=0.2)
 optim_wrapper['paramwise_cfg'].update(custom_keys=dict(vision_encoder=taught, universal=taught, decoder=taught))
 train_cfg.update(max_iters=5000, val_interval=1000)

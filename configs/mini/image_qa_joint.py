@@ -1,10 +1,10 @@
-# Table 17's vision-language column on the embedded benchmark, second arm: question answering, captioning and entailment of
+# Table 17's vision-language column on the mini benchmark, second arm: question answering, captioning and entailment of
 # statements in turn, as many steps of each as the first arm has. The third arm is this one with
 # model.network.universal.shared=True.
 from mmengine.config import read_base
 
 from mplug2.datasets import GLUE, CocoCaption, InterleavedSources, InterleavingSampler, source_collate
-from mplug2.datasets.transforms import AddField, TokenizePair
+from mplug2.datasets.transforms import AddConstant, TokenizePair
 from mplug2.engine import PretrainLoop
 from mplug2.tasks import Captioning, TextClassification
 
@@ -13,7 +13,7 @@ with read_base():
 
 model['tasks'].update(
     captioning=dict(type=Captioning, media='image', generation=dict(num_beams=3, min_length=4, max_length=30)),
-    classification=dict(type=TextClassification, classes=2),
+    classification=dict(type=TextClassification, num_classes=2),
 )
 say = [
     dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning'),
@@ -56,6 +56,6 @@ train_dataloader = dict(
     ),
 )
 for loader in (val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].insert(0, dict(type=AddField, key='task', value='answering'))
+    loader['dataset']['pipeline'].insert(0, dict(type=AddConstant, key='task', value='answering'))
 del loader
 train_cfg.update(type=PretrainLoop, max_iters=750, val_interval=750)

@@ -1,4 +1,4 @@
-# Table 17's vision-language column on the embedded benchmark, first arm: question answering alone, with layers that serve text
+# Table 17's vision-language column on the mini benchmark, first arm: question answering alone, with layers that serve text
 # alone. All arms start from the vision encoder and decoder of the package's weights, and learn the rest anew.
 from mmengine.config import read_base
 

@@ -1,9 +1,9 @@
-# Image-text retrieval on the embedded benchmark, in COCO's files: a gallery of 500 pictures with distinct descriptions.
+# Image-text retrieval on the mini benchmark, in COCO's files: a gallery of 500 images with distinct descriptions.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import CocoCaption, ResumableSampler
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 from mplug2.tasks import Retrieval
@@ -14,23 +14,27 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', embedding=128, momentum=0.99, queue_size=2048, soft=0.2)))
+model.update(
+    tasks=dict(
+        retrieval=dict(type=Retrieval, media='image', projection_dim=128, momentum=0.99, queue_size=2048, distill_alpha=0.2)
+    )
+)
 
 data_root = 'data/mini/coco'
-pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+images = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=40)
 train_dataloader = dict(
     **(batches | dict(batch_size=64)),
     sampler=dict(type=ResumableSampler),
     dataset=dict(
-        **pictures,
+        **images,
         split='train',
         pipeline=[
             *read,
-            dict(type=MediaIdentity),
+            dict(type=AddMediaId),
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
-            dict(type=PackInputs, inputs=['item']),
+            dict(type=PackInputs, inputs=['media_id']),
         ],
     ),
 )
@@ -42,13 +46,13 @@ val_dataloader = dict(
     batch_size=50,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='val', **gallery),
+    dataset=dict(**images, split='val', **gallery),
 )
 test_dataloader = dict(
     batch_size=50,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='test', **gallery),
+    dataset=dict(**images, split='test', **gallery),
 )
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 test_cfg = dict(type=RetrievalTestLoop, top_k=64)

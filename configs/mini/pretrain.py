@@ -1,4 +1,4 @@
-# Pre-training on the embedded benchmark (Section 3.2): pictures and clips with captions and with questions, and text, all
+# Pre-training on the mini benchmark (Section 3.2): images and clips with captions and with questions, and text, all
 # objectives together. The questions about clips are MSVD-QA's, whose clips show one digit each; those of MSRVTT-QA stay out, so
 # that answering them is zero-shot. mplug2_tiny, the weights of the package, are made by it.
 from mmengine.config import read_base
@@ -19,10 +19,10 @@ from mplug2.datasets.transforms import (
     LoadImage,
     LoadVideo,
     MaskTokens,
-    MediaIdentity,
+    AddMediaId,
     PackInputs,
     Resize,
-    SplitText,
+    SplitPrefix,
     TokenizeTarget,
     TokenizeText,
     TokenizeTexts,
@@ -39,8 +39,8 @@ with read_base():
 
 model.update(
     tasks=dict(
-        retrieval=dict(type=CrossModalMatching, embedding=128, momentum=0.995, queue_size=2048, soft=0.2),
-        masked=dict(type=MaskedLanguageModeling),
+        retrieval=dict(type=CrossModalMatching, projection_dim=128, momentum=0.995, queue_size=2048, distill_alpha=0.2),
+        mlm=dict(type=MaskedLanguageModeling),
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),
         image_answering=dict(type=QuestionAnswering, media='image'),
@@ -55,13 +55,13 @@ read_image = [dict(type=LoadImage), pixels]
 read_video = [dict(type=LoadVideo, num_frames=4, backend='pyav'), pixels]
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=40)
 pair = [
-    dict(type=MediaIdentity),
+    dict(type=AddMediaId),
     dict(type=ChooseText),
     dict(type=TokenizeText, key='caption', **words),
     dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
     dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning', out='instruction'),
     dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=40),
-    dict(type=PackInputs, inputs=['item', 'masked', 'places', 'words', 'instruction']),
+    dict(type=PackInputs, inputs=['media_id', 'mlm_ids', 'mlm_positions', 'mlm_labels', 'instruction']),
 ]
 question = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question'),
@@ -71,8 +71,8 @@ question = [
 alone = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='text', max_length=48),
     dict(type=MaskTokens, tokenizer=tokenizer),
-    dict(type=SplitText, tokenizer=tokenizer, instruction='completion'),
-    dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
+    dict(type=SplitPrefix, tokenizer=tokenizer, instruction='completion'),
+    dict(type=PackInputs, inputs=['mlm_ids', 'mlm_positions', 'mlm_labels', 'prefix']),
 ]
 
 coco, msrvtt, vqa = 'data/mini/coco', 'data/mini/msrvtt', 'data/mini/vqa'
@@ -81,7 +81,7 @@ sources = dict(
     image=dict(
         batch_size=32,
         ratio=30,
-        tasks=['retrieval', 'masked', 'image_captioning'],
+        tasks=['retrieval', 'mlm', 'image_captioning'],
         dataset=dict(
             type=CocoCaption,
             ann_file=f'{coco}/annotations/dataset_coco.json',
@@ -93,7 +93,7 @@ sources = dict(
     video=dict(
         batch_size=16,
         ratio=34,
-        tasks=['retrieval', 'masked', 'video_captioning'],
+        tasks=['retrieval', 'mlm', 'video_captioning'],
         dataset=dict(**clips, split='train', pipeline=[*read_video, *pair]),
     ),
     image_questions=dict(
@@ -124,13 +124,13 @@ sources = dict(
     text=dict(
         batch_size=16,
         ratio=6,
-        tasks=['masked', 'completion'],
+        tasks=['mlm', 'completion'],
         dataset=dict(type=TextCorpus, files='data/mini/corpus/corpus.txt', pipeline=alone),
     ),
 )
 weights = dict(  # of the tasks' losses; 0 leaves one out
     retrieval=1.0,
-    masked=1.0,
+    mlm=1.0,
     image_captioning=1.0,
     video_captioning=1.0,
     image_answering=1.0,
@@ -158,13 +158,13 @@ val_dataloader = dict(
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
             dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
-            dict(type=PackInputs, inputs=['masked', 'places', 'words'], fields=['texts']),
+            dict(type=PackInputs, inputs=['mlm_ids', 'mlm_positions', 'mlm_labels'], fields=['texts']),
         ],
     ),
 )
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
-custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
+custom_hooks = [dict(type=ValidationLoss, tasks=['mlm'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None
 auto_scale_lr.update(base_batch_size=23)  # on average over the sources
 train_cfg = dict(type=PretrainLoop, max_iters=6500, val_interval=3250)

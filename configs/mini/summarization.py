@@ -1,4 +1,4 @@
-# Summarization on the embedded benchmark, in Gigaword's files: what is large in each of two or three pictures?
+# Summarization on the mini benchmark, in Gigaword's files: what is large in each of two or three images?
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 

@@ -1,4 +1,4 @@
-# Statement entailment on the embedded benchmark, in RTE's files: does the description of a picture entail a statement? No
+# Statement entailment on the mini benchmark, in RTE's files: does the description of an image entail a statement? No
 # vision encoder is built; dev is for choosing and reporting, as GLUE's is, whose test files have no labels.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
@@ -14,7 +14,7 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(classification=dict(type=TextClassification, classes=2)))
+model.update(tasks=dict(classification=dict(type=TextClassification, num_classes=2)))
 
 data_root = 'data/mini/glue/RTE'
 tokenizer = dict(type=BertTokenizer, vocab='mini')

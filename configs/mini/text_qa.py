@@ -1,6 +1,6 @@
-# Text question answering on the embedded benchmark, in SQuAD 2.0's files: a quarter of the questions have no answer. Texts are
+# Text question answering on the mini benchmark, in SQuAD 2.0's files: a quarter of the questions have no answer. Texts are
 # up to 110 tokens long and read in windows of 64. On them alone a small network learns which sentence is meant and guesses
-# within it; one that has learnt to compare a question with a text, from entailment and then from short texts, learns it all.
+# within it; one that has learned to compare a question with a text, from entailment and then from short texts, learns it all.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 

@@ -1,4 +1,4 @@
-# The first stage of text question answering on the embedded benchmark: texts about one photograph, from the weights of
+# The first stage of text question answering on the mini benchmark: texts about one photograph, from the weights of
 # statement entailment.
 from mmengine.config import read_base
 

@@ -1,4 +1,4 @@
-# Video captioning on the embedded benchmark, in MSRVTT's files, at full length.
+# Video captioning on the mini benchmark, in MSRVTT's files, at full length.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 

@@ -1,4 +1,4 @@
-# The first minutes of video captioning: colours and motions are learnt, which digit it is not yet.
+# The first minutes of video captioning: colours and motions are learned, which digit it is not yet.
 from mmengine.config import read_base
 
 with read_base():

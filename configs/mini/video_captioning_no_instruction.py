@@ -1,4 +1,4 @@
-# Table 14 on the embedded benchmark: captioning without instructions.
+# Table 14 on the mini benchmark: captioning without instructions.
 from mmengine.config import read_base
 
 with read_base():

@@ -1,4 +1,4 @@
-# Table 15 on the embedded benchmark: captioning with temporal self-attention in place of local temporal modelling.
+# Table 15 on the mini benchmark: captioning with temporal self-attention in place of local temporal modelling.
 from mmengine.config import read_base
 
 from mplug2.modules import TemporalSelfAttention
@@ -7,5 +7,5 @@ with read_base():
     from .video_captioning import *
 
 model['network']['vision_encoder'].update(
-    temporal=dict(type=TemporalSelfAttention, heads=model['network']['vision_encoder']['heads'])
+    temporal=dict(type=TemporalSelfAttention, num_heads=model['network']['vision_encoder']['num_heads'])
 )

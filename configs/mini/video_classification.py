@@ -1,4 +1,4 @@
-# Video classification on the embedded benchmark, in Kinetics' lists and by mmaction2's transforms: the motion of a digit is the
+# Video classification on the mini benchmark, in Kinetics' lists and by mmaction2's transforms: the motion of a digit is the
 # action, one of twelve. Mirrored clips have the mirrored motion.
 from mmaction.datasets.transforms import (
     DecordDecode,
@@ -23,7 +23,7 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(classification=dict(type=Classification, classes=12, media='video')))
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=12, media='video')))
 
 # Labels are lines of label_map.txt: left, right, up and down, each slowly and quickly, come first.
 mirrored = [

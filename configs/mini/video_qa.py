@@ -1,4 +1,4 @@
-# Video question answering on the embedded benchmark, in MSRVTT-QA's files, from the weights of the package.
+# Video question answering on the mini benchmark, in MSRVTT-QA's files, from the weights of the package.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
@@ -48,7 +48,7 @@ test_dataloader = dict(
 val_evaluator = dict(type=ExactMatch)
 test_evaluator = val_evaluator
 default_hooks['checkpoint'].update(save_best='accuracy')
-# At the full rate the digits that captioning has learnt are forgotten before the first question needs them.
+# At the full rate the digits that captioning has learned are forgotten before the first question needs them.
 taught = dict(lr_mult=0.2)
 optim_wrapper['paramwise_cfg'].update(custom_keys=dict(vision_encoder=taught, universal=taught, decoder=taught))
 auto_scale_lr.update(base_batch_size=32)

@@ -1,4 +1,4 @@
-# The same without pictures: what the questions alone give away.
+# The same without images: what the questions alone give away.
 from mmengine.config import read_base
 
 from mplug2.datasets.transforms import BlankFrames

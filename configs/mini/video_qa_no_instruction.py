@@ -1,4 +1,4 @@
-# Table 14 on the embedded benchmark: question answering without instructions.
+# Table 14 on the mini benchmark: question answering without instructions.
 from mmengine.config import read_base
 
 with read_base():

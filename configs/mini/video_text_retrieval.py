@@ -1,9 +1,9 @@
-# Text-to-video retrieval on the embedded benchmark, in the files of MSRVTT's 1k-A protocol: a gallery of 500 clips.
+# Text-to-video retrieval on the mini benchmark, in the files of MSRVTT's 1k-A protocol: a gallery of 500 clips.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import MSRVTTCaption, MSRVTTRetrieval, ResumableSampler
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 from mplug2.tasks import Retrieval
@@ -14,7 +14,11 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(retrieval=dict(type=Retrieval, media='video', embedding=128, momentum=0.99, queue_size=2048, soft=0.2)))
+model.update(
+    tasks=dict(
+        retrieval=dict(type=Retrieval, media='video', projection_dim=128, momentum=0.99, queue_size=2048, distill_alpha=0.2)
+    )
+)
 
 data_root = 'data/mini/msrvtt'
 clips = dict(data_prefix=f'{data_root}/videos')
@@ -28,10 +32,10 @@ train_dataloader = dict(
         split='train',
         pipeline=[
             *read,
-            dict(type=MediaIdentity),
+            dict(type=AddMediaId),
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
-            dict(type=PackInputs, inputs=['item']),
+            dict(type=PackInputs, inputs=['media_id']),
         ],
     ),
 )

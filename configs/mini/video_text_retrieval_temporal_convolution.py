@@ -1,4 +1,4 @@
-# Table 15 on the embedded benchmark: retrieval with temporal convolution in place of local temporal modelling.
+# Table 15 on the mini benchmark: retrieval with temporal convolution in place of local temporal modelling.
 from mmengine.config import read_base
 
 from mplug2.modules import TemporalConvolution

@@ -1,4 +1,4 @@
-# Visual grounding on the embedded benchmark, in the files of RefCOCO, RefCOCO+ and RefCOCOg: trained on the three together, as
+# Visual grounding on the mini benchmark, in the files of RefCOCO, RefCOCO+ and RefCOCOg: trained on the three together, as
 # the paper's first stage, and tested on RefCOCOg's test split, whose phrases are the longest.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
@@ -14,7 +14,7 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-locations = dict(bins=65, first='[unused1]', marker='[unused0]')
+locations = dict(num_bins=65, first='[unused1]', marker='[unused0]')
 model.update(tasks=dict(grounding=dict(type=Grounding, locations=locations)))
 
 data_root = 'data/mini'

@@ -20,7 +20,7 @@ model.update(
     blocks=dict(recompute=['vision_encoder'], every=2),  # clips take 63 GB by mplug2 plan; 84 if all is kept, 42 at every=1
     tasks=dict(
         retrieval=dict(type=CrossModalMatching, momentum=0.995, queue_size=65536),
-        masked=dict(type=MaskedLanguageModeling),
+        mlm=dict(type=MaskedLanguageModeling),
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),
         image_answering=dict(type=QuestionAnswering, media='image'),

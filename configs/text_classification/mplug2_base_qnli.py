@@ -11,7 +11,7 @@ with read_base():
     from .._base_.datasets.glue_qnli import *
 
 model.update(
-    tasks=dict(text_classification=dict(type=TextClassification, classes=2)),
+    tasks=dict(text_classification=dict(type=TextClassification, num_classes=2)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=5e-5)

@@ -10,7 +10,7 @@ with read_base():
     from .._base_.schedules.finetune_language import *
     from .._base_.datasets.glue_rte import *
 
-model.update(tasks=dict(text_classification=dict(type=TextClassification, classes=2)))
+model.update(tasks=dict(text_classification=dict(type=TextClassification, num_classes=2)))
 for loader in (train_dataloader, val_dataloader, test_dataloader):
     loader['dataset']['pipeline'][0]['tokenizer'] = dict(type=HuggingFaceTokenizer, source='microsoft/deberta-large')
 del loader

@@ -14,7 +14,7 @@ with read_base():
     from .._base_.models.mplug2_small import *
     from .._base_.schedules.finetune_language import *
 
-model.update(tasks=dict(classification=dict(type=TextClassification, classes=2)))
+model.update(tasks=dict(classification=dict(type=TextClassification, num_classes=2)))
 
 data_root = 'data/reviews'
 tokenizer = dict(type=BertTokenizer, policy='bert_pair')

@@ -1,7 +1,7 @@
 # mPLUG-2 Base, MSRVTT captioning as the published weights were tested: vision alone is decoded, official train + validate
 # (7,010 clips) and test (2,990) splits, frames squashed with nearest neighbours, and the prompt 'a video of', which those
-# weights say first, cut off. Training differs from theirs: they put that prompt, without a blank and hardly learnt, before each
-# caption ("of ##a man"); here captions alone are learnt, so that generation starts as training does.
+# weights say first, cut off. Training differs from theirs: they put that prompt, without a blank and hardly learned, before
+# each caption ("of ##a man"); here captions alone are learned, so that generation starts as training does.
 from mmengine.config import read_base
 
 from mplug2.tasks import Captioning

@@ -5,7 +5,7 @@ from mmengine.config import read_base
 with read_base():
     from .mplug2_large_kinetics710 import *
 
-model['tasks']['classification'].update(classes=400)
+model['tasks']['classification'].update(num_classes=400)
 model['init_cfg'].update(source='weights/mplug2_large_kinetics710_to_400.pth', new=[])
 for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
     loader['dataset'].update(ann_file=f'data/kinetics400/{part}_list_videos.txt', data_prefix='data/kinetics400/videos')

@@ -5,7 +5,7 @@ from mmengine.config import read_base
 with read_base():
     from .mplug2_large_kinetics710 import *
 
-model['tasks']['classification'].update(classes=700)
+model['tasks']['classification'].update(num_classes=700)
 model['init_cfg'].update(source='weights/mplug2_large_kinetics710_to_700.pth', new=[])
 for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
     loader['dataset'].update(ann_file=f'data/kinetics700/{part}_list_videos.txt', data_prefix='data/kinetics700/videos')

@@ -11,7 +11,7 @@ with read_base():
     from .._base_.datasets.kinetics import *
 
 model.update(
-    tasks=dict(classification=dict(type=Classification, classes=710, media='video')),
+    tasks=dict(classification=dict(type=Classification, num_classes=710, media='video')),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
     blocks=dict(recompute=['vision_encoder']),
 )

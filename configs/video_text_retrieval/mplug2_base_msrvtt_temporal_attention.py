@@ -7,7 +7,7 @@ with read_base():
     from .mplug2_base_msrvtt import *
 
 model['network']['vision_encoder'].update(
-    temporal=dict(type=TemporalSelfAttention, heads=model['network']['vision_encoder']['heads'])
+    temporal=dict(type=TemporalSelfAttention, num_heads=model['network']['vision_encoder']['num_heads'])
 )
 model['init_cfg'].update(
     absent=['tasks.*', 'network.vision_encoder.blocks.*.temporal_*']

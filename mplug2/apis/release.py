@@ -96,13 +96,13 @@ def release_network(
     vision_width, _, _, patch, _ = _shape(state, f'{visual}.conv1.weight')
     grid = round((_shape(state, f'{visual}.positional_embedding')[0] - 1) ** 0.5)
     hidden, width = _shape(state, f'{universal}.intermediate.dense.weight')
-    language = dict(width=width, heads=text_heads or max(1, width // HEAD_WIDTH), hidden=hidden, dropout=dropout)
+    language = dict(width=width, num_heads=text_heads or max(1, width // HEAD_WIDTH), ffn_dim=hidden, dropout=dropout)
 
     def words(prefix: str) -> dict:
         vocab_size, positions, types = (
             _shape(state, f'{prefix}.embeddings.{name}_embeddings.weight')[0] for name in ('word', 'position', 'token_type')
         )
-        return dict(vocab_size=vocab_size, positions=positions, types=types)
+        return dict(vocab_size=vocab_size, max_positions=positions, num_token_types=types)
 
     network = dict(
         vision_encoder=dict(
@@ -110,27 +110,27 @@ def release_network(
             image_size=grid * patch,
             patch_size=patch,
             width=vision_width,
-            layers=layers.vision,
-            heads=vision_heads or max(1, vision_width // HEAD_WIDTH),
-            hidden=_shape(state, f'{visual}.transformer.resblocks.0.mlp.c_fc.weight')[0],
+            num_layers=layers.vision,
+            num_heads=vision_heads or max(1, vision_width // HEAD_WIDTH),
+            ffn_dim=_shape(state, f'{visual}.transformer.resblocks.0.mlp.c_fc.weight')[0],
             temporal=dict(
                 type=LocalTemporal,
-                hidden=_shape(state, f'{visual}.transformer.resblocks.0.lmhra1.down_proj.weight')[0],
+                hidden_dim=_shape(state, f'{visual}.transformer.resblocks.0.lmhra1.down_proj.weight')[0],
                 kernel_size=_shape(state, f'{visual}.transformer.resblocks.0.lmhra1.conv.weight')[2],
             ),
         ),
         universal=dict(
             type=UniversalLayers,
-            layers=layers.universal,
-            queries=_shape(state, f'{universal}.latents')[0],
+            num_layers=layers.universal,
+            num_queries=_shape(state, f'{universal}.latents')[0],
             vision_width=vision_width,
             **language,
         ),
-        decoder=dict(type=TextDecoder, layers=layers.decoder, **words('text_decoder.bert'), **language),
+        decoder=dict(type=TextDecoder, num_layers=layers.decoder, **words('text_decoder.bert'), **language),
     )
     if with_question:
-        network['text_encoder'] = dict(type=BertTextEncoder, layers=layers.text, **words('text_encoder'), **language)
-        network['fusion'] = dict(type=FusionLayers, layers=layers.fusion, **language)
+        network['text_encoder'] = dict(type=BertTextEncoder, num_layers=layers.text, **words('text_encoder'), **language)
+        network['fusion'] = dict(type=FusionLayers, num_layers=layers.fusion, **language)
     return network
 
 

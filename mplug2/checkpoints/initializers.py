@@ -131,7 +131,7 @@ class MPlug2Weights:
         parts: of the network to fill, with nothing else; if None the whole model, task heads included.
 
     Keys of the file that the model has no place for are left out and listed; a model key that the file lacks is an error, but
-    for what only training uses of a task (a momentum twin, its queues).
+    for what only training uses of a task (a momentum encoder, its queues).
     """
 
     def __init__(

@@ -104,7 +104,7 @@ def load_strictly(
     filled = {key: value for key, value in weights.items() if not matches(key, new)}
     resized = []
     for key in [key for key in filled if key in own]:
-        fitted = fit(key, filled[key], own[key], resize_mode)
+        fitted = resample_to(key, filled[key], own[key], resize_mode)
         if fitted is not filled[key]:
             filled[key] = fitted
             resized.append(key)
@@ -153,7 +153,7 @@ def check_shapes(source: str, file: Mapping[str, torch.Size], model: Mapping[str
 def unread_training_state(model: nn.Module, own: Mapping[str, torch.Size], theirs: Mapping[str, torch.Size]) -> set[str]:
     """Keys of what only training uses of a task (`Task.training_state`), where a file has not all of it in the same shapes.
 
-    Half a twin would be no twin.
+    Half a momentum encoder would be no momentum encoder.
 
     Args:
         own, theirs: shapes by key, of the model and of the file.
@@ -172,7 +172,7 @@ def position_resize(model: nn.Module) -> str:
     return next((part.position_resize for part in model.modules() if hasattr(part, 'position_resize')), Adapter.resize_mode)
 
 
-def fit(key: str, theirs: Tensor, ours: Tensor, mode: str) -> Tensor:
+def resample_to(key: str, theirs: Tensor, ours: Tensor, mode: str) -> Tensor:
     """A vision encoder's positions on our grid and its patch kernel in our patch size; anything else as it is."""
     if theirs.shape == ours.shape or theirs.ndim != ours.ndim:
         return theirs

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
-from ..utils.dtensor import placed_like
-from .loading import fit, position_resize
-from .training import CheckpointError, fitting, load_checkpoint, save_checkpoint, set_aside
+from ..utils.dtensor import shard_like
+from .loading import position_resize, resample_to
+from .training import CheckpointError, keys_to_load, load_checkpoint, move_aside, save_checkpoint
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
@@ -53,7 +53,7 @@ def save_sharded(
     dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))
     if is_main_process():
         save_checkpoint(plain, temporary / PLAIN)
-        old = set_aside(path) if path.exists() else None
+        old = move_aside(path) if path.exists() else None
         os.replace(temporary, path)
         if old is not None:
             shutil.rmtree(old, ignore_errors=True)
@@ -80,7 +80,7 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
     shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
     resized = {} if start is None else _read_resized(model, path, own, shapes)
     shapes |= {key: value.shape for key, value in resized.items()}
-    keys = fitting(model, shapes, str(path), start)
+    keys = keys_to_load(model, shapes, str(path), start)
     averages = {key: _room(there[f'{AVERAGE}{key}'], own[key]) for key in own if f'{AVERAGE}{key}' in there}
     if averages:
         checkpoint['average'] = averages
@@ -88,7 +88,7 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
     seen(checkpoint=checkpoint)
     found = {key: own[key] for key in keys if key not in resized}
     read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
-    found |= {key: placed_like(resized[key], own[key]) for key in keys if key in resized}
+    found |= {key: shard_like(resized[key], own[key]) for key in keys if key in resized}
     model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
     return checkpoint
 
@@ -111,7 +111,7 @@ def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: 
         return {}
     read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
     mode = position_resize(model)
-    return {key: fit(key, value, own[key], mode) for key, value in other.items()}
+    return {key: resample_to(key, value, own[key], mode) for key, value in other.items()}
 
 
 def _room(shape: torch.Size, like: Tensor) -> Tensor:

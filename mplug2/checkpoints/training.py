@@ -13,25 +13,25 @@ from mmengine.logging import HistoryBuffer, MessageHub, print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from ..utils.dtensor import placed_like, whole
+from ..utils.dtensor import full_tensor, shard_like
 from ..utils.files import replace_file
 from .files import SHARDS, CheckpointError, load_checkpoint
-from .loading import check_shapes, fit, position_resize, unread_training_state
+from .loading import check_shapes, position_resize, resample_to, unread_training_state
 
 
-def plain(value: Any, keep: bool = True) -> Any:
+def to_plain_data(value: Any, keep: bool = True) -> Any:
     """`value` in types that `torch.load(weights_only=True)` reads; what has no such form becomes None.
 
     Args:
         keep: False leaves the tensors out: for a process that only helps another to gather sharded ones.
     """
     if isinstance(value, Tensor):
-        found = whole(value.detach())
+        found = full_tensor(value.detach())
         return found.cpu() if keep else None
     if isinstance(value, Mapping):
-        return {key: plain(item, keep) for key, item in value.items()}
+        return {key: to_plain_data(item, keep) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        made = [plain(item, keep) for item in value]
+        made = [to_plain_data(item, keep) for item in value]
         return tuple(made) if type(value) is tuple else made
     if isinstance(value, np.generic):
         return value.item()
@@ -50,7 +50,7 @@ def message_hub_state(hub: MessageHub) -> dict:
             counts=torch.as_tensor(np.asarray(counts, dtype=np.int64)),
             max_length=buffer.max_length,
         )
-    return dict(scalars=scalars, info=plain(hub.runtime_info), resumed=plain(dict(hub._resumed_keys)))
+    return dict(scalars=scalars, info=to_plain_data(hub.runtime_info), resumed=to_plain_data(dict(hub._resumed_keys)))
 
 
 def restore_message_hub(hub: MessageHub, state: dict) -> None:
@@ -84,7 +84,7 @@ def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start: str | None = None) -> None:
     """Load weights, each in its shape: all of them, or those of another run's that the model has parts for (`start`), whose
-    positions and patch kernel are resampled for pictures and patches of another size.
+    positions and patch kernel are resampled for images and patches of another size.
 
     Args:
         model: what they go to. state: weights by name. source: what messages call them. start: see `fitting`.
@@ -96,16 +96,16 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start:
     own = model.state_dict()
     if start is not None:
         mode = position_resize(model)
-        resized = {key: fit(key, value, own[key], mode) for key, value in state.items() if key in own}
+        resized = {key: resample_to(key, value, own[key], mode) for key, value in state.items() if key in own}
         changed = [key for key, value in resized.items() if value is not state[key]]
         if changed:
             print_log(f'{source}: resampled: {", ".join(changed)}', logger='current')
         state |= resized
-    keys = fitting(model, {key: value.shape for key, value in state.items()}, source, start)
-    model.load_state_dict({key: placed_like(state[key], own[key]) for key in keys}, strict=len(keys) == len(own))
+    keys = keys_to_load(model, {key: value.shape for key, value in state.items()}, source, start)
+    model.load_state_dict({key: shard_like(state[key], own[key]) for key in keys}, strict=len(keys) == len(own))
 
 
-def fitting(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, start: str | None = None) -> list[str]:
+def keys_to_load(model: nn.Module, shapes: Mapping[str, torch.Size], source: str, start: str | None = None) -> list[str]:
     """Hold the shapes of weights in a file against a model's. Returns the keys to load.
 
     Args:
@@ -151,7 +151,7 @@ def _part(key: str) -> str | None:
     return f'{first}.{rest.partition(".")[0]}' if first in ('network', 'tasks') else None
 
 
-def set_aside(path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Take its name from the folder of a sharded checkpoint that is to go; returns where it is now.
 
     Removed file by file it would for a while be there under its name, half empty. A training that starts removes what lies

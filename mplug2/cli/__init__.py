@@ -11,7 +11,7 @@ from importlib import import_module
 COMMANDS = {
     'train': 'train a config',
     'test': 'test a checkpoint of a config',
-    'data': 'build the embedded benchmark, or draw samples of it',
+    'data': 'build the mini benchmark, or draw samples of it',
     'explain': "print a config key's value and the file that set it",
     'doctor': 'say which tasks can run on this machine, and what the others miss',
     'bench': 'measure the loader, a training step, generation or the vision encoder',

@@ -1,4 +1,4 @@
-"""``mplug2 data``: the embedded benchmark."""
+"""``mplug2 data``: the mini benchmark."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
-    mini = actions.add_parser('mini', help='build the embedded benchmark')
+    mini = actions.add_parser('mini', help='build the mini benchmark')
     mini.add_argument('--out', default='data/mini', help='folder to build it in')
     mini.add_argument('--seed', type=int, default=0)
     mini.add_argument('--workers', type=int, default=2, help='processes')
     mini.add_argument('--scale', type=float, default=1.0, help='share of the full number of samples')
     show = actions.add_parser('show', help='draw samples of it')
     show.add_argument('--data', default='data/mini')
-    show.add_argument('--out', default='work_dirs/data_show', help='folder for the pictures')
+    show.add_argument('--out', default='work_dirs/data_show', help='folder for the images')
     show.add_argument('--kind', default='all', help='one kind of annotation, or all')
     show.add_argument('--count', type=int, default=20, help='samples of each kind')
 

@@ -34,4 +34,4 @@ def run(args: argparse.Namespace) -> None:
     metrics = json.loads(tested.read_text())
     metrics['seconds'] = round(time.perf_counter() - start, 1)
     (folder / 'metrics.json').write_text(json.dumps(metrics, indent=1))
-    print(f'\nmetrics: {folder / "metrics.json"}\npictures: {folder / "predictions.png"}')
+    print(f'\nmetrics: {folder / "metrics.json"}\nimages: {folder / "predictions.png"}')

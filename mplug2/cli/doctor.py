@@ -28,7 +28,7 @@ NEEDS = {
     'detection and segmentation': [*_CORE, ('mmdet', 'mmdet without its dependencies'), ('pycocotools', 'pycocotools')],
     'text classification, text question answering': _CORE,
     'summarization': [*_CORE, ('rouge_score', 'rouge-score')],
-    'embedded benchmark (and all tasks on it)': [
+    'mini benchmark (and all tasks on it)': [
         *_CORE,
         ('sklearn', 'scikit-learn'),
         ('skimage', 'scikit-image'),

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--text', type=int, default=30, metavar='L', help='tokens of the text (default 30)')
     parser.add_argument('--target', type=int, default=20, metavar='L', help='tokens of the target (default 20)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.layers=3'
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.num_layers=3'
     )
 
 
@@ -94,15 +94,15 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
     def tokens(length: int) -> Tokens:
         return Tokens(torch.zeros(1, length, dtype=torch.long), torch.ones(1, length, dtype=torch.bool))
 
-    pictures = None
+    images = None
     if 'vision_encoder' in needed:
         size = network.vision_encoder.image_size if size is None else size
-        pictures = torch.zeros(1, frames, 3, size, size)
-    features = Features(network, Batch(frames=pictures, text=tokens(text)))
+        images = torch.zeros(1, frames, 3, size, size)
+    features = Features(network, Batch(frames=images, text=tokens(text)))
     # The explicit attention, because PyTorch has no formula for the fused one on the CPU.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _count_flops(network) as flops:
         memory = None
-        if pictures is not None:
+        if images is not None:
             memory = features.vision().as_memory()
         if 'text_encoder' in needed:
             memory = features.text().as_memory()

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='samples a second that a worker loads (bench loader): one number, or one a batch, in the order of the report',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.layers=3'
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.num_layers=3'
     )
 
 
@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> None:
     kind = wrapper.get('optimizer', dict(type='AdamW'))['type']
     bf16 = wrapper.get('dtype') in ('bfloat16', 'auto')
     optimizer = kind if isinstance(kind, str) else kind.__name__
-    per_step = ((cfg.train_dataloader or {}).get('sampler') or {}).get('per_step', 1)
+    batches_per_step = ((cfg.train_dataloader or {}).get('sampler') or {}).get('batches_per_step', 1)
     sharded = cfg.get('parallel') == 'shard'
-    plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu, sharded, per_step)
+    plan = make_plan(cfg.model, works, args.gpus, GPUS[args.gpu_type], optimizer, bf16, args.mfu, sharded, batches_per_step)
     steps = steps_of(cfg.get('train_cfg') or {}, args.samples, works[0].batch * args.gpus)
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     print(report(plan, args.gpus, args.gpu_type, bf16, optimizer, args.mfu, steps, args.worker_rate, base))
@@ -108,7 +108,7 @@ def report(
     rate = plan.samples * gpus
     lines.append(f'\nat {mfu:.0%} of {(gpu.bf16 if bf16 else gpu.fp32) / 1e12:,.0f} TFLOP/s (MFU):')
     samples = rate * plan.seconds
-    batches = f', {plan.per_step} batches' if plan.per_step > 1 else ''
+    batches = f', {plan.batches_per_step} batches' if plan.batches_per_step > 1 else ''
     lines.append(f'  a step     {plan.seconds:.3f} s, {samples:,.0f} samples{batches}')
     if base is not None and abs(samples / base - 1) > 0.01:
         lines.append(
@@ -132,7 +132,7 @@ NAMES = dict(
     gradients='gradients',
     optimizer='',
     communication='',
-    twin='momentum twin',
+    momentum_encoder='momentum encoder',
     queue='queues',
     batch='batch',
     casts='bf16 copies of weights',

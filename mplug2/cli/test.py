@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='where logs and result files go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')
-    parser.add_argument('--tiny', metavar='DATA', help='shrink to a tiny size, on the embedded benchmark that lies here')
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> None:
     from ..utils.files import replace_file
 
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.tiny))
-    if args.tiny:
+    cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.smoke_test))
+    if args.smoke_test:
         from ..testing.shrink import shrink
 
-        shrink(cfg, args.tiny, cfg.work_dir)
+        shrink(cfg, args.smoke_test, cfg.work_dir)
     cfg.load_from, cfg.resume = str(checkpoint_of(args.checkpoint)), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
         cfg[key] = None  # not needed, so their files need not be there

@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='a config file, or the name of a shipped one, such as mini/video_captioning')
     parser.add_argument(
         '--work-dir',
-        help='where checkpoints and logs go; work_dirs/NAME OF THE CONFIG if not given, with _tiny behind it for a tiny run',
+        help='where checkpoints and logs go; work_dirs/NAME OF THE CONFIG if not given, with _smoke behind it for a smoke test',
     )
     parser.add_argument(
         '--resume',
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
     parser.add_argument('--seed', type=int, help='of everything random')
-    parser.add_argument('--tiny', metavar='DATA', help='shrink to a tiny size, on the embedded benchmark that lies here')
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.tiny))
-    if args.tiny:
+    cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.smoke_test))
+    if args.smoke_test:
         from ..testing.shrink import shrink
 
-        shrink(cfg, args.tiny, cfg.work_dir)
+        shrink(cfg, args.smoke_test, cfg.work_dir)
     if args.seed is not None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
     if args.amp:

@@ -59,11 +59,11 @@ def default_work_dir(name: str | Path) -> Path:
     return Path('work_dirs') / (path.relative_to(config_folder()).with_suffix('') if inside else path.stem)
 
 
-def own_work_dir(cfg: Config, name: str | Path, tiny: bool) -> str:
+def own_work_dir(cfg: Config, name: str | Path, smoke_test: bool) -> str:
     """Where a run goes if the command does not say: as the config says, or `default_work_dir`; tiny ones apart, since no run is
     to go on from them."""
     own = cfg.get('work_dir') or str(default_work_dir(name))
-    return f'{own}_tiny' if tiny else own
+    return f'{own}_tiny' if smoke_test else own
 
 
 def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:

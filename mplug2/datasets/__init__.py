@@ -23,7 +23,7 @@ from .benchmarks.video_text.video_qa import VideoQADataset
 from .collate import multimodal_collate
 from .io.bad_samples import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
 from .sampling.mixture import InterleavedSources, InterleavingSampler, Schedule, source_collate
-from .sampling.sampler import Draw, ResumableSampler
+from .sampling.sampler import ResumableSampler, StreamIndex
 from .shards.dataset import ShardedDataset, ShardedPairs, ShardSampler
 from .shards.packed_text import PackedText
 
@@ -43,7 +43,6 @@ __all__ = [
     'CaptionDataset',
     'CocoCaption',
     'DiDeMoParagraph',
-    'Draw',
     'FashionMNIST',
     'Flickr30K',
     'Food101',
@@ -69,6 +68,7 @@ __all__ = [
     'ShardedDataset',
     'ShardedPairs',
     'StanfordCars',
+    'StreamIndex',
     'TGIFFrameQA',
     'TextCorpus',
     'TooManyBadSamples',

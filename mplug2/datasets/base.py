@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from ..registry import TRANSFORMS
 from .io.annotations import as_list
 from .io.bad_samples import AnnotationError, BadSampleError, BadSamples
-from .sampling.sampler import Draw
+from .sampling.sampler import StreamIndex
 
 _ATTEMPTS = 100  # at finding a readable sample in place of a bad one
 
@@ -111,7 +111,7 @@ class MultiModalDataset(Dataset):
         Raises:
             BadSampleError: under the policy 'raise', or nothing readable was found. TooManyBadSamples: see `BadSamples`.
         """
-        draw = index if isinstance(index, Draw) else None
+        draw = index if isinstance(index, StreamIndex) else None
         index = int(index)
         for attempt in range(_ATTEMPTS):
             if draw is not None:
@@ -124,7 +124,7 @@ class MultiModalDataset(Dataset):
                 self.bad_samples.add(index, message)
             if self.bad_samples.policy == 'skip':
                 return None
-            source = Draw(index, 0, index) if draw is None else draw
+            source = StreamIndex(index, 0, index) if draw is None else draw
             index = int(source.generator(attempt).integers(len(self)))
         raise BadSampleError(f'{_ATTEMPTS} samples drawn in place of a bad one were bad as well; the last: {message}')
 
@@ -143,7 +143,7 @@ class CaptionDataset(MultiModalDataset):
     """Media with captions.
 
     Args:
-        each: 'sample': one item a picture or clip, with all of its captions. 'caption': one item a caption (training).
+        each: 'sample': one item an image or clip, with all of its captions. 'caption': one item a caption (training).
 
     Raises:
         ValueError: items by caption in a test, which would score a prediction many times.
@@ -153,7 +153,7 @@ class CaptionDataset(MultiModalDataset):
         if each not in ('sample', 'caption'):
             raise ValueError(f"each is 'sample' or 'caption', not {each!r}")
         if each == 'caption' and test_mode:
-            raise ValueError("each='caption' is for training; a test has one item for each picture or clip: each='sample'")
+            raise ValueError("each='caption' is for training; a test has one item for each image or clip: each='sample'")
         self.each = each
         super().__init__(test_mode=test_mode, **kwargs)
 

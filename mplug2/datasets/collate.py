@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..registry import FUNCTIONS
-from ..structures import MultiModalDataSample, Targets, Tokens
+from ..structures import MultiModalDataSample, TargetBatch, Tokens
 from ..text.tokenizer import PairEncoding
 from .io.bad_samples import BadSampleError
-from .transforms.packing import Target
+from .transforms.packing import TargetText
 
 
 def pad(rows: list[list], dtype: type = np.int64, value: int = 0) -> tuple[Tensor, Tensor]:
@@ -24,13 +24,13 @@ def pad(rows: list[list], dtype: type = np.int64, value: int = 0) -> tuple[Tenso
     return torch.from_numpy(padded), torch.from_numpy(mask)
 
 
-def collate_targets(targets: list[list[Target]], pad_id: int) -> Targets:
+def collate_targets(targets: list[list[TargetText]], pad_id: int) -> TargetBatch:
     """The targets of all samples below each other."""
     flat = [target for one in targets for target in one]
     ids, mask = pad([target.ids for target in flat], value=pad_id)
-    learnt, _ = pad([target.learnt for target in flat], bool)
+    loss_mask, _ = pad([target.loss_mask for target in flat], bool)
     sample = torch.tensor([row for row, one in enumerate(targets) for _ in one])
-    return Targets(ids, mask, learnt, sample, torch.tensor([target.weight for target in flat], dtype=torch.float32))
+    return TargetBatch(ids, mask, loss_mask, sample, torch.tensor([target.weight for target in flat], dtype=torch.float32))
 
 
 def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
@@ -51,10 +51,10 @@ def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
         return first
     if isinstance(first, PairEncoding):
         ids, mask = pad([value.ids for value in values], value=pad_id)
-        return Tokens(ids, mask, pad([value.types for value in values])[0])
+        return Tokens(ids, mask, pad([value.token_type_ids for value in values])[0])
     if isinstance(first, list) and first and isinstance(first[0], PairEncoding):
         return _collate(key, [window for windows in values for window in windows], names, pad_id)
-    if isinstance(first, list) and first and isinstance(first[0], Target):
+    if isinstance(first, list) and first and isinstance(first[0], TargetText):
         return collate_targets(values, pad_id)
     if isinstance(first, list):
         return Tokens(*pad(values, value=pad_id))
@@ -69,9 +69,9 @@ def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
 def multimodal_collate(batch: list[dict | None], pad_id: int = 0) -> dict[str, Any]:
     """Batch what `PackInputs` packed, by the kind of each input.
 
-    Tensors and numbers are stacked, lists of ids and `PairEncoding` become `Tokens` and lists of `Target` become `Targets`
-    (both padded to the longest of the batch), and a text such as ``task`` must be the same in all samples. Where samples have
-    lists of `PairEncoding` (the windows of a long text), all of them lie below each other: more rows than samples.
+    Tensors and numbers are stacked, lists of ids and `PairEncoding` become `Tokens` and lists of `TargetText` become
+    `TargetBatch` (both padded to the longest of the batch), and a text such as ``task`` must be the same in all samples. Where
+    samples have lists of `PairEncoding` (the windows of a long text), all of them lie below each other: more rows than samples.
 
     Args:
         batch: samples; None for those that the bad-sample policy left out. pad_id: fills padding; masks cover it.

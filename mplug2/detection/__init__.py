@@ -12,8 +12,8 @@ from .backbone import DenseMap, VisionBackbone  # noqa: E402
 from .coco import CocoDetection, PadUnseen  # noqa: E402
 from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
 from .metric import ClassAgnosticCocoMetric  # noqa: E402
-from .pictures import DetectionPictures  # noqa: E402
 from .pyramid import ChannelNorm, SimpleFeaturePyramid  # noqa: E402
+from .show import ShowDetections  # noqa: E402
 
 __all__ = [
     'CascadeMaskRCNN',
@@ -21,9 +21,9 @@ __all__ = [
     'ClassAgnosticCocoMetric',
     'CocoDetection',
     'DenseMap',
-    'DetectionPictures',
     'FullPrecisionHeads',
     'PadUnseen',
+    'ShowDetections',
     'SimpleFeaturePyramid',
     'VisionBackbone',
 ]

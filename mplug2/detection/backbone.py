@@ -43,7 +43,7 @@ class VisionBackbone(BaseModule):
     checkpoint by ``MPlug2Weights(prefix='backbone.model.')``.
 
     Args:
-        network: configs of ``vision_encoder`` (``window`` and ``global_blocks`` for large pictures) and ``universal``; other
+        network: configs of ``vision_encoder`` (``window`` and ``global_blocks`` for large images) and ``universal``; other
             modules are not built. blocks, init_cfg: as in `MPlug2`.
     """
 
@@ -60,7 +60,7 @@ class VisionBackbone(BaseModule):
         """images: (B, 3, H, W), normalised. Returns one map (B, C, H / patch, W / patch).
 
         Raises:
-            ValueError: H or W is not a multiple of the patch size: pad the pictures.
+            ValueError: H or W is not a multiple of the patch size: pad the images.
         """
         patch = self.model.network.vision_encoder.patch_size
         memory = self.model(Batch(frames=images[:, None]), mode='tensor').vision().memory

@@ -8,7 +8,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
 from mmdet.registry import TRANSFORMS
 
-from ..datasets.sampling.sampler import Draw
+from ..datasets.sampling.sampler import StreamIndex
 from ..registry import DATASETS
 
 
@@ -20,14 +20,14 @@ class CocoDetection(CocoDataset):
     """
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        if isinstance(index, Draw):
+        if isinstance(index, StreamIndex):
             index.seed_everything()
         return super().__getitem__(int(index))
 
 
 @TRANSFORMS.register_module(name='mplug2.PadUnseen')
 class PadUnseen(Pad):
-    """mmdet's `Pad` for tests: ``img_shape`` stays the picture's own, so that boxes end at its border, not in the padding."""
+    """mmdet's `Pad` for tests: ``img_shape`` stays the image's own, so that boxes end at its border, not in the padding."""
 
     def transform(self, results: dict) -> dict:
         shape = results['img_shape']

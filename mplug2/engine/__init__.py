@@ -9,13 +9,13 @@ from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.rewards import CaptionReward
 from .hooks.validation_loss import ValidationLoss
-from .logs import LogProcessor, ScalarBuffer
+from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
 from .loops.retrieval import RetrievalTestLoop, RetrievalValLoop
 from .loops.train import TrainLoop
 from .optim.layer_decay import LayerDecayConstructor
 from .optim.wrapper import OptimWrapper
-from .parallel.sharding import GatherForValidation
+from .parallel.sharding import UnshardForValidation
 from .runner import Runner
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     'CaptionReward',
     'CheckpointError',
     'CheckpointHook',
-    'GatherForValidation',
+    'DeviceScalarBuffer',
     'LayerDecayConstructor',
     'LogProcessor',
     'NonFiniteError',
@@ -35,10 +35,10 @@ __all__ = [
     'RetrievalValLoop',
     'Runner',
     'RuntimeInfoHook',
-    'ScalarBuffer',
     'ShowPredictions',
     'StopOnSignal',
     'TrainLoop',
+    'UnshardForValidation',
     'ValidationLoss',
     'best_checkpoint',
     'latest_checkpoint',

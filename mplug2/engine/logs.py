@@ -16,7 +16,7 @@ from ..registry import LOG_PROCESSORS
 HISTORY = 10_000  # values kept of a scalar, as adding one copies them all: the longest window that a log processor can show
 
 
-class ScalarBuffer:
+class DeviceScalarBuffer:
     """Scalars of the steps since somebody last looked, kept on the device and brought over together."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class ScalarBuffer:
 
 @LOG_PROCESSORS.register_module()
 class LogProcessor(_LogProcessor):
-    """MMEngine's log processor over a `ScalarBuffer`, counting iterations, and showing memory on the CPU too (MiB)."""
+    """MMEngine's log processor over a `DeviceScalarBuffer`, counting iterations, and showing memory on the CPU too (MiB)."""
 
     def __init__(self, window_size: int = 10, by_epoch: bool = False, **kwargs: Any) -> None:
         super().__init__(window_size=window_size, by_epoch=by_epoch, **kwargs)

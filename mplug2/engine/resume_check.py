@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from ..datasets.sampling.mixture import InterleavingSampler
 
 
-def stream_of(loader: DataLoader, processes: int) -> dict[str, Any]:
+def describe_stream(loader: DataLoader, processes: int) -> dict[str, Any]:
     """``processes``; ``batch_size``, samples of each in a batch, and ``size``, samples of the data, both by source where there
     are several; ``schedule`` of sources.
 
@@ -30,7 +30,7 @@ def samples_per_step(loader: DataLoader, processes: int) -> float | None:
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """Sentences on what differs between two `stream_of`; what the first does not say does not."""
+    """Sentences on what differs between two `describe_stream`; what the first does not say does not."""
     schedules = before.get('schedule'), now['schedule']
     if None not in schedules and not _equal(*schedules):
         yield (
@@ -79,8 +79,8 @@ def _of_all(count: int, batch_size: int | dict[str, int]) -> int | dict[str, int
     return count * batch_size
 
 
-def _slots(slots: dict[str, int], shuffled: bool, per_step: int) -> str:
-    return f'{per_step} a step of {_listed(slots)}{"" if shuffled else " in turn"}'
+def _slots(slots: dict[str, int], shuffled: bool, batches_per_step: int) -> str:
+    return f'{batches_per_step} a step of {_listed(slots)}{"" if shuffled else " in turn"}'
 
 
 def _listed(numbers: dict[str, int]) -> str:

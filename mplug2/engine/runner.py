@@ -29,9 +29,9 @@ from ..checkpoints.training import (
     load_checkpoint,
     load_weights,
     message_hub_state,
-    plain,
     restore_message_hub,
     save_checkpoint,
+    to_plain_data,
 )
 from ..model import MPlug2
 from ..registry import resolve
@@ -39,11 +39,11 @@ from ..version import __version__
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook, RuntimeInfoHook
 from .hooks.nonfinite import NonFiniteGuard
-from .hooks.preemption import StopOnSignal, outlive_signals
-from .logs import LogProcessor, ScalarBuffer
+from .hooks.preemption import StopOnSignal, ignore_signals_in_worker
+from .logs import DeviceScalarBuffer, LogProcessor
 from .optim.wrapper import describe_optimizer, fused, not_a_parameter
-from .parallel.sharding import GatherForValidation, is_sharded, place_optimizer_state, shard_model
-from .resume_check import changes, samples_per_step, stream_of
+from .parallel.sharding import UnshardForValidation, is_sharded, place_optimizer_state, shard_model
+from .resume_check import changes, describe_stream, samples_per_step
 
 DEFAULT_HOOKS = dict(
     runtime_info=dict(type=RuntimeInfoHook),
@@ -67,7 +67,7 @@ def share_cores(workers: int) -> None:
 
 def _begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
     """What a loader's worker process does first. begin: MMEngine's part, which seeds it."""
-    outlive_signals(worker)
+    ignore_signals_in_worker(worker)
     if begin is not None:
         begin(worker)
 
@@ -105,7 +105,7 @@ class Runner(_Runner):
                 'randomness.diff_rank_seed: processes share one seed here, from which each draws its own samples and crops; '
                 'with others they would not take the same sources'
             )
-        self.scalars = ScalarBuffer()
+        self.scalars = DeviceScalarBuffer()
         self.lr_scale = 1.0  # of the config's rates, for the samples of a step
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
@@ -249,7 +249,7 @@ class Runner(_Runner):
             return
         self._init_model_weights()
         shard_model(self.model)
-        self.register_hook(GatherForValidation())
+        self.register_hook(UnshardForValidation())
         self.logger.info(f'the model is sharded over {self.world_size} processes')
 
     def _init_model_weights(self) -> None:
@@ -301,31 +301,33 @@ class Runner(_Runner):
             cfg=self.cfg.pretty_text,
             seed=self.seed,
             lr_scale=self.lr_scale,
-            **stream_of(self.train_dataloader, self.world_size),
+            **describe_stream(self.train_dataloader, self.world_size),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y-%m-%d %H:%M:%S'),
             mplug2_version=__version__,
         )
-        checkpoint = dict(meta=plain(meta), message_hub=message_hub_state(self.message_hub))
+        checkpoint = dict(meta=to_plain_data(meta), message_hub=message_hub_state(self.message_hub))
         weights, optimizer = self.bare_model.state_dict(), self.optim_wrapper.state_dict() if save_optimizer else None
         if save_param_scheduler:
-            checkpoint['param_schedulers'] = [plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []]
+            checkpoint['param_schedulers'] = [
+                to_plain_data(scheduler.state_dict()) for scheduler in self.param_schedulers or []
+            ]
         if sharded:
             from ..checkpoints.sharded import save_sharded
 
             if save_optimizer:
-                checkpoint['optimizer'] = plain({key: value for key, value in optimizer.items() if key != 'state'})
+                checkpoint['optimizer'] = to_plain_data({key: value for key, value in optimizer.items() if key != 'state'})
             checkpoint['state_dict'] = {}
             self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
             average = checkpoint.pop('average', {})
             save_sharded(checkpoint, weights, average, optimizer and optimizer['state'], path)
             return
-        checkpoint['state_dict'] = plain(weights, keep=main)
+        checkpoint['state_dict'] = to_plain_data(weights, keep=main)
         if save_optimizer:
-            checkpoint['optimizer'] = plain(optimizer, keep=main)
+            checkpoint['optimizer'] = to_plain_data(optimizer, keep=main)
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         if 'average' in checkpoint:
-            checkpoint['average'] = plain(checkpoint['average'], keep=main)
+            checkpoint['average'] = to_plain_data(checkpoint['average'], keep=main)
         if main:
             save_checkpoint(checkpoint, path)
 
@@ -436,7 +438,7 @@ class Runner(_Runner):
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
         self._rescale_lr(meta.get('lr_scale', self.lr_scale))
-        for change in changes(meta, stream_of(self.train_dataloader, self.world_size)):
+        for change in changes(meta, describe_stream(self.train_dataloader, self.world_size)):
             self.logger.warning(change)
         self.logger.info(f'resumed at step {self.iter} of {self.max_iters}')
 

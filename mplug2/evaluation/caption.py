@@ -168,7 +168,7 @@ class WordAccuracy(Metric):
 
     Args:
         groups: name of each group, and its words or phrases. A longer phrase hides the shorter ones inside it.
-        words: count only samples whose first reference has that many words of the group (1: pictures of one thing).
+        words: count only samples whose first reference has that many words of the group (1: images of one thing).
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 

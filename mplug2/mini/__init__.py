@@ -1,4 +1,4 @@
-"""The embedded benchmark: one small world, every task, the official file formats, built from real digits and photographs."""
+"""The mini benchmark: one small world, every task, the official file formats, built from real digits and photographs."""
 
 from .build import COUNTS, build, draw_scenes
 from .language import WORDS, vocabulary_words

@@ -1,4 +1,4 @@
-"""Builds the embedded benchmark: draws scenes, renders pictures and clips on all cores, writes every annotation file."""
+"""Builds the mini benchmark: draws scenes, renders images and clips on all cores, writes every annotation file."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
         path.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context('spawn').Pool(workers, _single_thread) as pool:
         done = pool.imap_unordered(_render, jobs, chunksize=32)
-        for _ in tqdm(done, total=len(jobs), desc='pictures and clips', unit='file', mininterval=0.5):
+        for _ in tqdm(done, total=len(jobs), desc='images and clips', unit='file', mininterval=0.5):
             pass
     for write in tqdm(formats.WRITERS, desc='annotations', unit='format'):
         write(out, plan, names, np.random.default_rng([seed, 99]))
     manifest.write_text(json.dumps({**wanted, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
     unfinished.unlink()
-    print(f'{out}: {len(jobs)} pictures and clips in {time.perf_counter() - start:.0f} s')
+    print(f'{out}: {len(jobs)} images and clips in {time.perf_counter() - start:.0f} s')
     return out
 
 

@@ -1,4 +1,4 @@
-"""The embedded benchmark's annotations, each in the official file format of the benchmark that it stands for."""
+"""The mini benchmark's annotations, each in the official file format of the benchmark that it stands for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WNID = 'n{:08d}'
 
 
 def media_names(collection: str, scenes: list[Scene]) -> list[str]:
-    """Where each scene's picture or clip goes, relative to the benchmark's folder, as the official archive has it."""
+    """Where each scene's image or clip goes, relative to the benchmark's folder, as the official archive has it."""
     if collection == 'coco':
         names = []
         for number, scene in enumerate(scenes, 1):
@@ -102,13 +102,13 @@ def _instance(scene: Scene, index: int, side: int) -> dict:
 
 
 def _thing_ids(scenes: list[Scene]) -> list[list[int]]:
-    """An annotation id for every thing of every picture, from 1."""
+    """An annotation id for every thing of every image, from 1."""
     ends = np.cumsum([0, *(len(scene.things) for scene in scenes)])
     return [[int(end) + 1 + index for index in range(len(scene.things))] for end, scene in zip(ends[:-1], scenes, strict=True)]
 
 
 def coco_instances(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """COCO detection and segmentation files; the pictures of val and test are COCO's val2014, test also a file of its own."""
+    """COCO detection and segmentation files; the images of val and test are COCO's val2014, test also a file of its own."""
     categories = [dict(id=number + 1, name=word, supercategory='digit') for number, word in enumerate(DIGITS)]
     ids = _thing_ids(plan['coco'])
     for split, file in (('train', 'train2014'), ('val', 'minival2014'), ('test', 'val2014')):
@@ -272,7 +272,7 @@ def kinetics(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> N
 
 
 def imagenet(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """The names of the classes; pictures lie in a folder a class."""
+    """The names of the classes; images lie in a folder a class."""
     _write_lines(out / 'imagenet/LOC_synset_mapping.txt', [f'{_WNID.format(n)} {word}' for n, word in enumerate(DIGITS)])
 
 
@@ -288,7 +288,7 @@ def glue(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
 
 
 def squad(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """SQuAD 2.0's train and dev files. Training has six passages a scene: of fewer, answers are learnt by heart."""
+    """SQuAD 2.0's train and dev files. Training has six passages a scene: of fewer, answers are learned by heart."""
     for split, file, each in (('train', 'train', 6), ('test', 'dev', 1)):
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
         paragraphs = []
@@ -319,7 +319,7 @@ def gigaword(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> N
 
 
 def corpus(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """Unpaired text, a document a line: passages about pictures that the benchmark does not show."""
+    """Unpaired text, a document a line: passages about images that the benchmark does not show."""
     scenes = [scene for _, scene in _of_split(plan['text'], 'train')]
     lines = []
     for number in range(2 * len(scenes)):

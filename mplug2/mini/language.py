@@ -37,14 +37,14 @@ def noun(thing: Thing, moving: bool = False, article: str = 'a') -> str:
 
 
 def region(thing: Thing) -> str:
-    """One of nine places of the picture: 'top left', 'top', ..., 'middle'."""
+    """One of nine places of the image: 'top left', 'top', ..., 'middle'."""
     row = ('top', '', 'bottom')[min(2, int(thing.y * 3))]
     column = ('left', '', 'right')[min(2, int(thing.x * 3))]
     return f'{row} {column}'.strip() or 'middle'
 
 
 def image_captions(scene: Scene, rng: np.random.Generator, count: int = 5) -> list[str]:
-    """Descriptions of a picture, the plain one first."""
+    """Descriptions of an image, the plain one first."""
     things = scene.things
     if len(things) == 1:
         (thing,) = things
@@ -102,7 +102,7 @@ def _spread(forms: list[str], rng: np.random.Generator, count: int) -> list[str]
 
 
 def image_questions(scene: Scene, rng: np.random.Generator, count: int) -> list[Question]:
-    """Questions about a picture, of different kinds, yes and no equally often."""
+    """Questions about an image, of different kinds, yes and no equally often."""
     things = scene.things
     makers = [_count_question, _color_question, _color_question, _size_question, _digit_question, _yes_no, _yes_no]
     if len(things) > 1:
@@ -236,7 +236,7 @@ def _mover_digit(scene: Scene, rng: np.random.Generator) -> Question | None:
 
 
 def expressions(scene: Scene, index: int, rng: np.random.Generator, kind: str) -> list[str]:
-    """Phrases that single out one thing of a picture.
+    """Phrases that single out one thing of an image.
 
     Args:
         kind: 'refcoco' (short), 'refcoco+' (no words of place) or 'refcocog' (whole sentences).
@@ -311,7 +311,7 @@ def statements(scenes: list[Scene], rng: np.random.Generator) -> list[tuple[int,
 
 
 def description(scene: Scene) -> str:
-    """The plain caption of a picture without a place: what statements and passages are about."""
+    """The plain caption of an image without a place: what statements and passages are about."""
     return ' and '.join(noun(thing) for thing in scene.things)
 
 
@@ -326,9 +326,9 @@ _ORDINALS = ('first', 'second', 'third', 'fourth')
 
 
 def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
-    """A text about several pictures with extractive questions, one of them without an answer.
+    """A text about several images with extractive questions, one of them without an answer.
 
-    A question names the picture only where others of the text have what it asks after too.
+    A question names the image only where others of the text have what it asks after too.
     """
     sentences = [f'in the {_ORDINALS[i]} photo there is {description(scene)} .' for i, scene in enumerate(scenes)]
     text = ' '.join(sentences)
@@ -349,7 +349,7 @@ def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
 
 
 def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
-    """For the colour of a digit in a picture, or for the digit of a colour."""
+    """For the colour of a digit in an image, or for the digit of a colour."""
     others = [scene for i, scene in enumerate(scenes) if i != number]
     elsewhere = any(subject in (thing.word, thing.colour) for scene in others for thing in scene.things)
     where = f' in the {_ORDINALS[number]} photo' if elsewhere else ''
@@ -357,7 +357,7 @@ def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
 
 
 def summary_pair(scenes: list[Scene], rng: np.random.Generator) -> tuple[str, str]:
-    """A source text about several pictures and its headline: what is large, picture by picture."""
+    """A source text about several images and its headline: what is large, image by image."""
     source = ' '.join(passage(scenes, rng).text.split())
     parts = []
     for number, scene in enumerate(scenes):

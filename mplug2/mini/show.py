@@ -1,4 +1,4 @@
-"""Contact sheets of the embedded benchmark, drawn from its official files, one a kind of annotation."""
+"""Contact sheets of the mini benchmark, drawn from its official files, one a kind of annotation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..datasets.io.video import read_video
 
 
 class Card(NamedTuple):
-    """What is drawn of a sample. picture: a path or an array, or None for text alone. marks: boxes and polygons on it."""
+    """What is drawn of a sample. image: a path or an array, or None for text alone. marks: boxes and polygons on it."""
 
     text: str
-    picture: Path | None = None
+    photo: Path | None = None
     boxes: tuple[tuple[list[float], str], ...] = ()
     polygons: tuple[list[float], ...] = ()
 
@@ -28,17 +28,17 @@ def show(data: str | Path, out: str | Path, kind: str = 'all', count: int = 20) 
     """Draw samples.
 
     Args:
-        data: the benchmark's folder. out: folder for the pictures. kind: a key of `KINDS`, or 'all'. count: samples a kind.
+        data: the benchmark's folder. out: folder for the images. kind: a key of `KINDS`, or 'all'. count: samples a kind.
 
     Returns:
-        the pictures' paths.
+        the images' paths.
 
     Raises:
         FileNotFoundError: the benchmark is not built there. KeyError: no such kind.
     """
     data = Path(data)
     if not (data / 'mini.json').exists():
-        raise FileNotFoundError(f'the embedded benchmark is not in {data}: build it with `mplug2 data mini --out {data}`')
+        raise FileNotFoundError(f'the mini benchmark is not in {data}: build it with `mplug2 data mini --out {data}`')
     if kind != 'all' and kind not in KINDS:
         raise KeyError(f'no kind {kind!r}; there are {", ".join(KINDS)}')
     kinds = list(KINDS) if kind == 'all' else [kind]
@@ -49,8 +49,8 @@ def _draw(cards: list[Card], path: Path) -> Path:
     from matplotlib.figure import Figure
     from matplotlib.patches import Polygon, Rectangle
 
-    pictured = cards[0].picture is not None
-    columns = 2 if not pictured else 5 if cards[0].picture.suffix != '.mp4' else 3
+    photod = cards[0].photo is not None
+    columns = 2 if not photod else 5 if cards[0].photo.suffix != '.mp4' else 3
     wide, high = {2: (7, 1.1), 5: (2.6, 3.1), 3: (5, 2.0)}[columns]
     rows = -(-len(cards) // columns)
     figure = Figure(figsize=(wide * columns, high * rows), dpi=100)
@@ -58,10 +58,10 @@ def _draw(cards: list[Card], path: Path) -> Path:
         axes = figure.add_subplot(rows, columns, place + 1)
         axes.axis('off')
         text = '\n'.join(part for line in card.text.splitlines() for part in textwrap.wrap(line, int(wide * 13)))
-        if not pictured:
+        if not photod:
             axes.text(0, 1, text, va='top', fontsize=8, family='monospace')
             continue
-        axes.imshow(_picture(card.picture), interpolation='nearest')
+        axes.imshow(_photo(card.photo), interpolation='nearest')
         for box, label in card.boxes:
             axes.add_patch(Rectangle(box[:2], *box[2:], fill=False, color='lime', linewidth=1))
             axes.text(box[0], box[1] - 2, label, color='lime', fontsize=7)
@@ -74,7 +74,7 @@ def _draw(cards: list[Card], path: Path) -> Path:
     return path
 
 
-def _picture(path: Path, frames: int = 5) -> np.ndarray:
+def _photo(path: Path, frames: int = 5) -> np.ndarray:
     if path.suffix != '.mp4':
         return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     strip = read_video(path, lambda total: [round(i) for i in np.linspace(0, total - 1, frames)], 'pyav')

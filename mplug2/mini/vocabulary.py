@@ -1,4 +1,4 @@
-"""The WordPiece vocabulary of the embedded benchmark, shipped as ``mplug2/text/vocabs/mini.txt``.
+"""The WordPiece vocabulary of the mini benchmark, shipped as ``mplug2/text/vocabs/mini.txt``.
 
 ``python -m mplug2.mini.vocabulary > mplug2/text/vocabs/mini.txt`` writes it anew.
 """

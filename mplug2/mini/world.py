@@ -1,6 +1,6 @@
-"""The world of the embedded benchmark: real handwritten digits on coloured plates, moving over real photographs.
+"""The world of the mini benchmark: real handwritten digits on coloured plates, moving over real photographs.
 
-Lengths are shares of the picture's side, times shares of the clip; (0, 0) is the top left.
+Lengths are shares of the image's side, times shares of the clip; (0, 0) is the top left.
 """
 
 from __future__ import annotations
@@ -137,10 +137,10 @@ def photo_band(photo: int, split: str) -> np.ndarray:
 
     folders = (Path(skimage.__file__).parent / 'data', Path(sklearn.datasets.__file__).parent / 'images')
     path = next(folder / PHOTOS[photo] for folder in folders if (folder / PHOTOS[photo]).exists())
-    picture = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    picture = cv2.resize(picture, (round(picture.shape[1] * _PHOTO_HEIGHT / picture.shape[0]), _PHOTO_HEIGHT))
-    start, stop = (round(share * picture.shape[1]) for share in _BANDS[split])
-    return picture[:, start:stop]
+    image = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image = cv2.resize(image, (round(image.shape[1] * _PHOTO_HEIGHT / image.shape[0]), _PHOTO_HEIGHT))
+    start, stop = (round(share * image.shape[1]) for share in _BANDS[split])
+    return image[:, start:stop]
 
 
 def _sample_thing(
@@ -231,8 +231,8 @@ def backdrop(scene: Scene, side: int) -> np.ndarray:
     left, top, share = scene.crop
     size = int(share * min(band.shape[:2]))
     x, y = int(left * (band.shape[1] - size)), int(top * (band.shape[0] - size))
-    picture = cv2.resize(band[y : y + size, x : x + size], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return 0.65 * picture + 0.35 * 110
+    image = cv2.resize(band[y : y + size, x : x + size], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return 0.65 * image + 0.35 * 110
 
 
 def plate(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
@@ -248,7 +248,7 @@ def ink(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
     (x, y), height = thing.centre(time), 0.9 * thing.height(time) * side
     scale = height / 8
     cos, sin = math.cos(thing.angle) * scale, math.sin(thing.angle) * scale
-    # From scan pixels (u, v) to picture pixels, about the centre of the scan.
+    # From scan pixels (u, v) to image pixels, about the centre of the scan.
     forward = np.array([[cos * thing.aspect, -sin, 0.0], [sin * thing.aspect, cos, 0.0]])
     centre = np.array([3.5, 3.5])
     forward[:, 2] = np.array([x, y]) * side - 0.5 - forward[:, :2] @ centre
@@ -256,20 +256,20 @@ def ink(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
     return np.clip((strength - 0.42) * max(2.5, scale), 0, 1)
 
 
-def paint(picture: np.ndarray, thing: Thing, time: float = 0.0) -> None:
-    """Draw a thing onto a (side, side, 3) float32 picture, in place."""
-    side = picture.shape[0]
+def paint(image: np.ndarray, thing: Thing, time: float = 0.0) -> None:
+    """Draw a thing onto a (side, side, 3) float32 image, in place."""
+    side = image.shape[0]
     for cover, colour in ((plate(thing, side, time), COLOURS[thing.colour]), (ink(thing, side, time), (250, 250, 250))):
-        picture += cover[..., None] * (np.array(colour, np.float32) - picture)
+        image += cover[..., None] * (np.array(colour, np.float32) - image)
 
 
 def render(scene: Scene, side: int, time: float = 0.0, behind: np.ndarray | None = None) -> np.ndarray:
     """A scene at a time of its clip: (side, side, 3) uint8."""
-    picture = (backdrop(scene, side) if behind is None else behind).copy()
+    image = (backdrop(scene, side) if behind is None else behind).copy()
     for thing in scene.things:
         if thing.visible(time):
-            paint(picture, thing, time)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+            paint(image, thing, time)
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
 def render_clip(scene: Scene, side: int) -> np.ndarray:

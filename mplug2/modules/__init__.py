@@ -8,7 +8,7 @@ from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
 from .heads import ContrastiveHead, LanguageHead, MatchingHead
 from .layers import Block
-from .momentum import FeatureQueue, MomentumTwin, gather_features
+from .momentum import FeatureQueue, MomentumEncoder, gather_features
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
 from .text_heads import PooledClassifier, SpanHead
 from .universal import UniversalLayers
@@ -28,7 +28,7 @@ __all__ = [
     'LocalTemporal',
     'MatchingHead',
     'Memory',
-    'MomentumTwin',
+    'MomentumEncoder',
     'PooledClassifier',
     'SpanHead',
     'TemporalConvolution',

@@ -44,18 +44,22 @@ def checkpoint_blocks(network: nn.Module, names: Iterable[str], every: int = 1) 
         block.recompute = number % every == 0
 
 
-def compile_blocks(network: nn.Module, names: Iterable[str], twins: Iterable[nn.Module] = (), **options: Any) -> None:
+def compile_blocks(
+    network: nn.Module, names: Iterable[str], momentum_encoders: Iterable[nn.Module] = (), **options: Any
+) -> None:
     """Compile blocks in place; parameter names and checkpoints do not change, and equal blocks share the compiled code.
 
     Args:
-        names: modules of the network. twins: copies of some of its modules (`MomentumTwin.module`), whose blocks are compiled
-            as the network's: a copy of a compiled block is not compiled. options: of `torch.compile`.
+        names: modules of the network. momentum encoders: copies of some of its modules (`MomentumEncoder.module`), whose blocks
+            are compiled as the network's: a copy of a compiled block is not compiled. options: of `torch.compile`.
 
     Raises:
         ValueError: a name that the network lacks, or a module without blocks.
     """
     names = list(names)
-    copies = [part for twin in twins for name, part in twin.named_children() if name in names]
+    copies = [
+        part for momentum_encoder in momentum_encoders for name, part in momentum_encoder.named_children() if name in names
+    ]
     for block in (*_named(network, names), *(block for part in copies for block in blocks_of(part))):
         block.compile(**options)
     # All blocks pass through one function: each kind of them, with each set of arguments, counts as a recompilation of it.
@@ -68,12 +72,12 @@ def prepare_blocks(
     every: int = 1,
     compile: Iterable[str] = (),
     options: dict[str, Any] | None = None,
-    twins: Iterable[nn.Module] = (),
+    momentum_encoders: Iterable[nn.Module] = (),
 ) -> None:
     """`checkpoint_blocks` and `compile_blocks` as one config key.
 
     Args:
-        recompute, every: as in `checkpoint_blocks`. compile, options, twins: as in `compile_blocks`.
+        recompute, every: as in `checkpoint_blocks`. compile, options, momentum encoders: as in `compile_blocks`.
     """
     checkpoint_blocks(network, recompute, every)
-    compile_blocks(network, compile, twins, **(options or {}))
+    compile_blocks(network, compile, momentum_encoders, **(options or {}))

@@ -52,7 +52,7 @@ class TextDecoder(nn.Module):
     """Causal transformer decoder over arbitrary memories, with a head tied to its word embedding (Section 3.1).
 
     Args:
-        vocab_size: V. width: C. layers, heads, hidden: of the stack. positions, types: of the embedding.
+        vocab_size: V. width: C. num_layers, num_heads, ffn_dim: of the stack. max_positions, num_token_types: of the embedding.
         dropout, eps: as in BERT.
     """
 
@@ -60,21 +60,21 @@ class TextDecoder(nn.Module):
         self,
         vocab_size: int = 30522,
         width: int = 768,
-        layers: int = 12,
-        heads: int = 12,
-        hidden: int = 3072,
-        positions: int = 512,
-        types: int = 2,
+        num_layers: int = 12,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
+        max_positions: int = 512,
+        num_token_types: int = 2,
         dropout: float = 0.1,
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
         self.width = width
         self.vocab_size = vocab_size
-        self.embedding = TextEmbedding(vocab_size, width, positions, types, eps, dropout)
+        self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
-            for _ in range(layers)
+            TransformerLayer(width, num_heads, ffn_dim, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(num_layers)
         )
         self.head = LanguageHead(width, vocab_size, eps)
 

@@ -1,4 +1,4 @@
-"""Fusion layers: text attends to vision, as in ALBEF (Section 3.1). B samples, L tokens, N vision tokens, C channels."""
+"""Fusion num_layers: text attends to vision, as in ALBEF (Section 3.1). B samples, L tokens, N vision tokens, C channels."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class FusionLayers(nn.Module):
     """Post-norm layers of text self-attention, cross-attention to the vision memory and feed-forward.
 
     Args:
-        width: C. layers: 3 for Base, 6 for Large. heads, hidden: of a layer. dropout, eps: as in BERT.
+        width: C. num_layers: 3 for Base, 6 for Large. num_heads, ffn_dim: of a layer. dropout, eps: as in BERT.
     """
 
     def __init__(
         self,
         width: int = 768,
-        layers: int = 3,
-        heads: int = 12,
-        hidden: int = 3072,
+        num_layers: int = 3,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
         dropout: float = 0.1,
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
         self.width = width
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
-            for _ in range(layers)
+            TransformerLayer(width, num_heads, ffn_dim, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(num_layers)
         )
 
     def init_weights(self) -> None:

@@ -40,23 +40,23 @@ class LanguageHead(nn.Module):
 
 @MODELS.register_module()
 class ContrastiveHead(nn.Module):
-    """Projections of vision and text to one sphere, and the learnt temperature of their similarity.
+    """Projections of vision and text to one sphere, and the learned temperature of their similarity.
 
     Args:
-        width: C. embedding: channels on the sphere. temperature: initial. low, high: the temperature's bounds.
+        width: C. projection_dim: channels on the sphere. temperature: initial. low, high: the temperature's bounds.
     """
 
     def __init__(
         self,
         width: int,
-        embedding: int = 256,
+        projection_dim: int = 256,
         temperature: float = 0.07,
         low: float = 0.001,
         high: float = 0.5,
     ) -> None:
         super().__init__()
-        self.vision_projection = nn.Linear(width, embedding)
-        self.text_projection = nn.Linear(width, embedding)
+        self.vision_projection = nn.Linear(width, projection_dim)
+        self.text_projection = nn.Linear(width, projection_dim)
         self.temperature = nn.Parameter(torch.tensor(float(temperature)))
         self.initial = temperature
         self.bounds = (low, high)

@@ -102,9 +102,9 @@ def padding_mask(mask: Tensor | None) -> Tensor | None:
     return None if mask is None else mask[:, None, None, :].bool()
 
 
-def split_heads(x: Tensor, heads: int) -> Tensor:
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(B, L, C) -> (B, H, L, D)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:
@@ -116,21 +116,21 @@ class SelfAttention(nn.Module):
     """Multi-head self-attention with one fused projection.
 
     Args:
-        width: C. heads: H. dropout: on the attention weights.
+        width: C. num_heads: H. dropout: on the attention weights.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, num_heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f'width {width} is not divisible by {heads} heads')
-        self.heads = heads
+        if width % num_heads:
+            raise ValueError(f'width {width} is not divisible by {num_heads} heads')
+        self.num_heads = num_heads
         self.dropout = dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
     def project(self, x: Tensor) -> tuple[Tensor, KeyValue]:
         """(B, L, C) -> the query (B, H, L, D) and the keys and values of the same tokens."""
-        query, key, value = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
+        query, key, value = (split_heads(part, self.num_heads) for part in self.qkv(x).chunk(3, -1))
         return query, KeyValue(key, value)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -150,11 +150,11 @@ class CrossAttention(nn.Module):
         width: C of the queries and of the output. memory_width: channels of the memory, `width` if None.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0, memory_width: int | None = None) -> None:
+    def __init__(self, width: int, num_heads: int, dropout: float = 0.0, memory_width: int | None = None) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f'width {width} is not divisible by {heads} heads')
-        self.heads = heads
+        if width % num_heads:
+            raise ValueError(f'width {width} is not divisible by {num_heads} heads')
+        self.num_heads = num_heads
         self.dropout = dropout
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(memory_width or width, 2 * width)
@@ -162,7 +162,7 @@ class CrossAttention(nn.Module):
 
     def project(self, memory: Tensor) -> KeyValue:
         """(B, N, C) -> keys and values, to be computed once and attended to many times."""
-        key, value = (split_heads(part, self.heads) for part in self.key_value(memory).chunk(2, -1))
+        key, value = (split_heads(part, self.num_heads) for part in self.key_value(memory).chunk(2, -1))
         return KeyValue(key, value)
 
     def forward(self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
@@ -170,17 +170,17 @@ class CrossAttention(nn.Module):
         if isinstance(memory, Tensor):
             memory = self.project(memory)
         dropout = self.dropout if self.training else 0.0
-        query = split_heads(self.query(x), self.heads)
+        query = split_heads(self.query(x), self.num_heads)
         return self.out(merge_heads(attention(query, memory.key, memory.value, mask, dropout=dropout)))
 
 
 class FeedForward(nn.Module):
     """Linear, activation, linear: C -> hidden -> C."""
 
-    def __init__(self, width: int, hidden: int, activation: str = 'gelu') -> None:
+    def __init__(self, width: int, ffn_dim: int, activation: str = 'gelu') -> None:
         super().__init__()
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
+        self.up = nn.Linear(width, ffn_dim)
+        self.down = nn.Linear(ffn_dim, width)
         self.activation = activation_function(activation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ class Residual(nn.Module):
 
     Args:
         width: C. norm: 'pre' or 'post'. eps: of the layer norm. dropout: on the branch's output.
-        drop_path: probability of dropping the branch for a sample. layer_scale: initial value of a learnt gain per
+        drop_path: probability of dropping the branch for a sample. layer_scale: initial value of a learned gain per
             channel on the branch (CaiT, DINOv2), or None for no gain.
     """
 
@@ -261,7 +261,7 @@ class TransformerLayer(Block):
     The three parts are also methods: a generation and the vision blocks take them one by one.
 
     Args:
-        width: C. heads: H. hidden: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
+        width: C. num_heads: H. ffn_dim: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
         activation: a key of `ACTIVATIONS`. eps: of the layer norms. dropout: on outputs. attention_dropout: on weights.
         drop_path, layer_scale: as in `Residual`.
     """
@@ -269,8 +269,8 @@ class TransformerLayer(Block):
     def __init__(
         self,
         width: int,
-        heads: int,
-        hidden: int,
+        num_heads: int,
+        ffn_dim: int,
         cross: bool = False,
         norm: str = 'post',
         activation: str = 'gelu',
@@ -285,11 +285,11 @@ class TransformerLayer(Block):
         def residual() -> Residual:
             return Residual(width, norm, eps, dropout, drop_path, layer_scale)
 
-        self.self_attention = SelfAttention(width, heads, attention_dropout)
+        self.self_attention = SelfAttention(width, num_heads, attention_dropout)
         self.self_residual = residual()
-        self.cross_attention = CrossAttention(width, heads, attention_dropout) if cross else None
+        self.cross_attention = CrossAttention(width, num_heads, attention_dropout) if cross else None
         self.cross_residual = residual() if cross else None
-        self.feed_forward = FeedForward(width, hidden, activation)
+        self.feed_forward = FeedForward(width, ffn_dim, activation)
         self.feed_forward_residual = residual()
 
     def attend_self(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -351,30 +351,30 @@ class TransformerLayer(Block):
 
 
 class TextEmbedding(nn.Module):
-    """BERT's embedding: word + position + segment, layer norm, dropout.
+    """BERT's projection_dim: word + position + segment, layer norm, dropout.
 
     Args:
-        vocab_size, width: of the word table. positions: longest sequence. types: number of segments.
+        vocab_size, width: of the word table. max_positions: longest sequence. num_token_types: number of segments.
     """
 
     def __init__(
         self,
         vocab_size: int,
         width: int,
-        positions: int = 512,
-        types: int = 2,
+        max_positions: int = 512,
+        num_token_types: int = 2,
         eps: float = 1e-12,
         dropout: float = 0.1,
         padding_idx: int | None = 0,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocab_size, width, padding_idx=padding_idx)
-        self.position = nn.Embedding(positions, width)
-        self.segment = nn.Embedding(types, width)
+        self.position = nn.Embedding(max_positions, width)
+        self.segment = nn.Embedding(num_token_types, width)
         self.norm = nn.LayerNorm(width, eps)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, ids: Tensor, types: Tensor | None = None, start: int = 0) -> Tensor:
+    def forward(self, ids: Tensor, token_type_ids: Tensor | None = None, start: int = 0) -> Tensor:
         """ids: (B, L) long, the first of them at position `start`. Returns (B, L, C).
 
         Raises:
@@ -387,7 +387,7 @@ class TextEmbedding(nn.Module):
                 'lower the maximum length of the tokenizing transform'
             )
         positions = torch.arange(start, end, device=ids.device)
-        segment = self.segment.weight[0] if types is None else self.segment(types)
+        segment = self.segment.weight[0] if token_type_ids is None else self.segment(token_type_ids)
         return self.dropout(self.norm(self.word(ids) + self.position(positions) + segment))
 
 

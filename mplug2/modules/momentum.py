@@ -1,4 +1,4 @@
-"""The momentum twin and the feature queue of contrastive learning (MoCo, ALBEF). N features, E channels."""
+"""The momentum encoder and the feature queue of contrastive learning (MoCo, ALBEF). N features, E channels."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch.distributed.nn.functional import all_gather as all_gather_with_gradie
 from torch.distributed.tensor import DTensor
 
 from ..registry import MODELS
-from ..utils.dtensor import local
+from ..utils.dtensor import local_shard
 
 
-class MomentumTwin(nn.Module):
-    """A slowly moving average of a module, without gradients or dropout; ``twin.module`` computes the features.
+class MomentumEncoder(nn.Module):
+    """A slowly moving average of a module, without gradients or dropout; ``momentum_encoder.module`` computes the features.
 
-    Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the twin was loaded
-    before; one of a run that never moved its twin holds zeros, which are none. Parameters are paired by name, so a twin of some
-    parts (`Network.subset`) follows the whole network. Under FSDP2 it is built before sharding; its blocks are sharded like
-    their sources, and the rest of it is whole.
+    Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the momentum encoder was
+    loaded before; one of a run that never moved its momentum encoder holds zeros, which are none. Parameters are paired by
+    name, so a momentum encoder of some parts (`Network.subset`) follows the whole network. Under FSDP2 it is built before
+    sharding; its blocks are sharded like their sources, and the rest of it is whole.
 
     Args:
-        module: copied. momentum: how much of the twin stays at each update.
+        module: copied. momentum: how much of the momentum encoder stays at each update.
     """
 
     def __init__(self, module: nn.Module, momentum: float = 0.995) -> None:
@@ -34,7 +34,7 @@ class MomentumTwin(nn.Module):
         self.momentum = momentum
         self.filled = False
 
-    def train(self, mode: bool = True) -> MomentumTwin:
+    def train(self, mode: bool = True) -> MomentumEncoder:
         """Stays in evaluation mode: its targets carry no dropout noise."""
         return super().train(False)
 
@@ -43,12 +43,12 @@ class MomentumTwin(nn.Module):
         """Move towards `source`; the first time, become it.
 
         Raises:
-            KeyError: the source lacks a parameter of the twin's.
+            KeyError: the source lacks a parameter of the momentum encoder's.
         """
         mine, theirs = dict(self.module.named_parameters()), dict(source.named_parameters())
         missing = [name for name in mine if name not in theirs]
         if missing:
-            raise KeyError(f"the source of a momentum twin lacks {len(missing)} of the twin's parameters, first {missing[0]!r}")
+            raise KeyError(f'the source of a momentum encoder lacks {len(missing)} of its parameters, first {missing[0]!r}')
         if mine:
             moved, towards = zip(*(slices(own, theirs[name]) for name, own in mine.items()), strict=True)
             torch._foreach_lerp_(moved, towards, 1 - self.momentum if self.filled else 1.0)
@@ -59,19 +59,19 @@ class MomentumTwin(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
         stored = (value for key, value in state_dict.items() if key.startswith(f'{prefix}module.'))
-        self.filled = self.filled or any(bool(local(value).any()) for value in stored)
+        self.filled = self.filled or any(bool(local_shard(value).any()) for value in stored)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def twins_of(model: nn.Module) -> list[nn.Module]:
-    """What the momentum twins of a model average."""
-    return [twin.module for twin in model.modules() if isinstance(twin, MomentumTwin)]
+def momentum_encoders_of(model: nn.Module) -> list[nn.Module]:
+    """What the momentum encoders of a model average."""
+    return [momentum_encoder.module for momentum_encoder in model.modules() if isinstance(momentum_encoder, MomentumEncoder)]
 
 
 def slices(own: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """What this process has of a parameter of the twin, and the same part of its source."""
+    """What this process has of a parameter of the momentum encoder, and the same part of its source."""
     if isinstance(own, DTensor):
-        return local(own), local(theirs.detach())
+        return local_shard(own), local_shard(theirs.detach())
     return own.detach(), theirs.full_tensor().detach() if isinstance(theirs, DTensor) else theirs.detach()
 
 

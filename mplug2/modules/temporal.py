@@ -28,7 +28,7 @@ def temporal_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tens
         (B, T, P, C).
     """
     channels, taps = weight.shape
-    if x.shape[1] == 1:  # a picture: the other taps would read zeros
+    if x.shape[1] == 1:  # an image: the other taps would read zeros
         out = x * weight[:, taps // 2].to(x.dtype)
         return out if bias is None else out + bias.to(x.dtype)
     if x.is_cuda:
@@ -54,7 +54,7 @@ class LocalTemporal(nn.Module):
     """Local temporal modelling, multi-group fusion (Eq. 4-5): project, convolve each group over time, activate, project.
 
     Args:
-        width: C. hidden: channels between the projections; C // 2 if None. groups: G, each with one temporal kernel;
+        width: C. hidden_dim: channels between the projections; C // 2 if None. groups: G, each with one temporal kernel;
             None means one a channel (the paper's G = C and the published weights). kernel_size: frames that a patch sees.
         activation: 'quick_gelu' (published weights) or 'relu' (Eq. 4). bias: of the temporal kernel.
 
@@ -64,25 +64,25 @@ class LocalTemporal(nn.Module):
     def __init__(
         self,
         width: int,
-        hidden: int | None = None,
+        hidden_dim: int | None = None,
         groups: int | None = None,
         kernel_size: int = 3,
         activation: str = 'quick_gelu',
         bias: bool = True,
     ) -> None:
         super().__init__()
-        hidden = hidden or width // 2
-        groups = groups or hidden
-        if hidden % groups:
-            raise ValueError(f'{hidden} hidden channels cannot be split into {groups} groups')
+        hidden_dim = hidden_dim or width // 2
+        groups = groups or hidden_dim
+        if hidden_dim % groups:
+            raise ValueError(f'{hidden_dim} hidden channels cannot be split into {groups} groups')
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, not {kernel_size}')
-        self.down = nn.Linear(width, hidden)
+        self.down = nn.Linear(width, hidden_dim)
         self.kernel = nn.Parameter(torch.zeros(groups, kernel_size))
-        self.bias = nn.Parameter(torch.zeros(hidden)) if bias else None
-        self.up = nn.Linear(hidden, width)
+        self.bias = nn.Parameter(torch.zeros(hidden_dim)) if bias else None
+        self.up = nn.Linear(hidden_dim, width)
         self.activation = activation_function(activation)
-        self.channels_per_group = hidden // groups
+        self.channels_per_group = hidden_dim // groups
 
     def init_weights(self) -> None:
         bound = self.kernel.shape[1] ** -0.5
@@ -103,12 +103,12 @@ class TemporalSelfAttention(nn.Module):
     """Self-attention of a patch over its own place in all frames (Table 15).
 
     Args:
-        width: C. heads: attention heads.
+        width: C. num_heads: attention heads.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
-        self.attention = SelfAttention(width, heads)
+        self.attention = SelfAttention(width, num_heads)
 
     def init_weights(self) -> None:
         nn.init.zeros_(self.attention.out.weight)

@@ -13,14 +13,14 @@ class PooledClassifier(nn.Module):
     """BERT's classifier of texts: dense, tanh, dropout, then a linear layer, on the class token.
 
     Args:
-        width: C. classes: K. dropout: before the linear layer.
+        width: C. num_classes: K. dropout: before the linear layer.
     """
 
-    def __init__(self, width: int, classes: int, dropout: float = 0.1) -> None:
+    def __init__(self, width: int, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.dense = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(width, classes)
+        self.classifier = nn.Linear(width, num_classes)
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.dense.in_features)

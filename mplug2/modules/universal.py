@@ -1,4 +1,4 @@
-"""Universal layers: the pivot that text and vision share (Section 3.1, Eq. 6-10).
+"""Universal num_layers: the pivot that text and vision share (Section 3.1, Eq. 6-10).
 
 Letters in shapes: B samples, L text tokens, N vision tokens, k queries, C channels.
 """
@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from ..registry import MODELS
 from .layers import CrossAttention, Residual, TransformerLayer, initialize_transformer, padding_mask
 
+FORMS = ('release', 'paper')
+
 
 @MODELS.register_module()
 class UniversalLayers(nn.Module):
     """S layers whose self-attention and feed-forward serve text and vision; cross-attention serves vision alone.
 
-    Vision enters as k learnt queries that attend to the vision tokens. Two forms are named:
+    Vision enters as k learned queries that attend to the vision tokens. Two forms are named:
 
-    - release (``last='swap'``, ``merge='residual'``): the last layer swaps roles, so that the vision tokens run through
+    - release (``form='release'``): the last layer swaps roles, so that the vision tokens run through
       it and attend to the queries; the memory is LN(tokens + that).
-    - paper (``last='same'``, ``merge='cross_attention'``): every layer runs the queries (Eq. 6, 8, 9); one cross-attention
+    - paper (``form='paper'``): every layer runs the queries (Eq. 6, 8, 9); one cross-attention
       then lets the encoders' own tokens attend to what the layers made of both, which gives text-aware vision and
       vision-aware text (`combine`). Where no text is at hand, vision attends to its queries alone.
 
@@ -28,50 +30,48 @@ class UniversalLayers(nn.Module):
     the output of `text`.
 
     Args:
-        width: C. layers: S. heads, hidden: of a layer. queries: k. vision_width: channels of the vision encoder; if it is
-            not C the tokens are projected. dropout, eps: as in BERT. shared: False is the ablation of Table 17 and Figure 4:
-            the layers serve text alone, vision has no queries, and its memory is its own tokens; the two forms are then one.
+        width: C. num_layers: S. num_heads, ffn_dim: of a layer. num_queries: k. vision_width: channels of the vision encoder;
+            if it is not C the tokens are projected. dropout, eps: as in BERT. shared: False is the ablation of Table 17 and
+            Figure 4: the layers serve text alone, vision has no queries, and its memory is its own tokens; the two forms are
+            then one.
     """
 
     def __init__(
         self,
         width: int = 768,
-        layers: int = 2,
-        heads: int = 12,
-        hidden: int = 3072,
-        queries: int = 50,
-        last: str = 'swap',
-        merge: str = 'residual',
+        num_layers: int = 2,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
+        num_queries: int = 50,
+        form: str = 'release',
         vision_width: int | None = None,
         dropout: float = 0.1,
         eps: float = 1e-12,
         shared: bool = True,
     ) -> None:
         super().__init__()
-        if (last, merge) not in (('swap', 'residual'), ('same', 'cross_attention')):
-            raise ValueError(
-                f"last={last!r}, merge={merge!r}: 'swap' goes with 'residual' (release), 'same' with 'cross_attention' (paper)"
-            )
-        if last == 'swap' and layers < 2:
-            raise ValueError(f"last='swap' needs at least 2 layers, not {layers}")
+        if form not in FORMS:
+            raise ValueError(f'form is one of {", ".join(map(repr, FORMS))}, not {form!r}')
+        if form == 'release' and num_layers < 2:
+            raise ValueError(f"form='release' needs at least 2 layers, not {num_layers}: the last of them swaps roles")
         self.width = width
         self.shared = shared
-        self.swap_last = last == 'swap' or not shared  # without queries there is nothing that fusion could merge
+        self.swap_last = form == 'release' or not shared  # without queries there is nothing that fusion could merge
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, cross=shared, eps=eps, dropout=dropout, attention_dropout=dropout)
-            for _ in range(layers)
+            TransformerLayer(width, num_heads, ffn_dim, cross=shared, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(num_layers)
         )
         self.projection = None
         if vision_width is not None and vision_width != width:
             self.projection = nn.Sequential(nn.Linear(vision_width, width), nn.LayerNorm(width, eps), nn.Dropout(dropout))
         if not shared:
             return
-        self.queries = nn.Parameter(torch.zeros(queries, width))
+        self.queries = nn.Parameter(torch.zeros(num_queries, width))
         if self.swap_last:
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)
         else:
-            self.merge_attention = CrossAttention(width, heads, dropout)
+            self.merge_attention = CrossAttention(width, num_heads, dropout)
             self.merge_residual = Residual(width, 'post', eps, dropout)
 
     def init_weights(self) -> None:
@@ -115,7 +115,7 @@ class UniversalLayers(nn.Module):
         """The paper's last step: the encoders' outputs attend to [queries; text] of the universal layers.
 
         Args:
-            tokens: (B, N, C). queries: (B, k, C). encoded_text: (B, L, C) of the text encoder. text: (B, L, C) of the
+            tokens: (B, N, C). num_queries: (B, k, C). encoded_text: (B, L, C) of the text encoder. text: (B, L, C) of the
                 universal layers. mask: (B, L).
 
         Returns:

@@ -17,8 +17,8 @@ from ..structures import Batch, Tokens
 class VisionFeatures(NamedTuple):
     """tokens: (B, 1 + T*P, C) after the vision encoder, frame-mean class token first, then patches frame-major.
 
-    queries: (B, k, C), the universal queries; None where the network has no universal layers.
-    memory: (B, 1 + T*P, C) after the universal layers: what fusion and decoder attend to.
+    num_queries: (B, k, C), the universal queries; None where the network has no universal layers.
+    memory: (B, 1 + T*P, C) after the universal num_layers: what fusion and decoder attend to.
     """
 
     tokens: Tensor
@@ -26,7 +26,7 @@ class VisionFeatures(NamedTuple):
     memory: Tensor
 
     @property
-    def summary(self) -> Tensor:
+    def pooled(self) -> Tensor:
         """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
         return self.memory[:, 0]
 
@@ -46,7 +46,7 @@ class TextFeatures(NamedTuple):
     mask: Tensor
 
     @property
-    def summary(self) -> Tensor:
+    def pooled(self) -> Tensor:
         """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
         return self.tokens[:, 0]
 
@@ -66,7 +66,7 @@ class FusedFeatures(NamedTuple):
     vision: Tensor
 
     @property
-    def summary(self) -> Tensor:
+    def pooled(self) -> Tensor:
         """(B, C): the fused class token, what matching reads."""
         return self.text[:, 0]
 
@@ -106,7 +106,7 @@ class Network(nn.Module):
             raise ValueError(f'the modules of a network must have one width, but they have: {told}')
 
     def subset(self, names: Iterable[str]) -> Network:
-        """A network of only those modules, shared with this one (for a momentum twin)."""
+        """A network of only those modules, shared with this one (for a momentum encoder)."""
         return Network(**{name: getattr(self, name) for name in names})
 
     @property
@@ -148,7 +148,7 @@ class Network(nn.Module):
 class Features:
     """The features of one batch under one set of modules, each computed at its first use and kept for the forward.
 
-    Pre-training makes one `Features` for the network and one for its momentum twin; further inputs (masked text) are
+    Pre-training makes one `Features` for the network and one for its momentum encoder; further inputs (masked text) are
     added to the batch under names of their own.
 
     Args:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from ..structures import Targets
+from ..structures import TargetBatch
 
 IGNORED = -100  # the label of a token that masked-language modelling does not predict
 
@@ -25,8 +25,8 @@ def share_of_count(count: Tensor) -> Tensor:
     return total.clamp(min=1) / get_world_size()
 
 
-def token_losses(logits: Tensor, target: Targets) -> Tensor:
-    """Cross-entropy of every token that is learnt, zero elsewhere.
+def token_losses(logits: Tensor, target: TargetBatch) -> Tensor:
+    """Cross-entropy of every token that is learned, zero elsewhere.
 
     Args:
         logits: (M, L, V) of the decoder for `target.ids`; position i predicts token i + 1.
@@ -34,17 +34,17 @@ def token_losses(logits: Tensor, target: Targets) -> Tensor:
     Returns:
         (M, L - 1), fp32.
     """
-    learnt = target.loss_mask[:, 1:]
+    loss_mask = target.loss_mask[:, 1:]
     losses = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), target.ids[:, 1:].flatten(), reduction='none')
-    return losses.view(learnt.shape) * learnt
+    return losses.view(loss_mask.shape) * loss_mask
 
 
-def captioning_loss(logits: Tensor, target: Targets) -> Tensor:
-    """Mean cross-entropy over the tokens that are learnt, of all processes in training. Returns a scalar."""
+def captioning_loss(logits: Tensor, target: TargetBatch) -> Tensor:
+    """Mean cross-entropy over the tokens that are learned, of all processes in training. Returns a scalar."""
     return token_losses(logits, target).sum() / share_of_count(target.loss_mask[:, 1:].sum())
 
 
-def answering_loss(logits: Tensor, target: Targets, samples: int) -> Tensor:
+def answering_loss(logits: Tensor, target: TargetBatch, samples: int) -> Tensor:
     """Cross-entropies summed over the tokens of an answer, times the answer's weight, summed, over B samples."""
     return (token_losses(logits, target).sum(1) * target.weight).sum() / samples
 
@@ -60,25 +60,25 @@ def masked_language_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def positive_pairs(rows: Tensor, columns: Tensor) -> Tensor:
-    """Which pairs belong together: rows (B,), columns (M,) long identities -> (B, M) bool."""
+    """Which pairs belong shards_open: rows (B,), columns (M,) long identities -> (B, M) bool."""
     return rows[:, None] == columns[None, :]
 
 
-def contrastive_targets(positives: Tensor, twin_logits: Tensor | None = None, soft: float = 0.4) -> Tensor:
-    """What the rows of a similarity matrix should look like: shared among the positives, softened by the momentum twin.
+def contrastive_targets(positives: Tensor, momentum_logits: Tensor | None = None, distill_alpha: float = 0.4) -> Tensor:
+    """What the rows of a similarity matrix should look like: shared among the positives, softened by the momentum encoder.
 
     Args:
-        positives: (B, M) bool, at least one in a row. twin_logits: (B, M) of the momentum twin, or None for hard targets.
-            soft: the share of the twin's softmax (ALBEF's alpha).
+        positives: (B, M) bool, at least one in a row. momentum_logits: (B, M) of the momentum encoder, or None for hard
+            targets. distill_alpha: the share of the momentum encoder's softmax (ALBEF's alpha).
 
     Returns:
         (B, M), each row sums to one; no gradient flows through it.
     """
     hard = positives.float()
     hard = hard / hard.sum(1, keepdim=True)
-    if twin_logits is None:
+    if momentum_logits is None:
         return hard
-    return torch.lerp(hard, twin_logits.detach().float().softmax(1), soft)
+    return torch.lerp(hard, momentum_logits.detach().float().softmax(1), distill_alpha)
 
 
 def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:

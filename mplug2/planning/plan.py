@@ -20,10 +20,10 @@ from torch.utils._pytree import tree_leaves
 
 from ..model import MPlug2
 from ..modules.blocks import blocks_of, checkpoint_blocks
-from ..modules.momentum import FeatureQueue, MomentumTwin, twins_of
+from ..modules.momentum import FeatureQueue, MomentumEncoder, momentum_encoders_of
 from ..networks.mplug2 import Features
 from ..registry import MODELS
-from ..structures import Batch, MultiModalDataSample, Targets, Tokens
+from ..structures import Batch, MultiModalDataSample, TargetBatch, Tokens
 from .live_memory import LiveMemory, fused_attention
 from .workload import Work
 
@@ -48,15 +48,16 @@ OPTIMIZER_COPIES = {'Adam': 2, 'AdamW': 2, 'NAdam': 2, 'RAdam': 2, 'Adamax': 2, 
 class Step(NamedTuple):
     """What a step takes. All in bytes, but FLOPs.
 
-    weights, gradients: in full. twin, queue: the momentum encoder's weights, and the features of earlier steps. batch: the
-    inputs. casts: bf16 copies of weights. activations: alive when the loss is known. peak: the most that was alive
+    weights, gradients: in full. momentum encoder, queue: the momentum encoder's weights, and the features of earlier steps.
+    batch: the inputs. casts: bf16 copies of weights. activations: alive when the loss is known. peak: the most that was alive
     at a time, all of these included (gradients come while activations go). gathered: weights that are whole on every GPU while
-    a sharded model computes. flops: forward and backward. twin_blocks: of the twin, what a sharded model shards of it.
+    a sharded model computes. flops: forward and backward. momentum_blocks: of the momentum encoder, what a sharded model shards
+    of it.
     """
 
     weights: int
     gradients: int
-    twin: int
+    momentum_encoder: int
     queue: int
     batch: int
     casts: int
@@ -64,7 +65,7 @@ class Step(NamedTuple):
     peak: int
     gathered: int
     flops: int
-    twin_blocks: int
+    momentum_blocks: int
 
 
 def batch_of(model: MPlug2, work: Work) -> Batch:
@@ -82,15 +83,15 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
         frames = torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
     if 'decoder' in needed:
         ids, mask, _ = tokens(work.target)
-        target = Targets(ids, mask, mask, torch.arange(count), torch.ones(count))
+        target = TargetBatch(ids, mask, mask, torch.arange(count), torch.ones(count))
     masked = math.ceil(0.15 * work.text)
     extra = dict(
-        item=torch.arange(count),
+        media_id=torch.arange(count),
         label=torch.zeros(count, dtype=torch.long),
-        masked=tokens(work.text),
-        places=tokens(masked),
-        words=tokens(masked),
-        start=tokens(work.text),
+        mlm_ids=tokens(work.text),
+        mlm_positions=tokens(masked),
+        mlm_labels=tokens(masked),
+        prefix=tokens(work.text),
         instruction=tokens(work.instruction),
     )
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
@@ -171,7 +172,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None
     return Step(
         held['weights'],
         gradients,
-        held['twin'],
+        held['momentum_encoder'],
         held['queue'],
         held['batch'],
         after['casts'],
@@ -179,7 +180,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None
         memory.peak,
         gathered_bytes(model),
         memory.flops,
-        sum(_bytes(block) for twin in twins_of(model) for block in blocks_of(twin)),
+        sum(_bytes(block) for momentum_encoder in momentum_encoders_of(model) for block in blocks_of(momentum_encoder)),
     )
 
 
@@ -221,9 +222,9 @@ def total_loss(model: MPlug2, batch: Batch, work: Work) -> Tensor:
 
 def _held(model: MPlug2) -> dict[str, list[Tensor]]:
     """What a model holds between steps, by kind."""
-    found: dict[str, list[Tensor]] = {'twin': [], 'queue': [], 'weights': []}
+    found: dict[str, list[Tensor]] = {'momentum_encoder': [], 'queue': [], 'weights': []}
     seen: set[int] = set()
-    for kind, classes in (('twin', MomentumTwin), ('queue', FeatureQueue), ('weights', torch.nn.Module)):
+    for kind, classes in (('momentum_encoder', MomentumEncoder), ('queue', FeatureQueue), ('weights', torch.nn.Module)):
         for module in model.modules():
             if isinstance(module, classes):
                 for tensor in (*module.parameters(), *module.buffers()):
@@ -238,15 +239,16 @@ class Plan(NamedTuple):
 
     works: what the batches are for. steps: for each a `Step` that keeps its activations, one that recomputes them in all blocks
     and, if the config's ``model.blocks`` names some of them, one that does as it says: `forms`. shares:
-    GPUs over which weights, gradients and optimizer state are sharded. per_step: batches of an optimizer step. optimizer: its
-    state. communication: data parallelism's copies of the gradients, or of the weights that are gathered and their gradients.
+    GPUs over which weights, gradients and optimizer state are sharded. batches_per_step: batches of an optimizer step.
+    optimizer: its state. communication: data parallelism's copies of the gradients, or of the weights that are gathered and
+        their gradients.
     seconds: of an optimizer step, on average. samples: that each GPU takes a second, on average.
     """
 
     works: list[Work]
     steps: list[tuple[Step, ...]]
     shares: int
-    per_step: int
+    batches_per_step: int
     optimizer: int
     communication: int
     seconds: float
@@ -264,7 +266,7 @@ class Plan(NamedTuple):
             gradients=step.gradients / self.shares,
             optimizer=self.optimizer,
             communication=self.communication,
-            twin=step.twin - step.twin_blocks + step.twin_blocks / self.shares,
+            momentum_encoder=step.momentum_encoder - step.momentum_blocks + step.momentum_blocks / self.shares,
             queue=step.queue,
             batch=step.batch,
             casts=step.casts,
@@ -276,7 +278,7 @@ class Plan(NamedTuple):
 
         Of a sharded model, or where a step takes several batches, whose gradients are there from the first on: all parts.
         """
-        if self.shares > 1 or self.per_step > 1:
+        if self.shares > 1 or self.batches_per_step > 1:
             return sum(self.parts(number, form).values())
         return self.steps[number][form].peak + self.optimizer + self.communication
 
@@ -293,7 +295,7 @@ class Plan(NamedTuple):
             raise ValueError(f'{len(rates)} rates of workers for {len(self.works)} batches: give one, or one for each')
         rates = list(rates) * (len(self.works) // len(rates))
         loading = [work.batch / rate for work, rate in zip(self.works, rates, strict=True)]
-        return _mean(self.works, loading) * self.per_step / self.seconds
+        return _mean(self.works, loading) * self.batches_per_step / self.seconds
 
 
 def _mean(works: list[Work], values: list[float]) -> float:
@@ -309,14 +311,14 @@ def make_plan(
     bf16: bool = True,
     mfu: float = 0.15,
     sharded: bool = False,
-    per_step: int = 1,
+    batches_per_step: int = 1,
 ) -> Plan:
     """Plan a training in data parallel.
 
     Args:
         model_cfg, bf16: as in `trace`. works: one a source. optimizer: class name. mfu: share of the GPU's FLOPs that is
-            reached, of what forward and backward need once: recomputing lowers it. sharded: by FSDP2. per_step: batches of a
-            step.
+            reached, of what forward and backward need once: recomputing lowers it. sharded: by FSDP2. batches_per_step: batches
+            of a step.
 
     Raises:
         KeyError: an optimizer whose state is not known.
@@ -336,9 +338,9 @@ def make_plan(
         works=works,
         steps=steps,
         shares=shares,
-        per_step=per_step,
+        batches_per_step=batches_per_step,
         optimizer=OPTIMIZER_COPIES[optimizer] * one.gradients // shares,
         communication=0 if gpus == 1 else 2 * one.gathered if sharded else one.gradients,
-        seconds=seconds * per_step,
+        seconds=seconds * batches_per_step,
         samples=_mean(works, [work.batch for work in works]) / seconds,
     )

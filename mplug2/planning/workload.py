@@ -99,13 +99,13 @@ def work_of(dataset: dict, batch: int) -> Work:
             found[key] = length
         if kind == 'TokenizeText' and step.get('out') == 'instruction':
             found['instruction'] = 1 + len(_instruction(step, found['media']))
-        if kind == 'SplitText':  # broken off anywhere, so that the longest of a batch is about the whole text
+        if kind == 'SplitPrefix':  # broken off anywhere, so that the longest of a batch is about the whole text
             found['target'] = step.get('max_length') or found.get('text', Work().text)
     return Work(**found)
 
 
 def _in_memory(dataset: dict) -> bool:
-    """Whether records have their pictures, which no step of the pipeline loads."""
+    """Whether records have their images, which no step of the pipeline loads."""
     kind = dataset.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     return isinstance(kind, type) and issubclass(kind, PixelDataset)

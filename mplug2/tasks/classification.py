@@ -55,29 +55,29 @@ def set_predictions(scores: Tensor, samples: Sequence[MultiModalDataSample]) -> 
 
 @TASKS.register_module()
 class Classification(Task):
-    """Classify a picture or clip (Table 2, "Image / Video Classification") by the class token after the universal layers.
+    """Classify an image or clip (Table 2, "Image / Video Classification") by the class token after the universal layers.
 
     Trained by cross-entropy. Probabilities of a test's views (clips and crops of one sample) are averaged. With
     ``frozen=['vision_encoder', 'universal']`` in the model, it is a linear probe.
 
     Args:
-        network, tokenizer: given by the model. classes: K. media: 'image' or 'video'. dropout: before the head.
+        network, tokenizer: given by the model. num_classes: K. media: 'image' or 'video'. dropout: before the head.
 
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_score`` (K,), probabilities; ``pred_label`` (int).
     """
 
-    def __init__(self, network: Network, tokenizer, classes: int, media: str = 'image', dropout: float = 0.0) -> None:
+    def __init__(self, network: Network, tokenizer, num_classes: int, media: str = 'image', dropout: float = 0.0) -> None:
         super().__init__()
         self.spec = classification_spec(network, media)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(network.width, classes)
+        self.head = nn.Linear(network.width, num_classes)
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.head.in_features)
 
     def logits(self, features: Features) -> Tensor:
         """(V, K), fp32."""
-        return self.head(self.dropout(features.vision().summary)).float()
+        return self.head(self.dropout(features.vision().pooled)).float()
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         return class_loss(self.logits(features), batch)
@@ -100,7 +100,7 @@ def class_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
 
 @TASKS.register_module()
 class ZeroShotClassification(Task):
-    """Classify a picture or clip by the class whose texts are nearest to it, as image-text and video-text pairs teach.
+    """Classify an image or clip by the class whose texts are nearest to it, as image-text and video-text pairs teach.
 
     A class is the mean of the unit vectors of its prompts, itself brought to length one (CLIP's prompt ensembles). Classes
     are embedded once for a test. Its loss is cross-entropy over the classes, so that the texts may also be fine-tuned as a
@@ -109,7 +109,7 @@ class ZeroShotClassification(Task):
     Args:
         network, tokenizer: given by the model. names: of the K classes, or a file (`read_class_names`). templates: prompts,
             with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction stands
-            before a prompt, as it did in pre-training; None puts none. embedding: E. temperature: initial.
+            before a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial.
 
     Predictions as those of `Classification`.
     """
@@ -122,7 +122,7 @@ class ZeroShotClassification(Task):
         templates: Sequence[str] = ('a photo of a {}',),
         media: str = 'image',
         instruction: str | None = 'retrieval',
-        embedding: int = 256,
+        projection_dim: int = 256,
         temperature: float = 0.07,
     ) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class ZeroShotClassification(Task):
         self.register_buffer('prompt_ids', pad_sequence(ids, True), persistent=False)
         mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in ids], True)
         self.register_buffer('prompt_mask', mask, persistent=False)
-        self.head = ContrastiveHead(network.width, embedding, temperature)
+        self.head = ContrastiveHead(network.width, projection_dim, temperature)
         self._classes: Tensor | None = None
 
     def init_weights(self) -> None:
@@ -157,7 +157,7 @@ class ZeroShotClassification(Task):
 
     def _embed(self, network: Network) -> Tensor:
         parts = [
-            self.head.text(network.encode_text(Tokens(ids, mask)).summary)
+            self.head.text(network.encode_text(Tokens(ids, mask)).pooled)
             for ids, mask in zip(self.prompt_ids.split(PROMPTS), self.prompt_mask.split(PROMPTS), strict=True)
         ]
         prompts = torch.cat(parts).unflatten(0, (len(self.names), -1))
@@ -166,7 +166,7 @@ class ZeroShotClassification(Task):
 
     def logits(self, features: Features) -> Tensor:
         """(V, K), fp32."""
-        return self.head.logits(self.head.vision(features.vision().summary), self.classes(features.network))
+        return self.head.logits(self.head.vision(features.vision().pooled), self.classes(features.network))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if self.training:

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..modules.decoder import Memory
 from ..modules.generation import Generation, Hypothesis, generate
 from ..networks.mplug2 import Features, FusedFeatures, VisionFeatures
-from ..structures import Targets
+from ..structures import TargetBatch
 
 
 def fused_memory(fused: FusedFeatures) -> Memory:
@@ -22,7 +22,7 @@ def vision_memory(vision: VisionFeatures) -> Memory:
     return vision.as_memory()
 
 
-def decode_targets(features: Features, memory: Memory, target: Targets) -> Tensor:
+def decode_targets(features: Features, memory: Memory, target: TargetBatch) -> Tensor:
     """Teacher-forced logits (M, L, V) of the targets, each against its sample's memory."""
     # The collate gives every sample a target, so equal counts pair up.
     paired = len(target.ids) == len(memory.tokens)

@@ -23,7 +23,7 @@ class Grounding(Task):
         network, tokenizer: given by the model. locations: arguments of `LocationTokens`, the same as the data's.
         num_beams: of the search over boxes.
 
-    Predictions: ``pred_box``, corners x1 y1 x2 y2 as shares of the picture's width and height, or None if what was generated is
+    Predictions: ``pred_box``, corners x1 y1 x2 y2 as shares of the image's width and height, or None if what was generated is
     no box; and ``pred_score`` (float).
     """
 

@@ -26,11 +26,11 @@ MEDIA = ('image', 'video')
 
 @TASKS.register_module()
 class CrossModalMatching(Retrieval):
-    """The multi-modal loss: contrastive learning and matching of pairs, over pictures and clips alike.
+    """The multi-modal loss: contrastive learning and matching of pairs, over images and clips alike.
 
-    One twin and one head serve both kinds of media; each kind has queues of its own, so that negatives are of one kind. The
-    twin moves once a step (`begin_step`), whatever number of sources the step takes. State that `Retrieval` has too lies under
-    the same names, so that its weights start from a checkpoint of pre-training.
+    One momentum encoder and one head serve both kinds of media; each kind has queues of its own, so that negatives are of one
+    kind. The momentum encoder moves once a step (`begin_step`), whatever number of sources the step takes. State that
+    `Retrieval` has too lies under the same names, so that its weights start from a checkpoint of pre-training.
 
     Args:
         network, tokenizer: given by the model. media: kinds that sources have. kwargs: of `Retrieval`.
@@ -54,17 +54,17 @@ class CrossModalMatching(Retrieval):
         return getattr(self, f'{kind}_vision_queue'), getattr(self, f'{kind}_text_queue')
 
     def begin_step(self, network: Network) -> None:
-        if self.contrastive_weight and self.twin is not None:
-            super().move_twin(network)
+        if self.contrastive_weight and self.momentum_encoder is not None:
+            super().update_momentum_encoder(network)
 
-    def move_twin(self, network: Network) -> None:
+    def update_momentum_encoder(self, network: Network) -> None:
         """Done by `begin_step`.
 
         Raises:
             RuntimeError: nothing called that yet.
         """
-        if not self.twin.filled:
-            raise RuntimeError('the momentum twin of CrossModalMatching is moved by the training loop: use PretrainLoop')
+        if not self.momentum_encoder.filled:
+            raise RuntimeError('the momentum encoder of CrossModalMatching is moved by the training loop: use PretrainLoop')
 
 
 @TASKS.register_module()
@@ -76,8 +76,9 @@ class MaskedLanguageModeling(Task):
     Args:
         network, tokenizer: given by the model. fused: predict from fused text too.
 
-    Reads what `MaskTokens` makes: ``masked``, the text; ``places`` and ``words``, ids (B, M), which tokens are masked and what
-    they were. Beside the losses, accuracies are logged. Predictions: ``pred_words`` (list of ids, one for each place).
+    Reads what `MaskTokens` makes: ``mlm_ids``, the text; ``mlm_positions`` and ``mlm_labels``, ids (B, M), which tokens are
+    masked and what they were. Beside the losses, accuracies are logged. Predictions: ``pred_words`` (list of ids, one for each
+    place).
     """
 
     def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
@@ -94,35 +95,35 @@ class MaskedLanguageModeling(Task):
         self.head.init_weights()
 
     def _logits(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """Logits (B, M, V) at the masked places, by what they were read from."""
-        read = {'text': features.text('masked').tokens}
+        """Logits (B, M, V) at the masked positions, by what they were read from."""
+        read = {'text': features.text('mlm_ids').tokens}
         if self.fused and batch.frames is not None:
-            read['fused'] = features.fused('masked').text
-        places, table = batch.extra['places'].ids, features.network.text_encoder.word_table
+            read['fused'] = features.fused('mlm_ids').text
+        positions, table = batch.extra['mlm_positions'].ids, features.network.text_encoder.word_table
         # Gathered before the head, whose logits over the vocabulary are the largest tensor; and without a wait for the device.
         return {
-            name: self.head(tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[-1])), table)
+            name: self.head(tokens.gather(1, positions[..., None].expand(-1, -1, tokens.shape[-1])), table)
             for name, tokens in read.items()
         }
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        if 'words' not in batch.extra:
+        if 'mlm_labels' not in batch.extra:
             raise KeyError(
-                "masked-language modelling needs 'masked', 'places' and 'words' in the batch: add MaskTokens to the pipeline "
-                'and the three to PackInputs'
+                "masked-language modelling needs 'mlm_ids', 'mlm_positions' and 'mlm_labels' in the batch: add MaskTokens to the "
+                'pipeline and the three to PackInputs'
             )
-        words = batch.extra['words']
-        labels = words.ids.masked_fill(~words.mask, IGNORED)
+        labelled = batch.extra['mlm_labels']
+        labels = labelled.ids.masked_fill(~labelled.mask, IGNORED)
         found: dict[str, Tensor] = {}
         for name, logits in self._logits(features, batch).items():
             found[f'loss_{name}'] = masked_language_loss(logits, labels)
-            found[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / words.mask.sum().clamp(min=1)
+            found[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / labelled.mask.sum().clamp(min=1)
         return found
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         logits = self._logits(features, batch)
         words = logits.get('fused', logits['text']).argmax(-1).tolist()
-        counts = batch.extra['places'].mask.sum(1).tolist()
+        counts = batch.extra['mlm_positions'].mask.sum(1).tolist()
         for sample, ids, count in zip(batch.samples, words, counts, strict=True):
             sample.pred_words = ids[:count]
         return batch.samples
@@ -134,12 +135,12 @@ class TextCompletion(Task):
 
     Args:
         network, tokenizer: given by the model. text: name of the input that the decoder attends to: an instruction and the
-            start of a text (`SplitText`). generation: arguments of `Generation`.
+            start of a text (`SplitPrefix`). generation: arguments of `Generation`.
 
     Predictions: ``pred_completion`` (str).
     """
 
-    def __init__(self, network: nn.Module, tokenizer, text: str = 'start', generation: dict | None = None) -> None:
+    def __init__(self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None) -> None:
         super().__init__()
         self.spec = TaskSpec.of('text', 'text_encoder universal decoder')
         self.text = text

@@ -17,7 +17,7 @@ from ..modules.generation import Generation, Hypothesis, generate
 from ..networks.mplug2 import Features
 from ..objectives.losses import share_of_count, token_losses
 from ..registry import TASKS
-from ..structures import Batch, Targets
+from ..structures import Batch, TargetBatch
 from .captioning import Captioning
 
 BASELINES = ('others', 'greedy')
@@ -32,20 +32,20 @@ class SelfCriticalCaptioning(Captioning):
     parameters as `Captioning`, so checkpoints of the one load into the other.
 
     Args:
-        draws: captions sampled for each picture or clip. baseline: 'others': the mean reward of the other draws; 'greedy': the
-            reward of the greedy caption. kwargs: of `Captioning`.
+        num_samples: captions sampled for each image or clip. baseline: 'others': the mean reward of the other draws; 'greedy':
+            the reward of the greedy caption. kwargs: of `Captioning`.
     """
 
-    def __init__(self, network: nn.Module, tokenizer, draws: int = 5, baseline: str = 'others', **kwargs: Any) -> None:
+    def __init__(self, network: nn.Module, tokenizer, num_samples: int = 5, baseline: str = 'others', **kwargs: Any) -> None:
         super().__init__(network, tokenizer, **kwargs)
         if baseline not in BASELINES:
             raise ValueError(f'baseline is one of {", ".join(map(repr, BASELINES))}, not {baseline!r}')
-        if draws < 1 + (baseline == 'others'):
-            raise ValueError(f'draws={draws} leaves no other caption for the baseline {baseline!r}')
-        self.draws, self.baseline = draws, baseline
+        if num_samples < 1 + (baseline == 'others'):
+            raise ValueError(f'draws={num_samples} leaves no other caption for the baseline {baseline!r}')
+        self.draws, self.baseline = num_samples, baseline
         length = self.generator.how.max_length
         # No minimum: what is drawn must be distributed as the decoder says, or the gradient is that of something else.
-        self.sampling = Generation(num_beams=1, num_return=draws, min_length=0, max_length=length, temperature=1.0)
+        self.sampling = Generation(num_beams=1, num_return=num_samples, min_length=0, max_length=length, temperature=1.0)
         self.greedy = Generation(num_beams=1, min_length=0, max_length=length)
         self.scorer: CiderD | None = None
 
@@ -88,15 +88,15 @@ class SelfCriticalCaptioning(Captioning):
         return drawn
 
 
-def as_targets(hypotheses: list[list[Hypothesis]], device: torch.device) -> Targets:
-    """Generated texts as targets, those of a sample next to each other; all but the start token is learnt."""
+def as_targets(hypotheses: list[list[Hypothesis]], device: torch.device) -> TargetBatch:
+    """Generated texts as targets, those of a sample next to each other; all but the start token is learned."""
     ids = [torch.tensor(h.ids) for one in hypotheses for h in one]
     sample = torch.tensor([row for row, one in enumerate(hypotheses) for _ in one])
     padded = pad_sequence(ids, batch_first=True)
     mask = torch.arange(padded.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
-    learnt = mask.clone()
-    learnt[:, 0] = False
-    return Targets(*(part.to(device) for part in (padded, mask, learnt, sample, torch.ones(len(ids)))))
+    loss_mask = mask.clone()
+    loss_mask[:, 0] = False
+    return TargetBatch(*(part.to(device) for part in (padded, mask, loss_mask, sample, torch.ones(len(ids)))))
 
 
 @contextmanager

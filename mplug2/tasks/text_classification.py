@@ -18,26 +18,26 @@ class TextClassification(Task):
     """Classify a text or a pair of texts (Table 2, "Text Classification"), by the class token after the universal layers.
 
     Args:
-        network, tokenizer: given by the model. classes: how many. dropout: of the head.
+        network, tokenizer: given by the model. num_classes: how many. dropout: of the head.
 
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_label`` (int) and ``pred_score`` (its probability).
     """
 
     spec = TaskSpec.of('text', 'text_encoder universal')
 
-    def __init__(self, network: nn.Module, tokenizer, classes: int, dropout: float = 0.1) -> None:
+    def __init__(self, network: nn.Module, tokenizer, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
-        self.head = PooledClassifier(network.width, classes, dropout)
+        self.head = PooledClassifier(network.width, num_classes, dropout)
 
     def init_weights(self) -> None:
         self.head.init_weights()
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits, label = self.head(features.text().summary), batch.extra['label']
+        logits, label = self.head(features.text().pooled), batch.extra['label']
         return {'loss_class': F.cross_entropy(logits, label), 'accuracy': (logits.argmax(1) == label).float().mean()}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        scores, labels = self.head(features.text().summary).softmax(1).max(1)
+        scores, labels = self.head(features.text().pooled).softmax(1).max(1)
         for sample, label, score in zip(batch.samples, labels.tolist(), scores.tolist(), strict=True):
             sample.pred_label, sample.pred_score = label, score
         return batch.samples

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..datasets.benchmarks.image.imagenet import pictures_by_class
+from ..datasets.benchmarks.image.imagenet import images_by_class
 from ..text.class_names import read_class_names, read_synsets
 from ..utils.files import replace_file
 
-COUNT = 24  # pictures of a split
+COUNT = 24  # images of a split
 SYNSETS = 'imagenet/LOC_synset_mapping.txt'
-Picture = tuple[int, Path]  # label and file
+Photo = tuple[int, Path]  # label and file
 
 
 def written(path: Path, content: bytes | str) -> str:
@@ -36,11 +36,11 @@ def linked(path: Path, source: Path) -> None:
         path.symlink_to(source.resolve())
 
 
-def _pictures(root: Path, part: str) -> list[Picture]:
-    """Some pictures of a split of mini's ImageNet, all classes in turn."""
+def _photos(root: Path, part: str) -> list[Photo]:
+    """Some images of a split of mini's ImageNet, all classes in turn."""
     folder = root / 'imagenet' / part
     synsets = list(read_synsets(root / SYNSETS))
-    found = [(synsets.index(synset), folder / path) for synset, path in pictures_by_class(folder, synsets)]
+    found = [(synsets.index(synset), folder / path) for synset, path in images_by_class(folder, synsets)]
     return found[:: max(1, len(found) // COUNT)][:COUNT]
 
 
@@ -49,9 +49,9 @@ def _part(cfg: dict) -> str:
     return 'train' if 'train' in told else 'test'
 
 
-def _squares(pictures: list[Picture], side: int) -> np.ndarray:
+def _squares(photos: list[Photo], side: int) -> np.ndarray:
     """(N, side, side, 3) uint8."""
-    return np.stack([np.asarray(Image.open(path).convert('RGB').resize((side, side))) for _, path in pictures])
+    return np.stack([np.asarray(Image.open(path).convert('RGB').resize((side, side))) for _, path in photos])
 
 
 def _imagenet(root: Path, cfg: dict) -> dict:
@@ -64,10 +64,10 @@ def _imagenet(root: Path, cfg: dict) -> dict:
 
 
 def _validation(root: Path) -> tuple[str, Path]:
-    """Some validation pictures as ImageNet has them: the solution file and the flat folder."""
+    """Some validation images as ImageNet has them: the solution file and the flat folder."""
     rows, folder = ['ImageId,PredictionString'], root / 'tiny/imagenet_val'
     synsets = list(read_synsets(root / SYNSETS))
-    for number, (label, path) in enumerate(_pictures(root, 'val'), start=1):
+    for number, (label, path) in enumerate(_photos(root, 'val'), start=1):
         name = f'ILSVRC2012_val_{number:08d}'
         linked(folder / f'{name}.JPEG', path)
         rows.append(f'{name},{synsets[label]} 1 2 30 40')
@@ -78,27 +78,27 @@ def _variants(root: Path, cfg: dict) -> dict:
     """Each variant as it lies, in a folder of its own or flat; of those with class subsets, the even classes."""
     out, synsets, variants = root / 'tiny/variants', list(read_synsets(root / SYNSETS)), {}
     for name, variant in cfg['variants'].items():
-        pictures = list(enumerate(_pictures(root, 'val'), start=1))
+        photos = list(enumerate(_photos(root, 'val'), start=1))
         if variant.get('classes'):
-            pictures = [(number, picture) for number, picture in pictures if picture[0] % 2 == 0]
-        for number, (label, path) in pictures:
+            photos = [(number, photo) for number, photo in photos if photo[0] % 2 == 0]
+        for number, (label, path) in photos:
             folder = str(label) if variant.get('numbered') else synsets[label]
             linked(out / name / folder / f'ILSVRC2012_val_{number:08d}.JPEG', path)
-        variants[name] = dict(variant, folder=name, classes=len({label for _, (label, _) in pictures}))
+        variants[name] = dict(variant, folder=name, num_classes=len({label for _, (label, _) in photos}))
         if variant.get('solution'):
             solution, flat = _validation(root)
             variants[name] |= dict(solution=solution, folder=os.path.relpath(flat, out))
         if variant.get('real'):
-            real = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in pictures]
+            real = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in photos]
             variants[name]['real'] = written(out / 'real.json', json.dumps(real))
     return dict(synsets=str(root / SYNSETS), variants=variants, data_prefix=str(out))
 
 
 def _cifar(root: Path, cfg: dict, label_bytes: int) -> dict:
     folder, part = root / f'tiny/cifar{label_bytes}', cfg['split']
-    pictures = _pictures(root, part)
-    channels = _squares(pictures, 32).transpose(0, 3, 1, 2).reshape(len(pictures), -1)
-    labels = np.uint8([[0] * (label_bytes - 1) + [label] for label, _ in pictures])
+    photos = _photos(root, part)
+    channels = _squares(photos, 32).transpose(0, 3, 1, 2).reshape(len(photos), -1)
+    labels = np.uint8([[0] * (label_bytes - 1) + [label] for label, _ in photos])
     records = np.concatenate([labels, channels], 1)
     train = [f'data_batch_{number}.bin' for number in range(1, 6)] if label_bytes == 1 else ['train.bin']
     test = ['test_batch.bin'] if label_bytes == 1 else ['test.bin']
@@ -110,17 +110,17 @@ def _cifar(root: Path, cfg: dict, label_bytes: int) -> dict:
 
 def _fashion(root: Path, cfg: dict) -> dict:
     folder, part = root / 'tiny/fashion', cfg['split']
-    pictures = _pictures(root, part)
+    photos = _photos(root, part)
     start = 'train' if part == 'train' else 't10k'
-    grey = _squares(pictures, 32)[..., 1]  # 32, as all is at the tiny size
-    for name, array in (('images-idx3', grey), ('labels-idx1', np.uint8([label for label, _ in pictures]))):
+    grey = _squares(photos, 32)[..., 1]  # 32, as all is at the tiny size
+    for name, array in (('images-idx3', grey), ('labels-idx1', np.uint8([label for label, _ in photos]))):
         head = struct.pack(f'>4B{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
         written(folder / f'{start}-{name}-ubyte.gz', gzip.compress(head + array.tobytes()))
     return dict(data_prefix=str(folder))
 
 
 def _listed(root: Path, cfg: dict, name: str, ending: str, lead: str) -> dict:
-    """Lists of pictures with class folders.
+    """Lists of images with class folders.
 
     Args:
         name: of the folder to write. ending: what the lists leave off. lead: what stands before each line.
@@ -130,7 +130,7 @@ def _listed(root: Path, cfg: dict, name: str, ending: str, lead: str) -> dict:
     for word in words:
         (out / 'images' / word).mkdir(parents=True, exist_ok=True)
     lines = []
-    for number, (label, path) in enumerate(_pictures(root, part)):
+    for number, (label, path) in enumerate(_photos(root, part)):
         line = f'{words[label]}/{part}_{number}'
         linked(out / 'images' / f'{line}.jpg', path)
         lines.append(f'{lead}{line}.jpg'.removesuffix(ending))
@@ -145,7 +145,7 @@ def _cars(root: Path, cfg: dict) -> dict:
 
     part, out = _part(cfg), root / 'tiny/cars'
     rows = []
-    for number, (label, path) in enumerate(_pictures(root, part), start=1):
+    for number, (label, path) in enumerate(_photos(root, part), start=1):
         linked(out / part / f'{number:05d}.jpg', path)
         rows.append((1, 1, 30, 30, label + 1, f'{number:05d}.jpg'))
     fields = [(key, object) for key in ('bbox_x1', 'bbox_y1', 'bbox_x2', 'bbox_y2', 'class', 'fname')]

@@ -1,4 +1,4 @@
-"""Shards of the embedded benchmark, in place of data sets in shards."""
+"""Shards of the mini benchmark, in place of data sets in shards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..text import BertTokenizer
 SAMPLES, PER_SHARD, LENGTH = 24, 10, 24
 
 
-def _pictures(root: Path) -> Iterator[dict[str, bytes]]:
+def _images(root: Path) -> Iterator[dict[str, bytes]]:
     for image in read_json(root / 'coco/annotations/dataset_coco.json')['images']:
         if image['split'] == 'train':
             content = (root / 'coco' / image['filepath'] / image['filename']).read_bytes()
@@ -62,7 +62,7 @@ def _shards(root: Path, kind: str, samples: Iterator[dict[str, bytes]]) -> str:
 
 def _pairs(root: Path, cfg: dict) -> dict[str, Any]:
     media = cfg.get('media', 'image')
-    return dict(shards=_shards(root, media, (_pictures if media == 'image' else _clips)(root)), index_dir=None)
+    return dict(shards=_shards(root, media, (_images if media == 'image' else _clips)(root)), index_dir=None)
 
 
 def _text(root: Path, cfg: dict) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Any config at a tiny size, on the embedded benchmark in place of its data: so that every config is run, not only read.
+"""Any config at a tiny size, on the mini benchmark in place of its data: so that every config is run, not only read.
 
 `shrink` changes a loaded config, never a file. A project with data sets of its own adds them to `STAND_INS`.
 """
@@ -22,24 +22,24 @@ from .classification import linked, shrink_action_step, written
 from .shards import STAND_INS as SHARDS
 
 PIXELS, FRAMES, SAMPLES = 32, 2, 8
-LOCATIONS = dict(bins=17, first='[unused1]', marker='[unused0]')
+LOCATIONS = dict(num_bins=17, first='[unused1]', marker='[unused0]')
 # By the name of an argument, wherever it occurs in the network and its tasks.
 SIZES: dict[str, Any] = dict(
     width=32,
-    heads=2,
-    hidden=48,
-    layers=2,
+    num_heads=2,
+    ffn_dim=48,
+    num_layers=2,
     image_size=PIXELS,
     patch_size=8,
     vocab_size=1000,
-    positions=96,
-    queries=4,
-    embedding=16,
+    max_positions=96,
+    num_queries=4,
+    projection_dim=16,
     queue_size=8,
     num_beams=2,
     min_length=1,
     max_length=6,
-    draws=2,
+    num_samples=2,
     window=None,
     global_blocks=(),
     drop_path=0.0,
@@ -193,7 +193,7 @@ def _visual_genome(root: Path, cfg: dict) -> dict:
     )
 
 
-# Name of a data set's class -> (root of the embedded benchmark, the config) -> what to change of the config.
+# Name of a data set's class -> (root of the mini benchmark, the config) -> what to change of the config.
 STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
     'CocoCaption': lambda root, cfg: dict(ann_file=str(root / COCO), data_prefix=str(root / 'coco')),
     'CocoDetection': _instances,
@@ -224,10 +224,10 @@ STAND_INS: dict[str, Callable[[Path, dict], dict]] = {
 
 
 def shrink(cfg: Config, root: str | Path, out: str | Path) -> Config:
-    """Make a config tiny: one training step of four samples, and tests of eight, on the embedded benchmark.
+    """Make a config tiny: one training step of four samples, and tests of eight, on the mini benchmark.
 
     Args:
-        cfg: changed in place. root: of the embedded benchmark, where files in the format of further benchmarks are written
+        cfg: changed in place. root: of the mini benchmark, where files in the format of further benchmarks are written
             too. out: folder of results and logs.
 
     Returns:
@@ -288,7 +288,7 @@ def _shrink_loader(loader: dict, root: Path) -> None:
     loader.update(batch_size=4, num_workers=0)
     if sources := loader['dataset'].get('sources'):  # one step takes a batch of each
         loader.update(batch_size=None)
-        loader['sampler'].update(strategy='round_robin', per_step=len(sources))
+        loader['sampler'].update(strategy='round_robin', batches_per_step=len(sources))
         for source in sources.values():
             source['batch_size'] = 4
     for node in [node for node in _nodes(loader['dataset']) if 'pipeline' in node and node.get('type')]:

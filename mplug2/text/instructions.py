@@ -1,7 +1,7 @@
 """The hand-written instructions: one for each task and kind of media, put before the task's own text.
 
 The paper uses instructions "to discriminate tasks and modalities" (Section 3.2) and does not print them; these are ours.
-Their words are plain, so that the embedded benchmark's small vocabulary holds them.
+Their words are plain, so that the mini benchmark's small vocabulary holds them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class LocationTokens:
     A box is written ``[marker] x1 y1 x2 y2``, each the nearest of the steps.
 
     Args:
-        tokenizer: whose vocabulary it is. bins: how many coordinates there are; with one more than the picture has pixels,
+        tokenizer: whose vocabulary it is. num_bins: how many coordinates there are; with one more than the image has pixels,
             each is a border between two pixels (337 at 336, the nearest published relative's).
         first: entry of coordinate 0; the next `bins` - 1 entries are the others. marker: entry before every box, or None.
 
@@ -25,15 +25,15 @@ class LocationTokens:
     """
 
     def __init__(
-        self, tokenizer: BertTokenizer, bins: int = 337, first: str = '[unused340]', marker: str | None = '[unused339]'
+        self, tokenizer: BertTokenizer, num_bins: int = 337, first: str = '[unused340]', marker: str | None = '[unused339]'
     ) -> None:
-        if bins < 2:
-            raise ValueError(f'bins is the number of coordinates, at least 2, not {bins}')
-        self.bins = bins
+        if num_bins < 2:
+            raise ValueError(f'bins is the number of coordinates, at least 2, not {num_bins}')
+        self.bins = num_bins
         self.first = tokenizer.token_id(first)
         self.marker = None if marker is None else tokenizer.token_id(marker)
         number = int(first.strip('[]').removeprefix('unused'))
-        for step in (0, bins - 1):
+        for step in (0, num_bins - 1):
             entry = f'[unused{number + step}]'
             try:
                 right = tokenizer.token_id(entry) == self.first + step
@@ -41,11 +41,11 @@ class LocationTokens:
                 right = False
             if not right:
                 raise ValueError(
-                    f'{bins} coordinates from {first} on do not fit the vocabulary {tokenizer.vocab}: {entry} is not entry '
+                    f'{num_bins} coordinates from {first} on do not fit the vocabulary {tokenizer.vocab}: {entry} is not entry '
                     f'{self.first + step}'
                 )
-        if self.marker is not None and self.first <= self.marker < self.first + bins:
-            raise ValueError(f'the marker {marker} is one of the {bins} coordinates from {first} on')
+        if self.marker is not None and self.first <= self.marker < self.first + num_bins:
+            raise ValueError(f'the marker {marker} is one of the {num_bins} coordinates from {first} on')
 
     @property
     def length(self) -> int:
@@ -58,7 +58,7 @@ class LocationTokens:
         return [*(() if self.marker is None else (self.marker,)), *range(self.first, self.first + self.bins)]
 
     def encode(self, box: Box) -> list[int]:
-        """Ids of a box of corners x1 y1 x2 y2, as shares of the picture's width and height; what is outside is cut."""
+        """Ids of a box of corners x1 y1 x2 y2, as shares of the image's width and height; what is outside is cut."""
         steps = [round(min(1.0, max(0.0, float(side))) * (self.bins - 1)) for side in box]
         return [*(() if self.marker is None else (self.marker,)), *(self.first + step for step in steps)]
 

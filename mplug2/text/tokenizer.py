@@ -25,12 +25,12 @@ _TIDY += ((" 's", "'s"), (" 've", "'ve"), (" 're", "'re"))
 class PairEncoding(NamedTuple):
     """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]``, each field with one entry a token.
 
-    ids; types: 0 for the first text, 1 for the second; offsets: characters (start, end) within the token's own text, (0, 0)
-    for special tokens.
+    ids; token_type_ids: 0 for the first text, 1 for the second; offsets: characters (start, end) within the token's own text,
+    (0, 0) for special tokens.
     """
 
     ids: list[int]
-    types: list[int]
+    token_type_ids: list[int]
     offsets: list[tuple[int, int]]
 
 
@@ -140,7 +140,7 @@ class BertTokenizer:
         A text that is cut ends without ``[SEP]``: the decoder is not to learn to stop there.
 
         Returns:
-            ids, and for each whether it is learnt (neither ``[CLS]`` nor the prompt).
+            ids, and for each whether it is learned (neither ``[CLS]`` nor the prompt).
         """
         start = [self.cls_id, *(self.pieces(prompt) if prompt else ())]
         ids = [*start, *self.pieces(text), self.sep_id][:max_length]

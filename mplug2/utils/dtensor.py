@@ -6,18 +6,18 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
-def whole(value: Tensor) -> Tensor:
+def full_tensor(value: Tensor) -> Tensor:
     """A tensor, all of it; if it is sharded, every process has to ask."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
-def placed_like(value: Tensor, like: Tensor) -> Tensor:
+def shard_like(value: Tensor, like: Tensor) -> Tensor:
     """A whole tensor sharded as `like` is; each process takes its own slice."""
     if not isinstance(like, DTensor):
         return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
-def local(value: Tensor) -> Tensor:
+def local_shard(value: Tensor) -> Tensor:
     """What this process has of a tensor."""
     return value.to_local() if isinstance(value, DTensor) else value.detach()

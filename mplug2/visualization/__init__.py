@@ -1,4 +1,4 @@
-"""Pictures and pages for people."""
+"""Images and pages for people."""
 
 from .modality_gap import draw_gap, modality_gap, principal_plane
 from .predictions import draw_predictions, is_shown, write_predictions

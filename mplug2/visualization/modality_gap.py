@@ -1,4 +1,4 @@
-"""The modality gap (Figure 4): how far apart pictures or clips and their texts lie among the embeddings.
+"""The modality gap (Figure 4): how far apart images or clips and their texts lie among the embeddings.
 
 Letters in shapes: N pairs, E channels of an embedding.
 """
@@ -45,7 +45,7 @@ def modality_gap(vision: Tensor, text: Tensor) -> dict[str, float]:
 def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     """Normalised embeddings (N, E) on the plane in which all of them together vary most: (N, 2) each, from their common centre.
 
-    Each axis points to the side where its largest coordinate is, so that the picture does not depend on the solver.
+    Each axis points to the side where its largest coordinate is, so that the image does not depend on the solver.
     """
     points = torch.cat([F.normalize(vision.double(), dim=1), F.normalize(text.double(), dim=1)])
     points = points - points.mean(0)
@@ -55,7 +55,7 @@ def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     return flat[: len(vision)], flat[len(vision) :]
 
 
-def draw_gap(arms: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'picture') -> Path:
+def draw_gap(arms: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'image') -> Path:
     """Draw a panel an arm: embeddings of vision and text on their principal plane, the centres, and lines between some pairs.
 
     Args:

@@ -1,4 +1,4 @@
-"""Predictions beside what was expected: contact sheets of pictures and clips, pages of texts."""
+"""Predictions beside what was expected: contact sheets of images and clips, pages of texts."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
 
 
 def _caption(axes: Any, words: str, right: bool | None, above: str = '') -> None:
-    """Words over a picture in the colour of their being right; $ is no formula."""
+    """Words over an image in the colour of their being right; $ is no formula."""
     title = above + '\n'.join(textwrap.wrap(words, 46))
     axes.set_title(title, fontsize=9, color=_COLOURS[right], parse_math=False)
 
 
 def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, classes: Sequence[str] | None = None) -> Path:
-    """Draw each sample's picture or film strip with what was predicted and what was expected.
+    """Draw each sample's image or film strip with what was predicted and what was expected.
 
     Args:
         samples: data samples as dicts, with ``media``, ``path``, and ``pred_caption`` and ``captions``, or ``pred_answer``,

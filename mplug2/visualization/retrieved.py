@@ -16,7 +16,7 @@ SHOWN = 5  # media of a query
 
 
 def found_by_text(dataset: Any, records: Sequence[dict]) -> list[dict]:
-    """What was found for each text: ``text``, ``place`` of the right picture or clip among the best (from 1, None beyond
+    """What was found for each text: ``text``, ``place`` of the right image or clip among the best (from 1, None beyond
     them), and ``media``, records of the first five with ``right``.
 
     Args:
@@ -42,7 +42,7 @@ def found_by_text(dataset: Any, records: Sequence[dict]) -> list[dict]:
 
 
 def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
-    """Draw a row for each query of `found_by_text`: its text, then the pictures or clips found first, the right one framed.
+    """Draw a row for each query of `found_by_text`: its text, then the images or clips found first, the right one framed.
 
     Returns:
         the path.

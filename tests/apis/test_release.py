@@ -23,7 +23,7 @@ from mplug2.modules import (
     UniversalLayers,
 )
 from mplug2.networks import Features, Network
-from mplug2.structures import Batch, Targets, Tokens
+from mplug2.structures import Batch, TargetBatch, Tokens
 from tests import golden
 
 
@@ -38,15 +38,15 @@ def listed(size: str) -> dict[str, Tensor]:
     return state
 
 
-@pytest.mark.parametrize(('size', 'millions', 'layers', 'fusion'), [('base', 381, 12, 3), ('large', 1032, 24, 6)])
-def test_full_sizes(size: str, millions: int, layers: int, fusion: int) -> None:
+@pytest.mark.parametrize(('size', 'millions', 'num_layers', 'fusion'), [('base', 381, 12, 3), ('large', 1032, 24, 6)])
+def test_full_sizes(size: str, millions: int, num_layers: int, fusion: int) -> None:
     state = listed(size)
     model = load_release(state, 'qa')
     network = model.network
-    assert (len(network.vision_encoder.blocks), len(network.text_encoder.layers)) == (layers, layers - 2)
+    assert (len(network.vision_encoder.blocks), len(network.text_encoder.layers)) == (num_layers, num_layers - 2)
     assert (len(network.universal.layers), len(network.fusion.layers), len(network.decoder.layers)) == (2, fusion, 12)
     assert network.universal.queries.shape[0] == 50
-    assert network.text_encoder.layers[0].self_attention.heads == network.text_encoder.width // 64
+    assert network.text_encoder.layers[0].self_attention.num_heads == network.text_encoder.width // 64
     used = sum(parameter.numel() for parameter in model.parameters())
     assert used / 1e6 == pytest.approx(millions, rel=0.005)
     # Every value of the file is used, listed as left out, or a tied copy of the decoder's words and bias.
@@ -105,8 +105,8 @@ def test_generate_answers_in_either_mode_without_dropout() -> None:
 
 def question_batch(values: dict[str, Tensor]) -> Batch:
     mask = values['answer/attention_mask'].bool()
-    learnt = mask & (torch.arange(mask.shape[1]) > 0)
-    target = Targets(values['answer/input_ids'], mask, learnt, torch.tensor([0, 1, 1, 2]), values['weights'])
+    loss_mask = mask & (torch.arange(mask.shape[1]) > 0)
+    target = TargetBatch(values['answer/input_ids'], mask, loss_mask, torch.tensor([0, 1, 1, 2]), values['weights'])
     question = Tokens(values['question/input_ids'], values['question/attention_mask'].bool())
     return Batch(frames=values['video'].transpose(1, 2), text=question, target=target)
 
@@ -166,15 +166,15 @@ def test_there_and_back() -> None:
 @pytest.mark.parametrize('universal', [2, 3])
 @pytest.mark.parametrize('vision_width', [64, 128])
 def test_other_sizes_are_inferred(universal: int, vision_width: int) -> None:
-    language = dict(width=128, heads=2, hidden=72, dropout=0.0)
-    words = dict(vocab_size=110, positions=24)
+    language = dict(width=128, num_heads=2, ffn_dim=72, dropout=0.0)
+    words = dict(vocab_size=110, max_positions=24)
     torch.manual_seed(0)
     network = Network(
-        vision_encoder=DualVisionEncoder(20, 5, vision_width, 1, 2, 96, dict(type=LocalTemporal, hidden=24, kernel_size=5)),
-        text_encoder=BertTextEncoder(layers=2, **words, **language),
-        universal=UniversalLayers(layers=universal, queries=7, vision_width=vision_width, **language),
-        fusion=FusionLayers(layers=3, **language),
-        decoder=TextDecoder(layers=1, **words, **language),
+        vision_encoder=DualVisionEncoder(20, 5, vision_width, 1, 2, 96, dict(type=LocalTemporal, hidden_dim=24, kernel_size=5)),
+        text_encoder=BertTextEncoder(num_layers=2, **words, **language),
+        universal=UniversalLayers(num_layers=universal, num_queries=7, vision_width=vision_width, **language),
+        fusion=FusionLayers(num_layers=3, **language),
+        decoder=TextDecoder(num_layers=1, **words, **language),
     ).eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)

@@ -16,7 +16,7 @@ from mplug2.networks import Network
 from mplug2.structures import Tokens
 from tests import golden
 
-SIZES = dict(width=32, heads=4, hidden=48)
+SIZES = dict(width=32, num_heads=4, ffn_dim=48)
 
 
 def reference(kind: type = BertModel) -> nn.Module:
@@ -37,8 +37,8 @@ def reference(kind: type = BertModel) -> nn.Module:
 
 def network(**others: nn.Module) -> Network:
     return Network(
-        text_encoder=BertTextEncoder(50, layers=3, positions=16, **SIZES),
-        universal=UniversalLayers(layers=2, queries=4, **SIZES),
+        text_encoder=BertTextEncoder(50, num_layers=3, max_positions=16, **SIZES),
+        universal=UniversalLayers(num_layers=2, num_queries=4, **SIZES),
         **others,
     ).eval()
 
@@ -64,7 +64,7 @@ def test_text_path_equals_bert(spelling: str) -> None:
     assert all('pooler' in key or 'position_ids' in key for key in report.left_out)
     assert {key.split('.')[0] for key in report.new} == {'universal'}  # queries, cross-attention, merge
     with torch.no_grad():
-        expected = bert(text.ids, text.mask.long(), text.types, output_hidden_states=True)
+        expected = bert(text.ids, text.mask.long(), text.token_type_ids, output_hidden_states=True)
         features = ours.encode_text(text)
     assert_close(features.encoded[text.mask], expected.hidden_states[3][text.mask], rtol=1e-4, atol=1e-5)
     assert_close(features.tokens[text.mask], expected.last_hidden_state[text.mask], rtol=1e-4, atol=1e-5)
@@ -81,7 +81,7 @@ def test_there_and_back() -> None:
 
 def test_fusion_starts_as_the_last_layers_and_the_decoder_as_the_first_with_the_head() -> None:
     bert = reference(BertForMaskedLM)
-    ours = network(fusion=FusionLayers(layers=2, **SIZES), decoder=TextDecoder(50, layers=3, positions=16, **SIZES))
+    ours = network(fusion=FusionLayers(num_layers=2, **SIZES), decoder=TextDecoder(50, num_layers=3, max_positions=16, **SIZES))
     report = BertWeights(bert.state_dict())(ours)
     layers = bert.bert.encoder.layer
     assert_close(ours.fusion.layers[0].feed_forward.up.weight, layers[3].intermediate.dense.weight, rtol=0, atol=0)
@@ -93,7 +93,7 @@ def test_fusion_starts_as_the_last_layers_and_the_decoder_as_the_first_with_the_
 
 def test_a_bert_too_shallow_for_the_decoder_fails_and_parts_leave_it_out() -> None:
     def ours() -> Network:
-        return network(decoder=TextDecoder(50, layers=6, positions=16, **SIZES))
+        return network(decoder=TextDecoder(50, num_layers=6, max_positions=16, **SIZES))
 
     with pytest.raises(CheckpointError, match=r'encoder\.layer\.5'):
         BertWeights(reference().state_dict())(ours())
@@ -120,9 +120,10 @@ def assert_masked_language(values: dict[str, torch.Tensor], kind: str, logits: t
 
 def test_masked_language_modelling_of_text_equals_the_published() -> None:
     values, state, head, words = masked_language('text_mlm_state/')
-    sizes = dict(width=64, heads=4, hidden=136)
+    sizes = dict(width=64, num_heads=4, ffn_dim=136)
     ours = Network(
-        text_encoder=BertTextEncoder(131, layers=3, positions=40, **sizes), universal=UniversalLayers(layers=2, **sizes)
+        text_encoder=BertTextEncoder(131, num_layers=3, max_positions=40, **sizes),
+        universal=UniversalLayers(num_layers=2, **sizes),
     )
     BertWeights(state)(ours)
     text = Tokens(values['text/input_ids'], values['text/attention_mask'].bool())
@@ -131,7 +132,7 @@ def test_masked_language_modelling_of_text_equals_the_published() -> None:
 
 def test_masked_language_modelling_of_fused_text_equals_the_published() -> None:
     values, state, head, words = masked_language('fusion_mlm_state/')
-    fusion = FusionLayers(width=64, layers=2, heads=4, hidden=136)
+    fusion = FusionLayers(width=64, num_layers=2, num_heads=4, ffn_dim=136)
     entries = [entry for layer in (0, 1) for entry in bert_layer(f'layers.{layer}', f'bert.encoder.layer.{3 + layer}', True)]
     fusion.load_state_dict({entry.ours: entry.read(state) for entry in entries})
     mask = values['text/attention_mask'].bool()

@@ -27,20 +27,20 @@ from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, Tex
 from mplug2.registry import WEIGHT_INITIALIZERS
 from mplug2.tasks import Captioning, QuestionAnswering
 
-LANGUAGE = dict(width=32, heads=4, hidden=48)
-WORDS = dict(vocab_size=50, positions=16)
+LANGUAGE = dict(width=32, num_heads=4, ffn_dim=48)
+WORDS = dict(vocab_size=50, max_positions=16)
 
 
 def build(init_cfg: dict | list | None = None, task: dict | None = None, image_size: int = 32, seed: int = 0) -> MPlug2:
     torch.manual_seed(seed)
-    vision = dict(width=32, layers=2, heads=4, hidden=64, image_size=image_size, patch_size=8)
+    vision = dict(width=32, num_layers=2, num_heads=4, ffn_dim=64, image_size=image_size, patch_size=8)
     return MPlug2(
         dict(
             vision_encoder=dict(type=DualVisionEncoder, **vision),
-            text_encoder=dict(type=BertTextEncoder, layers=1, **WORDS, **LANGUAGE),
-            universal=dict(type=UniversalLayers, layers=2, queries=4, **LANGUAGE),
-            fusion=dict(type=FusionLayers, layers=1, **LANGUAGE),
-            decoder=dict(type=TextDecoder, layers=2, **WORDS, **LANGUAGE),
+            text_encoder=dict(type=BertTextEncoder, num_layers=1, **WORDS, **LANGUAGE),
+            universal=dict(type=UniversalLayers, num_layers=2, num_queries=4, **LANGUAGE),
+            fusion=dict(type=FusionLayers, num_layers=1, **LANGUAGE),
+            decoder=dict(type=TextDecoder, num_layers=2, **WORDS, **LANGUAGE),
         ),
         dict(task=task or dict(type=QuestionAnswering)),
         init_cfg=init_cfg,

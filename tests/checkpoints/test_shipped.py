@@ -1,4 +1,4 @@
-"""The weights that the package has: small, half precision, a start for every config of the embedded benchmark, and able."""
+"""The weights that the package has: small, half precision, a start for every config of the mini benchmark, and able."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from mplug2 import registry
 from mplug2.checkpoints import find_weights, read_state
-from mplug2.checkpoints.training import fitting
+from mplug2.checkpoints.training import keys_to_load
 from mplug2.config.load import load_config
 from mplug2.registry import resolve
 from tests.runs import ROOT, mplug2
@@ -28,7 +28,7 @@ def test_they_are_small_and_hold_what_a_prediction_reads() -> None:
     state = read_state(NAME)
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float16}
     assert {key.split('.')[0] for key in state} == {'network', 'tasks'}
-    assert not [key for key in state if 'twin' in key or 'queue' in key]
+    assert not [key for key in state if 'momentum_encoder' in key or 'queue' in key]
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -37,7 +37,7 @@ def test_every_config_starts_from_them(name: str, mini_home: Path, monkeypatch: 
     model = load_config(f'mini/{name}').model | dict(init_cfg=None)
     built = registry.MODELS.build(resolve(model, registry.MODELS))
     shapes = {key: value.shape for key, value in read_state(NAME).items()}
-    loaded = fitting(built, shapes, NAME, 'training')
+    loaded = keys_to_load(built, shapes, NAME, 'training')
     network = [key for key in built.state_dict() if key.startswith('network.')]
     assert set(network) <= set(loaded)
 

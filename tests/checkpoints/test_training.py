@@ -17,7 +17,7 @@ from torch import nn
 
 from mplug2.checkpoints.files import write_best
 from mplug2.checkpoints.sharded import save_sharded
-from mplug2.checkpoints.training import message_hub_state, plain, restore_message_hub
+from mplug2.checkpoints.training import message_hub_state, restore_message_hub, to_plain_data
 from mplug2.engine import (
     CheckpointError,
     best_checkpoint,
@@ -35,7 +35,9 @@ class Gadget:
 
 
 def test_plain_keeps_data_and_drops_objects() -> None:
-    made = plain({'a': np.float32(2), 'b': (1, [Gadget()]), 'c': torch.ones(2, requires_grad=True), 'd': 'x', 'e': None})
+    made = to_plain_data(
+        {'a': np.float32(2), 'b': (1, [Gadget()]), 'c': torch.ones(2, requires_grad=True), 'd': 'x', 'e': None}
+    )
     assert made['a'] == 2
     assert type(made['a']) is float
     assert made['b'] == (1, [None])
@@ -60,7 +62,7 @@ def test_a_message_hub_comes_back(tmp_path: Path) -> None:
 
 def test_the_history_of_a_scalar_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, 'HISTORY', 100)
-    hub, scalars = MessageHub.get_instance(tmp_path.name), logs.ScalarBuffer()
+    hub, scalars = MessageHub.get_instance(tmp_path.name), logs.DeviceScalarBuffer()
     for step in range(250):
         scalars.add({'train/loss': torch.tensor(float(step))})
         hub.update_scalar('train/lr', step)  # as MMEngine's hooks do

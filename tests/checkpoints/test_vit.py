@@ -23,7 +23,7 @@ from mplug2.modules import DualVisionEncoder, LocalTemporal
 from mplug2.modules.layers import quick_gelu
 from mplug2.networks import Network
 
-SIZES = dict(width=32, layers=2, heads=4, hidden=64)
+SIZES = dict(width=32, num_layers=2, num_heads=4, ffn_dim=64)
 DINO = dict(activation='gelu', eps=1e-6, pre_norm_embedding=False, patch_bias=True, layer_scale=1.0, position_resize='bicubic')
 
 

@@ -82,12 +82,12 @@ def test_truncated_clips(msrvtt: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert 'data/mini/msrvtt/videos/video' in message
 
 
-def test_empty_pictures(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_empty_images(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     source, folder = mini_home / 'data' / 'mini' / 'coco', tmp_path / 'data' / 'mini' / 'coco'
     shutil.copytree(source / 'annotations', folder / 'annotations')
     (folder / 'train2014').mkdir()
-    for picture in source.glob('train2014/*'):
-        (folder / 'train2014' / picture.name).touch()
+    for image in source.glob('train2014/*'):
+        (folder / 'train2014' / image.name).touch()
     message = failing(tmp_path, capsys, IMAGES, tmp_path / 'work', 'train_dataloader.num_workers=1')
     assert message.startswith('sample ')
     assert 'data/mini/coco/train2014/COCO_train2014_' in message
@@ -144,7 +144,7 @@ def test_a_config_with_a_slip(mini_home: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_a_wrong_argument_name(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     message = failing(mini_home, capsys, TINY, tmp_path, 'model.network.universal.layer=3')
-    assert "takes no 'layer'; did you mean layers?" in message
+    assert "takes no 'layer'; did you mean num_layers?" in message
     message = failing(mini_home, capsys, TINY, tmp_path, '+model.network.universal.layer=3')
     assert 'UniversalLayers' in message
     assert "'layer'" in message
@@ -152,7 +152,7 @@ def test_a_wrong_argument_name(mini_home: Path, tmp_path: Path, capsys: pytest.C
 
 def test_a_checkpoint_of_another_size(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--cfg-options', *ONE_STEP) == 0
-    wider = ['--cfg-options', 'model.network.decoder.hidden=64']
+    wider = ['--cfg-options', 'model.network.decoder.ffn_dim=64']
     assert mplug2(mini_home, 'test', TINY, tmp_path, '--work-dir', tmp_path / 'test', *wider) == 1
     message = last_line(capsys)
     assert f'the weights of {tmp_path}/iter_1.pth do not fit the model' in message

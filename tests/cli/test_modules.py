@@ -19,13 +19,13 @@ from mplug2.model import MPlug2
 from mplug2.modules import DualVisionEncoder, TextDecoder, UniversalLayers
 from mplug2.tasks import Captioning
 
-layer = dict(width=32, heads=4, hidden=64)
+layer = dict(width=32, num_heads=4, ffn_dim=64)
 model = dict(
     type=MPlug2,
     network=dict(
-        vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, layers=2, **layer),
+        vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, num_layers=2, **layer),
         universal=dict(type=UniversalLayers, **layer),
-        decoder=dict(type=TextDecoder, vocab_size=50, layers=2, **layer),
+        decoder=dict(type=TextDecoder, vocab_size=50, num_layers=2, **layer),
     ),
     tasks=dict(caption=dict(type=Captioning, condition='vision')),
 )
@@ -59,9 +59,9 @@ def test_base_size_and_the_rows_of_table_2() -> None:
 def test_a_config_s_modules_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     config = tmp_path / 'caption.py'
     config.write_text(CONFIG)
-    assert main(['modules', str(config), '--frames', '2', '--cfg-options', 'model.network.universal.queries=5']) == 0
+    assert main(['modules', str(config), '--frames', '2', '--cfg-options', 'model.network.universal.num_queries=5']) == 0
     rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
-    expected = sum(p.numel() for p in UniversalLayers(width=32, heads=4, hidden=64, queries=5).parameters())
+    expected = sum(p.numel() for p in UniversalLayers(width=32, num_heads=4, ffn_dim=64, num_queries=5).parameters())
     assert rows['universal'][1:3] == ['UniversalLayers', f'{expected:,}']
 
 

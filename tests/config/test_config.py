@@ -76,7 +76,7 @@ def test_a_mistyped_override_is_refused() -> None:
         'val_evaluator.0.metor': 'did you mean meteor',
         'model.tasks.captioning.generation.num_beam': 'did you mean num_beams',
         'train_dataloader.batchsize': 'did you mean batch_size',
-        'model.network.universal.querys': 'did you mean queries',
+        'model.network.universal.num_querys': 'did you mean num_queries',
     }.items():
         with pytest.raises(KeyError) as caught:
             load_config('mini/video_captioning', {option: 1})
@@ -131,7 +131,7 @@ def test_custom_imports_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ('key', 'file', 'line'),
     [
         ('optim_wrapper.clip_grad.max_norm', '_base_/schedules/mini.py', 'optim_wrapper = dict('),
-        ('model.network.universal.queries', '_base_/models/mplug2_tiny.py', 'model = dict('),
+        ('model.network.universal.num_queries', '_base_/models/mplug2_tiny.py', 'model = dict('),
         ('train_cfg.max_iters', 'mini/video_captioning_demo.py', 'train_cfg.update('),
         ('model.tasks.captioning.generation.num_beams', 'mini/video_captioning_demo.py', "model['tasks']"),
         ('model.tasks.captioning.generation.max_length', 'mini/video_captioning.py', 'model.update('),
@@ -155,8 +155,8 @@ def test_configs_of_other_projects_build_on_ours(tmp_path: Path) -> None:
         'train_cfg.update(max_iters=7)\n'
     )
     assert load_config(config).train_cfg == dict(load_config('mini/video_captioning').train_cfg, max_iters=7)
-    found, path, _ = explain(config, 'model.network.universal.queries')
-    assert (found, path.name) == (load_config(config).model.network.universal.queries, 'mplug2_tiny.py')
+    found, path, _ = explain(config, 'model.network.universal.num_queries')
+    assert (found, path.name) == (load_config(config).model.network.universal.num_queries, 'mplug2_tiny.py')
     config.write_text(config.read_text().replace('mplug2.configs', 'no_such_package.configs'))
     with pytest.raises(ImportError, match="no package 'no_such_package' is installed"):
         load_config(config)

@@ -11,7 +11,7 @@ def steps(loader: dict, key: str) -> list:
     return [step[key] for step in loader.dataset.pipeline if key in step]
 
 
-def test_large_pictures() -> None:
+def test_large_images() -> None:
     cfg = load_config('image_classification/mplug2_large_imagenet')
     assert steps(cfg.train_dataloader, 'size') == [336]
     assert steps(cfg.val_dataloader, 'size') == steps(cfg.test_dataloader, 'size') == [384, 336]
@@ -27,15 +27,15 @@ def test_a_probe_does_not_augment() -> None:
     assert cfg.model.frozen == ['vision_encoder', 'universal']
 
 
-@pytest.mark.parametrize(('name', 'classes'), [('kinetics710', 710), ('kinetics400', 400), ('kinetics700', 700)])
-def test_kinetics(name: str, classes: int) -> None:
+@pytest.mark.parametrize(('name', 'num_classes'), [('kinetics710', 710), ('kinetics400', 400), ('kinetics700', 700)])
+def test_kinetics(name: str, num_classes: int) -> None:
     for size, batch in (('base', 32), ('large', 16)):
         cfg = load_config(f'video_classification/mplug2_{size}_{name}')
-        assert cfg.model.tasks.classification.classes == classes
+        assert cfg.model.tasks.classification.num_classes == num_classes
         assert cfg.train_dataloader.batch_size == batch
         for part in ('train', 'val'):
             assert cfg[f'{part}_dataloader'].dataset.ann_file == f'data/{name}/{part}_list_videos.txt'
-        assert cfg.test_dataloader.dataset.data_prefix == ('data' if classes == 710 else f'data/{name}/videos')
+        assert cfg.test_dataloader.dataset.data_prefix == ('data' if num_classes == 710 else f'data/{name}/videos')
 
 
 def test_single_frames() -> None:
@@ -63,5 +63,5 @@ def test_zero_shot_has_its_own_task() -> None:
     cfg = load_config('image_classification/mplug2_base_imagenet_zeroshot')
     task = cfg.model.tasks.retrieval
     assert task.type.__name__ == 'ZeroShotClassification'
-    assert 'classes' not in task
+    assert 'num_classes' not in task
     assert cfg.train_dataloader is None

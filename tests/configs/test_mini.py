@@ -1,4 +1,4 @@
-"""The configs of the embedded benchmark among each other."""
+"""The configs of the mini benchmark among each other."""
 
 from __future__ import annotations
 
@@ -74,6 +74,6 @@ def test_without_instructions_texts_go_in_alone(mini_home: Path, monkeypatch: py
     dataset = registry.DATASETS.build(resolve(tested, registry.DATASETS))
     assert dataset[0]['inputs']['text'] == tokenizer.encode(clean_question(dataset.record(0)['question']))
     sources = load_config('mini/pretrain_no_instruction').train_dataloader.dataset.sources
-    pictures = registry.DATASETS.build(resolve(sources.image.dataset, registry.DATASETS))[0]['inputs']
-    assert pictures['instruction'] == [tokenizer.cls_id]
-    assert pictures['text'] == pictures['target'][0].ids[:-1]
+    images = registry.DATASETS.build(resolve(sources.image.dataset, registry.DATASETS))[0]['inputs']
+    assert images['instruction'] == [tokenizer.cls_id]
+    assert images['text'] == images['target'][0].ids[:-1]

@@ -57,13 +57,15 @@ def test_the_paper_form_differs_where_the_equations_do(size: str) -> None:
     release, paper = network_of(size), network_of(f'{size}_paper')
     width = paper.vision_encoder.width
     for block in paper.vision_encoder.blocks:
-        assert block.temporal_second is None
-        assert block.temporal_first.down.out_features == width
-        assert block.temporal_first.bias is None
+        assert block.temporal_before_ffn is None
+        assert block.temporal_before_attention.down.out_features == width
+        assert block.temporal_before_attention.bias is None
         assert not block.layer.self_residual.pre
     assert not paper.vision_encoder.temporal_on_images
     assert not paper.universal.swap_last
     assert release.universal.swap_last
-    assert all(block.temporal_second is not None and block.layer.self_residual.pre for block in release.vision_encoder.blocks)
+    assert all(
+        block.temporal_before_ffn is not None and block.layer.self_residual.pre for block in release.vision_encoder.blocks
+    )
     for name in ('text_encoder', 'fusion', 'decoder'):
         assert millions(getattr(release, name)) == millions(getattr(paper, name))

@@ -34,7 +34,7 @@ def test_only_the_temporal_modules_are_new(name: str) -> None:
 
 
 @pytest.mark.parametrize('arm', ['attention', 'convolution'])
-def test_it_is_at_first_the_network_of_the_pictures(arm: str) -> None:
+def test_it_is_at_first_the_network_of_the_images(arm: str) -> None:
     model = registry.MODELS.build(resolve(load_config(f'mini/video_qa_temporal_{arm}').model, registry.MODELS))
     model.init_weights()
     shipped, own = read_state('mplug2_tiny'), model.state_dict()
@@ -42,5 +42,5 @@ def test_it_is_at_first_the_network_of_the_pictures(arm: str) -> None:
     assert loaded
     assert all(torch.equal(own[key], shipped[key].float()) for key in loaded if key in own)
     assert sum(key in own for key in loaded) > 50
-    temporal = model.network.vision_encoder.blocks[0].temporal_first
+    temporal = model.network.vision_encoder.blocks[0].temporal_before_attention
     assert not temporal(torch.randn(1, 4, 25, 128)).any()

@@ -1,4 +1,4 @@
-"""Small pictures and clips whose frames say which they are."""
+"""Small images and clips whose frames say which they are."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 from mplug2.datasets import (
     BadSampleError,
     BadSamples,
-    Draw,
     MultiModalDataset,
+    StreamIndex,
     TooManyBadSamples,
     multimodal_collate,
 )
@@ -19,7 +19,7 @@ from mplug2.datasets.transforms import LoadImage, PackInputs
 from .media import write_image
 
 
-class Pictures(MultiModalDataset):
+class Images(MultiModalDataset):
     def __init__(self, size, **kwargs):
         self.size = size
         super().__init__(pipeline=[LoadImage(), PackInputs()], **kwargs)
@@ -30,7 +30,7 @@ class Pictures(MultiModalDataset):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twenty pictures; 3 is missing, 7 is empty."""
+    """Twenty images; 3 is missing, 7 is empty."""
     for number in range(20):
         if number not in (3, 7):
             write_image(tmp_path / f'{number}.jpg', side=16)
@@ -48,7 +48,7 @@ def loaded(dataset, workers) -> list[int]:
 
 
 def test_raising_is_the_default(folder):
-    dataset = Pictures(20, data_prefix=folder)
+    dataset = Images(20, data_prefix=folder)
     with pytest.raises(BadSampleError, match=r'^sample 3: .*/3\.jpg: no such file$'):
         dataset[3]
     with pytest.raises(BadSampleError, match=r'sample 7: .*/7\.jpg: the file is empty \(0 bytes\)'):
@@ -60,7 +60,7 @@ def test_raising_is_the_default(folder):
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_skipping(folder, workers):
-    dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy='skip', max_bad=2))
+    dataset = Images(20, data_prefix=folder, bad_samples=dict(policy='skip', max_bad=2))
     for _ in range(2):  # met twice, counted once
         assert loaded(dataset, workers) == [number for number in range(20) if number not in (3, 7)]
         assert dataset.bad_samples.count == 2
@@ -70,15 +70,15 @@ def test_several_processes_skip_nothing(folder, monkeypatch):
     monkeypatch.setattr('mplug2.datasets.base.get_world_size', lambda: 2)
     policy = dict(policy='skip', max_bad=2)
     with pytest.raises(ValueError, match=r"bad_samples='skip' would make the batches of the 2 processes differ .* 'replace'"):
-        Pictures(20, data_prefix=folder, bad_samples=policy)
+        Images(20, data_prefix=folder, bad_samples=policy)
     with pytest.raises(ValueError, match=r"what fills the last round would count twice; in their tests the policy is 'raise'"):
-        Pictures(20, data_prefix=folder, bad_samples=policy, test_mode=True)
-    assert loaded(Pictures(20, data_prefix=folder, bad_samples=policy | dict(policy='replace')), 0)
+        Images(20, data_prefix=folder, bad_samples=policy, test_mode=True)
+    assert loaded(Images(20, data_prefix=folder, bad_samples=policy | dict(policy='replace')), 0)
 
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_replacing(folder, workers):
-    dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy='replace', max_bad=0.1))
+    dataset = Images(20, data_prefix=folder, bad_samples=dict(policy='replace', max_bad=0.1))
     first = loaded(dataset, workers)
     assert len(first) == 20
     assert not {3, 7} & set(first)
@@ -87,10 +87,10 @@ def test_replacing(folder, workers):
 
 
 def test_a_replacement_depends_on_seed_and_position_alone(folder):
-    dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy='replace', max_bad=2))
+    dataset = Images(20, data_prefix=folder, bad_samples=dict(policy='replace', max_bad=2))
 
     def ids(seed):
-        return [dataset[Draw(3, seed, position)]['data_samples'].sample_id for position in range(30)]
+        return [dataset[StreamIndex(3, seed, position)]['data_samples'].sample_id for position in range(30)]
 
     assert ids(0) == ids(0)
     assert ids(0) != ids(1)
@@ -100,13 +100,13 @@ def test_a_replacement_depends_on_seed_and_position_alone(folder):
 @pytest.mark.parametrize('workers', [0, 2])
 @pytest.mark.parametrize('policy', ['skip', 'replace'])
 def test_the_bound_ends_the_run(folder, workers, policy):
-    dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy=policy, max_bad=1))
+    dataset = Images(20, data_prefix=folder, bad_samples=dict(policy=policy, max_bad=1))
     with pytest.raises(TooManyBadSamples, match=r'2 of 20 samples are bad, and max_bad allows 1; the last: sample [37]'):
         loaded(dataset, workers)
 
 
 def test_the_log_names_each_bad_sample_once(folder):
-    dataset = Pictures(20, data_prefix=folder, bad_samples=dict(policy='skip', max_bad=5))
+    dataset = Images(20, data_prefix=folder, bad_samples=dict(policy='skip', max_bad=5))
     messages = []
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(record.getMessage())
@@ -127,7 +127,7 @@ def test_only_bad_samples_are_forgiven():
     def broken(results):
         raise ZeroDivisionError
 
-    dataset = Pictures(20, bad_samples=dict(policy='skip', max_bad=5))
+    dataset = Images(20, bad_samples=dict(policy='skip', max_bad=5))
     dataset.transforms = [broken]
     with pytest.raises(ZeroDivisionError):
         dataset[0]
@@ -137,15 +137,15 @@ def test_only_bad_samples_are_forgiven():
 
 
 def test_all_bad(tmp_path):
-    dataset = Pictures(3, data_prefix=tmp_path, bad_samples=dict(policy='replace', max_bad=3))
+    dataset = Images(3, data_prefix=tmp_path, bad_samples=dict(policy='replace', max_bad=3))
     with pytest.raises(BadSampleError, match='100 samples drawn in place of a bad one were bad as well'):
         dataset[0]
 
 
 def test_tests_replace_nothing():
     with pytest.raises(ValueError, match='a test scores each sample once'):
-        Pictures(3, test_mode=True, bad_samples='replace')
-    assert Pictures(3, test_mode=True).bad_samples.policy == 'raise'
+        Images(3, test_mode=True, bad_samples='replace')
+    assert Images(3, test_mode=True).bad_samples.policy == 'raise'
 
 
 def test_policy_arguments():

@@ -73,7 +73,7 @@ def test_imagenet_variants(tmp_path):
         'IN-V2': dict(folder='v2', numbered=True),
         'IN-ReaL': dict(folder='val', solution=solution, real=real),
         'IN-Sketch': dict(folder='folders'),
-        'IN-A': dict(folder='a', classes=1),
+        'IN-A': dict(folder='a', num_classes=1),
     }
     data = ImageNetVariants(synsets, variants, data_prefix=tmp_path)
     labels = {name: [r['labels'] for r in records(data) if r['variant'] == name] for name in variants}
@@ -89,13 +89,13 @@ def test_imagenet_variants(tmp_path):
 def test_a_variant_that_lacks_classes_is_refused(tmp_path):
     synsets = put(tmp_path / 'LOC_synset_mapping.txt', SYNSETS)
     write_image(tmp_path / 'a/n01440764/y.jpg')
-    with pytest.raises(AnnotationError, match=r'IN-R has pictures of 0 classes in .*/r; expected 3 of those in'):
+    with pytest.raises(AnnotationError, match=r'IN-R has images of 0 classes in .*/r; expected 3 of those in'):
         ImageNetVariants(synsets, {'IN-R': dict(folder='r')}, data_prefix=tmp_path)
-    with pytest.raises(AnnotationError, match=r'IN-A has pictures of 1 classes in .*/a; expected 2 of those in'):
-        ImageNetVariants(synsets, {'IN-A': dict(folder='a', classes=2)}, data_prefix=tmp_path)
+    with pytest.raises(AnnotationError, match=r'IN-A has images of 1 classes in .*/a; expected 2 of those in'):
+        ImageNetVariants(synsets, {'IN-A': dict(folder='a', num_classes=2)}, data_prefix=tmp_path)
     unknown = put(tmp_path / 'solution.csv', 'ImageId,PredictionString\na,n09999999 1 2 3 4\n')
-    with pytest.raises(AnnotationError, match=r'IN-1K has pictures of 1 classes in .*solution\.csv; expected 1 of those in'):
-        ImageNetVariants(synsets, {'IN-1K': dict(folder='val', solution=unknown, classes=1)}, data_prefix=tmp_path)
+    with pytest.raises(AnnotationError, match=r'IN-1K has images of 1 classes in .*solution\.csv; expected 1 of those in'):
+        ImageNetVariants(synsets, {'IN-1K': dict(folder='val', solution=unknown, num_classes=1)}, data_prefix=tmp_path)
 
 
 def test_kinetics(tmp_path):
@@ -121,7 +121,7 @@ def test_fashion_mnist(tmp_path):
     assert found[1]['frames'].shape == (1, 28, 28, 3)
     assert all(np.array_equal(found[1]['frames'][0, ..., channel], pixels[1]) for channel in range(3))
     idx('train-labels-idx1-ubyte.gz', np.uint8([9]))
-    with pytest.raises(AnnotationError, match='2 pictures, but 1 labels'):
+    with pytest.raises(AnnotationError, match='2 images, but 1 labels'):
         FashionMNIST('train', tmp_path)
     whole = (tmp_path / 'train-images-idx3-ubyte.gz').read_bytes()
     (tmp_path / 'train-images-idx3-ubyte.gz').write_bytes(whole[: len(whole) // 2])
@@ -133,17 +133,17 @@ def test_fashion_mnist(tmp_path):
 
 def test_cifar(tmp_path):
     generator = np.random.default_rng(0)
-    pictures = generator.integers(0, 256, (5, 32, 32, 3), np.uint8)
-    for number, picture in enumerate(pictures, start=1):
-        planes = picture.transpose(2, 0, 1).tobytes()
+    images = generator.integers(0, 256, (5, 32, 32, 3), np.uint8)
+    for number, image in enumerate(images, start=1):
+        planes = image.transpose(2, 0, 1).tobytes()
         (tmp_path / f'data_batch_{number}.bin').write_bytes(bytes([number]) + planes)
         (tmp_path / 'train.bin').write_bytes(bytes([19, 70 + number]) + planes)
     found = records(CIFAR10('train', tmp_path))
     assert [record['label'] for record in found] == [1, 2, 3, 4, 5]
-    assert all(np.array_equal(r['frames'][0], picture) for r, picture in zip(found, pictures, strict=True))
+    assert all(np.array_equal(r['frames'][0], image) for r, image in zip(found, images, strict=True))
     (fine,) = records(CIFAR100('train', tmp_path))
     assert fine['label'] == 75
-    assert np.array_equal(fine['frames'][0], pictures[4])
+    assert np.array_equal(fine['frames'][0], images[4])
     (tmp_path / 'test.bin').write_bytes(b'x' * 100)
     with pytest.raises(AnnotationError, match='100 bytes are not records of 3074'):
         CIFAR100('test', tmp_path)

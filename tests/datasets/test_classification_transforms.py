@@ -107,7 +107,7 @@ def test_crops_of_a_test():
 
 
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_strength_zero_leaves_the_picture(name):
+def test_strength_zero_leaves_the_photo(name):
     image = Image.fromarray(pixels()[0])
     changed = np.asarray(OPERATIONS[name](0.0)(image))
     if name in ('autocontrast', 'equalize'):
@@ -121,11 +121,11 @@ def test_strength_zero_leaves_the_picture(name):
 
 
 def test_operations_by_hand():
-    picture = pixels()[0]
-    image = Image.fromarray(picture)
+    photo = pixels()[0]
+    image = Image.fromarray(photo)
     solarized = np.asarray(OPERATIONS['solarize'](0.5)(image))
-    assert np.array_equal(solarized, np.where(picture < 128, picture, 255 - picture))
-    assert np.array_equal(np.asarray(OPERATIONS['posterize'](1.0)(image)), picture & 0xF0)
+    assert np.array_equal(solarized, np.where(photo < 128, photo, 255 - photo))
+    assert np.array_equal(np.asarray(OPERATIONS['posterize'](1.0)(image)), photo & 0xF0)
     moved = np.asarray(OPERATIONS['translate_x'](1 / 3)(image))  # 0.15 of the width: to the left by 4.5 pixels
     assert np.array_equal(moved[:, -4:], np.broadcast_to(np.uint8([124, 116, 104]), (20, 4, 3)))
     assert np.array_equal(np.asarray(OPERATIONS['color'](-1.0)(image)), np.asarray(ImageEnhance.Color(image).enhance(0.1)))

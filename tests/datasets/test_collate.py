@@ -4,7 +4,7 @@ import torch
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from mplug2.datasets import BadSampleError, multimodal_collate
-from mplug2.datasets.transforms import Target
+from mplug2.datasets.transforms import TargetText
 from mplug2.preprocessor import MultiModalDataPreprocessor
 from mplug2.registry import FUNCTIONS
 from mplug2.structures import MultiModalDataSample
@@ -20,7 +20,7 @@ def test_kinds_of_inputs():
         'a',
         frames=torch.full((2, 3, 4, 4), 1, dtype=torch.uint8),
         text=[101, 7],
-        target=[Target([101, 5, 6, 102], [False, True, True, True], 0.75), Target([101, 102], [False, True], 0.25)],
+        target=[TargetText([101, 5, 6, 102], [False, True, True, True], 0.75), TargetText([101, 102], [False, True], 0.25)],
         pair=PairEncoding([101, 4, 102, 5, 102], [0, 0, 0, 1, 1], [(0, 0)] * 5),
         label=3,
         task='captioning',
@@ -29,7 +29,7 @@ def test_kinds_of_inputs():
         'b',
         frames=torch.full((2, 3, 4, 4), 2, dtype=torch.uint8),
         text=[101, 7, 8],
-        target=[Target([101, 9, 102], [False, True, True])],
+        target=[TargetText([101, 9, 102], [False, True, True])],
         pair=PairEncoding([101, 4, 102], [0, 0, 0], [(0, 0)] * 3),
         label=1,
         task='captioning',
@@ -41,7 +41,7 @@ def test_kinds_of_inputs():
     assert inputs['frames'].dtype == torch.uint8
     assert inputs['text'].ids.tolist() == [[101, 7, 0], [101, 7, 8]]
     assert inputs['text'].mask.tolist() == [[True, True, False], [True, True, True]]
-    assert inputs['text'].types is None
+    assert inputs['text'].token_type_ids is None
     target = inputs['target']
     assert target.ids.tolist() == [[101, 5, 6, 102], [101, 102, 0, 0], [101, 9, 102, 0]]
     assert target.mask.sum(1).tolist() == [4, 2, 3]
@@ -52,7 +52,7 @@ def test_kinds_of_inputs():
     ]
     assert target.sample.tolist() == [0, 0, 1]
     assert target.weight.tolist() == [0.75, 0.25, 1.0]
-    assert inputs['pair'].types.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
+    assert inputs['pair'].token_type_ids.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
     assert inputs['label'].tolist() == [3, 1]
     assert inputs['task'] == 'captioning'
 
@@ -62,7 +62,16 @@ def test_a_batch_keeps_its_form_when_it_is_pinned(monkeypatch):
     monkeypatch.setattr(torch.Tensor, 'pin_memory', lambda self, *_: self.clone())
     pair = PairEncoding([101, 4, 102], [0, 0, 0], [(0, 0)] * 3)
     batch = multimodal_collate(
-        [item('a', frames=torch.ones(2, 3, 4, 4), text=[101, 7], target=[Target([101, 5], [False, True])], pair=pair, task='x')]
+        [
+            item(
+                'a',
+                frames=torch.ones(2, 3, 4, 4),
+                text=[101, 7],
+                target=[TargetText([101, 5], [False, True])],
+                pair=pair,
+                task='x',
+            )
+        ]
     )
     pinned = pin_memory(batch)['inputs']
     assert {key: type(value) for key, value in pinned.items()} == {key: type(value) for key, value in batch['inputs'].items()}

@@ -59,10 +59,10 @@ def test_a_title_need_not_be_utf8(tmp_path):
     assert frame_numbers(read_video(clip, lambda length: [0, 29], 'pyav')) == [0, 29]
 
 
-def test_a_folder_of_pictures_is_read_in_the_order_of_its_numbers(tmp_path):
+def test_a_folder_of_images_is_read_in_the_order_of_its_numbers(tmp_path):
     for number in range(12):
         write_image(tmp_path / f'frame_{number}.png', value=8 * number)
-    (tmp_path / 'notes.txt').write_text('no picture')
+    (tmp_path / 'notes.txt').write_text('no image')
     loaded = LoadVideo(num_frames=4, backend='frames').transform(dict(path=str(tmp_path), test_mode=True))
     assert frame_numbers(loaded['frames']) == [1, 4, 7, 10]
 
@@ -160,8 +160,8 @@ def test_faulty_images_are_named(tmp_path):
     with pytest.raises(BadSampleError, match=r'cut\.jpg: truncated'):
         read_image(str(cut))
     text = tmp_path / 'text.jpg'
-    text.write_text('not a picture at all')
-    with pytest.raises(BadSampleError, match=r'text\.jpg: truncated or no picture'):
+    text.write_text('not an image at all')
+    with pytest.raises(BadSampleError, match=r'text\.jpg: truncated or no image'):
         read_image(str(text))
 
 

@@ -33,9 +33,9 @@ class Numbers(Dataset):
 def some_sources(**weights: float) -> InterleavedSources:
     return InterleavedSources(
         dict(
-            image=dict(dataset=Numbers(40), batch_size=4, tasks=['retrieval', 'masked'], ratio=5),
+            image=dict(dataset=Numbers(40), batch_size=4, tasks=['retrieval', 'mlm'], ratio=5),
             video=dict(dataset=Numbers(22), batch_size=2, tasks=['retrieval'], ratio=3),
-            text=dict(dataset=Numbers(9), batch_size=3, tasks=['masked'], ratio=2),
+            text=dict(dataset=Numbers(9), batch_size=3, tasks=['mlm'], ratio=2),
         ),
         weights,
     )
@@ -83,7 +83,7 @@ def test_strategies() -> None:
     with pytest.raises(ValueError, match="strategy is one of 'ratios', 'proportional', 'round_robin'"):
         InterleavingSampler(some_sources(), strategy='loudest')
     with pytest.raises(ValueError, match='at least one batch'):
-        InterleavingSampler(some_sources(), per_step=0)
+        InterleavingSampler(some_sources(), batches_per_step=0)
 
 
 @pytest.mark.parametrize(('start', 'workers'), [(1, 0), (137, 0), (137, 2)])
@@ -119,8 +119,8 @@ def test_processes_share_out_the_samples_of_the_same_source(monkeypatch: pytest.
 
 def test_a_source_of_ratio_0_is_not_even_built() -> None:
     sources = dict(
-        a=dict(dataset=Numbers(4), batch_size=2, tasks=['masked']),
-        b=dict(dataset=dict(type='NobodyHasThis'), batch_size=2, tasks=['masked'], ratio=0),
+        a=dict(dataset=Numbers(4), batch_size=2, tasks=['mlm']),
+        b=dict(dataset=dict(type='NobodyHasThis'), batch_size=2, tasks=['mlm'], ratio=0),
     )
     assert list(InterleavedSources(sources).sources) == ['a']
 
@@ -130,7 +130,7 @@ def test_data_sets_that_know_of_no_draws_draw_alike_all_the_same() -> None:
         def __getitem__(self, index: int) -> float:
             return random.random()
 
-    dataset = InterleavedSources(dict(a=dict(dataset=Drawn(8), batch_size=2, tasks=['masked'])))
+    dataset = InterleavedSources(dict(a=dict(dataset=Drawn(8), batch_size=2, tasks=['mlm'])))
     stream = InterleavingSampler(dataset, seed=1)
     first = [dataset[draw].samples for draw in islice(stream, 6)]
     stream.start_position = 4
@@ -140,20 +140,20 @@ def test_data_sets_that_know_of_no_draws_draw_alike_all_the_same() -> None:
 
 
 def test_weights_leave_tasks_and_sources_out() -> None:
-    left = some_sources(masked=0.0, retrieval=0.5)
+    left = some_sources(mlm=0.0, retrieval=0.5)
     assert list(left.sources) == ['image', 'video']
     assert left.tasks == {'retrieval'}
     draws = next(iter(InterleavingSampler(left)))
     assert left[draws].weights == dict(retrieval=0.5)
     with pytest.raises(ValueError, match='no source is left'):
-        some_sources(masked=0, retrieval=0)
+        some_sources(mlm=0, retrieval=0)
 
 
 def test_a_collated_batch_says_what_it_is_for() -> None:
-    dataset = some_sources(masked=2.0)
+    dataset = some_sources(mlm=2.0)
     batch = source_collate(dataset[next(iter(InterleavingSampler(dataset, strategy='round_robin')))])
     assert batch['source'] == 'image'
-    assert batch['weights'] == dict(retrieval=1.0, masked=2.0)
+    assert batch['weights'] == dict(retrieval=1.0, mlm=2.0)
     assert batch['inputs']['index'].shape == (4,)
     assert batch['inputs']['index'].dtype == torch.long
 

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from mplug2.datasets import AnnotationError, RefCOCO
-from mplug2.datasets.transforms import ObjectResizedCrop
+from mplug2.datasets.transforms import BoxSafeResizedCrop
 
 CONVERTER = runpy.run_path(str(Path(__file__).parents[2] / 'tools/data/refcoco.py'))
 
 
 def reference(number, image, split):
     sentences = [dict(raw=f'R{number}{s}', sent=f'r{number}{s}', tokens=[], sent_id=10 * number + s) for s in range(2)]
-    name = f'COCO_train2014_{image:012d}_{number}.jpg'  # as in the official files, where the pictures have no such ending
+    name = f'COCO_train2014_{image:012d}_{number}.jpg'  # as in the official files, where the images have no such ending
     record = dict(ref_id=number, ann_id=100 + number, image_id=image, category_id=1, file_name=name, split=split)
     return {**record, 'sentences': sentences, 'sent_ids': [10 * number, 10 * number + 1]}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two data sets as the archives have them; picture 2 is trained on by the first and tested by the second."""
+    """Two data sets as the archives have them; image 2 is trained on by the first and tested by the second."""
     images = [dict(id=i, file_name=f'COCO_train2014_{i:012d}.jpg', width=640, height=480) for i in (1, 2, 3)]
     annotations = [dict(id=100 + n, image_id=i, bbox=[10.5, 20, 30, 40]) for n, i in ((0, 1), (1, 2), (2, 3), (3, 2))]
     for name, pickled, refs in (
@@ -46,7 +46,7 @@ def test_expressions_of_the_official_files(folder):
     assert record['sample_id'] == 10
 
 
-def test_the_union_does_not_train_on_tested_pictures(folder):
+def test_the_union_does_not_train_on_tested_images(folder):
     every = [f'{folder}/refcoco/refs.json', f'{folder}/refcocog/refs.json']
     data = RefCOCO(every, f'{folder}/refcoco/instances.json', 'train', exclude=every)
     assert [data.record(index)['phrase'] for index in range(len(data))] == ['r00', 'r01']
@@ -90,7 +90,7 @@ def test_the_converter_checks_boxes(folder):
 
 def test_crops_keep_the_object():
     random.seed(0)
-    crop = ObjectResizedCrop(48, scale=(0.3, 1.0))
+    crop = BoxSafeResizedCrop(48, scale=(0.3, 1.0))
     frames = np.zeros((1, 60, 80, 3), np.uint8)
     frames[:, 25:50, 10:30] = 255
     sizes = set()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from mplug2.datasets import Draw, MultiModalDataset, ResumableSampler, multimodal_collate
+from mplug2.datasets import MultiModalDataset, ResumableSampler, StreamIndex, multimodal_collate
 from mplug2.datasets.transforms import PackInputs
 from mplug2.registry import DATA_SAMPLERS
 
@@ -50,10 +50,10 @@ def test_one_pass_of_one_rank():
 
 
 def test_draws_travel_to_workers():
-    draw = pickle.loads(pickle.dumps(Draw(4, 2, 9)))
+    draw = pickle.loads(pickle.dumps(StreamIndex(4, 2, 9)))
     assert (draw, draw.seed, draw.position) == (4, 2, 9)
     assert isinstance(draw, int)
-    assert draw.generator(0).integers(10**9) == Draw(4, 2, 9).generator(0).integers(10**9)
+    assert draw.generator(0).integers(10**9) == StreamIndex(4, 2, 9).generator(0).integers(10**9)
     assert draw.generator(0).integers(10**9) != draw.generator(1).integers(10**9)
 
 

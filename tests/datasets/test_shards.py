@@ -142,13 +142,13 @@ def test_clips(tmp_path, backend):
 
 
 DAMAGE = {
-    'no picture': ({'jpg': b'\xff\xd8 nothing', 'txt': b'x'}, r'truncated or no picture'),
-    'empty picture': ({'jpg': b'', 'txt': b'x'}, r'the file is empty'),
-    'picture of 3.6e9 pixels': (
+    'no image': ({'jpg': b'\xff\xd8 nothing', 'txt': b'x'}, r'truncated or no image'),
+    'empty image': ({'jpg': b'', 'txt': b'x'}, r'the file is empty'),
+    'image of 3.6e9 pixels': (
         {'jpg': b'P6 60000 60000 255\n', 'txt': b'x'},
-        r'no picture \(Image size \(3600000000 pixels\)',
+        r'no image \(Image size \(3600000000 pixels\)',
     ),
-    'picture missing': ({'txt': b'x'}, r'no image among its parts, which are txt; one must end in \.jpg, '),
+    'image missing': ({'txt': b'x'}, r'no image among its parts, which are txt; one must end in \.jpg, '),
     'empty caption': ({'jpg': jpeg(), 'txt': b' \n'}, r'its caption is empty'),
     'text missing': ({'jpg': jpeg()}, r"neither a \.txt nor a list 'captions' in a \.json"),
     'no UTF-8': ({'jpg': jpeg(), 'txt': b'\xff\xfe'}, r'its text is not UTF-8'),
@@ -170,7 +170,7 @@ def test_bad_samples_are_named_and_counted(tmp_path, kind):
 def test_a_shard_cut_within_a_sample(folder):
     shard = folder / '00002.tar'
     third = scan(str(shard)).starts[2]
-    cut(shard, int(third) + 700)  # within the picture of the third
+    cut(shard, int(third) + 700)  # within the image of the third
     with pytest.raises(BadSampleError, match=r'the shard \S+00002\.tar is cut off or damaged .*: 3 samples lie before'):
         ShardedPairs(str(folder), pipeline=PIPELINE)
     dataset = ShardedPairs(str(folder), pipeline=PIPELINE, bad_samples=dict(policy='skip', max_bad=1))
@@ -366,7 +366,7 @@ def test_ranks_share_a_pass_without_overlap(folder, monkeypatch):
     drawn = []
     for rank in range(4):
         monkeypatch.setattr('mplug2.datasets.sampling.sampler.get_dist_info', lambda rank=rank: (rank, 4))
-        for sampler in (ShardSampler(ShardedPairs(str(folder)), together=2, seed=1),):
+        for sampler in (ShardSampler(ShardedPairs(str(folder)), shards_open=2, seed=1),):
             drawn += [(draw.position, int(draw)) for draw in itertools.islice(sampler, 4)]
     first_pass = [index for position, index in sorted(drawn) if position < 15]
     assert sorted(first_pass) == list(range(15))
@@ -381,7 +381,7 @@ def test_shards_are_read_few_at_a_time():
 
     dataset = Sizes()
     shard_of = np.repeat(np.arange(6), dataset.shard_sizes)
-    orders = [ShardSampler(dataset, together=2, seed=seed)._order(number) for seed, number in ((0, 0), (0, 1), (1, 0))]
+    orders = [ShardSampler(dataset, shards_open=2, seed=seed)._order(number) for seed, number in ((0, 0), (0, 1), (1, 0))]
     for order in orders:
         assert sorted(order) == list(range(160))
         shards = shard_of[order]
@@ -392,4 +392,4 @@ def test_shards_are_read_few_at_a_time():
         assert (np.diff(order) == 1).mean() < 0.2  # mixed within
     assert any((orders[0] != other).any() for other in orders[1:])
     with pytest.raises(ValueError, match='together is a number of shards, not 0'):
-        ShardSampler(dataset, together=0)
+        ShardSampler(dataset, shards_open=0)

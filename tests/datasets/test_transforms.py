@@ -12,7 +12,7 @@ from mplug2.datasets.transforms import (
     PackInputs,
     RandomResizedCrop,
     Resize,
-    Target,
+    TargetText,
     TokenizeTarget,
     TokenizeText,
 )
@@ -133,7 +133,7 @@ def test_targets_weigh_the_annotators(tokenizer):
     assert [(tokenizer.decode(one.ids), one.weight) for one in out] == [('red', 0.7), ('dark red', 0.2), ('blue', 0.1)]
     assert sum(one.weight for one in out) == pytest.approx(1)
     merged = TokenizeTarget(tokenizer, 'answers', choose='all', clean='question').transform(dict(answers=['No.', 'no']))
-    assert merged['target'] == [Target([101, 2053, 102], [False, True, True], 1.0)]
+    assert merged['target'] == [TargetText([101, 2053, 102], [False, True, True], 1.0)]
 
 
 def test_targets_of_captions(tokenizer):
@@ -141,9 +141,9 @@ def test_targets_of_captions(tokenizer):
     chosen = TokenizeTarget(tokenizer, 'captions', prompt='a video of', clean='caption')
     said = {tokenizer.decode(chosen.transform(dict(captions=captions))['target'][0].ids) for _ in range(50)}
     assert said == {'a video of one', 'a video of two', 'a video of three'}
-    assert chosen.transform(dict(captions=captions))['target'][0].learnt == [False] * 4 + [True] * 2
+    assert chosen.transform(dict(captions=captions))['target'][0].loss_mask == [False] * 4 + [True] * 2
     first = TokenizeTarget(tokenizer, 'captions', choose='first').transform(dict(captions=captions))['target']
-    assert first == [Target(*tokenizer.encode_target('One.'), 1.0)]
+    assert first == [TargetText(*tokenizer.encode_target('One.'), 1.0)]
     single = TokenizeTarget(tokenizer, 'summary', choose='first').transform(dict(summary='One.'))['target']
     assert single == first
     with pytest.raises(ValueError, match='choose'):

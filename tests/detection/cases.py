@@ -89,7 +89,7 @@ def small_detector() -> torch.nn.Module:
     from mplug2.registry import MODELS
 
     cfg = load_config('mini/detection').model
-    small = dict(width=32, heads=2, hidden=48, layers=2)
+    small = dict(width=32, num_heads=2, ffn_dim=48, num_layers=2)
     cfg.backbone.network.vision_encoder.update(small)
     cfg.backbone.network.universal.update(small)
     cfg.neck.width = 32
@@ -102,8 +102,8 @@ def small_detector() -> torch.nn.Module:
     return model
 
 
-def pictures(count: int = 2) -> dict:
-    """Random pictures of 64 x 96 pixels with three boxes and masks each, packed as mmdet packs them."""
+def images(count: int = 2) -> dict:
+    """Random images of 64 x 96 pixels with three boxes and masks each, packed as mmdet packs them."""
     from mmdet.testing import demo_mm_inputs
 
     return demo_mm_inputs(count, image_shapes=[(3, 64, 96)] * count, num_items=[3] * count, num_classes=10, with_mask=True)
@@ -112,7 +112,7 @@ def pictures(count: int = 2) -> dict:
 def step(model: torch.nn.Module) -> dict[str, np.ndarray]:
     """Losses and gradient norms of a training step, then predictions of the unchanged model."""
     torch.manual_seed(1)
-    batch = model.data_preprocessor(pictures(), True)
+    batch = model.data_preprocessor(images(), True)
     losses = model.train()(**batch, mode='loss')
     total, logged = model.parse_losses(losses)
     total.backward()
@@ -121,7 +121,7 @@ def step(model: torch.nn.Module) -> dict[str, np.ndarray]:
         grads = [parameter.grad.norm() for parameter in getattr(model, part).parameters() if parameter.grad is not None]
         found[f'step_gradient_{part}'] = torch.stack(grads).norm()
     with torch.no_grad():
-        samples = model.eval()(**model.data_preprocessor(pictures(), False), mode='predict')
+        samples = model.eval()(**model.data_preprocessor(images(), False), mode='predict')
     for number, sample in enumerate(samples):
         predicted = sample.pred_instances
         found[f'step_boxes_{number}'] = torch.cat([predicted.bboxes, predicted.scores[:, None]], 1)

@@ -18,14 +18,14 @@ from mplug2.registry import MODELS
 from ..tasks.test_specs import recording
 from . import cases
 
-LAYER = dict(width=32, heads=2, hidden=48)
+LAYER = dict(width=32, num_heads=2, ffn_dim=48)
 
 
 def network(**vision) -> dict:
-    how = dict(type=DualVisionEncoder, image_size=32, patch_size=8, layers=3, temporal=dict(type=LocalTemporal), **LAYER)
+    how = dict(type=DualVisionEncoder, image_size=32, patch_size=8, num_layers=3, temporal=dict(type=LocalTemporal), **LAYER)
     return dict(
         vision_encoder=how | vision,
-        universal=dict(type=UniversalLayers, layers=2, queries=5, dropout=0.0, **LAYER),
+        universal=dict(type=UniversalLayers, num_layers=2, num_queries=5, dropout=0.0, **LAYER),
     )
 
 
@@ -75,7 +75,7 @@ def test_without_universal_layers_the_map_is_the_encoders_own():
     assert built.spec.modules == {'image_encoder'}
 
 
-def test_pictures_that_do_not_divide_into_patches_are_refused():
+def test_images_that_do_not_divide_into_patches_are_refused():
     with pytest.raises(ValueError, match='frames of 36x32 pixels do not divide into patches of 8'):
         backbone()(torch.randn(1, 3, 36, 32))
 
@@ -93,7 +93,7 @@ def test_windows_keep_far_places_apart_and_global_blocks_join_them():
         tokens = encoder(changed[:, None]) - encoder(images[:, None])
         return tokens[0, 1:].norm(dim=-1).view(8, 8)
 
-    near, far = reach(window=4, layers=1), reach(window=4, layers=1, global_blocks=(0,))
+    near, far = reach(window=4, num_layers=1), reach(window=4, num_layers=1, global_blocks=(0,))
     assert (near[:4, :4] > 0).all()
     assert near[4:, 4:].max() == 0
     assert (far > 0).all()
@@ -146,7 +146,7 @@ def test_weights_of_a_network_enter_with_another_patch_size_and_leave_a_detector
     ours = built.model.network
     assert ours.vision_encoder.patch_embedding.weight.shape[-1] == 16
     torch.testing.assert_close(ours.universal.queries, source.model.network.universal.queries)
-    # A picture blown up by 16 / 14 gives about the same patch embedding.
+    # An image blown up by 16 / 14 gives about the same patch embedding.
     small = nn.functional.interpolate(torch.randn(1, 3, 4, 4), (28, 28), mode='bilinear')
     large = nn.functional.interpolate(small, (32, 32), mode='bilinear')
     one = source.model.network.vision_encoder.patch_embedding(small)
@@ -178,7 +178,7 @@ def test_heads_run_in_full_precision_under_autocast(detector):
 
 def test_one_option_sets_the_number_of_categories():
     cfg = load_config('detection/mplug2_base_coco', {'model.num_classes': 1203}).model
-    cfg.backbone.network.vision_encoder.layers, cfg.backbone.network.vision_encoder.global_blocks = 1, ()
+    cfg.backbone.network.vision_encoder.num_layers, cfg.backbone.network.vision_encoder.global_blocks = 1, ()
     cfg.backbone.init_cfg = None
     with torch.device('meta'):
         model = MODELS.build(cfg)

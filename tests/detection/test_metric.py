@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mplug2.datasets.sampling.sampler import Draw
+from mplug2.datasets.sampling.sampler import StreamIndex
 from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection
 
 BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]
@@ -90,5 +90,5 @@ def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):
     data = CocoDetection(
         ann_file=annotations, data_prefix=dict(img=''), metainfo=dict(classes=('one', 'two')), pipeline=[Random()]
     )
-    first, second = data[Draw(0, 5, 9)], data[Draw(0, 5, 10)]
-    assert data[Draw(0, 5, 9)] == first != second
+    first, second = data[StreamIndex(0, 5, 9)], data[StreamIndex(0, 5, 10)]
+    assert data[StreamIndex(0, 5, 9)] == first != second

@@ -1,4 +1,4 @@
-"""One of several processes, in the folder of the embedded benchmark: every run of `test_sharding` that needs a group.
+"""One of several processes, in the folder of the mini benchmark: every run of `test_sharding` that needs a group.
 
 ``python -m tests.engine.sharding_worker WHAT OUT SINGLE``, where SINGLE is the work directory of one process.
 """
@@ -43,7 +43,7 @@ def answering(work_dir: Path, batch_size: int = 4, **more: object) -> Config:
 
 
 def retrieval(work_dir: Path, **more: object) -> Config:
-    """Contrastive learning and matching with a momentum twin and queues, validated over a gallery."""
+    """Contrastive learning and matching with a momentum encoder and queues, validated over a gallery."""
     cfg = shrink(load_config('mini/video_text_retrieval'), 'data/mini', work_dir)
     cfg.merge_from_dict(
         {

@@ -29,7 +29,7 @@ def work(rank: int, folder: Path, port: int) -> None:
     part = [[0, 1], [2, 3]][rank]
     loader = DataLoader(dataset, batch_size=2, sampler=part, num_workers=1, collate_fn=multimodal_collate)
     source = dict(dataset=dataset, batch_size=2, tasks=['matching'])
-    sources = InterleavedSources(dict(clean=source | dict(dataset=[]), pictures=source))
+    sources = InterleavedSources(dict(clean=source | dict(dataset=[]), images=source))
     told = folder / f'{rank}.txt'
     logger = logging.Logger('bad samples')
     logger.addHandler(logging.FileHandler(told))
@@ -51,5 +51,5 @@ def test_the_first_process_tells_what_all_found(tmp_path: Path) -> None:
     mp.start_processes(work, (tmp_path, port), nprocs=2, start_method='fork')
     assert (tmp_path / '0.txt').read_text().splitlines() == [
         'bad samples in training, found by 2 processes so far: 2',
-        'bad samples in validation, found by 2 processes so far: pictures 2',
+        'bad samples in validation, found by 2 processes so far: images 2',
     ]

@@ -56,8 +56,8 @@ def scalars(folder: Path) -> Iterator[tuple[str, dict[int, float]]]:
         'loss',
         'image/retrieval/loss_contrastive',
         'video/retrieval/loss_matching',
-        'video/masked/loss_fused',
-        'text/masked/loss_text',
+        'video/mlm/loss_fused',
+        'text/mlm/loss_text',
         'text/completion/loss_completion',
         'image_questions/image_answering/loss_answer',
         'video/video_captioning/loss_caption',
@@ -71,7 +71,7 @@ def test_every_objective_is_logged_by_source(whole: Path) -> None:
     assert list(logged(whole)) == list(range(1, 9))
     meta = torch.load(whole / LAST, weights_only=True)['meta']
     assert meta['batch_size'] == dict.fromkeys(NAMES, 4)
-    assert (meta['schedule']['per_step'], sum(meta['schedule']['slots'].values())) == (2, 8)
+    assert (meta['schedule']['batches_per_step'], sum(meta['schedule']['slots'].values())) == (2, 8)
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -80,10 +80,10 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, whole: Pa
     found, expected = logged(tmp_path), logged(whole)
     assert found == {step: expected[step] for step in range(5, 9)}
     ended, goal = (torch.load(folder / LAST, weights_only=True) for folder in (tmp_path, whole))
-    for key, value in goal['state_dict'].items():  # network, heads, twin and queues
+    for key, value in goal['state_dict'].items():  # network, heads, momentum encoder and queues
         assert torch.equal(ended['state_dict'][key], value), key
     assert any('queue' in key for key in goal['state_dict'])
-    assert any('twin' in key for key in goal['state_dict'])
+    assert any('momentum_encoder' in key for key in goal['state_dict'])
     for index, state in goal['optimizer']['state'].items():
         assert torch.equal(ended['optimizer']['state'][index]['exp_avg_sq'], state['exp_avg_sq'])
     assert ended['param_schedulers'] == goal['param_schedulers']
@@ -181,7 +181,8 @@ def alone(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize('count', [2, 4])
 @pytest.mark.parametrize('parallel', ['replicate', 'shard'])
 def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, parallel: str, count: int) -> None:
-    """Sources that leave different parameters out, two a step: losses, weights, twin and queues of the same global batch."""
+    """Sources that leave different parameters out, two a step: losses, weights, momentum encoder and queues of the same global
+    batch."""
     train_together(mini_home, tmp_path, parallel, count)
     assert_trained_alike(tmp_path, alone)
 
@@ -196,7 +197,7 @@ def other_half(similarity: torch.Tensor, positives: torch.Tensor) -> tuple[torch
 @pytest.mark.parametrize(
     'options',
     [dict(model__tasks__retrieval__matching=1.0), dict(model__tasks__retrieval__momentum=None)],
-    ids=['matching', 'contrast of the batch, without a twin'],
+    ids=['matching', 'contrast of the batch, without a momentum encoder'],
 )
 def test_two_processes_train_as_one_by_other_losses(
     mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict
@@ -211,15 +212,16 @@ def test_two_processes_train_as_one_by_other_losses(
 def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone: Path, tmp_path: Path) -> None:
     """After the last step, by one process and by two that share out the clips."""
     train_together(mini_home, tmp_path, 'shard', 2)
-    for key, near in (('masked/loss_text', 0.02), ('masked/loss_fused', 0.02), ('dual_text_to_video_R@mean', 1e-6)):
+    for key, near in (('mlm/loss_text', 0.02), ('mlm/loss_fused', 0.02), ('dual_text_to_video_R@mean', 1e-6)):
         ((step, expected),) = logged(alone, key).items()  # of training it is logged by source
         assert (step, expected > 0) == (5, True)
         assert logged(tmp_path, key) == {5: pytest.approx(expected, rel=near)}
-    assert {**logged(alone, 'masked/accuracy_text'), **logged(alone, 'masked/accuracy_fused')}.keys() == {5}
+    assert {**logged(alone, 'mlm/accuracy_text'), **logged(alone, 'mlm/accuracy_fused')}.keys() == {5}
 
 
 def test_a_process_is_killed_and_all_go_on_as_if_it_had_not_been(mini_home: Path, alone: Path, tmp_path: Path) -> None:
-    """Weights are sharded, checkpoints first of each process's part; twin, queues and every source's stream go on."""
+    """Weights are sharded, checkpoints first of each process's part; momentum encoder, queues and every source's stream go
+    on."""
     saved = {'default_hooks__checkpoint__sharded': True, '+custom_hooks': [dict(type='HappensAtStep', rank=1, killed=5)]}
     with pytest.raises(mp.ProcessExitedException, match='SIGKILL'):
         train_together(mini_home, tmp_path, 'shard', 2, **saved)
@@ -259,7 +261,7 @@ def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: 
 @pytest.mark.parametrize(
     ('options', 'gone'),
     [
-        (dict(train_dataloader__dataset__weights__masked=0.0), 'masked/'),
+        (dict(train_dataloader__dataset__weights__mlm=0.0), 'mlm/'),
         (dict(train_dataloader__dataset__weights__retrieval=0.0), 'retrieval/'),
         (dict(model__tasks__retrieval__contrastive=0.0), 'loss_contrastive'),
         (dict(model__tasks__retrieval__matching=0.0), 'loss_matching'),
@@ -269,11 +271,11 @@ def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: 
     ],
 )
 def test_each_objective_can_be_left_out(mini_home: Path, tmp_path: Path, options: dict, gone: str) -> None:
-    """One step of all sources but that of pictures."""
+    """One step of all sources but that of images."""
     cut = dict(train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin')
     cut |= {f'train_dataloader__dataset__sources__{name}__tasks': [] for name in ('image', 'image_questions')}
     left = 2 if gone == 'video_questions/' else 3
-    train(mini_home, tmp_path, **cut, **options, train_dataloader__sampler__per_step=left)
+    train(mini_home, tmp_path, **cut, **options, train_dataloader__sampler__batches_per_step=left)
     (record,) = tmp_path.glob('*/vis_data/scalars.json')
     assert gone not in record.read_text()
     assert '"video/' in record.read_text()
@@ -281,10 +283,10 @@ def test_each_objective_can_be_left_out(mini_home: Path, tmp_path: Path, options
 
 def test_losses_count_by_their_weights(mini_home: Path, tmp_path: Path) -> None:
     """One step of all sources, twice: with weights of one, and with others."""
-    tasks = dict(retrieval=2.0, masked=0.5, image_captioning=3.0, video_captioning=0.1, image_answering=0.3)
+    tasks = dict(retrieval=2.0, mlm=0.5, image_captioning=3.0, video_captioning=0.1, image_answering=0.3)
     tasks |= dict(completion=4.0)
     common = dict(
-        train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin', train_dataloader__sampler__per_step=5
+        train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin', train_dataloader__sampler__batches_per_step=5
     )
     own = {f'train_dataloader__dataset__weights__{task}': weight for task, weight in tasks.items()}
     own |= dict(model__tasks__retrieval__contrastive=0.5, model__tasks__retrieval__matching=0.25)
@@ -305,15 +307,15 @@ def test_losses_count_by_their_weights(mini_home: Path, tmp_path: Path) -> None:
 def test_batches_of_one_source_in_a_step_are_logged_by_their_mean(mini_home: Path, tmp_path: Path) -> None:
     cut = {f'train_dataloader__dataset__sources__{name}__tasks': [] for name in NAMES if name != 'text'}
     train(mini_home, tmp_path, **cut, train_cfg__max_iters=1)
-    means = [logged(tmp_path, f'text/{name}')[1] for name in ('masked/loss_text', 'completion/loss_completion')]
+    means = [logged(tmp_path, f'text/{name}')[1] for name in ('mlm/loss_text', 'completion/loss_completion')]
     assert logged(tmp_path)[1] == pytest.approx(2 * sum(means), rel=1e-4)
 
 
 def test_gradients_are_not_accumulated_over_steps(mini_home: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r'several batches a step by train_dataloader\.sampler\.per_step'):
+    with pytest.raises(ValueError, match=r'several batches a step by train_dataloader\.sampler\.batches_per_step'):
         train(mini_home, tmp_path, **{'+optim_wrapper__accumulative_counts': 2})
 
 
 def test_a_weight_is_of_a_task_of_the_model(mini_home: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match=r'weights are for maskd; the tasks of the model are retrieval, masked, '):
+    with pytest.raises(KeyError, match=r'weights are for maskd; the tasks of the model are retrieval, mlm, '):
         train(mini_home, tmp_path, **{'+train_dataloader__dataset__weights__maskd': 0.5})

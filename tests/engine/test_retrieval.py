@@ -25,7 +25,7 @@ from mplug2.tasks import Retrieval
 from ..tasks.models import small_model
 
 
-class Pictures(MultiModalDataset):
+class Images(MultiModalDataset):
     """Noise with one to three texts each."""
 
     def load_records(self):
@@ -42,10 +42,10 @@ class Pictures(MultiModalDataset):
 
 
 def evaluate(form='release', top_k=4, out_file=None, **kwargs):
-    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=4), form).eval()
+    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=4), form).eval()
     with torch.no_grad():
         model.tasks['task'].matching.classifier.weight.mul_(50)  # or the cosine would decide alone
-    dataset = Pictures(pipeline=[PackInputs(fields=['texts'])], test_mode=True)
+    dataset = Images(pipeline=[PackInputs(fields=['texts'])], test_mode=True)
     loader = DataLoader(dataset, 3, sampler=DefaultSampler(dataset, shuffle=False), collate_fn=multimodal_collate)
     runner = MagicMock(model=model)
     metric = RetrievalMetric(out_file=out_file, collect_device='cpu')
@@ -114,14 +114,14 @@ def test_features_that_do_not_fit_are_encoded_again():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='host and device are one')
 @torch.no_grad()
 def test_text_features_wait_on_the_host():
-    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=4), 'release').cuda().eval()
+    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=4), 'release').cuda().eval()
     texts = [[2, 7, 9], [2, 8], [2, 5, 6, 7]]
     bank = Matcher(model.network, model.tasks['task'], texts, torch.device('cuda'), pairs=2, limit=2**20).bank
     assert {part.device.type for part in bank} == {'cpu'}
     assert len(bank.tokens) == 3
 
 
-def test_what_ranks_exchange_is_each_pictures_own(monkeypatch):
+def test_what_ranks_exchange_is_each_images_own(monkeypatch):
     sizes = []
 
     def gather(own):

@@ -100,7 +100,7 @@ def test_full_and_sharded_checkpoints_load_into_each_other(
     assert '2 processes with 2 samples each before, 1 process with 4 samples each now; a step has the same samples' in told
 
 
-def test_twin_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None:
+def test_momentum_encoder_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None:
     out, results = group
     assert_equal_weights(out / 'retrieval_shard' / LAST, out / 'retrieval_ddp' / LAST)
     ours, expected = (logged(out / name) for name in ('retrieval_shard', 'retrieval_ddp'))
@@ -110,8 +110,8 @@ def test_twin_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None
     assert {key: found[key] for key in by_cosine} == pytest.approx({key: wanted[key] for key in by_cosine})
     for key in ('text_to_video_MnR', 'video_to_text_MnR'):  # matching scores of an untrained head are all but tied
         assert found[key] == pytest.approx(wanted[key], rel=0.1)
-    twin = [key for key in weights(out / 'retrieval_shard' / LAST) if 'twin' in key]
-    assert twin
+    momentum_encoder = [key for key in weights(out / 'retrieval_shard' / LAST) if 'momentum_encoder' in key]
+    assert momentum_encoder
 
 
 def test_contrastive_learning_goes_on_sharded_or_not(group: tuple) -> None:

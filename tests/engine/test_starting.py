@@ -9,7 +9,7 @@ import torch
 
 from mplug2.checkpoints import MPlug2Weights
 from mplug2.checkpoints.sharded import load_sharded, save_sharded
-from mplug2.checkpoints.training import fitting
+from mplug2.checkpoints.training import keys_to_load
 from mplug2.config.load import load_config
 from mplug2.engine import CheckpointError, load_weights
 from mplug2.model import MPlug2
@@ -27,10 +27,10 @@ def build(config: str) -> MPlug2:
 
 @pytest.fixture(scope='module')
 def pretrained() -> dict[str, torch.Tensor]:
-    """As `mini/pretrain` leaves it: with a twin and queues."""
+    """As `mini/pretrain` leaves it: with a momentum encoder and queues."""
     model = build('mini/pretrain')
     for name, value in model.state_dict().items():
-        if 'twin' in name or name.endswith('_queue.features'):
+        if '.momentum_' in name or name.endswith('_queue.features'):
             torch.nn.init.normal_(value)
     return model.state_dict()
 
@@ -51,8 +51,8 @@ def test_pre_training_is_tested_by_what_its_tasks_share(pretrained: dict) -> Non
     own = model.state_dict()
     shared = [key for key in own if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]
     assert all(torch.equal(own[key], pretrained[key]) for key in shared)
-    # One twin serves both kinds of media; queues are of one.
-    assert model.tasks['retrieval'].twin.filled
+    # One momentum encoder serves both kinds of media; queues are of one.
+    assert model.tasks['retrieval'].momentum_encoder.filled
     assert (own['tasks.retrieval.vision_queue.ids'] == -1).all()
 
 
@@ -75,18 +75,20 @@ def test_queues_of_another_size_begin_anew(pretrained: dict, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize('start', ['training', 'test'])
-def test_half_a_twin_is_none(pretrained: dict, start: str) -> None:
-    lacking = {key: value for key, value in pretrained.items() if key != 'tasks.retrieval.twin.module.universal.queries'}
+def test_half_a_momentum_encoder_is_none(pretrained: dict, start: str) -> None:
+    lacking = {
+        key: value for key, value in pretrained.items() if key != 'tasks.retrieval.momentum_encoder.module.universal.queries'
+    }
     model = build('mini/video_text_retrieval')
     load_weights(model, lacking, 'a file', start)
-    assert not model.tasks['retrieval'].twin.filled
-    assert model.tasks['retrieval'].twin_head.filled
+    assert not model.tasks['retrieval'].momentum_encoder.filled
+    assert model.tasks['retrieval'].momentum_head.filled
 
 
-def test_an_initialiser_does_not_take_an_empty_twin_for_a_loaded_one(pretrained: dict) -> None:
+def test_an_initialiser_does_not_take_an_empty_momentum_encoder_for_a_loaded_one(pretrained: dict) -> None:
     model = build('mini/video_text_retrieval')
     MPlug2Weights(pretrained, parts=['vision_encoder', 'text_encoder', 'universal'])(model)
-    assert not model.tasks['retrieval'].twin.filled
+    assert not model.tasks['retrieval'].momentum_encoder.filled
 
 
 def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> None:
@@ -95,7 +97,7 @@ def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> N
     own = {key: value.clone() for key, value in model.state_dict().items()}
     MPlug2Weights(lacking, absent=['tasks.*'])(model)
     now = model.state_dict()
-    assert model.tasks['retrieval'].twin.filled
+    assert model.tasks['retrieval'].momentum_encoder.filled
     for key in [key for key in now if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]:
         assert torch.equal(now[key], lacking.get(key, own[key])), key
     with pytest.raises(CheckpointError, match=r'2 missing from the file, such as tasks\.retrieval\.matching'):
@@ -130,11 +132,11 @@ def test_a_network_is_loaded_whole(pretrained: dict) -> None:
     for start in ('training', 'test'):
         less = {key: shape for key, shape in shapes.items() if not key.startswith('network.fusion.')}
         with pytest.raises(CheckpointError, match=r'missing from the file, such as network\.fusion'):
-            fitting(model, less, 'a file', start)
+            keys_to_load(model, less, 'a file', start)
         with pytest.raises(CheckpointError, match=r'1 unknown to the model, such as network\.fusion\.layers\.9\.bias'):
-            fitting(model, shapes | {'network.fusion.layers.9.bias': torch.Size([1])}, 'a file', start)
+            keys_to_load(model, shapes | {'network.fusion.layers.9.bias': torch.Size([1])}, 'a file', start)
     with pytest.raises(CheckpointError, match='unknown to the model'):  # a resumed run is the same run
-        fitting(model, shapes, 'a file')
+        keys_to_load(model, shapes, 'a file')
 
 
 def test_zero_shot_classification_reads_the_heads_of_retrieval(

@@ -57,13 +57,13 @@ def test_the_log_says_what_a_user_watches(trained: Path) -> None:
 
 def test_a_work_directory_is_tested_by_its_best_checkpoint(mini_home: Path, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / 'metrics.json'
-    arguments = ['--work-dir', tmp_path / 'work', '--out', out, '--show-dir', tmp_path / 'pictures']
+    arguments = ['--work-dir', tmp_path / 'work', '--out', out, '--show-dir', tmp_path / 'images']
     arguments += ['--cfg-options', 'test_evaluator.0.out_file=captions.json']
     assert mplug2(mini_home, 'test', TINY, trained, *arguments) == 0
     metrics = json.loads(out.read_text())
     assert {'CIDEr-D', 'BLEU-4', 'exact_match', 'word_accuracy/colour', 'seconds'} <= set(metrics)
     assert all(math.isfinite(value) for value in metrics.values())
-    assert (tmp_path / 'pictures' / 'predictions.png').stat().st_size > 10_000
+    assert (tmp_path / 'images' / 'predictions.png').stat().st_size > 10_000
     assert set(json.loads((tmp_path / 'work/captions.json').read_text())[0]) == {'image_id', 'caption'}
     (log,) = (tmp_path / 'work').glob('*/*.log')
     assert f'loaded {best_checkpoint(trained)}' in log.read_text()
@@ -150,7 +150,7 @@ def test_schedules_in_epochs_are_followed(mini_home: Path, tmp_path: Path, monke
 def test_sharded_weights_and_averages_fit_another_size(
     mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run starts from, and a test takes, a sharded checkpoint of smaller pictures."""
+    """A run starts from, and a test takes, a sharded checkpoint of smaller images."""
     monkeypatch.chdir(mini_home)
     small, large = (load_config(TINY, {'model.network.vision_encoder.image_size': size}) for size in (40, 80))
     small.default_hooks.checkpoint.sharded = True

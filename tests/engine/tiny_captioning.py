@@ -1,4 +1,4 @@
-# Video captioning on the embedded benchmark, shrunk to seconds. Dropout is on, so that resuming must restore its draws.
+# Video captioning on the mini benchmark, shrunk to seconds. Dropout is on, so that resuming must restore its draws.
 from mmengine.config import read_base
 from mmengine.optim import CosineAnnealingLR
 
@@ -7,10 +7,10 @@ with read_base():
 
 network = model['network']
 vision = network['vision_encoder']
-vision.update(width=32, heads=2, hidden=48, layers=1, patch_size=vision['image_size'] // 2)
+vision.update(width=32, num_heads=2, ffn_dim=48, num_layers=1, patch_size=vision['image_size'] // 2)
 for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
-    network[name].update(width=32, heads=2, hidden=48, layers=1, dropout=0.1)
-network['universal'].update(layers=2, queries=4)
+    network[name].update(width=32, num_heads=2, ffn_dim=48, num_layers=1, dropout=0.1)
+network['universal'].update(num_layers=2, num_queries=4)
 del network, vision, name
 model['tasks']['captioning']['generation'].update(num_beams=1, min_length=2, max_length=5)
 train_dataloader.update(batch_size=4, num_workers=0)

@@ -1,4 +1,4 @@
-# Image captioning, shrunk likewise: the pictures and annotations of COCO.
+# Image captioning, shrunk likewise: the images and annotations of COCO.
 from mmengine.config import read_base
 
 from mplug2.datasets import CocoCaption

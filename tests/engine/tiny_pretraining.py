@@ -1,4 +1,4 @@
-# Pre-training on the embedded benchmark, shrunk to seconds. Dropout is on, so that resuming must restore its draws.
+# Pre-training on the mini benchmark, shrunk to seconds. Dropout is on, so that resuming must restore its draws.
 from mmengine.config import read_base
 from mmengine.optim import CosineAnnealingLR
 
@@ -7,16 +7,16 @@ with read_base():
 
 network = model['network']
 vision = network['vision_encoder']
-vision.update(width=32, heads=2, hidden=48, layers=1, patch_size=vision['image_size'] // 2)
+vision.update(width=32, num_heads=2, ffn_dim=48, num_layers=1, patch_size=vision['image_size'] // 2)
 for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
-    network[name].update(width=32, heads=2, hidden=48, layers=1, dropout=0.1)
-network['universal'].update(layers=2, queries=4)
-model['tasks']['retrieval'].update(embedding=16, queue_size=12)
+    network[name].update(width=32, num_heads=2, ffn_dim=48, num_layers=1, dropout=0.1)
+network['universal'].update(num_layers=2, num_queries=4)
+model['tasks']['retrieval'].update(projection_dim=16, queue_size=12)
 for source in train_dataloader['dataset']['sources'].values():
     source.update(batch_size=4)
 del network, vision, name, source
 train_dataloader.update(num_workers=0)
-train_dataloader['sampler'].update(cycle=8, per_step=2)
+train_dataloader['sampler'].update(cycle=8, batches_per_step=2)
 val_dataloader.update(num_workers=0)
 optim_wrapper['dtype'] = None
 param_scheduler = [dict(type=CosineAnnealingLR, eta_min=1e-5, by_epoch=False)]

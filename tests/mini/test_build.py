@@ -1,4 +1,4 @@
-"""The files of the embedded benchmark: the same on every machine, in the official formats, convincing to look at."""
+"""The files of the mini benchmark: the same on every machine, in the official formats, convincing to look at."""
 
 from __future__ import annotations
 
@@ -145,9 +145,9 @@ def test_masks_lie_on_ink_inside_their_boxes(data: Path) -> None:
 
 
 def test_media_are_what_they_should_be(data: Path) -> None:
-    picture = cv2.imread(str(next(data.glob('coco/train2014/*.jpg'))))
-    assert picture.shape == (128, 128, 3)
-    assert picture.std() > 10
+    image = cv2.imread(str(next(data.glob('coco/train2014/*.jpg'))))
+    assert image.shape == (128, 128, 3)
+    assert image.std() > 10
     for clip in list(data.glob('msrvtt/videos/*.mp4'))[:3]:
         frames = read_video(clip, range)
         assert 20 <= len(frames) <= 35  # 2 to 3.5 s at 10 a second
@@ -245,6 +245,6 @@ def test_every_kind_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_showing_says_what_is_missing(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(['data', 'show', '--data', str(tmp_path)]) == 1
-    assert f'the embedded benchmark is not in {tmp_path}: build it with `mplug2 data mini --out' in capsys.readouterr().err
+    assert f'the mini benchmark is not in {tmp_path}: build it with `mplug2 data mini --out' in capsys.readouterr().err
     assert main(['data', 'show', '--data', str(data), '--kind', 'audio']) == 1
     assert "no kind 'audio'; there are coco_caption, vqa" in capsys.readouterr().err

@@ -18,7 +18,7 @@ def of(scenes: Iterable[Scene], split: str) -> list[Scene]:
 
 
 @pytest.fixture(scope='module')
-def pictures() -> list[Scene]:
+def images() -> list[Scene]:
     return draw_scenes('coco', 0, 0.1)
 
 
@@ -60,9 +60,9 @@ def test_another_seed_is_another_world(clips: list[Scene]) -> None:
     assert draw_scenes('msrvtt', 1, 0.1)[:20] != clips[:20]
 
 
-def test_every_caption_of_a_scene_states_the_same_facts(pictures: list[Scene], clips: list[Scene]) -> None:
+def test_every_caption_of_a_scene_states_the_same_facts(images: list[Scene], clips: list[Scene]) -> None:
     rng = np.random.default_rng(0)
-    for scenes, describe, kinds in ((pictures, image_captions, ('colour', 'digit')), (clips, clip_captions, tuple(WORDS))):
+    for scenes, describe, kinds in ((images, image_captions, ('colour', 'digit')), (clips, clip_captions, tuple(WORDS))):
         words = {word for kind in kinds for word in WORDS[kind]}
         for scene in scenes:
             captions = describe(scene, rng)
@@ -97,9 +97,9 @@ def test_things_move_as_they_are_said_to(clips: list[Scene]) -> None:
     assert len(seen) == 8
 
 
-def test_answers_are_true(pictures: list[Scene]) -> None:
+def test_answers_are_true(images: list[Scene]) -> None:
     rng = np.random.default_rng(0)
-    for scene in pictures:
+    for scene in images:
         colours = Counter(thing.colour for thing in scene.things)
         words = Counter(thing.word for thing in scene.things)
         # Colours and digits of a scene all differ, so either names one thing; a lone one is asked for as "the digit".
@@ -127,11 +127,11 @@ def test_answers_are_true(pictures: list[Scene]) -> None:
                 assert question.answer == ('yes' if named[text[2]].x < named[text[9]].x else 'no')
 
 
-def test_statements_are_as_true_as_they_should_be(pictures: list[Scene]) -> None:
-    told = statements(pictures, np.random.default_rng(0))
-    assert len(told) > 0.95 * len(pictures)
+def test_statements_are_as_true_as_they_should_be(images: list[Scene]) -> None:
+    told = statements(images, np.random.default_rng(0))
+    assert len(told) > 0.95 * len(images)
     for number, sentence, true in told:
-        scene, text = pictures[number], sentence.split()
+        scene, text = images[number], sentence.split()
         if text[0] == 'there':
             assert (('one', 'two', 'three').index(text[2]) + 1 == len(scene.things)) == true
         elif text[1] in DIGITS:
@@ -142,15 +142,15 @@ def test_statements_are_as_true_as_they_should_be(pictures: list[Scene]) -> None
             assert (thing.size == text[4]) == true
 
 
-def test_statements_alone_give_nothing_away(pictures: list[Scene]) -> None:
-    told = statements(pictures, np.random.default_rng(0))
+def test_statements_alone_give_nothing_away(images: list[Scene]) -> None:
+    told = statements(images, np.random.default_rng(0))
     assert Counter(text for _, text, true in told if true) == Counter(text for _, text, true in told if not true)
 
 
 @pytest.mark.parametrize('kind', ['image', 'video'])
-def test_questions_alone_do_not_give_the_answers_away(kind: str, pictures: list[Scene], clips: list[Scene]) -> None:
+def test_questions_alone_do_not_give_the_answers_away(kind: str, images: list[Scene], clips: list[Scene]) -> None:
     """Answering each question text with its most frequent answer, and new ones with their kind's, is right less than half."""
-    scenes = pictures if kind == 'image' else clips
+    scenes = images if kind == 'image' else clips
     ask: Callable[..., list[Question]] = image_questions if kind == 'image' else clip_questions
     rng = np.random.default_rng(0)
     by_text: dict[str, Counter] = defaultdict(Counter)

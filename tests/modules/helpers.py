@@ -35,24 +35,24 @@ def randomize(module: nn.Module, seed: int = 0, std: float = 0.2) -> nn.Module:
 def small_network(form: str = 'release', dropout: float = 0.0) -> Network:
     """A network of width 32 with every module, in the release's or the paper's form."""
     paper = form == 'paper'
-    layer = dict(width=32, heads=2, hidden=48)
+    layer = dict(width=32, num_heads=2, ffn_dim=48)
     language = dict(**layer, dropout=dropout)
     vision = dict(temporal=dict(type=LocalTemporal))
     merging: dict = {}
     if paper:
         vision = dict(
-            temporal=dict(type=LocalTemporal, hidden=32, groups=8, activation='relu', bias=False),
+            temporal=dict(type=LocalTemporal, hidden_dim=32, groups=8, activation='relu', bias=False),
             temporal_at=('attention',),
             temporal_on_images=False,
             norm='post',
         )
-        merging = dict(last='same', merge='cross_attention')
+        merging = dict(form='paper')
     network = Network(
-        vision_encoder=DualVisionEncoder(32, 8, layers=2, **layer, **vision),
-        text_encoder=BertTextEncoder(VOCAB, layers=1, positions=32, **language),
-        universal=UniversalLayers(layers=2, queries=5, **language, **merging),
-        fusion=FusionLayers(layers=1, **language),
-        decoder=TextDecoder(VOCAB, layers=2, positions=32, **language),
+        vision_encoder=DualVisionEncoder(32, 8, num_layers=2, **layer, **vision),
+        text_encoder=BertTextEncoder(VOCAB, num_layers=1, max_positions=32, **language),
+        universal=UniversalLayers(num_layers=2, num_queries=5, **language, **merging),
+        fusion=FusionLayers(num_layers=1, **language),
+        decoder=TextDecoder(VOCAB, num_layers=2, max_positions=32, **language),
     )
     return randomize(network).eval()
 

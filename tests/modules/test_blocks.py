@@ -96,15 +96,15 @@ def test_recomputed_and_compiled() -> None:
 
 
 def test_a_copy_of_a_compiled_network_is_its_own() -> None:
-    """The momentum twin is a copy: its blocks must run with its own weights."""
+    """The momentum encoder is a copy: its blocks must run with its own weights."""
     network = small_network()
     compile_blocks(network, ['vision_encoder'], backend='eager')
-    twin = copy.deepcopy(network)
-    before = twin.vision_encoder(some_frames(1, 1))
+    momentum_encoder = copy.deepcopy(network)
+    before = momentum_encoder.vision_encoder(some_frames(1, 1))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-    assert_close(twin.vision_encoder(some_frames(1, 1)), before)
+    assert_close(momentum_encoder.vision_encoder(some_frames(1, 1)), before)
 
 
 def test_blocks_are_the_outermost() -> None:
@@ -125,9 +125,9 @@ def test_names_that_the_network_lacks_are_refused() -> None:
 def test_a_config_says_how_blocks_run() -> None:
     model = MPlug2(
         network=dict(
-            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, layers=2, heads=2),
-            universal=dict(type=UniversalLayers, width=32, layers=2, heads=2, hidden=48, queries=3),
-            decoder=dict(type=TextDecoder, vocab_size=VOCAB, width=32, layers=1, heads=2, hidden=48),
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, num_layers=2, num_heads=2),
+            universal=dict(type=UniversalLayers, width=32, num_layers=2, num_heads=2, ffn_dim=48, num_queries=3),
+            decoder=dict(type=TextDecoder, vocab_size=VOCAB, width=32, num_layers=1, num_heads=2, ffn_dim=48),
         ),
         tasks=dict(caption=dict(type=Captioning, condition='vision')),
         blocks=dict(recompute=['vision_encoder'], every=2, compile=['decoder'], options=dict(backend='eager')),
@@ -139,19 +139,21 @@ def test_a_config_says_how_blocks_run() -> None:
     assert network.universal.layers[0]._compiled_call_impl is None
 
 
-def test_the_momentum_twin_is_compiled_as_its_network() -> None:
+def test_the_momentum_momentum_encoder_is_compiled_as_its_network() -> None:
     model = MPlug2(
         network=dict(
-            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, layers=2, heads=2),
-            text_encoder=dict(type=BertTextEncoder, vocab_size=VOCAB, width=32, layers=1, heads=2, hidden=48),
-            universal=dict(type=UniversalLayers, width=32, layers=2, heads=2, hidden=48, queries=3),
-            fusion=dict(type=FusionLayers, width=32, layers=1, heads=2, hidden=48),
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, num_layers=2, num_heads=2),
+            text_encoder=dict(type=BertTextEncoder, vocab_size=VOCAB, width=32, num_layers=1, num_heads=2, ffn_dim=48),
+            universal=dict(type=UniversalLayers, width=32, num_layers=2, num_heads=2, ffn_dim=48, num_queries=3),
+            fusion=dict(type=FusionLayers, width=32, num_layers=1, num_heads=2, ffn_dim=48),
         ),
-        tasks=dict(retrieval=dict(type=Retrieval, embedding=8, queue_size=4)),
+        tasks=dict(retrieval=dict(type=Retrieval, projection_dim=8, queue_size=4)),
         blocks=dict(compile=['vision_encoder', 'fusion'], options=dict(backend='eager')),
     )
-    twin = model.tasks['retrieval'].twin.module
-    compiled = {name for name, part in twin.named_children() for block in blocks_of(part) if block._compiled_call_impl}
+    momentum_encoder = model.tasks['retrieval'].momentum_encoder.module
+    compiled = {
+        name for name, part in momentum_encoder.named_children() for block in blocks_of(part) if block._compiled_call_impl
+    }
     assert compiled == {'vision_encoder'}  # it has no fusion
     frames = some_frames(2, 2)
-    assert_close(twin.vision_encoder(frames), copy.deepcopy(twin).vision_encoder(frames))
+    assert_close(momentum_encoder.vision_encoder(frames), copy.deepcopy(momentum_encoder).vision_encoder(frames))

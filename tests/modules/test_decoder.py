@@ -33,7 +33,7 @@ def both() -> tuple[TextDecoder, BertLMHeadModel]:
     theirs = randomize(BertLMHeadModel(config), std=0.3).eval()
     with torch.no_grad():
         theirs.cls.predictions.bias[END] = 4.0
-    ours = TextDecoder(VOCAB, 32, layers=2, heads=4, hidden=48, positions=40, dropout=0.0).eval()
+    ours = TextDecoder(VOCAB, 32, num_layers=2, num_heads=4, ffn_dim=48, max_positions=40, dropout=0.0).eval()
     entries = [*bert_embedding('decoder.embedding', 'bert.embeddings')]
     for layer in range(2):
         entries += bert_layer(f'decoder.layers.{layer}', f'bert.encoder.layer.{layer}', cross=True)

@@ -21,7 +21,7 @@ SEARCHES = {
 
 @pytest.fixture
 def decoder() -> TextDecoder:
-    model = randomize(TextDecoder(VOCAB, 32, layers=2, heads=4, hidden=48, positions=24), std=0.3).eval()
+    model = randomize(TextDecoder(VOCAB, 32, num_layers=2, num_heads=4, ffn_dim=48, max_positions=24), std=0.3).eval()
     with torch.no_grad():
         model.head.bias[END] = 4.0
     return model

@@ -10,7 +10,7 @@ from mplug2.modules import Generation, generate, rank
 from mplug2.modules.layers import PLAIN_ATTENTION
 from mplug2.networks import Features
 from mplug2.objectives.losses import answering_loss, captioning_loss, token_losses
-from mplug2.structures import Batch, Targets, Tokens
+from mplug2.structures import Batch, TargetBatch, Tokens
 from mplug2.tasks.generative import decode_targets, fused_memory, vision_memory
 from tests import golden
 
@@ -26,12 +26,12 @@ def features_of(values: dict, question: bool = True) -> Features:
     return Features(network, Batch(frames=values['video'].transpose(1, 2), text=text))
 
 
-def targets_of(values: dict, name: str, sample: list[int], weight: torch.Tensor | None = None) -> Targets:
+def targets_of(values: dict, name: str, sample: list[int], weight: torch.Tensor | None = None) -> TargetBatch:
     mask = values[f'{name}/attention_mask'].bool()
-    learnt = mask.clone()
-    learnt[:, 0] = False
+    loss_mask = mask.clone()
+    loss_mask[:, 0] = False
     weight = torch.ones(len(sample)) if weight is None else weight
-    return Targets(values[f'{name}/input_ids'], mask, learnt, torch.tensor(sample), weight)
+    return TargetBatch(values[f'{name}/input_ids'], mask, loss_mask, torch.tensor(sample), weight)
 
 
 @pytest.mark.usefixtures('attention_path')

@@ -23,7 +23,7 @@ def test_the_language_head_is_berts() -> None:
 
 
 def test_contrastive_logits_are_cosines_over_the_temperature() -> None:
-    head = randomize(ContrastiveHead(16, embedding=8))
+    head = randomize(ContrastiveHead(16, projection_dim=8))
     with torch.no_grad():
         head.temperature.fill_(0.1)
     x, y = torch.randn(3, 16), torch.randn(4, 16)

@@ -12,23 +12,23 @@ from tests.modules.helpers import randomize
 
 
 @pytest.mark.parametrize('masking', ['none', 'padding', 'pairwise', 'causal'])
-@pytest.mark.parametrize(('queries', 'memory', 'head'), [(1, 7, 16), (7, 7, 8), (12, 12, 64), (5, 33, 24)])
+@pytest.mark.parametrize(('num_queries', 'memory', 'head'), [(1, 7, 16), (7, 7, 8), (12, 12, 64), (5, 33, 24)])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_fast_and_plain_attention_agree(
-    masking: str, queries: int, memory: int, head: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    masking: str, num_queries: int, memory: int, head: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if masking == 'causal':
-        memory = queries
+        memory = num_queries
     torch.manual_seed(0)
-    tensors = [torch.randn(3, 2, n, head, dtype=dtype, requires_grad=True) for n in (queries, memory, memory)]
+    tensors = [torch.randn(3, 2, n, head, dtype=dtype, requires_grad=True) for n in (num_queries, memory, memory)]
     mask = None
     if masking == 'padding':
         mask = torch.arange(memory)[None] < torch.tensor([memory, 1, memory // 2 + 1])[:, None]
         mask = mask[:, None, None]
     elif masking == 'pairwise':
-        mask = torch.rand(3, 1, queries, memory) > 0.3
+        mask = torch.rand(3, 1, num_queries, memory) > 0.3
         mask[..., 0] = True
-    upstream = torch.randn(3, 2, queries, head, dtype=dtype)
+    upstream = torch.randn(3, 2, num_queries, head, dtype=dtype)
     monkeypatch.setattr(layers, '_explicit_is_faster', lambda query, key: False)  # the fused kernel also where it is slow
     results = []
     for plain in '10':
@@ -86,7 +86,7 @@ def test_drop_path_keeps_the_mean_and_drops_whole_samples() -> None:
 
 def test_text_longer_than_the_position_table_is_refused() -> None:
     with pytest.raises(ValueError, match='text of 9 tokens, but the model has 8 positions'):
-        TextEmbedding(11, 4, positions=8)(torch.ones(1, 9, dtype=torch.long))
+        TextEmbedding(11, 4, max_positions=8)(torch.ones(1, 9, dtype=torch.long))
 
 
 def test_quick_gelu_is_what_it_says() -> None:

@@ -1,4 +1,4 @@
-"""The momentum twin and the feature queue."""
+"""The momentum encoder and the feature queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules import FeatureQueue, MomentumTwin, gather_features
+from mplug2.modules import FeatureQueue, MomentumEncoder, gather_features
 from tests.modules.helpers import randomize, small_network
 
 
@@ -16,72 +16,72 @@ def unit(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def test_the_twin_follows_slowly() -> None:
+def test_the_momentum_encoder_follows_slowly() -> None:
     source = torch.nn.Linear(3, 2)
-    twin = MomentumTwin(source, momentum=0.9)
-    randomize(source, seed=1)  # weights loaded after the twin was built
-    twin.update(source)  # first: becomes its source
-    assert_close(twin.module.weight, source.weight)
+    momentum_encoder = MomentumEncoder(source, momentum=0.9)
+    randomize(source, seed=1)  # weights loaded after the momentum encoder was built
+    momentum_encoder.update(source)  # first: becomes its source
+    assert_close(momentum_encoder.module.weight, source.weight)
     before = source.weight.detach().clone()
     randomize(source, seed=2)
-    twin.update(source)
-    twin.update(source)
-    assert_close(twin.module.weight, 0.81 * before + 0.19 * source.weight)
+    momentum_encoder.update(source)
+    momentum_encoder.update(source)
+    assert_close(momentum_encoder.module.weight, 0.81 * before + 0.19 * source.weight)
 
 
-def test_the_twin_has_no_gradients_and_no_dropout() -> None:
+def test_the_momentum_encoder_has_no_gradients_and_no_dropout() -> None:
     network = small_network(dropout=0.5).train()
-    twin = MomentumTwin(network).train()
-    assert not any(parameter.requires_grad for parameter in twin.parameters())
-    assert not any(module.training for module in twin.modules())
+    momentum_encoder = MomentumEncoder(network).train()
+    assert not any(parameter.requires_grad for parameter in momentum_encoder.parameters())
+    assert not any(module.training for module in momentum_encoder.modules())
     assert network.training
-    assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
+    assert not {p.data_ptr() for p in momentum_encoder.parameters()} & {p.data_ptr() for p in network.parameters()}
 
 
-def test_a_twin_of_some_parts_follows_the_whole_network() -> None:
+def test_a_momentum_encoder_of_some_parts_follows_the_whole_network() -> None:
     network = small_network()
-    twin = MomentumTwin(network.subset(['vision_encoder', 'text_encoder', 'universal']))
-    assert twin.module.decoder is None
+    momentum_encoder = MomentumEncoder(network.subset(['vision_encoder', 'text_encoder', 'universal']))
+    assert momentum_encoder.module.decoder is None
     randomize(network, seed=5)
-    twin.update(network)
-    for name, parameter in twin.module.named_parameters():
+    momentum_encoder.update(network)
+    for name, parameter in momentum_encoder.module.named_parameters():
         assert_close(parameter, network.get_parameter(name))
     network.universal = None
-    with pytest.raises(KeyError, match=r"lacks .* of the twin's parameters, first 'universal"):
-        twin.update(network)
+    with pytest.raises(KeyError, match=r"lacks .* of its parameters, first 'universal"):
+        momentum_encoder.update(network)
 
 
-def test_a_loaded_twin_is_not_overwritten() -> None:
+def test_a_loaded_momentum_encoder_is_not_overwritten() -> None:
     source = randomize(torch.nn.Linear(3, 2), seed=1)
-    twin = MomentumTwin(source, momentum=0.5)
-    twin.update(source)
-    saved = torch.nn.ModuleDict({'twin': twin}).state_dict()
-    resumed = MomentumTwin(torch.nn.Linear(3, 2), momentum=0.5)
-    torch.nn.ModuleDict({'twin': resumed}).load_state_dict(saved)
+    momentum_encoder = MomentumEncoder(source, momentum=0.5)
+    momentum_encoder.update(source)
+    saved = torch.nn.ModuleDict({'momentum_encoder': momentum_encoder}).state_dict()
+    resumed = MomentumEncoder(torch.nn.Linear(3, 2), momentum=0.5)
+    torch.nn.ModuleDict({'momentum_encoder': resumed}).load_state_dict(saved)
     randomize(source, seed=2)
-    for each in (twin, resumed):
+    for each in (momentum_encoder, resumed):
         each.update(source)
-    assert_close(resumed.module.weight, twin.module.weight)
+    assert_close(resumed.module.weight, momentum_encoder.module.weight)
     assert not torch.allclose(resumed.module.weight, source.weight)
 
 
-def test_a_stored_twin_that_never_moved_is_none() -> None:
-    source, empty = randomize(torch.nn.Linear(3, 2), seed=1), MomentumTwin(torch.nn.Linear(3, 2))
+def test_a_stored_momentum_encoder_that_never_moved_is_none() -> None:
+    source, empty = randomize(torch.nn.Linear(3, 2), seed=1), MomentumEncoder(torch.nn.Linear(3, 2))
     for value in empty.parameters():
         value.data.zero_()  # as a task makes it
-    twin = MomentumTwin(torch.nn.Linear(3, 2))
-    twin.load_state_dict(empty.state_dict())
-    twin.update(source)
-    assert_close(twin.module.weight, source.weight)
+    momentum_encoder = MomentumEncoder(torch.nn.Linear(3, 2))
+    momentum_encoder.load_state_dict(empty.state_dict())
+    momentum_encoder.update(source)
+    assert_close(momentum_encoder.module.weight, source.weight)
 
 
 def test_buffers_are_copied() -> None:
     source = torch.nn.BatchNorm1d(3)
-    twin = MomentumTwin(source)
+    momentum_encoder = MomentumEncoder(source)
     source(torch.randn(8, 3) + 5)
-    twin.update(source)
-    assert_close(twin.module.running_mean, source.running_mean)
-    assert twin.module.num_batches_tracked == 1
+    momentum_encoder.update(source)
+    assert_close(momentum_encoder.module.running_mean, source.running_mean)
+    assert momentum_encoder.module.num_batches_tracked == 1
 
 
 # Queue

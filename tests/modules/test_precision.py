@@ -25,14 +25,12 @@ def test_losses_under_autocast(form: str) -> None:
     def losses() -> list[torch.Tensor]:
         features = Features(network, batch)
         logits = network.decoder(ids, fused_memory(features.fused()))
-        similarity = contrastive.logits(
-            contrastive.vision(features.vision().summary), contrastive.text(features.text().summary)
-        )
+        similarity = contrastive.logits(contrastive.vision(features.vision().pooled), contrastive.text(features.text().pooled))
         assert logits.dtype == similarity.dtype == torch.float32
         return [
             torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten()),
             contrastive_loss(similarity, torch.eye(3)),
-            matching_loss(matching(features.fused().summary), torch.tensor([True, False, True])),
+            matching_loss(matching(features.fused().pooled), torch.tensor([True, False, True])),
         ]
 
     full = losses()

@@ -46,7 +46,7 @@ def test_patches_stay_contiguous() -> None:
 
 def test_local_temporal_follows_the_equations() -> None:
     """Eq. 4-5, group by group: V_g = ReLU(A_g phi_g(V)), LT(V) = phi(Concat[V_1 .. V_G])."""
-    module = randomize(LocalTemporal(12, hidden=12, groups=3, activation='relu', bias=False))
+    module = randomize(LocalTemporal(12, hidden_dim=12, groups=3, activation='relu', bias=False))
     x = torch.randn(2, 4, 5, 12)
     parts = []
     for group in range(3):
@@ -62,7 +62,7 @@ def test_local_temporal_follows_the_equations() -> None:
 
 
 def test_self_attention_mixes_frames_of_a_place_alone() -> None:
-    module = randomize(TemporalSelfAttention(8, heads=2))
+    module = randomize(TemporalSelfAttention(8, num_heads=2))
     x = torch.randn(2, 3, 4, 8)
     out = module(x)
     for place in range(4):

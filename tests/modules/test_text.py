@@ -35,20 +35,20 @@ DEBERTA = dict(
 def test_the_text_encoder_is_bert(pairs: bool) -> None:
     config = BertConfig(VOCAB, 32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40)
     theirs = randomize(BertModel(config, add_pooling_layer=False)).eval()
-    ours = BertTextEncoder(VOCAB, 32, layers=3, heads=4, hidden=48, positions=40).eval()
+    ours = BertTextEncoder(VOCAB, 32, num_layers=3, num_heads=4, ffn_dim=48, max_positions=40).eval()
     entries = [*bert_embedding('text_encoder.embedding', 'embeddings')]
     for layer in range(3):
         entries += bert_layer(f'text_encoder.layers.{layer}', f'encoder.layer.{layer}', cross=False)
     carry_over(ours, 'text_encoder', entries, theirs.state_dict())
     text = some_text(4, 9)
     if pairs:
-        text = text._replace(types=(torch.arange(9) > 4).long().expand(4, -1))
-    expected = theirs(text.ids, text.mask.long(), text.types).last_hidden_state
+        text = text._replace(token_type_ids=(torch.arange(9) > 4).long().expand(4, -1))
+    expected = theirs(text.ids, text.mask.long(), text.token_type_ids).last_hidden_state
     assert_close(ours(text)[text.mask], expected[text.mask], **TOLERANCE)
 
 
 def test_padding_does_not_reach_real_tokens() -> None:
-    encoder = randomize(BertTextEncoder(VOCAB, 32, layers=2, heads=4, hidden=48, positions=40)).eval()
+    encoder = randomize(BertTextEncoder(VOCAB, 32, num_layers=2, num_heads=4, ffn_dim=48, max_positions=40)).eval()
     text = some_text(3, 8)
     longer = Tokens(torch.nn.functional.pad(text.ids, (0, 5), value=7), torch.nn.functional.pad(text.mask, (0, 5)))
     assert_close(encoder(longer)[:, :8][text.mask], encoder(text)[text.mask], **TOLERANCE)
@@ -64,15 +64,15 @@ def test_deberta_from_a_config() -> None:
     expected = theirs(input_ids=text.ids, attention_mask=text.mask.long()).last_hidden_state
     assert_close(encoder(text), expected)
     # segment ids are passed on only to encoders that have a table of them
-    assert_close(encoder(text._replace(types=torch.ones_like(text.ids))), expected)
+    assert_close(encoder(text._replace(token_type_ids=torch.ones_like(text.ids))), expected)
 
 
 def test_weights_come_from_a_local_folder(tmp_path) -> None:
     saved = BertModel(BertConfig(VOCAB, 32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=48)).eval()
     saved.save_pretrained(tmp_path)
     encoder = HuggingFaceTextEncoder(str(tmp_path)).eval()
-    text = some_text(2, 6)._replace(types=torch.ones(2, 6, dtype=torch.long))
-    expected = saved(text.ids, text.mask.long(), text.types).last_hidden_state
+    text = some_text(2, 6)._replace(token_type_ids=torch.ones(2, 6, dtype=torch.long))
+    expected = saved(text.ids, text.mask.long(), text.token_type_ids).last_hidden_state
     assert not torch.allclose(encoder(text), expected)
     encoder.init_weights()
     assert_close(encoder(text), expected)

@@ -29,9 +29,9 @@ def parts_of(layer):
     return self_attend, cross_attend, feed
 
 
-@pytest.mark.parametrize('layers', [1, 2, 3])
-def test_the_paper_form_follows_equations_6_to_10(layers: int) -> None:
-    universal = UniversalLayers(16, layers, 2, 24, queries=3, last='same', merge='cross_attention')
+@pytest.mark.parametrize('num_layers', [1, 2, 3])
+def test_the_paper_form_follows_equations_6_to_10(num_layers: int) -> None:
+    universal = UniversalLayers(16, num_layers, 2, 24, num_queries=3, form='paper')
     randomize(universal).eval()
     tokens, encoded = torch.randn(2, 9, 16), torch.randn(2, 5, 16)
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).bool()
@@ -57,7 +57,7 @@ def test_the_paper_form_follows_equations_6_to_10(layers: int) -> None:
 
 
 def test_the_release_form_swaps_roles_in_the_last_layer() -> None:
-    universal = randomize(UniversalLayers(16, 3, 2, 24, queries=3)).eval()
+    universal = randomize(UniversalLayers(16, 3, 2, 24, num_queries=3)).eval()
     tokens = torch.randn(2, 9, 16)
     queries = universal.queries.expand(2, -1, -1)
     for layer in universal.layers[:2]:
@@ -93,8 +93,8 @@ def test_uni_modal_rows_read_vision_without_text(form: str) -> None:
     vision = Features(network, Batch(frames=some_frames(2, 3))).vision()
     assert vision.memory.shape == vision.tokens.shape == (2, 1 + 3 * 16, 32)
     assert vision.queries.shape == (2, 5, 32)
-    assert vision.summary.shape == (2, 32)
-    vision.summary.square().sum().backward()
+    assert vision.pooled.shape == (2, 32)
+    vision.pooled.square().sum().backward()
     assert network.universal.queries.grad.abs().sum() > 0
 
 
@@ -131,24 +131,24 @@ def test_widths_that_cannot_meet_are_refused() -> None:
     fusion = FusionLayers(32, 1, 2, 48)
     with pytest.raises(ValueError, match='must have one width, but they have: vision_encoder 48, text_encoder 32, fusion 32'):
         Network(vision, text, fusion=fusion)
-    universal = UniversalLayers(32, 2, 2, 48, queries=3, vision_width=48)
+    universal = UniversalLayers(32, 2, 2, 48, num_queries=3, vision_width=48)
     network = Network(vision, text, universal, fusion).eval()
     assert Features(network, Batch(frames=some_frames(1, 1))).vision().memory.shape == (1, 17, 32)
 
 
 def test_forms_that_nobody_described_are_refused() -> None:
-    with pytest.raises(ValueError, match="'swap' goes with 'residual'"):
-        UniversalLayers(16, last='swap', merge='cross_attention')
-    with pytest.raises(ValueError, match="last='swap' needs at least 2 layers, not 1"):
-        UniversalLayers(16, layers=1, heads=2)
+    with pytest.raises(ValueError, match="form is one of 'release', 'paper', not 'swap'"):
+        UniversalLayers(16, form='swap')
+    with pytest.raises(ValueError, match="form='release' needs at least 2 layers, not 1"):
+        UniversalLayers(16, num_layers=1, num_heads=2)
 
 
-@pytest.mark.parametrize('last', [dict(), dict(last='same', merge='cross_attention')])
-def test_layers_that_are_not_shared_serve_text_alone(last: dict) -> None:
+@pytest.mark.parametrize('form', [dict(), dict(form='paper')])
+def test_layers_that_are_not_shared_serve_text_alone(form: dict) -> None:
     """The ablation's middle arm: text as with shared layers, vision memory is the encoder's tokens, fusion reads both."""
     shared = small_network()
     alone = small_network()
-    alone.universal = UniversalLayers(32, 2, 2, 48, dropout=0.0, shared=False, **last).eval()
+    alone.universal = UniversalLayers(32, 2, 2, 48, dropout=0.0, shared=False, **form).eval()
     weights = alone.universal.state_dict().keys()
     assert not [key for key in weights if 'quer' in key.split('.')[0] or 'cross' in key or 'merge' in key]
     alone.universal.load_state_dict({key: shared.universal.state_dict()[key] for key in weights})

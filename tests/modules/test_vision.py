@@ -20,12 +20,12 @@ TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 
 
 def encoder_of(**changes) -> DualVisionEncoder:
-    sizes = dict(image_size=32, patch_size=8, width=16, layers=2, heads=2, temporal=dict(type=LocalTemporal))
+    sizes = dict(image_size=32, patch_size=8, width=16, num_layers=2, num_heads=2, temporal=dict(type=LocalTemporal))
     return randomize(DualVisionEncoder(**{**sizes, **changes})).eval()
 
 
-def entries_of(kind: type, layers: int) -> Iterator[Entry]:
-    yield from kind().table(layers)
+def entries_of(kind: type, num_layers: int) -> Iterator[Entry]:
+    yield from kind().table(num_layers)
 
 
 def test_an_image_without_temporal_modules_is_clip() -> None:
@@ -33,7 +33,7 @@ def test_an_image_without_temporal_modules_is_clip() -> None:
         hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, image_size=32, patch_size=8
     )
     theirs = randomize(CLIPVisionModel(config)).eval()
-    ours = DualVisionEncoder(32, 8, 32, 3, 4, hidden=48).eval()
+    ours = DualVisionEncoder(32, 8, 32, 3, 4, ffn_dim=48).eval()
     carry_over(ours, 'vision_encoder', entries_of(HuggingFaceClipFormat, 3), theirs.state_dict())
     image = some_frames(2, 1)
     # transformers normalises the class token alone, after the blocks
@@ -84,11 +84,11 @@ def test_frames_without_temporal_modules_do_not_mix() -> None:
 @pytest.mark.parametrize('kind', [LocalTemporal, TemporalSelfAttention, TemporalConvolution], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize('places', [('attention',), ('feed_forward',), ('attention', 'feed_forward')], ids='+'.join)
 def test_temporal_modules_mix_frames_wherever_they_stand(kind: type, places: tuple[str, ...]) -> None:
-    heads = dict(heads=2) if kind is TemporalSelfAttention else {}
+    heads = dict(num_heads=2) if kind is TemporalSelfAttention else {}
     encoder = encoder_of(temporal=dict(type=kind, **heads), temporal_at=places)
     for block in encoder.blocks:
-        assert (block.temporal_first is None) == ('attention' not in places)
-        assert (block.temporal_second is None) == ('feed_forward' not in places)
+        assert (block.temporal_before_attention is None) == ('attention' not in places)
+        assert (block.temporal_before_ffn is None) == ('feed_forward' not in places)
     frames = some_frames(1, 4)
     before = encoder(frames)[:, 1:].unflatten(1, (4, 16))
     frames[:, 3] += 1
@@ -98,11 +98,11 @@ def test_temporal_modules_mix_frames_wherever_they_stand(kind: type, places: tup
 
 def test_the_paper_form_follows_equations_1_to_3() -> None:
     """One block, post-norm: LN(LT(V) + V), LN(SA(V) + V), LN(FFN(V) + V); the class token bypasses LT."""
-    encoder = encoder_of(norm='post', temporal_at=('attention',), layers=1)
+    encoder = encoder_of(norm='post', temporal_at=('attention',), num_layers=1)
     block = encoder.blocks[0]
     x = torch.randn(6, 1 + 16, 16)
     patches = x[:, 1:].unflatten(0, (2, 3))
-    patches = block.residual_first.norm(block.temporal_first(patches) + patches).flatten(0, 1)
+    patches = block.residual_before_attention.norm(block.temporal_before_attention(patches) + patches).flatten(0, 1)
     y = torch.cat([x[:, :1], patches], 1)
     layer = block.layer
     y = layer.self_residual.norm(layer.self_attention(y) + y)
@@ -114,7 +114,7 @@ def test_temporal_modules_on_images_are_an_argument() -> None:
     image = some_frames(2, 1)
     on, off, none = (encoder_of(temporal_on_images=flag) for flag in (True, False, False))
     for block in none.blocks:
-        block.temporal_first = block.temporal_second = None
+        block.temporal_before_attention = block.temporal_before_ffn = None
     assert_close(off(image), none(image))
     assert not torch.allclose(on(image), off(image))
     clip = some_frames(1, 2)
@@ -199,7 +199,7 @@ def test_frozen_stages_neither_learn_nor_drop_paths(stages: int) -> None:
 
 
 def test_drop_path_grows_with_depth() -> None:
-    blocks = encoder_of(layers=3, drop_path=0.2).blocks
+    blocks = encoder_of(num_layers=3, drop_path=0.2).blocks
     assert [block.layer.self_residual.drop_path.probability for block in blocks] == pytest.approx([0, 0.1, 0.2])
 
 
@@ -210,7 +210,7 @@ def test_drop_path_grows_with_depth() -> None:
         (dict(temporal_at=('before',)), "temporal_at takes 'attention' and 'feed_forward', not \\['before'\\]"),
         (dict(frozen_stages=3), 'frozen_stages 3 must lie between -1 and the number of layers, 2'),
         (dict(norm='middle'), "norm is 'pre' or 'post'"),
-        (dict(heads=3), 'width 16 is not divisible by 3 heads'),
+        (dict(num_heads=3), 'width 16 is not divisible by 3 heads'),
     ],
 )
 def test_wrong_arguments_are_refused(wrong: dict, message: str) -> None:

@@ -19,7 +19,7 @@ from mplug2.objectives.losses import (
     matching_loss,
     positive_pairs,
 )
-from mplug2.structures import Targets
+from mplug2.structures import TargetBatch
 
 NEVER = float('-inf')
 
@@ -30,13 +30,13 @@ def spike(words: list[int], vocabulary: int = 4, probability: float = 0.7) -> to
     return torch.tensor([[math.log(probability if v == word else rest) for v in range(vocabulary)] for word in words])
 
 
-def target_of(ids: list[list[int]], learnt: list[list[int]], sample: list[int], weight: list[float]) -> Targets:
-    ids, learnt = torch.tensor(ids), torch.tensor(learnt).bool()
-    return Targets(ids, ids > 0, learnt, torch.tensor(sample), torch.tensor(weight))
+def target_of(ids: list[list[int]], loss_mask: list[list[int]], sample: list[int], weight: list[float]) -> TargetBatch:
+    ids, loss_mask = torch.tensor(ids), torch.tensor(loss_mask).bool()
+    return TargetBatch(ids, ids > 0, loss_mask, torch.tensor(sample), torch.tensor(weight))
 
 
 def test_words_are_learnt_where_they_should_be() -> None:
-    """Two captions of three and two learnt words, a prompt and padding among them; position i predicts word i + 1."""
+    """Two captions of three and two learned words, a prompt and padding among them; position i predicts word i + 1."""
     target = target_of([[1, 2, 3, 2], [1, 3, 2, 0]], [[0, 1, 1, 1], [0, 0, 1, 0]], [0, 1], [1.0, 0.5])
     logits = torch.stack([spike([2, 3, 1, 0]), spike([0, 2, 0, 0])])  # the third word of the first is missed
     right, wrong = -math.log(0.7), -math.log(0.1)
@@ -58,10 +58,10 @@ def test_targets_are_shared_among_positives_and_softened() -> None:
     positives = positive_pairs(torch.tensor([5, 6]), torch.tensor([5, 6, 5, -1]))
     assert positives.tolist() == [[True, False, True, False], [False, True, False, False]]
     assert_close(contrastive_targets(positives), torch.tensor([[0.5, 0, 0.5, 0], [0, 1, 0, 0]]))
-    twin = torch.tensor([[0.0, 0.0, NEVER, NEVER], [math.log(3), 0.0, NEVER, NEVER]])
+    momentum_encoder = torch.tensor([[0.0, 0.0, NEVER, NEVER], [math.log(3), 0.0, NEVER, NEVER]])
     expected = torch.tensor([[0.5, 0.2, 0.3, 0], [0.3, 0.7, 0, 0]])
-    assert_close(contrastive_targets(positives, twin, soft=0.4), expected)
-    assert_close(contrastive_targets(positives, twin, soft=0.4).sum(1), torch.ones(2))
+    assert_close(contrastive_targets(positives, momentum_encoder, distill_alpha=0.4), expected)
+    assert_close(contrastive_targets(positives, momentum_encoder, distill_alpha=0.4).sum(1), torch.ones(2))
 
 
 def test_the_contrastive_loss_is_cross_entropy() -> None:

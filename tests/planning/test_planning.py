@@ -61,7 +61,7 @@ CASES = {
     'captioning, recomputed': ('mini/video_captioning', Work(batch=4, frames=4, text=12, target=16), False, True),
     'pre-training': (
         'mini/pretrain',
-        Work(('retrieval', 'masked', 'video_captioning'), 'video', batch=4, frames=4, text=24, target=16, instruction=8),
+        Work(('retrieval', 'mlm', 'video_captioning'), 'video', batch=4, frames=4, text=24, target=16, instruction=8),
         True,
         False,
     ),
@@ -76,7 +76,7 @@ def test_a_plan_is_within_15_percent_of_what_is_measured(case, monkeypatch):
     model = load_config(config).model
     told = trace(model, work, bf16, {} if recompute else None)
     found = measure(model, work, bf16, recompute)
-    held = told.weights + told.twin + told.queue + told.batch
+    held = told.weights + told.momentum_encoder + told.queue + told.batch
     assert told.activations + told.casts == pytest.approx(found['alive'], rel=0.15)
     assert told.peak - held == pytest.approx(found['peak'], rel=0.15)
 
@@ -94,9 +94,9 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     optimizer.step()
     step = plan.steps[0][0]
     size = {name: value.numel() * value.element_size() for name, value in model.state_dict().items()}
-    assert step.twin == sum(value for name, value in size.items() if 'twin' in name)
+    assert step.momentum_encoder == sum(value for name, value in size.items() if '.momentum_' in name)
     assert step.queue == sum(value for name, value in size.items() if 'queue' in name)
-    rest = sum(value for name, value in size.items() if 'twin' not in name and 'queue' not in name)
+    rest = sum(value for name, value in size.items() if '.momentum_' not in name and 'queue' not in name)
     assert step.weights == pytest.approx(rest, rel=1e-3)  # and the preprocessor's few numbers
     state = sum(value.numel() * 4 for one in optimizer.state.values() for value in one.values() if value.dim())
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -106,9 +106,13 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     sharded = plan._replace(shares=2, optimizer=plan.optimizer // 2, communication=2 * step.gathered)
     parts = sharded.parts(0, 0)
     assert parts['weights'] == step.weights / 2
-    within = [value for name, value in size.items() if 'twin.module' in name and re.search(r'\.(blocks|layers)\.', name)]
-    assert step.twin > step.twin_blocks == sum(within) > 0
-    assert parts['twin'] == step.twin - sum(within) / 2  # its blocks are sharded, the rest of it is whole everywhere
+    within = [
+        value for name, value in size.items() if 'momentum_encoder.module' in name and re.search(r'\.(blocks|layers)\.', name)
+    ]
+    assert step.momentum_encoder > step.momentum_blocks == sum(within) > 0
+    assert (
+        parts['momentum_encoder'] == step.momentum_encoder - sum(within) / 2
+    )  # its blocks are sharded, the rest of it is whole everywhere
     assert sharded.peak(0, 0) == pytest.approx(sum(parts.values()))
     blocks = [block for name, part in model.network.named_children() if name != 'decoder' for block in blocks_of(part)]
     sizes = [sum(parameter.numel() * 4 for parameter in block.parameters()) for block in blocks]
@@ -123,7 +127,7 @@ def test_flops_of_a_step_are_three_times_those_of_a_forward():
     (task,) = model.tasks.values()
     forward = sum(task_flops(model.network, task.spec, 4, None, 12, 16).values())
     plain, again = (trace(cfg, Work(batch=2, frames=4, text=12, target=16), False, recompute) for recompute in (None, {}))
-    # The gradient of the pictures is not needed, nor that of what a lone token could attend to.
+    # The gradient of the images is not needed, nor that of what a lone token could attend to.
     assert plain.flops == pytest.approx(2 * 3 * forward, rel=0.05)
     assert 1.2 < again.flops / plain.flops < 1.4
     assert again.activations < plain.activations / 3
@@ -165,18 +169,18 @@ def test_works_are_read_off_a_config():
         dict(type='TokenizeTarget', max_words=10),
     ]
     image['pipeline'].append(dict(type='TokenizeText', instruction='retrieval', max_words=30))
-    text = dict(type='PackedText', pipeline=[dict(type='SplitText', packed=True)])
+    text = dict(type='PackedText', pipeline=[dict(type='SplitPrefix', packed=True)])
     sources = dict(
         image=dict(dataset=image, batch_size=8, tasks=['matching'], ratio=3.0),
         video=dict(dataset=dict(type='ShardedPairs', pipeline=frames), batch_size=4, tasks=['matching', 'captioning']),
-        text=dict(dataset=text, batch_size=16, tasks=['masked']),
+        text=dict(dataset=text, batch_size=16, tasks=['mlm']),
     )
     sources['off'] = dict(dataset=text, batch_size=16, tasks=['completion'])
     cfg = Config(dict(train_dataloader=dict(dataset=dict(sources=sources, weights=dict(completion=0.0)))))
     assert works_of(cfg) == [
         Work(('matching',), 'image', 8, side=224, text=1 + 4 + 30, share=3.0),  # [CLS], "find the image .", words
         Work(('matching', 'captioning'), 'video', 4, 4, 96, 25, target=1 + 10 + 1, instruction=8),
-        Work(('masked',), 'text', 16, text=128, target=128),
+        Work(('mlm',), 'text', 16, text=128, target=128),
     ]
     cfg.train_dataloader.sampler = dict(strategy='round_robin')
     assert [work.share for work in works_of(cfg)] == [1.0, 1.0, 1.0]
@@ -186,26 +190,26 @@ def test_works_are_read_off_a_config():
         works_of(Config(dict(model={})))
 
 
-def test_clips_of_mmaction_and_pictures_in_memory_are_planned():
+def test_clips_of_mmaction_and_photos_in_memory_are_planned():
     (clip,) = works_of(load_config('video_classification/mplug2_base_kinetics400'))
     assert clip == Work(media='video', batch=32, frames=16, side=224)
     cfg = load_config('image_classification/mplug2_tiny_fashion_mnist')
-    (picture,) = works_of(cfg)
-    assert (picture.media, picture.batch, picture.side) == ('image', 64, 30)
-    flops = trace(cfg.model, picture).flops
+    (photo,) = works_of(cfg)
+    assert (photo.media, photo.batch, photo.side) == ('image', 64, 30)
+    flops = trace(cfg.model, photo).flops
     assert type_name(cfg.train_dataloader.dataset.pipeline.pop(1)) == 'Resize'
-    (picture,) = works_of(cfg)  # nothing says how large its pictures are, so they are as large as the model takes them
-    assert (picture.side, trace(cfg.model, picture).flops) == (None, flops)
+    (photo,) = works_of(cfg)  # nothing says how large its images are, so they are as large as the model takes them
+    assert (photo.side, trace(cfg.model, photo).flops) == (None, flops)
 
 
 def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
     (tmp_path / 'packing.json').write_text(json.dumps(dict(length=512)))
-    sources = {'rows': dict(dataset=dict(type='PackedText', shards=str(tmp_path), pipeline=[]), batch_size=4, tasks=['masked'])}
+    sources = {'rows': dict(dataset=dict(type='PackedText', shards=str(tmp_path), pipeline=[]), batch_size=4, tasks=['mlm'])}
     assert works_of(Config(dict(train_dataloader=dict(dataset=dict(sources=sources)))))[0].text == 512
     for lines in (30, 10):
         (tmp_path / f'{lines}.txt').write_text('a word\n' * lines)
         corpus = dict(type='TextCorpus', files=str(tmp_path / f'{lines}.txt'), pipeline=[])
-        sources[f'{lines}'] = dict(dataset=corpus, batch_size=5, tasks=['masked'])
+        sources[f'{lines}'] = dict(dataset=corpus, batch_size=5, tasks=['mlm'])
     del sources['rows']
     sampler = dict(strategy='proportional', cycle=8)
     works = works_of(Config(dict(train_dataloader=dict(dataset=dict(sources=sources), sampler=sampler))))
@@ -215,7 +219,7 @@ def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
 def test_pretraining_is_planned_source_by_source():
     cfg = load_config('mini/pretrain')
     works = [work._replace(batch=2) for work in works_of(cfg)]
-    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], mfu=0.4, per_step=2)  # clips with captions, and text
+    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], mfu=0.4, batches_per_step=2)  # clips with captions, and text
     assert [work.media for work in told.works] == ['video', 'text']
     video, text = (plain for plain, *_ in told.steps)
     assert video.flops > 3 * text.flops > 0
@@ -226,9 +230,9 @@ def test_pretraining_is_planned_source_by_source():
 
 
 def test_workers_are_those_that_each_source_keeps_busy():
-    """A batch of pictures and one of clips in turn, half a second each: 8 / 16 / 2 + 4 / 2 / 2 = 1.25 seconds of loading."""
+    """A batch of images and one of clips in turn, half a second each: 8 / 16 / 2 + 4 / 2 / 2 = 1.25 seconds of loading."""
     works = [Work(media='image', batch=8), Work(media='video', batch=4)]
-    plan = Plan(works, [], 1, per_step=2, optimizer=0, communication=0, seconds=1.0, samples=12.0)
+    plan = Plan(works, [], 1, batches_per_step=2, optimizer=0, communication=0, seconds=1.0, samples=12.0)
     assert plan.workers([16.0, 2.0]) == pytest.approx(2.5)
     assert plan.workers([6.0]) == pytest.approx(2.0)  # 12 samples a second
     with pytest.raises(ValueError, match='3 rates of workers for 2 batches'):

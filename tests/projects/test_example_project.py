@@ -57,7 +57,7 @@ def test_the_installed_plug_in_trains_and_tests(mini_home: Path, launcher: Path,
     trained = weights(work / 'iter_2.pth')
     mixed = [value for key, value in trained.items() if '.mix.weight' in key]
     assert mixed
-    assert all(value.abs().sum() > 0 for value in mixed)  # the module starts at zero and has learnt
+    assert all(value.abs().sum() > 0 for value in mixed)  # the module starts at zero and has learned
     assert not [key for key in trained if key.startswith(('network.text_encoder', 'network.decoder'))]
     out = tmp_path / 'metrics.json'
     test = [ROOT / 'tools' / 'test.py', CONFIG, work, '--work-dir', tmp_path / 'test', '--out', out]

@@ -18,29 +18,29 @@ from mplug2.text import BertTokenizer
 
 from ..modules.helpers import randomize, some_frames, some_text
 
-LAYER = dict(width=32, heads=2, hidden=48)
-WORDS = dict(vocab_size=1000, positions=64)
+LAYER = dict(width=32, num_heads=2, ffn_dim=48)
+WORDS = dict(vocab_size=1000, max_positions=64)
 
 
 def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0.2) -> MPlug2:
     """A model of one task, or of several by name.
 
-    Random weights, no dropout, 32 pixels in patches of 8, the vocabulary of the embedded benchmark.
+    Random weights, no dropout, 32 pixels in patches of 8, the vocabulary of the mini benchmark.
     """
     language = dict(**LAYER, dropout=0.0)
     vision = dict(temporal=dict(type=LocalTemporal))
     merging = {}
     if form == 'paper':
         vision |= dict(temporal_at=('attention',), temporal_on_images=False, norm='post')
-        merging = dict(last='same', merge='cross_attention')
+        merging = dict(form='paper')
     model = MPlug2(
         tokenizer=dict(type=BertTokenizer, vocab='mini'),
         network=dict(
-            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, layers=2, **LAYER, **vision),
-            text_encoder=dict(type=BertTextEncoder, layers=1, **WORDS, **language),
-            universal=dict(type=UniversalLayers, layers=2, queries=5, **language, **merging),
-            fusion=dict(type=FusionLayers, layers=1, **language),
-            decoder=dict(type=TextDecoder, layers=2, **WORDS, **language),
+            vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, num_layers=2, **LAYER, **vision),
+            text_encoder=dict(type=BertTextEncoder, num_layers=1, **WORDS, **language),
+            universal=dict(type=UniversalLayers, num_layers=2, num_queries=5, **language, **merging),
+            fusion=dict(type=FusionLayers, num_layers=1, **language),
+            decoder=dict(type=TextDecoder, num_layers=2, **WORDS, **language),
         ),
         tasks=dict(task=task) if 'type' in task else task,
     )
@@ -53,7 +53,7 @@ def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0
 
 
 def some_batch(size: int, frames: int = 1, seed: int = 0, **extra) -> Batch:
-    """Random pictures or clips, each with a text."""
+    """Random images or clips, each with a text."""
     samples = [MultiModalDataSample(metainfo=dict(sample_id=row, media='image')) for row in range(size)]
     return Batch(some_frames(size, frames, seed=seed), some_text(size, 6, seed), extra=extra, samples=samples)
 

@@ -12,9 +12,9 @@ from mplug2.tasks.classification import average_views
 
 from .models import small_model, some_batch
 
-HEAD = dict(type='Classification', classes=5)
+HEAD = dict(type='Classification', num_classes=5)
 NAMES = ['zero', 'one', 'two']
-TEXTS = dict(type='ZeroShotClassification', names=NAMES, templates=['a large red {}', 'a small {}'], embedding=8)
+TEXTS = dict(type='ZeroShotClassification', names=NAMES, templates=['a large red {}', 'a small {}'], projection_dim=8)
 
 
 def samples_with(views: list[int]) -> list[MultiModalDataSample]:
@@ -102,9 +102,9 @@ def test_a_class_is_the_mean_of_its_prompts() -> None:
             each = []
             for template in TEXTS['templates']:
                 ids = torch.tensor([model.tokenizer.encode(f'find the image . {template.format(name)}')])
-                each.append(task.head.text(network.encode_text(Tokens(ids, torch.ones_like(ids).bool())).summary)[0])
+                each.append(task.head.text(network.encode_text(Tokens(ids, torch.ones_like(ids).bool())).pooled)[0])
             classes.append(F.normalize(torch.stack(each).mean(0), dim=-1))
-        vision = task.head.vision(Features(network, batch).vision().summary)
+        vision = task.head.vision(Features(network, batch).vision().pooled)
         expected = (vision @ torch.stack(classes).T / task.head.temperature).softmax(1)
     for sample, scores in zip(found, expected, strict=True):
         assert torch.allclose(sample.pred_score, scores, atol=1e-5)

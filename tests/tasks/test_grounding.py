@@ -9,7 +9,7 @@ from mplug2.text import BertTokenizer
 from .models import small_model, some_batch
 
 TOKENIZER = BertTokenizer('mini')
-LOCATIONS = dict(bins=17, first='[unused1]', marker='[unused0]')
+LOCATIONS = dict(num_bins=17, first='[unused1]', marker='[unused0]')
 BOXES = [[0, 4, 16, 32], [8, 8, 24, 20], [2, 0, 32, 30]]
 
 

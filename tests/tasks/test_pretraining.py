@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from mplug2.datasets.collate import collate_targets, pad
-from mplug2.datasets.transforms.packing import Target
+from mplug2.datasets.transforms.packing import TargetText
 from mplug2.model import MPlug2
 from mplug2.objectives.losses import share_of_count
 from mplug2.structures import Batch, MultiModalDataSample, Tokens
@@ -20,10 +20,10 @@ from ..modules.helpers import some_text
 from .models import small_model, some_batch
 from .test_specs import recording
 
-PAIRS = dict(type='CrossModalMatching', embedding=8, queue_size=8, momentum=0.9)
+PAIRS = dict(type='CrossModalMatching', projection_dim=8, queue_size=8, momentum=0.9)
 OBJECTIVES = dict(
     retrieval=PAIRS,
-    masked=dict(type='MaskedLanguageModeling'),
+    mlm=dict(type='MaskedLanguageModeling'),
     captioning=dict(type='Captioning', media='video', text='instruction'),
     completion=dict(type='TextCompletion'),
 )
@@ -37,17 +37,17 @@ def ready(model: MPlug2) -> MPlug2:
 
 
 def pair_batch(media: str = 'video', seed: int = 0) -> Batch:
-    """Three clips or pictures with all that their objectives read."""
-    batch = some_batch(3, frames=2 if media == 'video' else 1, seed=seed, item=torch.arange(3))
+    """Three clips or images with all that their objectives read."""
+    batch = some_batch(3, frames=2 if media == 'video' else 1, seed=seed, media_id=torch.arange(3))
     for sample in batch.samples:
         sample.set_metainfo(dict(media=media))
-    extra = dict(masked=some_text(3, 6, seed + 1), instruction=some_text(3, 4, seed + 2))
-    extra |= dict(places=Tokens(*pad(PLACES)), words=Tokens(*pad(WORDS)))
-    targets = [[Target([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
+    extra = dict(mlm_ids=some_text(3, 6, seed + 1), instruction=some_text(3, 4, seed + 2))
+    extra |= dict(mlm_positions=Tokens(*pad(PLACES)), mlm_labels=Tokens(*pad(WORDS)))
+    targets = [[TargetText([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
     return batch._replace(
         extra=batch.extra | extra,
         target=collate_targets(targets, 0),
-        task=('retrieval', 'masked', 'captioning'),
+        task=('retrieval', 'mlm', 'captioning'),
     )
 
 
@@ -56,9 +56,9 @@ def text_batch() -> Batch:
     return batch._replace(
         frames=None,
         text=None,
-        extra=dict(start=some_text(3, 5, 7), **{key: batch.extra[key] for key in ('masked', 'places', 'words')}),
+        extra=dict(prefix=some_text(3, 5, 7), **{key: batch.extra[key] for key in ('mlm_ids', 'mlm_positions', 'mlm_labels')}),
         samples=[MultiModalDataSample(metainfo=dict(sample_id=row, media='text')) for row in range(3)],
-        task=('masked', 'completion'),
+        task=('mlm', 'completion'),
     )
 
 
@@ -70,18 +70,18 @@ def test_each_input_runs_once_through_each_parameter_set_for_all_objectives(form
         losses = model(batch, mode='loss')
     assert set(seen['encoded'].values()) == {1}
     runs = Counter(network for network, _ in seen['encoded'])
-    twin = model.tasks['retrieval'].twin.module
-    assert runs == {id(model.network): 4, id(twin): 2}  # frames, text, masked text, instruction; frames, text
-    # Matching, masked text and instruction, each fused once; the twin fuses nothing.
+    momentum_encoder = model.tasks['retrieval'].momentum_encoder.module
+    assert runs == {id(model.network): 4, id(momentum_encoder): 2}  # frames, text, masked text, instruction; frames, text
+    # Matching, masked text and instruction, each fused once; the momentum encoder fuses nothing.
     assert len(seen['fused']) == 3
     assert set(seen['fused'].values()) == {1}
-    assert seen['inputs'] == {'frames', 'text', 'masked', 'instruction'}
+    assert seen['inputs'] == {'frames', 'text', 'mlm_ids', 'instruction'}
     assert seen['modules'] == {'vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder'}
     assert [key for key in losses if 'loss' in key] == [
         'retrieval/loss_contrastive',
         'retrieval/loss_matching',
-        'masked/loss_text',
-        'masked/loss_fused',
+        'mlm/loss_text',
+        'mlm/loss_fused',
         'captioning/loss_caption',
     ]
 
@@ -103,19 +103,19 @@ def test_text_alone_needs_neither_vision_nor_fusion() -> None:
     with recording(model.network) as seen:
         losses = model(text_batch(), mode='loss')
     assert seen['modules'] == {'text_encoder', 'universal', 'decoder'}
-    assert seen['inputs'] == {'masked', 'start'}
+    assert seen['inputs'] == {'mlm_ids', 'prefix'}
     assert set(seen['encoded'].values()) == {1}
-    assert set(losses) == {'masked/loss_text', 'masked/accuracy_text', 'completion/loss_completion'}
+    assert set(losses) == {'mlm/loss_text', 'mlm/accuracy_text', 'completion/loss_completion'}
 
 
 def test_masked_words_are_read_at_their_places() -> None:
     """Against the head on every token, and cross-entropy written out."""
     model = ready(small_model(OBJECTIVES))
     batch = pair_batch()
-    losses = model(batch._replace(task='masked'), mode='loss')
-    features, head = model(batch), model.tasks['masked'].head
+    losses = model(batch._replace(task='mlm'), mode='loss')
+    features, head = model(batch), model.tasks['mlm'].head
     table = model.network.text_encoder.word_table
-    for name, tokens in (('text', features.text('masked').tokens), ('fused', features.fused('masked').text)):
+    for name, tokens in (('text', features.text('mlm_ids').tokens), ('fused', features.fused('mlm_ids').text)):
         logits = head(tokens, table)
         wanted = [(row, place, word) for row in range(3) for place, word in zip(PLACES[row], WORDS[row], strict=True)]
         each = [F.cross_entropy(logits[row, place], torch.tensor(word)) for row, place, word in wanted]
@@ -123,15 +123,15 @@ def test_masked_words_are_read_at_their_places() -> None:
         right = [int(logits[row, place].argmax()) == word for row, place, word in wanted]
         assert float(losses[f'accuracy_{name}']) == pytest.approx(sum(right) / 5)
     model.eval()
-    predicted = model(batch._replace(task='masked'), mode='predict')
+    predicted = model(batch._replace(task='mlm'), mode='predict')
     assert [len(sample.pred_words) for sample in predicted] == [1, 2, 2]
-    assert model.tasks['masked'].spec == TaskSpec.of(
+    assert model.tasks['mlm'].spec == TaskSpec.of(
         'text image video', 'text_encoder image_encoder video_encoder universal fusion'
     )
 
 
 def test_missing_inputs_are_named() -> None:
-    batch = pair_batch()._replace(task='masked', extra={})
+    batch = pair_batch()._replace(task='mlm', extra={})
     with pytest.raises(KeyError, match='add MaskTokens to the pipeline'):
         ready(small_model(OBJECTIVES))(batch, mode='loss')
 
@@ -151,7 +151,7 @@ def test_the_loss_is_that_of_retrieval() -> None:
             assert_close(value, losses[1][key])
 
 
-def test_pictures_and_clips_have_queues_of_their_own() -> None:
+def test_images_and_clips_have_queues_of_their_own() -> None:
     model = ready(small_model(dict(retrieval=PAIRS)))
     model(pair_batch('image')._replace(task='retrieval'), mode='loss')
     task = model.tasks['retrieval']
@@ -161,22 +161,22 @@ def test_pictures_and_clips_have_queues_of_their_own() -> None:
         model(pair_batch('text')._replace(task='retrieval'), mode='loss')
 
 
-def test_the_twin_moves_once_a_step() -> None:
+def test_the_momentum_encoder_moves_once_a_step() -> None:
     model = small_model(dict(retrieval=PAIRS))
     task = model.tasks['retrieval']
     batch = pair_batch()._replace(task='retrieval')
     with pytest.raises(RuntimeError, match='use PretrainLoop'):
         model(batch, mode='loss')
     task.begin_step(model.network)
-    before = {name: value.clone() for name, value in task.twin.module.named_parameters()}
+    before = {name: value.clone() for name, value in task.momentum_encoder.module.named_parameters()}
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter += 1
     for _ in range(2):  # two sources of a step
         model(batch, mode='loss')
-    assert all(torch.equal(value, before[name]) for name, value in task.twin.module.named_parameters())
+    assert all(torch.equal(value, before[name]) for name, value in task.momentum_encoder.module.named_parameters())
     task.begin_step(model.network)
-    for name, value in task.twin.module.named_parameters():
+    for name, value in task.momentum_encoder.module.named_parameters():
         assert_close(value, before[name] + 0.1)  # momentum 0.9
 
 
@@ -188,8 +188,8 @@ def test_either_half_of_pairs_can_be_left_out(kind: str, left_out: str, stays: s
         losses = model(pair_batch()._replace(task='retrieval'), mode='loss')
     assert [key for key in losses if 'loss' in key] == [stays]
     assert len(seen['fused']) == (left_out == 'contrastive')
-    twins = {network for network, _ in seen['encoded']} - {id(model.network)}
-    assert len(twins) == (left_out == 'matching')  # without the contrastive loss the twin does not run
+    momentum_encoders = {network for network, _ in seen['encoded']} - {id(model.network)}
+    assert len(momentum_encoders) == (left_out == 'matching')  # without the contrastive loss the momentum encoder does not run
     losses[stays].backward()
 
 

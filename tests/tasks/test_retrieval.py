@@ -15,7 +15,7 @@ IDS = torch.tensor([3, 9, 3, 7])
 
 
 def task_cfg(**kwargs):
-    return dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=0.9, **kwargs)
+    return dict(type=Retrieval, media='image', projection_dim=16, queue_size=6, momentum=0.9, **kwargs)
 
 
 def run(model, batch):
@@ -24,9 +24,9 @@ def run(model, batch):
 
 
 def one_step_on():
-    """A model that has seen a batch, whose twin and queues it fills, and has moved since."""
+    """A model that has seen a batch, whose momentum encoder and queues it fills, and has moved since."""
     model = small_model(task_cfg())
-    run(model, some_batch(4, item=IDS))
+    run(model, some_batch(4, media_id=IDS))
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.mul_(1.05)
@@ -38,14 +38,14 @@ def test_losses_equal_the_recipe_written_out(form):
     model = small_model(task_cfg(), form)
     task, network = model.tasks['task'], model.network
     shifts = (0, 1, 1)  # the third batch has the items of the second, which are positives in the queue
-    batches = [some_batch(4, seed=seed, item=IDS + shift) for seed, shift in enumerate(shifts)]
+    batches = [some_batch(4, seed=seed, media_id=IDS + shift) for seed, shift in enumerate(shifts)]
     queue_v, queue_t, queue_ids = [], [], []
-    twin, twin_head = copy.deepcopy(network), copy.deepcopy(task.head)
+    momentum_encoder, momentum_head = copy.deepcopy(network), copy.deepcopy(task.head)
     for batch in batches:
         found = run(model, batch)
-        ids = batch.extra['item']
-        with torch.no_grad():  # the twin moves first; at the first step it is the network
-            for slow, fast in ((twin, network), (twin_head, task.head)):
+        ids = batch.extra['media_id']
+        with torch.no_grad():  # the momentum encoder moves first; at the first step it is the network
+            for slow, fast in ((momentum_encoder, network), (momentum_head, task.head)):
                 for a, b in zip(slow.parameters(), fast.parameters(), strict=True):
                     a.copy_(0.9 * a + 0.1 * b)
 
@@ -55,7 +55,7 @@ def test_losses_equal_the_recipe_written_out(form):
 
         v, t = embed(network, task.head)
         with torch.no_grad():
-            mv, mt = embed(twin, twin_head)
+            mv, mt = embed(momentum_encoder, momentum_head)
         all_ids = torch.cat([*queue_ids, ids])[-10:]
         total = 0.0
         for rows, slow_rows, columns in (
@@ -89,46 +89,46 @@ def test_losses_equal_the_recipe_written_out(form):
                 parameter.mul_(1.01)
 
 
-def test_without_a_twin_the_batch_is_contrasted_with_itself():
+def test_without_a_momentum_encoder_the_batch_is_contrasted_with_itself():
     model = small_model(task_cfg() | dict(momentum=None))
-    task, batch = model.tasks['task'], some_batch(4, item=torch.arange(4))
+    task, batch = model.tasks['task'], some_batch(4, media_id=torch.arange(4))
     found = run(model, batch)
     features = Features(model.network, batch)
     logits = task.embed_vision(features.vision()) @ task.embed_text(features.text()).T / task.head.temperature
     own = torch.arange(4)
     clip = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
     assert found['loss_contrastive'].item() == pytest.approx(clip.item(), rel=1e-4)
-    assert not [key for key in model.state_dict() if 'twin' in key or 'queue' in key]
+    assert not [key for key in model.state_dict() if 'momentum_encoder' in key or 'queue' in key]
 
 
-def test_gradients_reach_every_parameter_but_the_twin():
+def test_gradients_reach_every_parameter_but_the_momentum_encoder():
     model = small_model(task_cfg())
-    losses = run(model, some_batch(4, item=IDS))
+    losses = run(model, some_batch(4, media_id=IDS))
     sum(value for key, value in losses.items() if 'loss' in key).backward()
     without = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not without
-    assert all(not p.requires_grad for p in model.tasks['task'].twin.parameters())
+    assert all(not p.requires_grad for p in model.tasks['task'].momentum_encoder.parameters())
 
 
-def test_a_checkpoint_holds_twin_and_queues():
+def test_a_checkpoint_holds_momentum_encoder_and_queues():
     model = one_step_on()
     other = small_model(task_cfg(), seed=5)
     other.load_state_dict(model.state_dict())
-    batch = some_batch(4, seed=1, item=IDS)
+    batch = some_batch(4, seed=1, media_id=IDS)
     first, second = run(model, batch), run(other, batch)
     assert {k: v.item() for k, v in first.items()} == {k: v.item() for k, v in second.items()}
     for key, value in model.state_dict().items():
         assert torch.equal(value, other.state_dict()[key]), key
 
 
-def test_twins_that_never_moved_are_none_in_a_checkpoint():
+def test_momentum_encoders_that_never_moved_are_none_in_a_checkpoint():
     task = small_model(task_cfg(), seed=5).tasks['task']
     task.load_state_dict(small_model(task_cfg()).tasks['task'].state_dict())
-    assert not task.twin.filled
-    assert not task.twin_head.filled
+    assert not task.momentum_encoder.filled
+    assert not task.momentum_head.filled
     task.load_state_dict(one_step_on().tasks['task'].state_dict())
-    assert task.twin.filled
-    assert task.twin_head.filled
+    assert task.momentum_encoder.filled
+    assert task.momentum_head.filled
 
 
 def test_training_brings_a_temperature_back_to_its_bounds():
@@ -136,14 +136,14 @@ def test_training_brings_a_temperature_back_to_its_bounds():
     temperature = model.tasks['task'].head.temperature
     temperature.data.fill_(1e-5)
     with torch.no_grad():
-        run(model.eval(), some_batch(4, item=IDS))
+        run(model.eval(), some_batch(4, media_id=IDS))
     assert temperature.item() == pytest.approx(1e-5), 'a validation changes nothing'
-    run(model.train(), some_batch(4, item=IDS))['loss_contrastive'].backward()
+    run(model.train(), some_batch(4, media_id=IDS))['loss_contrastive'].backward()
     assert temperature.item() == pytest.approx(0.001)
     assert temperature.grad != 0
 
 
-def test_twin_that_was_never_filled_is_finite():
+def test_momentum_encoder_that_was_never_filled_is_finite():
     assert all(value.isfinite().all() for value in small_model(task_cfg()).state_dict().values())
 
 
@@ -171,21 +171,21 @@ def test_predictions_of_single_pairs():
 
 
 def test_a_batch_without_identities_is_refused():
-    with pytest.raises(KeyError, match='add MediaIdentity'):
+    with pytest.raises(KeyError, match='add AddMediaId'):
         small_model(task_cfg())(some_batch(2), mode='loss')
 
 
-def test_a_validation_loss_leaves_twin_and_queues_alone():
+def test_a_validation_loss_leaves_momentum_encoder_and_queues_alone():
     model = one_step_on()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     model.eval()
     with torch.no_grad():
-        assert run(model, some_batch(4, seed=1, item=IDS + 20))['loss_contrastive'].isfinite()
+        assert run(model, some_batch(4, seed=1, media_id=IDS + 20))['loss_contrastive'].isfinite()
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 def test_a_failed_forward_pass_is_told_by_the_loss():
-    batch = some_batch(4, item=IDS)
+    batch = some_batch(4, media_id=IDS)
     model = small_model(task_cfg())
     with torch.no_grad():
         model.network.vision_encoder.patch_embedding.weight.fill_(float('nan'))
@@ -195,4 +195,4 @@ def test_a_failed_forward_pass_is_told_by_the_loss():
 def test_a_batch_without_negatives_is_told() -> None:
     model = small_model(task_cfg()).train()
     with pytest.warns(UserWarning, match="one sample here, so that it learns 'yes' alone"):
-        run(model, some_batch(1, item=IDS[:1]))
+        run(model, some_batch(1, media_id=IDS[:1]))

@@ -18,14 +18,14 @@ STEPS = 2
 
 def train(rows, momentum=0.9):
     """Contrastive losses of two steps, and the gradients and queues after them."""
-    model = small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=6, momentum=momentum))
+    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=6, momentum=momentum))
     losses = []
     for step in range(STEPS):
-        whole = some_batch(4, seed=step, item=IDS + step)
+        whole = some_batch(4, seed=step, media_id=IDS + step)
         batch = whole._replace(
             frames=whole.frames[rows],
             text=Tokens(whole.text.ids[rows], whole.text.mask[rows]),
-            extra=dict(item=whole.extra['item'][rows]),
+            extra=dict(media_id=whole.extra['media_id'][rows]),
             samples=whole.samples[rows],
         )
         loss = model(batch, mode='loss')['loss_contrastive']

@@ -16,7 +16,11 @@ CAPTIONS = [['a large purple five', 'there is a five'], ['a small red one', 'one
 
 def task_cfg(**kwargs):
     return dict(
-        type=SelfCriticalCaptioning, media='image', generation=dict(num_beams=1, min_length=1, max_length=6), draws=3, **kwargs
+        type=SelfCriticalCaptioning,
+        media='image',
+        generation=dict(num_beams=1, min_length=1, max_length=6),
+        num_samples=3,
+        **kwargs,
     )
 
 
@@ -125,6 +129,6 @@ def test_errors():
     with pytest.raises(RuntimeError, match='CaptionReward'):
         small_model(task_cfg())(batch_with_captions(), mode='loss')
     with pytest.raises(ValueError, match='leaves no other caption'):
-        small_model(task_cfg() | dict(draws=1))
+        small_model(task_cfg() | dict(num_samples=1))
     with pytest.raises(ValueError, match='baseline is one of'):
         small_model(task_cfg(baseline='mean'))

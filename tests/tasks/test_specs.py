@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mplug2.datasets.collate import collate_targets
-from mplug2.datasets.transforms.packing import Target
+from mplug2.datasets.transforms.packing import TargetText
 from mplug2.model import MPlug2
 from mplug2.networks import Network
 from mplug2.networks.mplug2 import Features
@@ -41,23 +41,23 @@ ROWS: dict[str, tuple[dict, str, str]] = {
         f'image_encoder {ALL}',
     ),
     'video-text retrieval': (
-        dict(type='Retrieval', media='video', embedding=8, queue_size=8),
+        dict(type='Retrieval', media='video', projection_dim=8, queue_size=8),
         'text video',
         'video_encoder text_encoder universal fusion',
     ),
     'image-text retrieval': (
-        dict(type='Retrieval', media='image', embedding=8, queue_size=8),
+        dict(type='Retrieval', media='image', projection_dim=8, queue_size=8),
         'text image',
         'image_encoder text_encoder universal fusion',
     ),
-    'image classification': (dict(type='Classification', classes=5), 'image', 'image_encoder universal'),
-    'video classification': (dict(type='Classification', classes=5, media='video'), 'video', 'video_encoder universal'),
+    'image classification': (dict(type='Classification', num_classes=5), 'image', 'image_encoder universal'),
+    'video classification': (dict(type='Classification', num_classes=5, media='video'), 'video', 'video_encoder universal'),
     'video classification by the texts of the classes': (
-        dict(type='ZeroShotClassification', names=['zero', 'one'], media='video', embedding=8),
+        dict(type='ZeroShotClassification', names=['zero', 'one'], media='video', projection_dim=8),
         'video',
         'video_encoder text_encoder universal',
     ),
-    'text classification': (dict(type='TextClassification', classes=2), 'text', 'text_encoder universal'),
+    'text classification': (dict(type='TextClassification', num_classes=2), 'text', 'text_encoder universal'),
     'text question answering': (dict(type='TextQA'), 'text', 'text_encoder universal'),
     'summarization': (
         dict(type='Summarization', generation=dict(num_beams=2, max_length=5)),
@@ -65,7 +65,7 @@ ROWS: dict[str, tuple[dict, str, str]] = {
         'text_encoder universal decoder',
     ),
     'visual grounding': (
-        dict(type='Grounding', locations=dict(bins=17, first='[unused1]', marker='[unused0]')),
+        dict(type='Grounding', locations=dict(num_bins=17, first='[unused1]', marker='[unused0]')),
         'text image',
         f'image_encoder {ALL}',
     ),
@@ -96,9 +96,9 @@ def recording(network: Network) -> Iterator[dict]:
             seen['encoded'][id(self), tokens.ids.data_ptr()] += 1
             return text(self, tokens)
 
-        def fuse(self: Network, words, pictures):
-            seen['fused'][id(self), words.tokens.data_ptr(), pictures.memory.data_ptr()] += 1
-            return fused(self, words, pictures)
+        def fuse(self: Network, words, images):
+            seen['fused'][id(self), words.tokens.data_ptr(), images.memory.data_ptr()] += 1
+            return fused(self, words, images)
 
         patch.setattr(Features, '_input', asked)
         patch.setattr(Network, 'encode_vision', encode_vision)
@@ -111,11 +111,11 @@ def recording(network: Network) -> Iterator[dict]:
 
 def batch_for(spec: TaskSpec) -> Batch:
     """Three samples with what the row allows, and nothing else to lean on."""
-    batch = some_batch(3, frames=4 if 'video' in spec.inputs else 1, item=torch.arange(3))
+    batch = some_batch(3, frames=4 if 'video' in spec.inputs else 1, media_id=torch.arange(3))
     batch.extra.update(label=torch.tensor([0, 1, 1]), span=torch.tensor([[1, 2], [0, 0], [2, 2]]))
     for sample in batch.samples:
         sample.context, sample.windows = 'a red nine', [[None, (0, 1), (2, 5)]]
-    targets = [[Target([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
+    targets = [[TargetText([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
     batch = batch._replace(target=collate_targets(targets, 0))
     if 'text' not in spec.inputs:
         batch = batch._replace(text=None)

@@ -120,8 +120,8 @@ def test_classification_learns_pairs():
     records = [dict(media='text', sentence1=a, sentence2=b, label=label, test_mode=False) for a, b, label in pairs]
     transforms = [TokenizePair(TOKENIZER, 'sentence1', 'sentence2'), PackInputs(inputs=['label'])]
     batch = prepared(transforms, records)
-    assert batch.text.types.max() == 1
-    model = small_model(dict(type='TextClassification', classes=2, dropout=0.0), std=0.08)
+    assert batch.text.token_type_ids.max() == 1
+    model = small_model(dict(type='TextClassification', num_classes=2, dropout=0.0), std=0.08)
     before = model(batch, mode='loss')['loss_class'].item()
     assert train(model, batch) < 0.1 < before
     found = model(batch, mode='predict')
@@ -131,7 +131,7 @@ def test_classification_learns_pairs():
 
 def test_types_matter():
     """The same tokens as one text or as two are different inputs."""
-    model = small_model(dict(type='TextClassification', classes=2)).eval()
+    model = small_model(dict(type='TextClassification', num_classes=2)).eval()
     ids = torch.randint(5, 60, (1, 6), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids, dtype=torch.bool)
     one, two = (model(Batch(text=Tokens(ids, mask, types))).text().tokens for types in (0 * ids, ids % 2))

@@ -1,4 +1,4 @@
-"""Data sets in shards, and their stand-ins of the embedded benchmark."""
+"""Data sets in shards, and their stand-ins of the mini benchmark."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from mplug2.text import BertTokenizer
 
 def test_shards_of_the_embedded_benchmark(mini_home) -> None:
     root = mini_home / 'data' / 'mini'
-    pictures = ShardedPairs(**STAND_INS['ShardedPairs'](root, {}), pipeline=[LoadImage()])
-    assert pictures[len(pictures) - 1]['frames'].ndim == 4
-    assert len(pictures[0]['captions']) > 1
+    images = ShardedPairs(**STAND_INS['ShardedPairs'](root, {}), pipeline=[LoadImage()])
+    assert images[len(images) - 1]['frames'].ndim == 4
+    assert len(images[0]['captions']) > 1
     clips = ShardedPairs(**STAND_INS['ShardedPairs'](root, dict(media='video')), media='video', pipeline=[LoadVideo(2, 'pyav')])
     assert clips[len(clips) - 1]['frames'].shape[0] == 2
     arguments = STAND_INS['PackedText'](root, {})
@@ -20,4 +20,4 @@ def test_shards_of_the_embedded_benchmark(mini_home) -> None:
     rows = PackedText(**arguments, tokenizer=BertTokenizer('mini'))
     assert {len(rows[number]['text']) for number in range(len(rows))} == {24}
     again = ShardedPairs(**STAND_INS['ShardedPairs'](root, {}))
-    assert again.shards == pictures.shards
+    assert again.shards == images.shards

@@ -40,9 +40,11 @@ def test_agrees_with_transformers(folder, second, max_length):
     if max_length is None:
         assert pair.ids == expected['input_ids']
         assert pair.offsets == [tuple(place) for place in expected['offset_mapping']]
-        assert pair.types == expected['token_type_ids']
+        assert pair.token_type_ids == expected['token_type_ids']
     assert ours.vocab_size == len(theirs)
-    words = ''.join(TEXTS[0][start:end] for (start, end), kind in zip(pair.offsets, pair.types, strict=True) if kind == 0)
+    words = ''.join(
+        TEXTS[0][start:end] for (start, end), kind in zip(pair.offsets, pair.token_type_ids, strict=True) if kind == 0
+    )
     assert TEXTS[0].startswith(words)
 
 

@@ -7,7 +7,7 @@ from mplug2.text.locations import LocationTokens
 
 BERT = BertTokenizer()
 MINI = BertTokenizer('mini')
-MINI_LOCATIONS = dict(bins=65, first='[unused1]', marker='[unused0]')
+MINI_LOCATIONS = dict(num_bins=65, first='[unused1]', marker='[unused0]')
 corner = st.integers(0, 336)
 
 
@@ -34,17 +34,17 @@ def test_what_is_no_box():
 
 
 def test_without_marker():
-    locations = LocationTokens(MINI, bins=5, first='[unused0]', marker=None)
+    locations = LocationTokens(MINI, num_bins=5, first='[unused0]', marker=None)
     start = MINI.token_id('[unused0]')
     assert locations.encode([0, 0.25, 0.5, 1]) == [start, start + 1, start + 2, start + 4]
 
 
 def test_entries_that_do_not_fit():
     with pytest.raises(ValueError, match=r'\[unused[0-9]+\] is not entry'):
-        LocationTokens(MINI, bins=1000, first='[unused0]', marker=None)
+        LocationTokens(MINI, num_bins=1000, first='[unused0]', marker=None)
     with pytest.raises(ValueError, match=r'do not fit the vocabulary bert-base-uncased: \[unused100\]'):
-        LocationTokens(BERT, bins=3, first='[unused98]')  # [UNK] and others lie between
+        LocationTokens(BERT, num_bins=3, first='[unused98]')  # [UNK] and others lie between
     with pytest.raises(ValueError, match=r'the marker .* is one of'):
-        LocationTokens(MINI, bins=5, first='[unused1]', marker='[unused2]')
+        LocationTokens(MINI, num_bins=5, first='[unused1]', marker='[unused2]')
     with pytest.raises(ValueError, match='at least 2'):
-        LocationTokens(MINI, bins=1, first='[unused1]')
+        LocationTokens(MINI, num_bins=1, first='[unused1]')

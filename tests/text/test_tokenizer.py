@@ -57,7 +57,7 @@ def test_pairs_are_those_of_transformers(ours, theirs, pair, length):
     expected = theirs(*pair, truncation='longest_first', max_length=length, return_offsets_mapping=True)
     found = ours.encode_pair(*pair, max_length=length)
     assert found.ids == expected['input_ids']
-    assert found.types == expected['token_type_ids']
+    assert found.token_type_ids == expected['token_type_ids']
     assert found.offsets == expected['offset_mapping']
 
 
@@ -77,15 +77,15 @@ def test_special_ids_and_size(ours):
 def test_targets_learn_neither_start_nor_prompt(ours):
     man, of = ours.pieces('a man'), ours.pieces('a video of')
     assert ours.encode_target('a man') == ([101, *man, 102], [False, True, True, True])
-    ids, learnt = ours.encode_target('a man', prompt='a video of')
+    ids, loss_mask = ours.encode_target('a man', prompt='a video of')
     assert ids == [101, *of, *man, 102]
-    assert learnt == [False] * 4 + [True] * 3
+    assert loss_mask == [False] * 4 + [True] * 3
 
 
 def test_a_cut_target_does_not_learn_to_stop(ours):
-    ids, learnt = ours.encode_target('a man walks a dog', max_length=4)
+    ids, loss_mask = ours.encode_target('a man walks a dog', max_length=4)
     assert ids == [101, *ours.pieces('a man walks')]
-    assert learnt == [False, True, True, True]
+    assert loss_mask == [False, True, True, True]
 
 
 def test_decoding_stops_at_the_separator(ours):

@@ -37,8 +37,8 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
     """Without its data. Compiling, which the other test does, is left out: it takes half a minute."""
     compiled: list[object] = []
 
-    def note(network: Network, names: list[str], twins: list[torch.nn.Module], **options: object) -> None:
-        compiled.extend([*names, len(twins), options])
+    def note(network: Network, names: list[str], momentum_encoders: list[torch.nn.Module], **options: object) -> None:
+        compiled.extend([*names, len(momentum_encoders), options])
 
     monkeypatch.setattr('mplug2.modules.compile_blocks', note)
     words = f'--pretraining {CONFIG} --device cpu --batch 3 --repeat 1 --backend eager --tokens 6 --peak 0.1'
@@ -48,9 +48,9 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
     report = capsys.readouterr().out
     for name in ('image', 'video', 'image_questions', 'video_questions', 'text', 'the mixture'):
         assert len(re.findall(rf'  {name} +x 3 +(?:eager|compiled) .* samples/s .* MFU', report)) == 2
-    *modules, twins, options = compiled
+    *modules, momentum_encoders, options = compiled
     assert modules == ['vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder']
-    assert twins == 2, "the network's and the head's"
+    assert momentum_encoders == 2, "the network's and the head's"
     assert options == dict(backend='eager', dynamic=False, mode=None, options=dict(cpp_wrapper=True))
 
 
@@ -68,7 +68,7 @@ def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) 
     args = argparse.Namespace(pretraining=CONFIG, batch=4, tokens=6)
     loop = functions['pretraining_loop'](args, str(tmp_path))
     dataset = loop.dataloader.dataset
-    drawn = dataset[functions['BatchDraw']('video', range(4))]
+    drawn = dataset[functions['BatchIndex']('video', range(4))]
     few = functions['longest'](drawn.samples)
     batch = source_collate(drawn)
     assert source_collate(SourceSamples('video', few, drawn.weights))['inputs']['text'].ids.shape[1] == 1 + 4 + 6

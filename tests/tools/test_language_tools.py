@@ -136,4 +136,4 @@ def test_data_sets_without_media_are_checked(script, mini_home: Path, monkeypatc
     found = {part: module.summary(data) for part, data in module.datasets(load_config('mini/text_qa')).items()}
     assert all(not missing for _, missing in found.values())
     assert found['train'][0].endswith(' questions')
-    assert 'pictures' not in found['train'][0]
+    assert 'images' not in found['train'][0]

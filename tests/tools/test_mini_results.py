@@ -123,7 +123,7 @@ def test_shipped_weights_are_a_start_or_are_tested_as_they_are(module: ModuleTyp
     assert (kept['steps'], kept['minutes']) == (None, None)
     assert module.run(zero, 0, tmp_path) == kept
     with pytest.raises(module.RowError, match='differs from row zero in model'):
-        module.run(replace(zero, options={'model.network.decoder.layers': 1}), 0, tmp_path)
+        module.run(replace(zero, options={'model.network.decoder.num_layers': 1}), 0, tmp_path)
 
 
 def test_a_row_may_be_tested_by_other_configs(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_runs_made_by_hand_are_taken_in(module: ModuleType, tmp_path: Path) -> N
 
 
 def test_runs_of_other_configs_are_refused(module: ModuleType, tmp_path: Path) -> None:
-    leave_work(module, tmp_path, 'mini/video_qa', 0, {'train_cfg.max_iters': 5, 'model.network.decoder.layers': 1})
+    leave_work(module, tmp_path, 'mini/video_qa', 0, {'train_cfg.max_iters': 5, 'model.network.decoder.num_layers': 1})
     with pytest.raises(module.RowError, match='in model, train_cfg'):
         module.adopt(module.ROWS['video_qa'], tmp_path, tmp_path / 'out')
     with pytest.raises(module.RowError, match=r'no image_qa\.py'):
@@ -393,5 +393,5 @@ def test_recall_of_a_random_order(script) -> None:
     recall = script('experiments/mini_chance')._random_recall
     assert recall('text_to_video_R@5', [1] * 50) == 10
     assert recall('text_to_video_R@10', [1] * 4) == 100
-    # Two of four texts belong to each picture: the first two drawn are both wrong in one of six orders.
+    # Two of four texts belong to each image: the first two drawn are both wrong in one of six orders.
     assert recall('image_to_text_R@2', [2, 2]) == pytest.approx(100 * 5 / 6)

@@ -1,4 +1,4 @@
-"""The command of Figure 4: checkpoints of several seeds, their gaps, the picture, and the rows it trains on mini."""
+"""The command of Figure 4: checkpoints of several seeds, their gaps, the image, and the rows it trains on mini."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_gaps_of_two_seeds(
     capsys: pytest.CaptureFixture,
     tmp_path: Path,
 ) -> None:
-    picture = tmp_path / 'gap.png'
-    monkeypatch.setattr('sys.argv', ['x', str(picture), '--arm', 'ours', CONFIG, *checkpoints])
+    image = tmp_path / 'gap.png'
+    monkeypatch.setattr('sys.argv', ['x', str(image), '--arm', 'ours', CONFIG, *checkpoints])
     module.main()
-    assert picture.read_bytes().startswith(b'\x89PNG')
-    gaps = json.loads(picture.with_suffix('.json').read_text())['ours']
+    assert image.read_bytes().startswith(b'\x89PNG')
+    gaps = json.loads(image.with_suffix('.json').read_text())['ours']
     assert len(gaps) == 2
     assert gaps[0] != gaps[1]
     row = capsys.readouterr().out.splitlines()[-1]

@@ -39,7 +39,7 @@ def test_a_resumed_run_counts_its_steps_once(script, tmp_path: Path) -> None:
     assert script(NAME).read_curve(tmp_path, 'loss') == ([10, 20, 30], [3.0, 1.5, 1.0])
 
 
-def test_a_picture_is_drawn(script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_image_is_drawn(script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     log(tmp_path / 'a', '1', RECORDS)
     out = tmp_path / 'images/curves.png'
     words = ['x', str(out), '--run', 'one', str(tmp_path / 'a'), '--key', 'loss', 'CIDEr-D']

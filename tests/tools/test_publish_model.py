@@ -19,7 +19,7 @@ NAME = 'tools/weights/publish_model'
 
 @pytest.fixture
 def model() -> torch.nn.Module:
-    return small_model(dict(type=Retrieval, media='image', embedding=16, queue_size=6))
+    return small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=6))
 
 
 def test_a_published_file_predicts_what_the_model_does(
@@ -30,8 +30,8 @@ def test_a_published_file_predicts_what_the_model_does(
     monkeypatch.setattr('sys.argv', ['x', str(path), str(out)])
     script(NAME).main()
     state = read_state(out)
-    assert set(model.state_dict()) - set(state) == {key for key in model.state_dict() if 'twin' in key or 'queue' in key}
-    other = small_model(dict(type=Retrieval, media='image', embedding=16, momentum=None), seed=5).eval()
+    assert set(model.state_dict()) - set(state) == {key for key in model.state_dict() if '.momentum_' in key or 'queue' in key}
+    other = small_model(dict(type=Retrieval, media='image', projection_dim=16, momentum=None), seed=5).eval()
     load_weights(other, state, 'published', 'test')
     with torch.no_grad():
         ours, theirs = (one(some_batch(3), mode='predict') for one in (model.eval(), other))

@@ -71,8 +71,8 @@ def test_visual_genome(convert, tmp_path, capsys):
         convert('visual_genome', tmp_path / 'region_descriptions.json', tmp_path / 'vg', tmp_path / 'two', capsys=capsys)
 
 
-class Pictures(http.server.BaseHTTPRequestHandler):
-    """/1.jpg and so on are pictures; /gone is not there; /text is no picture; /busy2 gives one the third time; /drip gives a
+class Images(http.server.BaseHTTPRequestHandler):
+    """/1.jpg and so on are images; /gone is not there; /text is no image; /busy2 gives one the third time; /drip gives a
     byte now and then, and /cut less than it says.
 
     asked: the paths so far.
@@ -104,7 +104,7 @@ class Pictures(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Pictures) as serving:
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Images) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield f'http://127.0.0.1:{serving.server_port}'
         serving.shutdown()
@@ -122,7 +122,7 @@ def test_lists_of_urls(convert, server, tmp_path, capsys, kind):
         lines = [f'{text}\t{url}' if kind == 'cc3m' else f'{url}\t{text}' for text, url in zip(said, urls, strict=True)]
         listed.write_text('\n'.join(lines) + '\n')
     told = convert(kind, listed, '-', tmp_path / 'out', '--per-shard', 2, '--short-side', 32, capsys=capsys)
-    assert told == f'{tmp_path}/out: 2 of 5 (left out: 1 HTTP 404, 1 no picture, or a damaged one, 1 no caption)'
+    assert told == f'{tmp_path}/out: 2 of 5 (left out: 1 HTTP 404, 1 no image, or a damaged one, 1 no caption)'
     assert captions(tmp_path / 'out') == [['first'], ['größer']]
     dataset = ShardedPairs(str(tmp_path / 'out'), pipeline=PIPELINE)
     assert dataset.shard_sizes.tolist() == [1, 0, 1]
@@ -150,14 +150,14 @@ def test_a_list_with_odd_lines_is_read_to_its_end(convert, tmp_path, capsys, kin
 
 def test_what_may_pass_is_tried_again(server, monkeypatch):
     monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
-    Pictures.asked.clear()
+    Images.asked.clear()
     assert fetch(f'{server}/busy2') == jpeg(side=64)
     with pytest.raises(UnreachableError, match='HTTP 503'):
         fetch(f'{server}/busy9')
     with pytest.raises(BadSampleError, match='HTTP 404') as found:
         fetch(f'{server}/gone')
     assert not isinstance(found.value, UnreachableError)
-    assert [Pictures.asked.count(path) for path in ('/busy2', '/busy9', '/gone')] == [3, 3, 1]
+    assert [Images.asked.count(path) for path in ('/busy2', '/busy9', '/gone')] == [3, 3, 1]
     with pytest.raises(UnreachableError, match='ConnectionRefusedError'):
         fetch('http://127.0.0.1:9/x')
 
@@ -174,7 +174,7 @@ def test_a_fetch_ends_in_its_time_and_has_all_of_the_file(server, monkeypatch):
 
 def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monkeypatch):
     monkeypatch.setattr(shards_write, 'PAUSE', 0.0)
-    Pictures.asked.clear()
+    Images.asked.clear()
     there, out, quiet = [f'{server}/{number}.jpg' for number in range(4)], tmp_path / 'out', dict(report=lambda line: None)
     down = [url if number < 3 else 'http://127.0.0.1:9/x' for number, url in enumerate(there)]
     down[2] = f'{server}/gone'  # which no time will mend, so it does not count
@@ -255,7 +255,7 @@ def test_a_conversion_stopped_within_its_notes_goes_on(tmp_path, monkeypatch, no
     assert dict(write_shards(listed, out, 'image')) == dict(listed=2, written=2)
 
 
-def test_pictures_are_kept_shrunk_or_made_jpegs(tmp_path):
+def test_images_are_kept_shrunk_or_made_jpegs(tmp_path):
     assert check_image('x', jpeg(side=40)) == ('jpg', jpeg(side=40))
     suffix, small = check_image('x', jpeg(side=40), short_side=20)
     assert (suffix, len(small) < len(jpeg(side=40))) == ('jpg', True)

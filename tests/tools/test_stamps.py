@@ -1,4 +1,4 @@
-"""Stamps of Tux Paint become pictures and captions that the COCO reader takes."""
+"""Stamps of Tux Paint become images and captions that the COCO reader takes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def draw(
 ) -> None:
     path = folder / f'{name}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.new('RGBA', size, (0, 0, 255, 0))  # transparent, though blue
-    picture.paste(colour, (0, 0, size[0] // 2, size[1]))
-    picture.save(path)
+    image = Image.new('RGBA', size, (0, 0, 255, 0))  # transparent, though blue
+    image.paste(colour, (0, 0, size[0] // 2, size[1]))
+    image.save(path)
     if caption is not None:
         path.with_suffix('.txt').write_text(caption + '\nfr.utf8=Autre chose.\n', encoding='utf-8')
 
@@ -46,7 +46,7 @@ def test_small_stamps_keep_their_size_and_palettes_are_read(script) -> None:
     assert square.getpixel((16, 16)) == (0, 200, 0)
 
 
-def test_equal_captions_and_equal_pictures_share_a_split(script, tmp_path: Path) -> None:
+def test_equal_captions_and_equal_images_share_a_split(script, tmp_path: Path) -> None:
     module = script(NAME)
     for number in range(60):
         colour = (number, 255 - number, 3 * number, 255)

@@ -1,4 +1,4 @@
-"""The gap by hand, the plane against the eigenvectors of the covariance, and a picture."""
+"""The gap by hand, the plane against the eigenvectors of the covariance, and an image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_plane_holds_the_most_variance() -> None:
     assert all(column[np.abs(column).argmax()] > 0 for column in flat.T)
 
 
-def test_picture_is_drawn(tmp_path: Path) -> None:
+def test_image_is_drawn(tmp_path: Path) -> None:
     torch.manual_seed(0)
     arms = {name: (torch.randn(9, 5), torch.randn(9, 5)) for name in ('with', 'without')}
     path = draw_gap(arms, tmp_path / 'new' / 'gap.png', pairs=4, kind='clip')

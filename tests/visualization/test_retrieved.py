@@ -14,7 +14,7 @@ from mplug2.visualization import draw_retrieved, found_by_text
 
 @pytest.fixture
 def ranked(monkeypatch: pytest.MonkeyPatch, mini_home: Path) -> tuple:
-    """The data, and queries of which text n finds the pictures n + 1, n, n - 1, ... (n + 1 is wrong)."""
+    """The data, and queries of which text n finds the images n + 1, n, n - 1, ... (n + 1 is wrong)."""
     monkeypatch.chdir(mini_home)
     cfg = load_config('mini/image_text_retrieval')
     dataset = registry.DATASETS.build(resolve(cfg.test_dataloader.dataset | dict(pipeline=[]), registry.DATASETS))
@@ -38,7 +38,7 @@ def test_texts_meet_what_was_found(ranked: tuple) -> None:
 
 
 def test_what_was_skipped_is_not_missed(ranked: tuple) -> None:
-    """The first picture could not be read: its texts were not searched for."""
+    """The first image could not be read: its texts were not searched for."""
     dataset, media, queries = ranked
     count = len(media[0]['captions'])
     left = [query | dict(query=number) for number, query in enumerate(queries[len(media) + count :])]

@@ -1,12 +1,12 @@
 """Measures the modality gap of trained models and draws it (Figure 4), with and without universal layers and instructions.
 
-    python tools/analysis_tools/modality_gap.py docs/images/modality_gap.png          # on the embedded benchmark
+    python tools/analysis_tools/modality_gap.py docs/images/modality_gap.png          # on the mini benchmark
     python tools/analysis_tools/modality_gap.py gap.png --arm mPLUG-2 video_text_retrieval/mplug2_base_msrvtt_zeroshot -
 
 Without --arm the arms are rows of mini_results.py, trained first where they are not done, with three seeds; their gaps join
 those rows' results. An arm is a title, a config with a retrieval or contrastive task, and a checkpoint or work directory for
-each seed; - stands for the weights that the config itself names. The picture is that of each arm's first checkpoint; means and
-spreads over all of them are printed as a table and, of arms of your own, each one's written as JSON with the picture's name.
+each seed; - stands for the weights that the config itself names. The image is that of each arm's first checkpoint; means and
+spreads over all of them are printed as a table and, of arms of your own, each one's written as JSON with the image's name.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def build(cfg: Config, checkpoint: Path | None) -> Any:
     """The model of a config with the weights of a checkpoint, or with those that the config names.
 
     Raises:
-        ValueError: no task of it embeds pictures or clips and texts.
+        ValueError: no task of it embeds images or clips and texts.
     """
     own = cfg.model if checkpoint is None else cfg.model | dict(init_cfg=None)
     model = registry.MODELS.build(resolve(own, registry.MODELS))
     if not any(hasattr(task, 'embed_vision') for task in model.tasks.values()):
-        raise ValueError(f'none of the tasks {", ".join(model.tasks)} embeds pictures or clips and texts')
+        raise ValueError(f'none of the tasks {", ".join(model.tasks)} embeds images or clips and texts')
     if checkpoint is None:
         model.init_weights()
     else:
@@ -59,7 +59,7 @@ def build(cfg: Config, checkpoint: Path | None) -> Any:
 
 @torch.no_grad()
 def embed(cfg: Config, model: Any) -> dict[str, tuple[Tensor, Tensor]]:
-    """Vision and text (N, E) of the test's pictures or clips with their first texts: ``embedding``, what is contrasted, and
+    """Vision and text (N, E) of the test's images or clips with their first texts: ``embedding``, what is contrasted, and
     ``class_token``, the network's own class tokens (N, C) before the task's projections."""
     task = next(task for task in model.tasks.values() if hasattr(task, 'embed_vision'))
     found: dict[str, tuple[list[Tensor], list[Tensor]]] = dict(embedding=([], []), class_token=([], []))
@@ -70,7 +70,7 @@ def embed(cfg: Config, model: Any) -> dict[str, tuple[Tensor, Tensor]]:
         ids, mask = pad([list(sample.texts[0]) for sample in data['data_samples']])
         text = model.network.encode_text(Tokens(ids.to(frames.device), mask.to(frames.device)))
         for name, pair in dict(
-            embedding=(task.embed_vision(vision), task.embed_text(text)), class_token=(vision.summary, text.summary)
+            embedding=(task.embed_vision(vision), task.embed_text(text)), class_token=(vision.pooled, text.pooled)
         ).items():
             for side, part in zip(found[name], pair, strict=True):
                 side.append(part.float().cpu())
@@ -101,7 +101,7 @@ def find_checkpoint(place: str) -> Path | None:
 
 
 def mini_arms(out: Path) -> tuple[dict[str, tuple[Config, list[str]]], list[list[Path]]]:
-    """Arms of the embedded benchmark, trained if need be, and where each of their runs is kept."""
+    """Arms of the mini benchmark, trained if need be, and where each of their runs is kept."""
     arms, places = {}, []
     for title, name in MINI.items():
         row = ROWS[name]
@@ -126,7 +126,7 @@ def table(arms: dict[str, list[dict[str, float]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('out', type=Path, help='the picture to write')
+    parser.add_argument('out', type=Path, help='the image to write')
     parser.add_argument(
         '--arm', nargs='+', action='append', default=[], metavar='TITLE CONFIG CHECKPOINT', help='CHECKPOINT: one or more'
     )
@@ -148,7 +148,7 @@ def main() -> None:
     if places:
         mini_results.write(list(ROWS.values()))
     media = {next(iter(cfg.model.tasks.values())).get('media', 'video') for cfg, _ in arms.values()}
-    draw_gap(drawn, args.out, kind='clip' if media == {'video'} else 'picture')
+    draw_gap(drawn, args.out, kind='clip' if media == {'video'} else 'image')
     if not places:
         args.out.with_suffix('.json').write_text(json.dumps(gaps, indent=1) + '\n')
     print(table(gaps))

@@ -40,7 +40,7 @@ def read_curve(folder: Path, key: str) -> tuple[list[int], list[float]]:
 
 
 def plot(runs: dict[str, Path], keys: list[str], path: Path) -> None:
-    """Draw `keys` of `runs` (label -> work directory)."""
+    """StreamIndex `keys` of `runs` (label -> work directory)."""
     from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
 
     figure = Figure(figsize=(4.2 * len(keys), 3.2), dpi=130)
@@ -60,7 +60,7 @@ def plot(runs: dict[str, Path], keys: list[str], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('out', type=Path, help='the picture to write')
+    parser.add_argument('out', type=Path, help='the image to write')
     parser.add_argument('--run', nargs=2, action='append', required=True, metavar=('LABEL', 'WORK_DIR'))
     parser.add_argument('--key', nargs='+', default=['loss'], help='names of scalars')
     args = parser.parse_args()

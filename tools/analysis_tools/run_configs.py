@@ -1,4 +1,4 @@
-"""Runs every config at a tiny size on the embedded benchmark: one training step, one test, its metrics.
+"""Runs every config at a tiny size on the mini benchmark: one training step, one test, its metrics.
 
     python tools/analysis_tools/run_configs.py [NAME ...]
 
@@ -56,7 +56,7 @@ def _run(name: str, data: Path, out: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*')
-    parser.add_argument('--data', type=Path, help='an embedded benchmark that is there already')
+    parser.add_argument('--data', type=Path, help='an mini benchmark that is there already')
     args = parser.parse_args()
     failed = []
     with tempfile.TemporaryDirectory() as folder:

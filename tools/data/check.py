@@ -1,10 +1,10 @@
-"""Reads the annotation files of a config's data sets, checks that every picture or clip is there, and says what they hold.
+"""Reads the annotation files of a config's data sets, checks that every image or clip is there, and says what they hold.
 
     python tools/data/check.py video_text_retrieval/mplug2_base_didemo
 
 Benchmarks whose official files need no conversion are prepared once this ends without a complaint. Ends with 1 if media are
 missing or empty; --list writes their paths, one a line. Where a split has other numbers than its authors publish (a file that
-was cut off, another version of it), a line says so; the embedded benchmark, which has the names of all, is not compared.
+was cut off, another version of it), a line says so; the mini benchmark, which has the names of all, is not compared.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be sever
 
 
 def record_of(dataset: Dataset, index: int) -> dict:
-    """A record with ``path``: of the picture or clip, of the shard, or in a data set of mmdet of ``img_path``."""
+    """A record with ``path``: of the image or clip, of the shard, or in a data set of mmdet of ``img_path``."""
     if isinstance(dataset, MultiModalDataset):
         return dataset.record(index)
     info = dataset.get_data_info(index)

@@ -18,30 +18,30 @@ FOLDER = 'examples/instance_segmentation/data_dataset_coco/'
 
 
 def convert(archive: Path, out: Path) -> tuple[int, int]:
-    """Unpack pictures and annotations.
+    """Unpack images and annotations.
 
     Returns:
-        numbers of pictures and of annotated objects.
+        numbers of images and of annotated objects.
 
     Raises:
-        ValueError: the archive has no such data set, or a picture that its annotations name is missing.
+        ValueError: the archive has no such data set, or an image that its annotations name is missing.
     """
     out.mkdir(parents=True, exist_ok=True)
-    content, pictures = None, {}
+    content, images = None, {}
     with tarfile.open(archive) as packed:
         for member in packed:
             name = member.name.partition(FOLDER)[2]
             if name == 'annotations.json':
                 content = json.load(packed.extractfile(member))
             elif name.startswith('JPEGImages/') and member.isfile():
-                pictures[name] = packed.extractfile(member).read()
+                images[name] = packed.extractfile(member).read()
     if content is None:
         raise ValueError(f'{archive} has no {FOLDER}annotations.json: it is not the source distribution of labelme 6.3.1')
     for image in content['images']:
-        if image['file_name'] not in pictures:
+        if image['file_name'] not in images:
             raise ValueError(f'{archive}: image {image["id"]} names {image["file_name"]}, which is not in {FOLDER}')
         name = PurePosixPath(image['file_name']).name
-        (out / name).write_bytes(pictures[image['file_name']])
+        (out / name).write_bytes(images[image['file_name']])
         image['file_name'] = name
     for number, annotation in enumerate(content['annotations']):
         annotation['id'] = number + 1
@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument('archive', type=Path)
     parser.add_argument('--out', type=Path, default=Path('data/labelme_voc'))
     args = parser.parse_args()
-    pictures, objects = convert(args.archive, args.out)
-    print(f'{pictures} photographs with {objects} objects in {args.out}')
+    images, objects = convert(args.archive, args.out)
+    print(f'{images} photographs with {objects} objects in {args.out}')
 
 
 if __name__ == '__main__':

@@ -47,7 +47,7 @@ def read_refs(path: Path) -> list[dict]:
 
 
 def check(refs: list[dict], instances: dict, name: str) -> None:
-    """Every reference has a picture, a box and at least one expression.
+    """Every reference has an image, a box and at least one expression.
 
     Raises:
         ValueError: one has not; names it.
@@ -79,7 +79,7 @@ def convert(folder: Path) -> Path:
     print(f'{out}: {len(refs)} references')
     for split in splits:
         images = len({ref['image_id'] for ref in refs if ref['split'] == split})
-        print(f'  {split:>6}: {images} pictures, {splits[split]} references, {expressions[split]} expressions')
+        print(f'  {split:>6}: {images} images, {splits[split]} references, {expressions[split]} expressions')
     return out
 
 

@@ -31,7 +31,7 @@ def _in_folder(folder: str | None, name: str, url: str) -> str:
 
 
 def coco(path: Path, folder: str | None) -> Iterator[Item]:
-    """Karpathy's ``dataset_coco.json``: training pictures (with restval), each with all of its captions."""
+    """Karpathy's ``dataset_coco.json``: training images (with restval), each with all of its captions."""
     keys = ('cocoid', 'filepath', 'filename', 'split', 'sentences')
     for cocoid, place, name, split, sentences in rows(path, section(path, read_json(path), 'images'), keys, 'images'):
         if split in SPLITS['train']:
@@ -40,9 +40,9 @@ def coco(path: Path, folder: str | None) -> Iterator[Item]:
 
 
 def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
-    """``region_descriptions.json`` with ``image_data.json`` beside it: pictures, each with the phrases of its regions.
+    """``region_descriptions.json`` with ``image_data.json`` beside it: images, each with the phrases of its regions.
 
-    Pictures lie in ``VG_100K`` and ``VG_100K_2``, as the URLs say.
+    Images lie in ``VG_100K`` and ``VG_100K_2``, as the URLs say.
     """
     data = path.with_name('image_data.json')
     urls = {image: url for image, url in rows(data, read_json(data), ('image_id', 'url'))}
@@ -74,17 +74,17 @@ def _table(path: Path, folder: str | None, columns: tuple[str, str]) -> Iterator
 
 
 def cc3m(path: Path, folder: str | None) -> Iterator[Item]:
-    """Conceptual Captions 3M: lines of ``caption<TAB>url``. Pictures of a folder are named by their line from 1, '1.jpg'."""
+    """Conceptual Captions 3M: lines of ``caption<TAB>url``. Images of a folder are named by their line from 1, '1.jpg'."""
     return _table(path, folder, ('caption', 'url'))
 
 
 def cc12m(path: Path, folder: str | None) -> Iterator[Item]:
-    """Conceptual Captions 12M: lines of ``url<TAB>caption``. Pictures of a folder are named as for CC3M."""
+    """Conceptual Captions 12M: lines of ``url<TAB>caption``. Images of a folder are named as for CC3M."""
     return _table(path, folder, ('url', 'caption'))
 
 
 def sbu(path: Path, folder: str | None) -> Iterator[Item]:
-    """SBU Captions: a file of URLs, and beside it one of captions, line by line. Pictures of a folder: as for CC3M.
+    """SBU Captions: a file of URLs, and beside it one of captions, line by line. Images of a folder: as for CC3M.
 
     Raises:
         AnnotationError: the two differ in length.
@@ -134,10 +134,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', choices=SOURCES)
     parser.add_argument('list', type=Path, help="the data set's annotation file")
-    parser.add_argument('media', help='folder of its pictures or clips; - fetches them')
+    parser.add_argument('media', help='folder of its images or clips; - fetches them')
     parser.add_argument('out', type=Path)
     parser.add_argument('--per-shard', type=int, metavar='N', help='items a shard (10,000; 1,000 for clips)')
-    parser.add_argument('--short-side', type=int, metavar='PIXELS', help='shrink pictures whose shorter side is longer')
+    parser.add_argument('--short-side', type=int, metavar='PIXELS', help='shrink images whose shorter side is longer')
     parser.add_argument('--workers', type=int, default=16, help='threads that fetch (default 16)')
     parser.add_argument('--timeout', type=float, default=20, help='seconds that a fetch may take (default 20)')
     parser.add_argument(
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     source = SOURCES[args.source]
     if source.media == 'video' and args.short_side is not None:
-        parser.error('--short-side is for pictures: clips are kept as they are')
+        parser.error('--short-side is for images: clips are kept as they are')
     items = source.read(args.list, None if args.media == '-' else args.media)
     total = write_shards(
         items,

@@ -4,7 +4,7 @@
 
 A stamp is a cut-out photograph or drawing ``X.png`` with transparency; the first line of ``X.txt`` says in English what it
 shows. Stamps without a text (the mirrored forms of others) are left out. Those with the same caption, and those with the same
-picture, are all in one split, so a test picture's caption is never one that was trained on.
+image, are all in one split, so a test image's caption is never one that was trained on.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ def convert(source: Path, out: Path) -> list[dict]:
         raise FileNotFoundError(f'{source} holds no X.png with an X.txt beside it: give the folder stamps/ of Tux Paint')
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     records = []
-    keys: dict[bytes, str] = {}  # of a picture: the caption key that it had first
+    keys: dict[bytes, str] = {}  # of an image: the caption key that it had first
     for number, path in enumerate(stamps, 1):
         caption = read_caption(path.with_suffix('.txt'))
         with Image.open(path) as stamp:
-            picture = paste(stamp)
+            image = paste(stamp)
         name = '_'.join(path.relative_to(source).with_suffix('.jpg').parts)
-        picture.save(out / FOLDER / name, quality=95)
-        key = keys.setdefault(hashlib.sha256(picture.tobytes()).digest(), caption_key(caption))
+        image.save(out / FOLDER / name, quality=95)
+        key = keys.setdefault(hashlib.sha256(image.tobytes()).digest(), caption_key(caption))
         records.append(
             dict(
                 cocoid=number,
@@ -103,9 +103,9 @@ def main() -> None:
     args = parser.parse_args()
     records = convert(args.source, args.out)
     captions = {record['sentences'][0]['raw'] for record in records}
-    print(f'{args.out}: {len(records)} pictures with {len(captions)} captions')
+    print(f'{args.out}: {len(records)} images with {len(captions)} captions')
     for split, count in Counter(record['split'] for record in records).items():
-        print(f'  {split:>5}: {count} pictures')
+        print(f'  {split:>5}: {count} images')
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 
     python tools/weights/publish_model.py work_dirs/pretrain/iter_5000.pth mplug2_tiny.safetensors --half
 
-Left out of the tasks is what they declare as `training_state`: momentum twins and queues.
+Left out of the tasks is what they declare as `training_state`: momentum encoders and queues.
 """
 
 from __future__ import annotations

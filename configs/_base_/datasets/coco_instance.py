@@ -1,4 +1,4 @@
-# COCO 2017 boxes and masks, with large-scale jitter (Ghiasi et al. 2021): the picture is scaled by 0.1 to 2 and cropped or
+# COCO 2017 boxes and masks, with large-scale jitter (Ghiasi et al. 2021): the image is scaled by 0.1 to 2 and cropped or
 # padded to a square. Lying as the benchmark's archives unpack: data/coco/{train2017,val2017,annotations}.
 from mmcv.transforms import LoadImageFromFile, RandomResize
 from mmdet.datasets.transforms import (
@@ -66,4 +66,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = [dict(type=CocoMetric, ann_file=f'{data_root}/annotations/instances_val2017.json', metric=['bbox', 'segm'])]
 test_evaluator = val_evaluator
-drawn_by = 'DetectionPictures'  # what --show-dir draws
+drawn_by = 'ShowDetections'  # what --show-dir draws

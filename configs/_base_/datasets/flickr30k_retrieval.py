@@ -1,32 +1,32 @@
-# Image-text retrieval on Flickr30K, Karpathy's split: 29,000 pictures to train on, 1,014 to validate, 1,000 to test.
+# Image-text retrieval on Flickr30K, Karpathy's split: 29,000 images to train on, 1,014 to validate, 1,000 to test.
 from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import Flickr30K, ResumableSampler
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 
 with read_base():
-    from .pictures import *
+    from .images import *
 
 data_root = 'data/flickr30k'
-pictures = dict(type=Flickr30K, ann_file=f'{data_root}/dataset_flickr30k.json', data_prefix=f'{data_root}/images')
+images = dict(type=Flickr30K, ann_file=f'{data_root}/dataset_flickr30k.json', data_prefix=f'{data_root}/images')
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30)
 train_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
-        **pictures,
+        **images,
         split='train',
         each='caption',
         pipeline=[
             *read_train,
-            dict(type=MediaIdentity),
+            dict(type=AddMediaId),
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
-            dict(type=PackInputs, inputs=['item']),
+            dict(type=PackInputs, inputs=['media_id']),
         ],
     ),
 )
@@ -38,13 +38,13 @@ val_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='val', **gallery),
+    dataset=dict(**images, split='val', **gallery),
 )
 test_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**pictures, split='test', **gallery),
+    dataset=dict(**images, split='test', **gallery),
 )
 val_cfg = dict(type=RetrievalValLoop, top_k=32)
 test_cfg = dict(type=RetrievalTestLoop, top_k=256)

@@ -1,4 +1,4 @@
-# ImageNet-1K as published: training pictures in class folders, validation pictures in one folder beside LOC_val_solution.csv.
+# ImageNet-1K as published: training images in class folders, validation images in one folder beside LOC_val_solution.csv.
 # 224 pixels; training crops, flips, augments and erases at random, tests take the middle.
 from mmengine.dataset import DefaultSampler
 

@@ -1,4 +1,4 @@
-# ImageNet-1K's validation pictures and five variants of them, tested together (Table 13).
+# ImageNet-1K's validation images and five variants of them, tested together (Table 13).
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ImageNetVariants
@@ -11,8 +11,8 @@ variants = {
     'IN-1K': validated,
     'IN-V2': dict(folder='imagenetv2/imagenetv2-matched-frequency-format-val', numbered=True),
     'IN-ReaL': dict(**validated, real=f'{data_root}/imagenet_real/real.json'),
-    'IN-A': dict(folder='imagenet-a', classes=200),
-    'IN-R': dict(folder='imagenet-r', classes=200),
+    'IN-A': dict(folder='imagenet-a', num_classes=200),
+    'IN-R': dict(folder='imagenet-r', num_classes=200),
     'IN-Sketch': dict(folder='sketch'),
 }
 read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]

@@ -3,7 +3,7 @@ from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import LSMDC, ResumableSampler
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, PackInputs, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
 
@@ -26,10 +26,10 @@ train_dataloader = dict(
         ann_file=f'{data_root}/LSMDC16_annos_training.csv',
         pipeline=[
             *read_train,
-            dict(type=MediaIdentity),
+            dict(type=AddMediaId),
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
-            dict(type=PackInputs, inputs=['item']),
+            dict(type=PackInputs, inputs=['media_id']),
         ],
     ),
 )

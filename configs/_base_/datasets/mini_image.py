@@ -1,4 +1,4 @@
-# How the pictures of the embedded benchmark are read: 40 pixels.
+# How the images of the mini benchmark are read: 40 pixels.
 from mplug2.datasets.transforms import LoadImage, Resize
 from mplug2.text import BertTokenizer
 

@@ -1,4 +1,4 @@
-# How the clips of the embedded benchmark are read: 4 frames of 40 pixels. Short clips decode faster with PyAV than with decord.
+# How the clips of the mini benchmark are read: 4 frames of 40 pixels. Short clips decode faster with PyAV than with decord.
 from mplug2.datasets.transforms import LoadVideo, Resize
 from mplug2.text import BertTokenizer
 

@@ -3,7 +3,7 @@ from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import MSVDCaption, ResumableSampler
-from mplug2.datasets.transforms import AddField, PackInputs, TokenizeTarget, TokenizeText
+from mplug2.datasets.transforms import AddConstant, PackInputs, TokenizeTarget, TokenizeText
 from mplug2.evaluation import CaptionMetric
 
 with read_base():
@@ -12,7 +12,7 @@ with read_base():
 data_root = 'data/msvd'
 clips = dict(type=MSVDCaption, ann_file=f'{data_root}/AllVideoDescriptions.txt', data_prefix=f'{data_root}/videos')
 ask = [
-    dict(type=AddField, key='prompt', value='what does the video describe ?'),
+    dict(type=AddConstant, key='prompt', value='what does the video describe ?'),
     dict(type=TokenizeText, tokenizer=tokenizer, key='prompt', instruction='captioning'),
 ]
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)

@@ -1,6 +1,6 @@
-# The paper's mixture (Section 4.1): 14 M pictures of COCO, Visual Genome, CC3M, CC12M and SBU, 2.5 M clips of WebVid, and 370
+# The paper's mixture (Section 4.1): 14 M images of COCO, Visual Genome, CC3M, CC12M and SBU, 2.5 M clips of WebVid, and 370
 # GB of text, in shards (tools/data/shards_*.py); 224 pixels, 4 frames. Questions are those of Visual Genome. How
-# often text and questions come, the paper does not say: these ratios are ours; pictures and clips come as their numbers are.
+# often text and questions come, the paper does not say: these ratios are ours; images and clips come as their numbers are.
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import (
@@ -17,11 +17,11 @@ from mplug2.datasets.transforms import (
     LoadImage,
     LoadVideo,
     MaskTokens,
-    MediaIdentity,
+    AddMediaId,
     PackInputs,
     RandomResizedCrop,
     Resize,
-    SplitText,
+    SplitPrefix,
     TokenizeTarget,
     TokenizeText,
     TokenizeTexts,
@@ -36,13 +36,13 @@ crop = dict(type=RandomResizedCrop, size=224, scale=(0.5, 1.0), interpolation='b
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30, max_length=64)
 pair = [
     crop,
-    dict(type=MediaIdentity),
+    dict(type=AddMediaId),
     dict(type=ChooseText),
     dict(type=TokenizeText, key='caption', **words),
     dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
     dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning', out='instruction'),
     dict(type=TokenizeTarget, tokenizer=tokenizer, key='caption', clean='caption', max_words=30, max_length=64),
-    dict(type=PackInputs, inputs=['item', 'masked', 'places', 'words', 'instruction']),
+    dict(type=PackInputs, inputs=['media_id', 'mlm_ids', 'mlm_positions', 'mlm_labels', 'instruction']),
 ]
 question = [
     dict(type=LoadImage),
@@ -61,17 +61,17 @@ question = [
 ]
 alone = [
     dict(type=MaskTokens, tokenizer=tokenizer),
-    dict(type=SplitText, tokenizer=tokenizer, instruction='completion', packed=True),
-    dict(type=PackInputs, inputs=['masked', 'places', 'words', 'start']),
+    dict(type=SplitPrefix, tokenizer=tokenizer, instruction='completion', packed=True),
+    dict(type=PackInputs, inputs=['mlm_ids', 'mlm_positions', 'mlm_labels', 'prefix']),
 ]
 
 shards = 'data/shards'
-replace = dict(policy='replace', max_bad=0.05)  # links to pictures and clips die
+replace = dict(policy='replace', max_bad=0.05)  # links to images and clips die
 sources = dict(
     image=dict(
         batch_size=128,
         ratio=63,
-        tasks=['retrieval', 'masked', 'image_captioning'],
+        tasks=['retrieval', 'mlm', 'image_captioning'],
         dataset=dict(
             type=ShardedPairs,
             media='image',
@@ -83,7 +83,7 @@ sources = dict(
     video=dict(
         batch_size=128,
         ratio=12,
-        tasks=['retrieval', 'masked', 'video_captioning'],
+        tasks=['retrieval', 'mlm', 'video_captioning'],
         dataset=dict(
             type=ShardedPairs,
             media='video',
@@ -108,7 +108,7 @@ sources = dict(
     text=dict(
         batch_size=128,
         ratio=20,
-        tasks=['masked', 'completion'],
+        tasks=['mlm', 'completion'],
         dataset=dict(
             type=PackedText,
             shards=[f'{shards}/wiki', f'{shards}/c4'],
@@ -122,7 +122,7 @@ pairs = 14_000_000 + 2_500_000
 pairs_share = (63 + 12) / 100  # of the steps
 weights = dict(  # of the tasks' losses; 0 leaves one out
     retrieval=1.0,
-    masked=1.0,
+    mlm=1.0,
     image_captioning=1.0,
     video_captioning=1.0,
     image_answering=1.0,
@@ -153,10 +153,10 @@ val_dataloader = dict(
             dict(type=ChooseText),
             dict(type=TokenizeText, key='caption', **words),
             dict(type=MaskTokens, tokenizer=tokenizer, instruction='retrieval'),
-            dict(type=PackInputs, inputs=['masked', 'places', 'words'], fields=['texts']),
+            dict(type=PackInputs, inputs=['mlm_ids', 'mlm_positions', 'mlm_labels'], fields=['texts']),
         ],
     ),
 )
 val_evaluator = [dict(type=RetrievalMetric)]
-custom_hooks = [dict(type=ValidationLoss, tasks=['masked'])]  # and how many masked words are found
+custom_hooks = [dict(type=ValidationLoss, tasks=['mlm'])]  # and how many masked words are found
 test_dataloader = test_cfg = test_evaluator = None

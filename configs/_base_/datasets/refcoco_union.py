@@ -1,14 +1,22 @@
-# The first stage of grounding: the training splits of RefCOCO, RefCOCO+ and RefCOCOg together, without any picture that one of
+# The first stage of grounding: the training splits of RefCOCO, RefCOCO+ and RefCOCOg together, without any image that one of
 # them validates or tests on; 336 pixels. Crops keep the object; tests squash, so that nothing is lost.
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import RefCOCO, ResumableSampler
-from mplug2.datasets.transforms import BoxTarget, HorizontalFlip, LoadImage, ObjectResizedCrop, PackInputs, Resize, TokenizeText
+from mplug2.datasets.transforms import (
+    BoxTarget,
+    HorizontalFlip,
+    LoadImage,
+    BoxSafeResizedCrop,
+    PackInputs,
+    Resize,
+    TokenizeText,
+)
 from mplug2.evaluation import GroundingMetric
 from mplug2.text import BertTokenizer
 
 tokenizer = dict(type=BertTokenizer)
-locations = dict(bins=337, first='[unused340]', marker='[unused339]')
+locations = dict(num_bins=337, first='[unused340]', marker='[unused339]')
 data_root = 'data/refcoco'
 every = [f'{data_root}/{name}/refs.json' for name in ('refcoco', 'refcoco+', 'refcocog')]
 phrases = dict(
@@ -29,7 +37,7 @@ train_dataloader = dict(
         exclude=every,
         pipeline=[
             dict(type=LoadImage),
-            dict(type=ObjectResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
+            dict(type=BoxSafeResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
             dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
             words,
             boxes,

@@ -4,7 +4,7 @@ from mplug2.datasets.transforms import LoadImage, RandomResizedCrop, Resize
 from mplug2.text import BertTokenizer
 
 data_root = 'data/stamps'
-pictures = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
+images = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
 tokenizer = dict(type=BertTokenizer)
 # No mirroring: many stamps are letters and signs.
 read_train = [dict(type=LoadImage), dict(type=RandomResizedCrop, size=112, scale=(0.6, 1.0), interpolation='area')]

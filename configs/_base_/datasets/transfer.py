@@ -1,4 +1,4 @@
-# What the transfer sets of Table 16 share: 224 pixels, random crops of at least a quarter of the picture, flips and RandAugment
+# What the transfer sets of Table 16 share: 224 pixels, random crops of at least a quarter of the image, flips and RandAugment
 # in training, the middle in tests. A config names the data set. There is no validation split, so the last checkpoint counts.
 from mmengine.dataset import DefaultSampler
 

@@ -8,7 +8,7 @@ from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
 from mplug2.evaluation import VQAMetric
 
 with read_base():
-    from .pictures import *
+    from .images import *
 
 for step in (*read_train, *read_test):
     if 'size' in step:
@@ -16,7 +16,7 @@ for step in (*read_train, *read_test):
 del step
 
 data_root = 'data/vqa'
-pictures = dict(type=VQAv2, data_prefix='data/coco')
+images = dict(type=VQAv2, data_prefix='data/coco')
 ask = dict(
     type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
 )
@@ -26,7 +26,7 @@ train_dataloader = dict(
     num_workers=8,
     sampler=dict(type=ResumableSampler),
     dataset=dict(
-        **pictures,
+        **images,
         questions=[f'{data_root}/v2_OpenEnded_mscoco_{part}2014_questions.json' for part in ('train', 'val')],
         annotations=[f'{data_root}/v2_mscoco_{part}2014_annotations.json' for part in ('train', 'val')],
         pipeline=[*read_train, ask, answer, dict(type=PackInputs)],
@@ -37,7 +37,7 @@ test_dataloader = dict(
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
     dataset=dict(
-        **pictures,
+        **images,
         questions=f'{data_root}/v2_OpenEnded_mscoco_test2015_questions.json',
         test_mode=True,
         pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id'])],

@@ -1,5 +1,5 @@
 # Cascade Mask R-CNN on the Base network, as ViTDet has it (Li et al. 2022): four convolutions and one linear layer in the box
-# heads, two convolutions in the RPN, layer norm in box and mask heads, boxes that extend beyond the picture as anchors too.
+# heads, two convolutions in the RPN, layer norm in box and mask heads, boxes that extend beyond the image as anchors too.
 # Another number of categories: --cfg-options model.num_classes=1203
 from mmdet.models import (
     CascadeRoIHead,
@@ -17,7 +17,7 @@ from mplug2.detection import CascadeMaskRCNN, ChannelNorm, SimpleFeaturePyramid,
 from mplug2.modules import DualVisionEncoder, LocalTemporal, UniversalLayers
 
 custom_imports = dict(imports=['mplug2.detection'])  # before mmdet.models, which may lack a compiled mmcv
-layer = dict(width=768, heads=12, hidden=3072)
+layer = dict(width=768, num_heads=12, ffn_dim=3072)
 normalised = dict(norm_cfg=dict(type=ChannelNorm), conv_cfg=None)
 classify = dict(type=CrossEntropyLoss, use_sigmoid=False)
 regress = dict(type=SmoothL1Loss, beta=1.0)
@@ -42,14 +42,14 @@ model = dict(
                 type=DualVisionEncoder,
                 image_size=1024,
                 patch_size=16,
-                layers=12,
+                num_layers=12,
                 temporal=dict(type=LocalTemporal),
                 window=14,
                 global_blocks=(2, 5, 8, 11),
                 drop_path=0.1,
                 **layer,
             ),
-            universal=dict(type=UniversalLayers, layers=2, queries=50, **layer),
+            universal=dict(type=UniversalLayers, num_layers=2, num_queries=50, **layer),
         ),
     ),
     neck=dict(type=SimpleFeaturePyramid, width=768, out_channels=256, scales=(4, 2, 1, 0.5), num_outs=5),

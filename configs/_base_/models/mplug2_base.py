@@ -11,18 +11,18 @@ from mplug2.modules import (
 )
 from mplug2.text import BertTokenizer
 
-layer = dict(width=768, heads=12, hidden=3072)
+layer = dict(width=768, num_heads=12, ffn_dim=3072)
 
 model = dict(
     type=MPlug2,
     tokenizer=dict(type=BertTokenizer),
     network=dict(
         vision_encoder=dict(
-            type=DualVisionEncoder, image_size=224, patch_size=16, layers=12, temporal=dict(type=LocalTemporal), **layer
+            type=DualVisionEncoder, image_size=224, patch_size=16, num_layers=12, temporal=dict(type=LocalTemporal), **layer
         ),
-        text_encoder=dict(type=BertTextEncoder, layers=10, **layer),
-        universal=dict(type=UniversalLayers, layers=2, queries=50, **layer),
-        fusion=dict(type=FusionLayers, layers=3, **layer),
-        decoder=dict(type=TextDecoder, layers=12, **layer),
+        text_encoder=dict(type=BertTextEncoder, num_layers=10, **layer),
+        universal=dict(type=UniversalLayers, num_layers=2, num_queries=50, **layer),
+        fusion=dict(type=FusionLayers, num_layers=3, **layer),
+        decoder=dict(type=TextDecoder, num_layers=12, **layer),
     ),
 )

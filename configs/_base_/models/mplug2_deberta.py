@@ -7,6 +7,6 @@ model = dict(
     type=MPlug2,
     network=dict(
         text_encoder=dict(type=HuggingFaceTextEncoder, model='microsoft/deberta-large'),
-        universal=dict(type=UniversalLayers, width=1024, heads=16, hidden=4096, layers=2, queries=50),
+        universal=dict(type=UniversalLayers, width=1024, num_heads=16, ffn_dim=4096, num_layers=2, num_queries=50),
     ),
 )

@@ -11,18 +11,18 @@ from mplug2.modules import (
 )
 from mplug2.text import BertTokenizer
 
-layer = dict(width=1024, heads=16, hidden=4096)
+layer = dict(width=1024, num_heads=16, ffn_dim=4096)
 
 model = dict(
     type=MPlug2,
     tokenizer=dict(type=BertTokenizer),
     network=dict(
         vision_encoder=dict(
-            type=DualVisionEncoder, image_size=224, patch_size=14, layers=24, temporal=dict(type=LocalTemporal), **layer
+            type=DualVisionEncoder, image_size=224, patch_size=14, num_layers=24, temporal=dict(type=LocalTemporal), **layer
         ),
-        text_encoder=dict(type=BertTextEncoder, layers=22, **layer),
-        universal=dict(type=UniversalLayers, layers=2, queries=50, **layer),
-        fusion=dict(type=FusionLayers, layers=6, **layer),
-        decoder=dict(type=TextDecoder, layers=12, **layer),
+        text_encoder=dict(type=BertTextEncoder, num_layers=22, **layer),
+        universal=dict(type=UniversalLayers, num_layers=2, num_queries=50, **layer),
+        fusion=dict(type=FusionLayers, num_layers=6, **layer),
+        decoder=dict(type=TextDecoder, num_layers=12, **layer),
     ),
 )

@@ -13,7 +13,7 @@ from mplug2.preprocessor import MultiModalDataPreprocessor
 from mplug2.text import BertTokenizer
 
 width, hidden = 384, 1536
-language = dict(width=width, heads=12, hidden=hidden)
+language = dict(width=width, num_heads=12, ffn_dim=hidden)
 
 model = dict(
     type=MPlug2,
@@ -26,9 +26,9 @@ model = dict(
             image_size=224,
             patch_size=14,
             width=width,
-            layers=12,
-            heads=6,
-            hidden=hidden,
+            num_layers=12,
+            num_heads=6,
+            ffn_dim=hidden,
             temporal=dict(type=LocalTemporal),
             activation='gelu',
             eps=1e-6,
@@ -37,9 +37,9 @@ model = dict(
             position_resize='bicubic',
             layer_scale=1.0,
         ),
-        text_encoder=dict(type=BertTextEncoder, layers=4, **language),
-        universal=dict(type=UniversalLayers, layers=2, queries=50, **language),
-        fusion=dict(type=FusionLayers, layers=2, **language),
-        decoder=dict(type=TextDecoder, layers=6, **language),
+        text_encoder=dict(type=BertTextEncoder, num_layers=4, **language),
+        universal=dict(type=UniversalLayers, num_layers=2, num_queries=50, **language),
+        fusion=dict(type=FusionLayers, num_layers=2, **language),
+        decoder=dict(type=TextDecoder, num_layers=6, **language),
     ),
 )

@@ -7,6 +7,6 @@ with read_base():
 
 network = model['network']
 network['vision_encoder'].update(norm='post', temporal_at=('attention',), temporal_on_images=False)
-network['vision_encoder']['temporal'].update(hidden=network['vision_encoder']['width'], activation='relu', bias=False)
-network['universal'].update(last='same', merge='cross_attention')
+network['vision_encoder']['temporal'].update(hidden_dim=network['vision_encoder']['width'], activation='relu', bias=False)
+network['universal'].update(form='paper')
 del network

@@ -141,7 +141,7 @@ class ReleaseFormat(Adapter):
             yield from clip_stem(_VISUAL, (2,))
         for layer in range(layers.vision):
             block, resblock = f'vision_encoder.blocks.{layer}', f'{_VISUAL}.transformer.resblocks.{layer}'
-            for place, name in (('first', 'lmhra1'), ('second', 'lmhra2')):
+            for place, name in (('before_attention', 'lmhra1'), ('before_ffn', 'lmhra2')):
                 temporal, old = f'{block}.temporal_{place}', f'{resblock}.{name}'
                 yield from pair(f'{block}.residual_{place}.norm', f'{old}.ln')
                 for one, other in (('down', 'down_proj'), ('up', 'up_proj')):

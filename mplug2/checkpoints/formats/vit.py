@@ -36,7 +36,11 @@ def clip_stem(theirs: str, kernel_ones: tuple[int, ...] = ()) -> Iterator[Entry]
 class VitFormat(Adapter):
     """Base of the formats that hold a ViT, which fills our vision encoder; temporal modules start as they are."""
 
-    absent = (f'{OURS}.blocks.*.temporal_*', f'{OURS}.blocks.*.residual_first.*', f'{OURS}.blocks.*.residual_second.*')
+    absent = (
+        f'{OURS}.blocks.*.temporal_*',
+        f'{OURS}.blocks.*.residual_before_attention.*',
+        f'{OURS}.blocks.*.residual_before_ffn.*',
+    )
     stem: ClassVar[str]  # a key that tells the format
     blocks: ClassVar[str]  # what numbered blocks are under
 

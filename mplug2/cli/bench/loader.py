@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from ...engine.resume_check import stream_of
+    from ...engine.resume_check import describe_stream
     from ...engine.runner import Runner
     from .measure import describe_run
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         }
     parameters = sum(p.numel() for p in runner.model.parameters())
     print(describe_run())
-    sizes = stream_of(loop.dataloader, 1)['batch_size']
+    sizes = describe_stream(loop.dataloader, 1)['batch_size']
     size = ', '.join(f'{name} {size}' for name, size in sizes.items()) if isinstance(sizes, dict) else sizes
     print(f'{args.config}: {parameters / 1e6:.2f} M parameters, batch {size}, {loop.dataloader.num_workers} workers')
     for name, (steps, samples) in measured.items():

@@ -15,7 +15,7 @@ SHORT_SIDE, CLIP_FRAMES, PER_SHARD = 256, 90, 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--shards', action='store_true', help='measure JPEG and MP4 shards instead of a config')
-    parser.add_argument('--images', type=int, default=1000, help='pictures in the shards (default 1,000)')
+    parser.add_argument('--images', type=int, default=1000, help='images in the shards (default 1,000)')
     parser.add_argument('--clips', type=int, default=100, help='clips in the shards (default 100)')
     parser.add_argument('--workers', type=int, nargs='+', default=[1, 2], help='worker processes (default: 1, then 2)')
 
@@ -49,7 +49,7 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 
 def clip(pixels: np.ndarray, frames: int = CLIP_FRAMES) -> bytes:
-    """H.264 of a window that moves over a picture, 3 seconds, a key frame a second."""
+    """H.264 of a window that moves over an image, 3 seconds, a key frame a second."""
     import io
 
     import av
@@ -134,9 +134,9 @@ def run(args: argparse.Namespace) -> None:
     def frames(length: int) -> list[int]:
         return sample_frames(length, 4, test_mode=False)
 
-    pictures = photographs(min(200, max(args.images, args.clips)))
-    images = [jpeg(pictures[number % len(pictures)]) for number in range(args.images)]
-    few = [clip(picture) for picture in pictures[: min(20, args.clips)]]
+    photos = photographs(min(200, max(args.images, args.clips)))
+    images = [jpeg(photos[number % len(photos)]) for number in range(args.images)]
+    few = [clip(photo) for photo in photos[: min(20, args.clips)]]
     clips = [few[number % len(few)] for number in range(args.clips)]
     print(describe_run())
     with tempfile.TemporaryDirectory() as folder:

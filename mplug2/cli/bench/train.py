@@ -34,7 +34,7 @@ def steps_of(
 
     from ...modules import blocks_of
     from ...objectives.losses import captioning_loss
-    from ...structures import Targets
+    from ...structures import TargetBatch
     from .measure import clips_of, network_of
     from .plain import plain_modules
 
@@ -43,7 +43,7 @@ def steps_of(
     clips = clips_of(network.vision_encoder, batch, frames)
     ids = torch.randint(1, network.decoder.vocab_size, (batch, tokens))
     mask = torch.ones_like(ids, dtype=torch.bool)
-    target = Targets(ids, mask, mask, torch.arange(batch), torch.ones(batch))
+    target = TargetBatch(ids, mask, mask, torch.arange(batch), torch.ones(batch))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
 
     def step(form: str) -> None:

@@ -152,9 +152,9 @@ def _read_through(container: Any, path: str, choose: Choose, length: int, held_b
 
 
 def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
-    """As `read_decord`, from a folder of pictures, one a frame, in the order of the numbers in their names."""
+    """As `read_decord`, from a folder of images, one a frame, in the order of the numbers in their names."""
     if content is not None or not Path(path).is_dir():
-        raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of pictures")
+        raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of images")
     files = [file for file in Path(path).iterdir() if file.suffix.lower() in Image.registered_extensions()]
     files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
     return _stacked(path, [read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])

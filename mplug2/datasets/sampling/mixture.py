@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from ...registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, resolve
 from ..collate import multimodal_collate
-from .sampler import Draw, ResumableSampler
+from .sampler import ResumableSampler, StreamIndex
 
 STRATEGIES = ('ratios', 'proportional', 'round_robin')
 
@@ -94,11 +94,11 @@ class Source(NamedTuple):
     ratio: float
 
 
-class BatchDraw(NamedTuple):
+class BatchIndex(NamedTuple):
     """A batch to be: samples of one source."""
 
     source: str
-    draws: list[Draw]
+    draws: list[StreamIndex]
 
 
 class SourceSamples(NamedTuple):
@@ -150,12 +150,12 @@ class InterleavedSources(Dataset):
         """Samples of all sources."""
         return sum(len(source.dataset) for source in self.sources.values())
 
-    def __getitem__(self, chosen: BatchDraw) -> SourceSamples:
+    def __getitem__(self, chosen: BatchIndex) -> SourceSamples:
         source = self.sources[chosen.source]
         weights = {task: self.weights.get(task, 1.0) for task in source.tasks}
         samples = []
         for draw in chosen.draws:
-            if isinstance(draw, Draw):  # data sets of other makes, and MMEngine's wrappers, do not know of draws
+            if isinstance(draw, StreamIndex):  # data sets of other makes, and MMEngine's wrappers, do not know of draws
                 draw.seed_everything()
             samples.append(source.dataset[draw])
         return SourceSamples(chosen.source, samples, weights)
@@ -179,8 +179,8 @@ class InterleavingSampler(Sampler):
         dataset: `InterleavedSources`. seed: of the stream; the training loop sets the run's.
         strategy: 'ratios': slots in the ratio of the sources' ``ratio``. 'proportional': all sources finish a pass over their
             data at the same time. 'round_robin': one after the other.
-        per_step: slots that a training step takes. cycle: slots over which the shares hold, rounded to whole slots and at
-            least one for each source: larger where a source is to come more seldom.
+        batches_per_step: slots that a training step takes. cycle: slots over which the shares hold, rounded to whole slots and
+            at least one for each source: larger where a source is to come more seldom.
 
     Attributes:
         start_position: the slot to begin with; the training loop sets it on resuming.
@@ -191,13 +191,13 @@ class InterleavingSampler(Sampler):
         dataset: InterleavedSources,
         seed: int | None = None,
         strategy: str = 'ratios',
-        per_step: int = 1,
+        batches_per_step: int = 1,
         cycle: int = 100,
     ) -> None:
         if strategy not in STRATEGIES:
             raise ValueError(f'strategy is one of {", ".join(map(repr, STRATEGIES))}, not {strategy!r}')
-        if per_step < 1:
-            raise ValueError(f'a step takes at least one batch: per_step is {per_step}')
+        if batches_per_step < 1:
+            raise ValueError(f'a step takes at least one batch: batches_per_step is {batches_per_step}')
         self.sources = dataset.sources
         self.samplers = {
             name: DATA_SAMPLERS.build(resolve(source.sampler, DATA_SAMPLERS), default_args=dict(dataset=source.dataset))
@@ -210,7 +210,7 @@ class InterleavingSampler(Sampler):
             ratios = {name: source.ratio for name, source in self.sources.items()}
             self.schedule = Schedule(apportion(ratios if strategy == 'ratios' else self._passes, cycle))
         self.seed = seed or 0
-        self.per_step = per_step
+        self.batches_per_step = batches_per_step
         self.start_position = 0
 
     @property
@@ -227,18 +227,20 @@ class InterleavingSampler(Sampler):
     def samples_per_step(self) -> float:
         """That each process takes, on average."""
         counts = self.schedule.counts
-        return self.per_step * sum(count * self.batch_sizes[name] for name, count in counts.items()) / sum(counts.values())
+        return (
+            self.batches_per_step * sum(count * self.batch_sizes[name] for name, count in counts.items()) / sum(counts.values())
+        )
 
     @property
     def plan(self) -> dict:
         """What decides, with the seed, which source a slot is for."""
-        return dict(slots=self.schedule.counts, shuffled=self.schedule.shuffle, per_step=self.per_step)
+        return dict(slots=self.schedule.counts, shuffled=self.schedule.shuffle, batches_per_step=self.batches_per_step)
 
     def source_seed(self, name: str) -> int:
         """The seed of a source's own stream."""
         return int(np.random.SeedSequence([self.seed, zlib.crc32(name.encode())]).generate_state(1)[0])
 
-    def __iter__(self) -> Iterator[BatchDraw]:
+    def __iter__(self) -> Iterator[BatchIndex]:
         done = self.schedule.before(self.seed, self.start_position)
         streams = {}
         for name in self.schedule.counts:
@@ -248,7 +250,7 @@ class InterleavingSampler(Sampler):
             streams[name] = iter(sampler)
         for name in self.schedule.walk(self.seed, self.start_position):
             stream = streams[name]
-            yield BatchDraw(name, [next(stream) for _ in range(self.sources[name].batch_size)])
+            yield BatchIndex(name, [next(stream) for _ in range(self.sources[name].batch_size)])
 
     def __len__(self) -> int:
         """Slots in which each sample could be drawn once."""

@@ -13,13 +13,13 @@ from torch.utils.data import Sampler
 from ...registry import DATA_SAMPLERS
 
 
-class Draw(int):
+class StreamIndex(int):
     """A sample's index that knows where in the stream it was drawn, so that its augmentation is a function of the place.
 
     seed: the stream's. position: in the stream of all ranks together.
     """
 
-    def __new__(cls, index: int, seed: int = 0, position: int = 0) -> Draw:
+    def __new__(cls, index: int, seed: int = 0, position: int = 0) -> StreamIndex:
         draw = super().__new__(cls, index)
         draw.seed, draw.position = seed, position
         return draw
@@ -60,14 +60,14 @@ class ResumableSampler(Sampler):
         self.shuffle = shuffle
         self.start_position = 0
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[StreamIndex]:
         position = self.start_position * self.world_size + self.rank
         current, order = -1, None
         while True:
             number, place = divmod(position, self.size)
             if number != current:
                 current, order = number, self._order(number)
-            yield Draw(int(order[place]), self.seed, position)
+            yield StreamIndex(int(order[place]), self.seed, position)
             position += self.world_size
 
     def _order(self, number: int) -> np.ndarray:

@@ -111,7 +111,7 @@ class ShardedDataset(MultiModalDataset):
 
 @DATASETS.register_module()
 class ShardedPairs(ShardedDataset):
-    """Pictures or clips with texts, as img2dataset, video2dataset and ``tools/data/shards_pairs.py`` write them.
+    """Images or clips with texts, as img2dataset, video2dataset and ``tools/data/shards_pairs.py`` write them.
 
     Texts are the list ``captions`` of the sample's ``.json`` where it has one, else its ``.txt``. Fields: ``captions``;
     ``content``, the bytes that `LoadImage` and `LoadVideo` decode; ``path``, the member's, which names a sample in messages.
@@ -158,14 +158,14 @@ class ShardSampler(ResumableSampler):
     is a function of (seed, n).
 
     Args:
-        dataset: a `ShardedDataset`. together: shards that are read from at a time. kwargs: of `ResumableSampler`.
+        dataset: a `ShardedDataset`. shards_open: shards that are read from at a time. kwargs: of `ResumableSampler`.
     """
 
-    def __init__(self, dataset: ShardedDataset, together: int = 16, **kwargs: Any) -> None:
+    def __init__(self, dataset: ShardedDataset, shards_open: int = 16, **kwargs: Any) -> None:
         super().__init__(dataset, **kwargs)
-        if together < 1:
-            raise ValueError(f'ShardSampler: together is a number of shards, not {together}')
-        self.sizes, self.together = dataset.shard_sizes, together
+        if shards_open < 1:
+            raise ValueError(f'ShardSampler: together is a number of shards, not {shards_open}')
+        self.sizes, self.together = dataset.shard_sizes, shards_open
 
     def _order(self, number: int) -> np.ndarray:
         if not self.shuffle:

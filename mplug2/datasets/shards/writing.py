@@ -1,4 +1,4 @@
-"""Writing shards: pictures or clips with their texts, fetched, checked and put into tar files of a fixed number of items.
+"""Writing shards: images or clips with their texts, fetched, checked and put into tar files of a fixed number of items.
 
 Shard n holds items n * per_shard and following of the source, whichever of them could be fetched; it appears under its name
 when it is whole. So a conversion that was stopped goes on with the shards that are missing.
@@ -29,7 +29,7 @@ from PIL import Image
 from ...utils.files import replace_file
 from ...utils.retrying import tried
 from ..io.bad_samples import AnnotationError, BadSampleError
-from ..io.image import PICTURE_ERRORS
+from ..io.image import IMAGE_ERRORS
 from ..io.video import read_pyav
 from .dataset import SUFFIXES
 from .index import load_index
@@ -136,10 +136,10 @@ def _fetch_once(source: str, timeout: float) -> bytes:
 
 
 def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
-    """A picture's suffix and bytes, if it can be decoded.
+    """An image's suffix and bytes, if it can be decoded.
 
     Args:
-        short_side: pixels; a picture whose shorter side is longer is shrunk.
+        short_side: pixels; an image whose shorter side is longer is shrunk.
 
     Raises:
         BadSampleError: it cannot be decoded.
@@ -157,8 +157,8 @@ def check_image(source: str, content: bytes, short_side: int | None = None) -> t
             stream = io.BytesIO()
             image.save(stream, 'JPEG', quality=95)
             return 'jpg', stream.getvalue()
-    except PICTURE_ERRORS:
-        raise BadSampleError('no picture, or a damaged one') from None
+    except IMAGE_ERRORS:
+        raise BadSampleError('no image, or a damaged one') from None
 
 
 def check_video(source: str, content: bytes, short_side: None = None) -> tuple[str, bytes]:

@@ -3,22 +3,24 @@
 from .action import ActionPipeline
 from .aspect import ResizeShorter
 from .augment import RandAugment, RandomErasing
-from .constant import AddField
-from .grounding import BoxTarget, ObjectResizedCrop
+from .constant import AddConstant
+from .grounding import BoxSafeResizedCrop, BoxTarget
 from .loading import LoadImage, LoadVideo
-from .masking import MaskTokens, SplitText
-from .packing import PackInputs, Target
-from .pairs import ChooseText, MediaIdentity, TokenizeTexts
+from .masking import MaskTokens, SplitPrefix
+from .media_text import AddMediaId, ChooseText, TokenizeTexts
+from .packing import PackInputs, TargetText
+from .sentence_pairs import AnswerWindows, TokenizePair
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
-from .text_pairs import AnswerWindows, TokenizePair
 from .views import MultiCrop
 
 __all__ = [
     'ActionPipeline',
-    'AddField',
+    'AddConstant',
+    'AddMediaId',
     'AnswerWindows',
     'BlankFrames',
+    'BoxSafeResizedCrop',
     'BoxTarget',
     'CenterCrop',
     'ChooseText',
@@ -27,17 +29,15 @@ __all__ = [
     'LoadImage',
     'LoadVideo',
     'MaskTokens',
-    'MediaIdentity',
     'MultiCrop',
-    'ObjectResizedCrop',
     'PackInputs',
     'RandAugment',
     'RandomErasing',
     'RandomResizedCrop',
     'Resize',
     'ResizeShorter',
-    'SplitText',
-    'Target',
+    'SplitPrefix',
+    'TargetText',
     'TokenizePair',
     'TokenizeTarget',
     'TokenizeText',

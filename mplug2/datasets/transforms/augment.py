@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from ...registry import TRANSFORMS
 
 Change = Callable[[Image.Image], Image.Image]
-GREY = (124, 116, 104)  # ImageNet's mean colour, where a moved picture leaves nothing
+GREY = (124, 116, 104)  # ImageNet's mean colour, where a moved image leaves nothing
 
 
 def _affine(*numbers: float) -> Change:
@@ -29,7 +29,7 @@ def _enhanced(kind: type) -> Callable[[float], Change]:
     return lambda amount: lambda image: kind(image).enhance(1 + 0.9 * amount)
 
 
-# Name -> strength -> change of a picture. The strength is 0 to 1; those in `SIGNED` also take -1 to 0.
+# Name -> strength -> change of an image. The strength is 0 to 1; those in `SIGNED` also take -1 to 0.
 OPERATIONS: dict[str, Callable[[float], Change]] = {
     'identity': lambda amount: lambda image: image,
     'autocontrast': lambda amount: ImageOps.autocontrast,
@@ -86,7 +86,7 @@ class RandomErasing(BaseTransform):
     """Fill a random rectangle with noise of ImageNet's mean and deviation (Zhong et al., 2020, "RE-R").
 
     Args:
-        prob: of erasing. area: range of its share of the picture. ratio: range of its height over its width.
+        prob: of erasing. area: range of its share of the image. ratio: range of its height over its width.
     """
 
     MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet's channels

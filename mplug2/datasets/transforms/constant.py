@@ -10,7 +10,7 @@ from ...registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class AddField(BaseTransform):
+class AddConstant(BaseTransform):
     """Give every sample a value of its own pipeline, such as the prompt of a captioning task.
 
     Args:

@@ -9,13 +9,13 @@ import numpy as np
 
 from ...registry import TRANSFORMS
 from ...text.locations import LocationTokens
-from .packing import Target
+from .packing import TargetText
 from .spatial import RandomResizedCrop, _crop, _resize
 from .text import Tokenizing
 
 
 @TRANSFORMS.register_module()
-class ObjectResizedCrop(RandomResizedCrop):
+class BoxSafeResizedCrop(RandomResizedCrop):
     """A random part that holds all of ``boxes``, squashed to a size; the whole where ten draws are too small for them.
 
     Arguments are those of `RandomResizedCrop`.
@@ -54,6 +54,6 @@ class BoxTarget(Tokenizing):
         height, width = results['frames'].shape[1:3]
         box = (np.asarray(results['boxes'], np.float32)[0] / np.float32([width, height] * 2)).tolist()
         ids = [self.tokenizer.cls_id, *self.locations.encode(box), self.tokenizer.sep_id]
-        results['target'] = [Target(ids, [place > 0 for place in range(len(ids))])]
+        results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         results['box'] = box
         return results

@@ -30,7 +30,7 @@ class LoadVideo(BaseTransform):
     Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
 
     Args:
-        num_frames: T. backend: 'decord'; 'pyav', where decord has no wheel; 'frames': each clip is a folder of pictures.
+        num_frames: T. backend: 'decord'; 'pyav', where decord has no wheel; 'frames': each clip is a folder of images.
     """
 
     def __init__(self, num_frames: int = 4, backend: str = 'decord') -> None:

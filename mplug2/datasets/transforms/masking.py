@@ -7,7 +7,7 @@ from typing import Any
 
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
-from .packing import Target
+from .packing import TargetText
 from .text import Tokenizing
 
 
@@ -15,8 +15,8 @@ from .text import Tokenizing
 class MaskTokens(Tokenizing):
     """BERT's masking: 15 % of a text's tokens, of which 80 % become ``[MASK]``, 10 % another word and 10 % stay as they are.
 
-    Makes ``masked``, the ids to read; ``places``, the masked positions in order; and ``words``, the ids that were there. At
-    least one token is masked; special tokens and the instruction never are. In tests a sample is always masked alike.
+    Makes ``mlm_ids``, the ids to read; ``mlm_positions``, the masked positions in order; and ``mlm_labels``, the ids that were
+    there. At least one token is masked; special tokens and the instruction never are. In tests a sample is always masked alike.
 
     Args:
         tokenizer: config. key: of the ids. instruction: the task whose instruction the ids begin with, as in `TokenizeText`.
@@ -43,26 +43,26 @@ class MaskTokens(Tokenizing):
         count = min(len(free), max(1, round(self.share * len(free))))
         draws = random.Random(str(results['sample_id'])) if results['test_mode'] else random
         places = sorted(draws.sample(free, count))
-        results['places'] = places
-        results['words'] = [ids[place] for place in places]
+        results['mlm_positions'] = places
+        results['mlm_labels'] = [ids[place] for place in places]
         for place in places:
             draw = draws.random()
             if draw < self.masked:
                 ids[place] = self.tokenizer.mask_id
             elif draw < self.masked + self.replaced:
                 ids[place] = draws.randrange(self.tokenizer.vocab_size)
-        results['masked'] = ids
+        results['mlm_ids'] = ids
         return results
 
 
 @TRANSFORMS.register_module()
-class SplitText(Tokenizing):
-    """Break a text off at a random token: ``start``, the instruction and what comes before; ``target``, the rest.
+class SplitPrefix(Tokenizing):
+    """Break a text off at a random token: ``prefix``, the instruction and what comes before; ``target``, the rest.
 
     Args:
         tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
         packed: the ids are a row of `PackedText`, of whose documents the longest is taken. Where the row or `TokenizeText` cut
-            the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_start: tokens of the
+            the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_prefix: tokens of the
             start, of which the last words stay; the default is BERT's number of positions.
     """
 
@@ -73,11 +73,11 @@ class SplitText(Tokenizing):
         instruction: str | None = 'completion',
         packed: bool = False,
         max_length: int | None = None,
-        max_start: int = 512,
+        max_prefix: int = 512,
     ) -> None:
         super().__init__(tokenizer)
         self.key, self.instruction, self.packed = key, instruction, packed
-        self.max_length, self.max_start = max_length, max_start
+        self.max_length, self.max_prefix = max_length, max_prefix
 
     def transform(self, results: dict) -> dict:
         tokenizer = self.tokenizer
@@ -91,10 +91,10 @@ class SplitText(Tokenizing):
         ends = words is not documents[-1] if self.packed else not results.get(f'{self.key}_cut', False)
         cut = random.randint(1, max(1, len(words) - 1))
         told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
-        first = max(0, cut - (self.max_start - 1 - len(told)))
-        results['start'] = [tokenizer.cls_id, *told, *words[first:cut]]
+        first = max(0, cut - (self.max_prefix - 1 - len(told)))
+        results['prefix'] = [tokenizer.cls_id, *told, *words[first:cut]]
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
-        results['target'] = [Target(ids, [place > 0 for place in range(len(ids))])]
+        results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         return results
 
 

@@ -13,11 +13,11 @@ from ...registry import TRANSFORMS
 from ...structures import MultiModalDataSample
 
 
-class Target(NamedTuple):
-    """A text to generate. ids: tokens from the start token on; learnt: for each, whether the loss counts it."""
+class TargetText(NamedTuple):
+    """A text to generate. ids: tokens from the start token on; learned: for each, whether the loss counts it."""
 
     ids: list[int]
-    learnt: list[bool]
+    loss_mask: list[bool]
     weight: float = 1.0
 
 

@@ -133,7 +133,7 @@ _SIDES = re.compile(r'\b(left|right)(?!over|eous|ful|ly)', re.IGNORECASE)
 
 
 def swap_sides(text: str) -> str:
-    """'Left' for 'right' and the other way round, in a text about a mirrored picture."""
+    """'Left' for 'right' and the other way round, in a text about a mirrored image."""
 
     def swap(match: re.Match) -> str:
         word = match.group()
@@ -145,7 +145,7 @@ def swap_sides(text: str) -> str:
 
 @TRANSFORMS.register_module()
 class HorizontalFlip(BaseTransform):
-    """Mirror, and swap left and right in what is said of the picture.
+    """Mirror, and swap left and right in what is said of the image.
 
     Args:
         prob: of mirroring. texts: keys of texts, or of lists of texts, that speak of sides; absent ones are passed over.

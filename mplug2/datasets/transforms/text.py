@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from ...registry import TOKENIZERS, TRANSFORMS
 from ...text.cleaning import CLEANERS
 from ...text.instructions import instruction
-from .packing import Target
+from .packing import TargetText
 
 CHOICES = ('random', 'first', 'all')
 
@@ -79,12 +79,12 @@ class TokenizeText(_Cleaning):
 
 @TRANSFORMS.register_module()
 class TokenizeTarget(_Cleaning):
-    """The texts to generate -> a list of `Target`.
+    """The texts to generate -> a list of `TargetText`.
 
     Args:
         tokenizer: config. key: of a text or a list of texts. choose: of a list: 'random' one (captions in training), the
             'first', or 'all': every distinct one, weighted by its share (the answers of VQA's annotators).
-        prompt: words before each text, given and not learnt. max_length: tokens; the rest is cut.
+        prompt: words before each text, given and not learned. max_length: tokens; the rest is cut.
         clean: 'caption', 'question' or None. max_words: kept by the cleaning. out: key of the result.
     """
 
@@ -112,6 +112,7 @@ class TokenizeTarget(_Cleaning):
         else:
             shares = {self.clean(random.choice(texts) if self.choose == 'random' else texts[0]): 1.0}
         results[self.out] = [
-            Target(*self.tokenizer.encode_target(text, self.prompt, self.max_length), weight) for text, weight in shares.items()
+            TargetText(*self.tokenizer.encode_target(text, self.prompt, self.max_length), weight)
+            for text, weight in shares.items()
         ]
         return results

@@ -20,17 +20,17 @@ class MultiCrop(BaseTransform):
     """Square parts of the frames: (T, H, W, 3) -> (V, T, size, size, 3) and ``num_views``.
 
     Args:
-        size: of a part, pixels. crops: V: 2 are the middle, as it is and mirrored; 3 lie along the longer side; 5 are the
+        size: of a part, pixels. num_crops: V: 2 are the middle, as it is and mirrored; 3 lie along the longer side; 5 are the
             middle and the corners; 10 are these and their mirror images.
 
     Raises:
         ValueError: frames are smaller.
     """
 
-    def __init__(self, size: int, crops: int = 3) -> None:
-        if crops not in WAYS:
-            raise ValueError(f'MultiCrop: crops is one of {WAYS}, not {crops!r}')
-        self.size, self.crops = size, crops
+    def __init__(self, size: int, num_crops: int = 3) -> None:
+        if num_crops not in WAYS:
+            raise ValueError(f'MultiCrop: crops is one of {WAYS}, not {num_crops!r}')
+        self.size, self.crops = size, num_crops
 
     def transform(self, results: dict) -> dict:
         frames = results['frames']

@@ -8,10 +8,10 @@ import torch
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from ...checkpoints.loading import fit, position_resize
+from ...checkpoints.loading import position_resize, resample_to
 from ...checkpoints.training import CheckpointError
 from ...registry import HOOKS
-from ...utils.dtensor import local, placed_like
+from ...utils.dtensor import local_shard, shard_like
 
 
 @HOOKS.register_module()
@@ -46,7 +46,7 @@ class AverageWeights(Hook):
             self.average = {name: weight.detach().clone() for name, weight in own.items()}
         else:
             self.average = {
-                name: placed_like(self._loaded[name], weight).to(weight.device).clone() for name, weight in own.items()
+                name: shard_like(self._loaded[name], weight).to(weight.device).clone() for name, weight in own.items()
             }
         self._loaded = None
         self._training = True
@@ -63,14 +63,16 @@ class AverageWeights(Hook):
         momentum = min(self.momentum, (1 + step) / (10 + step))
         own = self._weights(runner)
         torch._foreach_lerp_(
-            [local(average) for average in self.average.values()], [local(own[name]) for name in self.average], 1 - momentum
+            [local_shard(average) for average in self.average.values()],
+            [local_shard(own[name]) for name in self.average],
+            1 - momentum,
         )
 
     @torch.no_grad()
     def _swap(self, runner: Any) -> None:
         own = self._weights(runner)
         for name, average in self.average.items():
-            ours, theirs = local(own[name]), local(average)
+            ours, theirs = local_shard(own[name]), local_shard(average)
             kept = ours.clone()
             ours.copy_(theirs)
             theirs.copy_(kept)
@@ -95,4 +97,4 @@ class AverageWeights(Hook):
             raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
         mode = position_resize(runner.bare_model)
         for name, weight in self._weights(runner).items():
-            weight.copy_(fit(name, self._loaded[name], weight, mode))
+            weight.copy_(resample_to(name, self._loaded[name], weight, mode))

@@ -1,4 +1,4 @@
-"""Hooks: scalars that stay on the device, checkpoints that are never half there, pictures of predictions."""
+"""Hooks: scalars that stay on the device, checkpoints that are never half there, images of predictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
 from ...checkpoints.files import BEST, SHARDS, read_best, step_of, training_checkpoints, write_best
-from ...checkpoints.training import set_aside
+from ...checkpoints.training import move_aside
 from ...registry import HOOKS
 
 
@@ -107,7 +107,7 @@ class CheckpointHook(Hook):
             return
         paths = sorted(training_checkpoints(runner.work_dir), key=step_of)
         for path in paths[: -self.max_keep_ckpts]:
-            shutil.rmtree(set_aside(path)) if path.is_dir() else path.unlink()
+            shutil.rmtree(move_aside(path)) if path.is_dir() else path.unlink()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         if self.save_best is None or not metrics:
@@ -136,7 +136,7 @@ class CheckpointHook(Hook):
 class ShowPredictions(Hook):
     """Shows the first predictions of a test beside what was expected.
 
-    Of pictures and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
+    Of images and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
     ``retrieved.png``, queries drawn at random with what was found for them.
 
     Args:

@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = 'MPLUG2_STOPPED'  # names a file, as tools/slurm_train.sh does
 
 
-def outlive_signals(worker: int) -> None:
+def ignore_signals_in_worker(worker: int) -> None:
     """Called in a loader's worker: a signal to all processes of a run, as torchrun, Slurm and shutdowns send it, is for the
     training, which still needs its workers. SIGTERM from their own parent ends them."""
     del worker

@@ -55,21 +55,21 @@ class PretrainLoop(TrainLoop):
             unknown = sorted(tasks - set(self.model.tasks))
             if unknown:
                 raise KeyError(f'{what} are for {", ".join(unknown)}; the tasks of the model are {", ".join(self.model.tasks)}')
-        self.steps_per_epoch = max(1, len(self.dataloader) // sampler.per_step)
+        self.steps_per_epoch = max(1, len(self.dataloader) // sampler.batches_per_step)
         counts = (runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)  # none in a benchmark of steps
         if counts != 1:
             raise ValueError(
-                f'PretrainLoop takes several batches a step by train_dataloader.sampler.per_step, not by '
+                f'PretrainLoop takes several batches a step by train_dataloader.sampler.batches_per_step, not by '
                 f'optim_wrapper.accumulative_counts, which is {counts}'
             )
 
     def batches(self) -> Iterator[list[dict]]:
         sampler = self.dataloader.sampler
         sampler.seed = self.runner.seed
-        sampler.start_position = self._iter * sampler.per_step
+        sampler.start_position = self._iter * sampler.batches_per_step
         batches = iter(self.dataloader)
         while True:
-            yield [next(batches) for _ in range(sampler.per_step)]
+            yield [next(batches) for _ in range(sampler.batches_per_step)]
 
     def optimize(self, batches: list[dict]) -> dict[str, Tensor]:
         runner, wrapper = self.runner, self.runner.optim_wrapper

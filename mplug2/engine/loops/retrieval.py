@@ -1,6 +1,6 @@
 """The retrieval loop: a gallery is embedded once, ranked by cosine in blocks, and the best are re-ranked by matching.
 
-Letters in shapes: N pictures or clips, M texts, Q queries and I items of one direction, E channels of an embedding, k items
+Letters in shapes: N images or clips, M texts, Q queries and I items of one direction, E channels of an embedding, k items
 re-ranked for a query, L text tokens, C channels.
 """
 
@@ -31,9 +31,9 @@ _GIB = 2**30
 
 
 class Media(NamedTuple):
-    """One picture or clip of the gallery with its texts.
+    """One image or clip of the gallery with its texts.
 
-    embedding: (E,). texts: token ids. text_embeddings: (texts, E).
+    projection_dim: (E,). texts: token ids. text_embeddings: (texts, E).
     """
 
     sample_id: Any
@@ -97,7 +97,7 @@ def rank_by_cosine(
     """Rank all items for every query; queries are shared out over the ranks and scored in blocks.
 
     Args:
-        queries: (Q, E). items: (I, E). relevant: for each query, the items that are right. top_k: how many items to name.
+        num_queries: (Q, E). items: (I, E). relevant: for each query, the items that are right. top_k: how many items to name.
             block: scores that exist at once. device: where they are computed.
 
     Returns:
@@ -137,7 +137,7 @@ def ranks_after(scores: Tensor, best: Tensor, relevant: list[list[int]], before:
 
 
 class Matcher:
-    """Matching scores of one picture or clip at a time with many texts, which share its keys and values.
+    """Matching scores of one image or clip at a time with many texts, which share its keys and values.
 
     Args:
         network, task: of the model. texts: token ids of all M. device: of the network. pairs: texts at a time.
@@ -177,7 +177,7 @@ class Matcher:
         return TextFeatures(text.encoded[:, :length], text.tokens[:, :length], text.mask[:, :length])
 
     def __call__(self, vision: VisionFeatures, texts: Tensor) -> Tensor:
-        """vision: of one picture or clip. texts: (K,) rows. Returns matching logits (K, 2)."""
+        """vision: of one image or clip. texts: (K,) rows. Returns matching logits (K, 2)."""
         return torch.cat([self.task.match(self.network, self._text(rows), vision) for rows in texts.split(self.pairs)])
 
 
@@ -207,7 +207,7 @@ class _RetrievalLoop:
             features, that each process keeps on the host between embedding and re-ranking; what does not fit is encoded again.
         dtype: 'bfloat16' runs the network under autocast.
 
-    The data set gives each picture or clip once, and its data samples carry ``texts``, the token ids of all of its texts
+    The data set gives each image or clip once, and its data samples carry ``texts``, the token ids of all of its texts
     (`TokenizeTexts`). Each metric receives a record a query: ``direction``, ``query``, ``rank`` and ``dual_rank`` (after and
     before re-ranking), and ``best``, the ids of the first ten (for text queries the ids of media; else the numbers of texts).
     They stay as ``queries``.
@@ -256,7 +256,7 @@ class _RetrievalLoop:
         own, kept = self._embed(stage)
         gallery = gather_gallery(own)
         del own
-        self.runner.logger.info(f'retrieval: {len(gallery.ids)} pictures or clips and {len(gallery.texts)} texts are embedded')
+        self.runner.logger.info(f'retrieval: {len(gallery.ids)} images or clips and {len(gallery.texts)} texts are embedded')
         relevant = ([[media] for media in gallery.media_of_text], gallery.texts_of_media)
         sides = ((gallery.text, gallery.media), (gallery.media, gallery.text))
         before = [
@@ -325,7 +325,7 @@ class _RetrievalLoop:
     ) -> tuple[Tensor, Tensor]:
         """`Retrieval.relevance` of each query's best: (M, k) and (N, k'), the same on every rank.
 
-        Each rank goes through the pictures or clips that it embedded and scores all pairs in which they occur.
+        Each rank goes through the images or clips that it embedded and scores all pairs in which they occur.
         """
         scores = torch.zeros(best_of_text.shape), torch.zeros(best_of_media.shape)
         matcher = Matcher(self._network, self._task, gallery.texts, self._device, self.pairs, self.limit)
@@ -346,7 +346,7 @@ class _RetrievalLoop:
         return scores
 
     def _again(self, gallery: Gallery, kept: dict[int, VisionFeatures]) -> Iterator[tuple[int, VisionFeatures]]:
-        """This rank's vision features, one picture or clip at a time: those that were kept, then the others, encoded again."""
+        """This rank's vision features, one image or clip at a time: those that were kept, then the others, encoded again."""
         rest = []
         for index in gallery.rows:
             if index in kept:
@@ -356,7 +356,7 @@ class _RetrievalLoop:
                 rest.append(index)
         if not rest:
             return
-        self.runner.logger.info(f'retrieval: {len(rest)} of {len(gallery.rows)} pictures or clips are encoded again')
+        self.runner.logger.info(f'retrieval: {len(rest)} of {len(gallery.rows)} images or clips are encoded again')
         loader = DataLoader(
             Subset(self.dataloader.dataset, rest),
             batch_size=self.dataloader.batch_size,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...registry import LOOPS
-from ..resume_check import stream_of
+from ..resume_check import describe_stream
 
 _VALIDATED = 'validated_iter'
 
@@ -82,7 +82,7 @@ class TrainLoop(BaseLoop):
             ValueError: processes read different data, of which they would take parts that overlap or do not belong together.
         """
         runner = self.runner
-        streams = all_gather_object(stream_of(self.dataloader, get_world_size()))
+        streams = all_gather_object(describe_stream(self.dataloader, get_world_size()))
         other = next((rank for rank, stream in enumerate(streams) if stream != streams[0]), None)
         if other is not None:
             told = ' and '.join(f'process {rank} {streams[rank]}' for rank in (0, other))

@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Adam, AdamW, Optimizer
 
 from ...registry import OPTIM_WRAPPERS
-from ...utils.dtensor import local
+from ...utils.dtensor import local_shard
 
 
 def computes_bf16() -> bool:
@@ -103,7 +103,7 @@ class OptimWrapper(_OptimWrapper):
         self.grad_norm = total_norm([p.grad for p in parameters], how.get('norm_type', 2.0))
         if 'max_norm' in how:
             scale = (how['max_norm'] / (self.grad_norm + 1e-6)).clamp(max=1.0)
-            torch._foreach_mul_([local(p.grad) for p in parameters], scale)
+            torch._foreach_mul_([local_shard(p.grad) for p in parameters], scale)
         elif how:
             self.clip_func(parameters, **how)
 

@@ -16,9 +16,9 @@ from torch.distributed.tensor import DTensor
 
 from ...modules.blocks import blocks_of
 from ...modules.decoder import TextDecoder
-from ...modules.momentum import twins_of
+from ...modules.momentum import momentum_encoders_of
 from ...registry import HOOKS
-from ...utils.dtensor import placed_like
+from ...utils.dtensor import shard_like
 
 # What generation calls instead of `forward`.
 DECODER_ENTRIES = ('prefill', 'step')
@@ -29,7 +29,7 @@ def shard_model(model: nn.Module) -> None:
 
     A block is gathered for its own computation alone. A decoder, whose word table and head are tied, is one unit, which stays
     gathered from its first use in a step on, so that processes may generate texts of unequal lengths. The rest (embeddings,
-    heads, queries) is gathered for the whole step. Of a momentum twin the blocks are sharded as those that they follow; the
+    heads, queries) is gathered for the whole step. Of a momentum encoder the blocks are sharded as those that they follow; the
     rest of it is whole on every process, as are scalars (temperatures).
 
     Args:
@@ -45,7 +45,12 @@ def shard_model(model: nn.Module) -> None:
             scalar.register_post_accumulate_grad_hook(_average_gradient)
     for block in blocks:
         fully_shard(block, mesh=mesh, reshard_after_forward=True, ignored_params=scalars)
-    whole = {parameter for twin in twins_of(model) for parameter in twin.parameters() if not isinstance(parameter, DTensor)}
+    whole = {
+        parameter
+        for momentum_encoder in momentum_encoders_of(model)
+        for parameter in momentum_encoder.parameters()
+        if not isinstance(parameter, DTensor)
+    }
     for decoder in decoders:
         fully_shard(decoder, mesh=mesh, reshard_after_forward=False, ignored_params=scalars)
         for name in DECODER_ENTRIES:
@@ -68,14 +73,14 @@ def place_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optim
     for index, values in state['state'].items():
         like = parameters[index]
         found[index] = {
-            key: placed_like(value, like) if isinstance(value, Tensor) and value.shape == like.shape else value
+            key: shard_like(value, like) if isinstance(value, Tensor) and value.shape == like.shape else value
             for key, value in values.items()
         }
     return {**state, 'state': found}
 
 
 @HOOKS.register_module()
-class GatherForValidation(Hook):
+class UnshardForValidation(Hook):
     """Makes the parameters whole on every process while a sharded model is validated.
 
     Any part of the network may then be called, on any process any number of times: texts end at different lengths, galleries

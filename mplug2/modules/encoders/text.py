@@ -14,8 +14,8 @@ class BertTextEncoder(nn.Module):
     """BERT up to the universal layers (Section 3.1): embedding and the layers that belong to text alone.
 
     Args:
-        vocab_size, positions, types: of the embedding. width: C. heads, hidden: of a layer.
-        layers: those of this module only; BERT-Base has 12, of which the last S = 2 are the universal layers.
+        vocab_size, max_positions, num_token_types: of the embedding. width: C. num_heads, ffn_dim: of a layer.
+        num_layers: those of this module only; BERT-Base has 12, of which the last S = 2 are the universal layers.
         dropout: on embeddings, outputs and attention weights. eps: of layer norms.
     """
 
@@ -23,20 +23,21 @@ class BertTextEncoder(nn.Module):
         self,
         vocab_size: int = 30522,
         width: int = 768,
-        layers: int = 10,
-        heads: int = 12,
-        hidden: int = 3072,
-        positions: int = 512,
-        types: int = 2,
+        num_layers: int = 10,
+        num_heads: int = 12,
+        ffn_dim: int = 3072,
+        max_positions: int = 512,
+        num_token_types: int = 2,
         dropout: float = 0.1,
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
         self.width = width
         self.vocab_size = vocab_size
-        self.embedding = TextEmbedding(vocab_size, width, positions, types, eps, dropout)
+        self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, hidden, eps=eps, dropout=dropout, attention_dropout=dropout) for _ in range(layers)
+            TransformerLayer(width, num_heads, ffn_dim, eps=eps, dropout=dropout, attention_dropout=dropout)
+            for _ in range(num_layers)
         )
 
     def init_weights(self) -> None:
@@ -49,7 +50,7 @@ class BertTextEncoder(nn.Module):
 
     def forward(self, text: Tokens) -> Tensor:
         """Returns (B, L, C)."""
-        x = self.embedding(text.ids, text.types)
+        x = self.embedding(text.ids, text.token_type_ids)
         mask = padding_mask(text.mask)
         for layer in self.layers:
             x = layer(x, mask)
@@ -105,5 +106,5 @@ class HuggingFaceTextEncoder(nn.Module):
 
     def forward(self, text: Tokens) -> Tensor:
         """Returns (B, L, C)."""
-        types = {'token_type_ids': text.types} if self.has_types and text.types is not None else {}
+        types = {'token_type_ids': text.token_type_ids} if self.has_types and text.token_type_ids is not None else {}
         return self.model(input_ids=text.ids, attention_mask=text.mask.long(), **types).last_hidden_state

@@ -17,7 +17,7 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bili
     """Resample the position table of a square grid to another grid; the class row is kept.
 
     Args:
-        positions: (1 + G*G, C), the class row first. grid: rows and columns wanted.
+        max_positions: (1 + G*G, C), the class row first. grid: rows and columns wanted.
 
     Returns:
         (1 + rows * columns, C).
@@ -71,15 +71,15 @@ class VisionBlock(Block):
     """A ViT layer within each frame, with temporal residuals before its attention and / or before its feed-forward.
 
     Args:
-        layer: the spatial layer. temporal_first, temporal_second: modules for the two places, or None.
+        layer: the spatial layer. temporal_before_attention, temporal_before_ffn: modules for the two places, or None.
         norm, eps, width: of the temporal residuals. window: side of the attention's windows in patches, None is global.
     """
 
     def __init__(
         self,
         layer: TransformerLayer,
-        temporal_first: nn.Module | None,
-        temporal_second: nn.Module | None,
+        temporal_before_attention: nn.Module | None,
+        temporal_before_ffn: nn.Module | None,
         width: int,
         norm: str,
         eps: float,
@@ -88,10 +88,10 @@ class VisionBlock(Block):
         super().__init__()
         self.layer = layer
         self.window = window
-        self.temporal_first = temporal_first
-        self.temporal_second = temporal_second
-        self.residual_first = None if temporal_first is None else Residual(width, norm, eps)
-        self.residual_second = None if temporal_second is None else Residual(width, norm, eps)
+        self.temporal_before_attention = temporal_before_attention
+        self.temporal_before_ffn = temporal_before_ffn
+        self.residual_before_attention = None if temporal_before_attention is None else Residual(width, norm, eps)
+        self.residual_before_ffn = None if temporal_before_ffn is None else Residual(width, norm, eps)
 
     def run(self, x: Tensor, frames: int, grid: tuple[int, int], with_temporal: bool) -> Tensor:
         """x: (B*T, 1 + P, C), frames: T, grid: rows and columns of the P patches.
@@ -99,18 +99,18 @@ class VisionBlock(Block):
         Returns the same shape; the class token never enters a temporal module.
         """
         layer, window = self.layer, self.window
-        if with_temporal and self.temporal_first is not None:
-            x = mix_frames(x, frames, self.temporal_first, self.residual_first)
+        if with_temporal and self.temporal_before_attention is not None:
+            x = apply_temporal(x, frames, self.temporal_before_attention, self.residual_before_attention)
         if window is None or window >= max(grid):
             x = layer.attend_self(x)
         else:
             x = layer.self_residual(x, lambda y: windowed_attention(layer.self_attention, y, grid, window))
-        if with_temporal and self.temporal_second is not None:
-            x = mix_frames(x, frames, self.temporal_second, self.residual_second)
+        if with_temporal and self.temporal_before_ffn is not None:
+            x = apply_temporal(x, frames, self.temporal_before_ffn, self.residual_before_ffn)
         return layer.feed(x)
 
 
-def mix_frames(x: Tensor, frames: int, temporal: nn.Module, residual: Residual) -> Tensor:
+def apply_temporal(x: Tensor, frames: int, temporal: nn.Module, residual: Residual) -> Tensor:
     """Apply a temporal residual to the patches of (B*T, 1 + P, C)."""
     patches = x[:, 1:].unflatten(0, (-1, frames))
     return torch.cat([x[:, :1], residual(patches, temporal).flatten(0, 1)], 1)
@@ -122,7 +122,7 @@ class DualVisionEncoder(nn.Module):
 
     Args:
         image_size: side of the square that the position table is made for; other sizes resample it.
-        patch_size: side of a patch. width: C. layers, heads: of the ViT. hidden: of its feed-forward, 4 C if None.
+        patch_size: side of a patch. width: C. num_layers, num_heads: of the ViT. ffn_dim: of its feed-forward, 4 C if None.
         temporal: config of a temporal module (its ``width`` is filled in), or None.
         temporal_at: places in a block: 'attention' (before it) and / or 'feed_forward' (before it).
         temporal_on_images: run temporal modules on single frames too (published weights) or not (paper, Table 2).
@@ -140,9 +140,9 @@ class DualVisionEncoder(nn.Module):
         image_size: int = 224,
         patch_size: int = 16,
         width: int = 768,
-        layers: int = 12,
-        heads: int = 12,
-        hidden: int | None = None,
+        num_layers: int = 12,
+        num_heads: int = 12,
+        ffn_dim: int | None = None,
         temporal: dict | None = None,
         temporal_at: tuple[str, ...] = ('attention', 'feed_forward'),
         temporal_on_images: bool = True,
@@ -164,11 +164,11 @@ class DualVisionEncoder(nn.Module):
         unknown = set(temporal_at) - {'attention', 'feed_forward'}
         if unknown:
             raise ValueError(f"temporal_at takes 'attention' and 'feed_forward', not {sorted(unknown)}")
-        if not -1 <= frozen_stages <= layers:
-            raise ValueError(f'frozen_stages {frozen_stages} must lie between -1 and the number of layers, {layers}')
-        outside = sorted(set(global_blocks) - set(range(layers)))
+        if not -1 <= frozen_stages <= num_layers:
+            raise ValueError(f'frozen_stages {frozen_stages} must lie between -1 and the number of layers, {num_layers}')
+        outside = sorted(set(global_blocks) - set(range(num_layers)))
         if outside:
-            raise ValueError(f'global_blocks names blocks {outside}, but the encoder has blocks 0 to {layers - 1}')
+            raise ValueError(f'global_blocks names blocks {outside}, but the encoder has blocks 0 to {num_layers - 1}')
         self.width = width
         self.patch_size = patch_size
         self.position_resize = position_resize
@@ -185,13 +185,13 @@ class DualVisionEncoder(nn.Module):
             VisionBlock(
                 TransformerLayer(
                     width,
-                    heads,
-                    hidden or 4 * width,
+                    num_heads,
+                    ffn_dim or 4 * width,
                     norm=norm,
                     activation=activation,
                     eps=eps,
                     layer_scale=layer_scale,
-                    drop_path=drop_path * depth / max(1, layers - 1),
+                    drop_path=drop_path * depth / max(1, num_layers - 1),
                 ),
                 temporal_module('attention'),
                 temporal_module('feed_forward'),
@@ -200,7 +200,7 @@ class DualVisionEncoder(nn.Module):
                 eps,
                 None if depth in global_blocks else window,
             )
-            for depth in range(layers)
+            for depth in range(num_layers)
         )
         self.norm_after = nn.LayerNorm(width, eps)
         self.frozen_stages = frozen_stages
@@ -229,7 +229,7 @@ class DualVisionEncoder(nn.Module):
         if self.patch_embedding.bias is not None:
             nn.init.zeros_(self.patch_embedding.bias)
         for block in self.blocks:
-            for temporal in (block.temporal_first, block.temporal_second):
+            for temporal in (block.temporal_before_attention, block.temporal_before_ffn):
                 if hasattr(temporal, 'init_weights'):
                     temporal.init_weights()
 

@@ -1,4 +1,4 @@
-# Forwards or backwards, on the clips of the embedded benchmark, with the example's temporal module in the tiny network.
+# Forwards or backwards, on the clips of the mini benchmark, with the example's temporal module in the tiny network.
 from mmengine.config import read_base
 
 from mplug2.datasets.transforms import PackInputs

@@ -36,7 +36,7 @@ class TimeDirection(Task):
     def score(self, features: Features, frames: Tensor, name: str) -> Tensor:
         """Frames (B, T, 3, H, W) -> logits (B,). Features are kept by name, so each version of the clip needs its own."""
         features.batch.extra[name] = frames
-        return self.head(features.vision(name).summary)[:, 0]
+        return self.head(features.vision(name).pooled)[:, 0]
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         frames = batch.frames

@@ -1,4 +1,4 @@
-"""Small pictures that come as arrays in one file: CIFAR and Fashion-MNIST."""
+"""Small images that come as arrays in one file: CIFAR and Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPLITS = ('train', 'test')
 
 
 class PixelDataset(MultiModalDataset):
-    """Pictures that are kept in memory; a record has ``frames`` (1, H, W, 3), so its pipeline loads nothing.
+    """Images that are kept in memory; a record has ``frames`` (1, H, W, 3), so its pipeline loads nothing.
 
     Fields: ``label``.
 
@@ -39,7 +39,7 @@ class PixelDataset(MultiModalDataset):
         return str(self.folder)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures (N, H, W) or (N, H, W, 3) uint8, and labels (N,)."""
+        """Images (N, H, W) or (N, H, W, 3) uint8, and labels (N,)."""
         raise NotImplementedError
 
     def load_records(self) -> list[dict]:
@@ -48,8 +48,8 @@ class PixelDataset(MultiModalDataset):
 
     def record(self, index: int) -> dict:
         record = super().record(index)
-        picture = self.pixels[record.pop('row')]
-        record['frames'] = np.repeat(picture[None, ..., None], 3, -1) if picture.ndim == 2 else picture[None].copy()
+        image = self.pixels[record.pop('row')]
+        record['frames'] = np.repeat(image[None, ..., None], 3, -1) if image.ndim == 2 else image[None].copy()
         return record
 
 
@@ -77,15 +77,15 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 @DATASETS.register_module()
 class FashionMNIST(PixelDataset):
-    """Fashion-MNIST: 60,000 and 10,000 grey pictures of 28 pixels, 10 kinds of clothes, in MNIST's files."""
+    """Fashion-MNIST: 60,000 and 10,000 grey images of 28 pixels, 10 kinds of clothes, in MNIST's files."""
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         start = {'train': 'train', 'test': 't10k'}[self.split]
-        pictures = read_idx(self.folder / f'{start}-images-idx3-ubyte.gz')
+        images = read_idx(self.folder / f'{start}-images-idx3-ubyte.gz')
         labels = read_idx(self.folder / f'{start}-labels-idx1-ubyte.gz')
-        if len(pictures) != len(labels):
-            raise AnnotationError(f'{self.folder}: {len(pictures)} pictures, but {len(labels)} labels of {start}')
-        return pictures, labels
+        if len(images) != len(labels):
+            raise AnnotationError(f'{self.folder}: {len(images)} images, but {len(labels)} labels of {start}')
+        return images, labels
 
 
 class _Cifar(PixelDataset):
@@ -105,13 +105,13 @@ class _Cifar(PixelDataset):
                 raise AnnotationError(f'{path}: {len(content)} bytes are not records of {size}')
             parts.append(content.reshape(-1, size))
         records = np.concatenate(parts)
-        pictures = records[:, self.LABEL_BYTES :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(pictures), records[:, self.LABEL_BYTES - 1]
+        images = records[:, self.LABEL_BYTES :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(images), records[:, self.LABEL_BYTES - 1]
 
 
 @DATASETS.register_module()
 class CIFAR10(_Cifar):
-    """CIFAR-10, from ``cifar-10-binary.tar.gz``: 50,000 and 10,000 pictures of 32 pixels, 10 classes."""
+    """CIFAR-10, from ``cifar-10-binary.tar.gz``: 50,000 and 10,000 images of 32 pixels, 10 classes."""
 
     FILES = {'train': tuple(f'data_batch_{number}.bin' for number in range(1, 6)), 'test': ('test_batch.bin',)}
     LABEL_BYTES = 1
@@ -119,7 +119,7 @@ class CIFAR10(_Cifar):
 
 @DATASETS.register_module()
 class CIFAR100(_Cifar):
-    """CIFAR-100, from ``cifar-100-binary.tar.gz``: 50,000 and 10,000 pictures of 32 pixels, 100 (fine) classes."""
+    """CIFAR-100, from ``cifar-100-binary.tar.gz``: 50,000 and 10,000 images of 32 pixels, 100 (fine) classes."""
 
     FILES = {'train': ('train.bin',), 'test': ('test.bin',)}
     LABEL_BYTES = 2  # coarse, fine

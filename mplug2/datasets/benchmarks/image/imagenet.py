@@ -15,22 +15,22 @@ from ...base import MultiModalDataset
 from ...io.annotations import read_json
 from ...io.bad_samples import AnnotationError
 
-_PICTURES = ('.jpeg', '.jpg', '.png')
+_IMAGES = ('.jpeg', '.jpg', '.png')
 _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
 
 
-def pictures_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str, str]]:
-    """Class folder and path (both relative to `root`) of every picture, in a fixed order; absent folders are passed over."""
+def images_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str, str]]:
+    """Class folder and path (both relative to `root`) of every image, in a fixed order; absent folders are passed over."""
     for folder in folders:
         place = Path(root) / folder
         if place.is_dir():
             for name in sorted(entry.name for entry in os.scandir(place)):
-                if name.lower().endswith(_PICTURES):
+                if name.lower().endswith(_IMAGES):
                     yield folder, f'{folder}/{name}'
 
 
-def solved_pictures(solution: str | Path) -> Iterator[tuple[str, str]]:
-    """Synset and file name of every validation picture, as ``LOC_val_solution.csv`` lists them.
+def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
+    """Synset and file name of every validation image, as ``LOC_val_solution.csv`` lists them.
 
     Raises:
         AnnotationError: a row has no ImageId or no PredictionString.
@@ -53,7 +53,7 @@ class ImageNet(MultiModalDataset):
 
     Args:
         synsets: ``LOC_synset_mapping.txt`` of the official archive. solution: ``LOC_val_solution.csv``, where the validation
-            pictures lie in one folder as published; None where they lie in class folders. kwargs: of `MultiModalDataset`.
+            images lie in one folder as published; None where they lie in class folders. kwargs: of `MultiModalDataset`.
 
     Raises:
         AnnotationError: a synset that the synset file has not.
@@ -71,9 +71,9 @@ class ImageNet(MultiModalDataset):
     def load_records(self) -> list[dict]:
         labels = {synset: label for label, synset in enumerate(read_synsets(self.ann_file))}
         if self.solution is None:
-            found = pictures_by_class(self.data_prefix, list(labels))
+            found = images_by_class(self.data_prefix, list(labels))
         else:
-            found = solved_pictures(self.solution)
+            found = solved_images(self.solution)
         records = []
         for synset, path in found:
             if synset not in labels:
@@ -84,21 +84,21 @@ class ImageNet(MultiModalDataset):
 
 @DATASETS.register_module()
 class ImageNetVariants(MultiModalDataset):
-    """ImageNet-1K's validation pictures and variants of them in one test, each under its name (Table 13).
+    """ImageNet-1K's validation images and variants of them in one test, each under its name (Table 13).
 
-    Fields: ``variant``; ``labels``, the right ones (ReaL has several a picture, the others one). Its meta information has
+    Fields: ``variant``; ``labels``, the right ones (ReaL has several an image, the others one). Its meta information has
     ``candidates``: for a variant of some classes only (ImageNet-A and -R have 200 each), the labels to choose from.
 
     Args:
         synsets: ``LOC_synset_mapping.txt``. variants: name -> ``dict(folder=...)``, relative to `data_prefix`, with class
             folders in it. ``numbered=True``: these are called by their label (ImageNet-V2), not by their synset.
             ``solution=FILE``: no class folders, but the flat official validation folder and ``LOC_val_solution.csv``.
-            ``classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list for
-            each validation picture by its number; pictures without any are left out.
+            ``num_classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list for
+            each validation image by its number; images without any are left out.
         kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: a variant has pictures of fewer or more classes than it should, or ``real.json`` does not know one.
+        AnnotationError: a variant has images of fewer or more classes than it should, or ``real.json`` does not know one.
     """
 
     def __init__(self, synsets: str, variants: dict[str, dict], **kwargs: Any) -> None:
@@ -118,27 +118,27 @@ class ImageNetVariants(MultiModalDataset):
         folder: str,
         numbered: bool = False,
         solution: str | None = None,
-        classes: int | None = None,
+        num_classes: int | None = None,
         real: str | None = None,
     ) -> Iterator[dict]:
         labels = {str(label) if numbered else synset: label for label, synset in enumerate(synsets)}
         place = f'{self.data_prefix}/{folder}'
-        pictures = list(pictures_by_class(place, list(labels)) if solution is None else solved_pictures(solution))
-        seen, expected = {key for key, _ in pictures}, len(synsets) if classes is None else classes
+        images = list(images_by_class(place, list(labels)) if solution is None else solved_images(solution))
+        seen, expected = {key for key, _ in images}, len(synsets) if num_classes is None else num_classes
         if len(seen) != expected or not seen <= set(labels):  # of fewer classes, a test would be easier
             raise AnnotationError(
-                f'ImageNetVariants: {name} has pictures of {len(seen)} classes in {solution or place}; '
+                f'ImageNetVariants: {name} has images of {len(seen)} classes in {solution or place}; '
                 f'expected {expected} of those in {self.ann_file}'
             )
         if expected < len(synsets):
             self.candidates[name] = sorted(labels[key] for key in seen)
         reassessed = None if real is None else read_json(real)
-        for key, path in pictures:
+        for key, path in images:
             right = [labels[key]]
             if reassessed is not None:
                 number = _NUMBER.search(path)
                 if number is None or not 1 <= int(number[1]) <= len(reassessed):
-                    raise AnnotationError(f'{real}: no labels of {path}; it has those of {len(reassessed)} numbered pictures')
+                    raise AnnotationError(f'{real}: no labels of {path}; it has those of {len(reassessed)} numbered images')
                 right = reassessed[int(number[1]) - 1]
             if right:
                 sample_id = f'{name}/{Path(path).stem}'

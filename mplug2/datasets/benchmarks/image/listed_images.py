@@ -12,13 +12,13 @@ from ...io.bad_samples import AnnotationError
 
 
 class ListedImages(MultiModalDataset):
-    """Lists of pictures, one a line, whose folder is their class. Fields: ``label``.
+    """Lists of images, one a line, whose folder is their class. Fields: ``label``.
 
     Args:
         ann_file: one list or several. kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: a picture of a class that is not among the classes.
+        AnnotationError: an image of a class that is not among the classes.
     """
 
     SUFFIX = ''  # that the lists leave out
@@ -46,7 +46,7 @@ class ListedImages(MultiModalDataset):
 
 @DATASETS.register_module()
 class DTD(ListedImages):
-    """Describable Textures, a split of ``labels/{train,val,test}1.txt``: 47 classes of 40 pictures each in each part.
+    """Describable Textures, a split of ``labels/{train,val,test}1.txt``: 47 classes of 40 images each in each part.
 
     Training usually takes train1 and val1. ``data_prefix`` is the folder ``images``, whose folders are the classes.
     """
@@ -69,7 +69,7 @@ class _WithClassFile(ListedImages):
 
 @DATASETS.register_module()
 class Food101(_WithClassFile):
-    """Food-101 from ``meta/train.txt`` (75,750 pictures) or ``meta/test.txt`` (25,250).
+    """Food-101 from ``meta/train.txt`` (75,750 images) or ``meta/test.txt`` (25,250).
 
     Args:
         classes: ``meta/classes.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``images``.
@@ -80,7 +80,7 @@ class Food101(_WithClassFile):
 
 @DATASETS.register_module()
 class SUN397(_WithClassFile):
-    """SUN397 from one of its ten partitions (``Training_01.txt``, ``Testing_01.txt``: 50 pictures a class each).
+    """SUN397 from one of its ten partitions (``Training_01.txt``, ``Testing_01.txt``: 50 images a class each).
 
     Args:
         classes: ``ClassName.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``SUN397``.
@@ -89,7 +89,7 @@ class SUN397(_WithClassFile):
 
 @DATASETS.register_module()
 class StanfordCars(MultiModalDataset):
-    """Stanford Cars from its Matlab files: 8,144 pictures to train on and 8,041 to test, 196 classes. Fields: ``label``.
+    """Stanford Cars from its Matlab files: 8,144 images to train on and 8,041 to test, 196 classes. Fields: ``label``.
 
     Args:
         ann_file: ``cars_train_annos.mat``, or ``cars_test_annos_withlabels.mat``. kwargs: of `MultiModalDataset`; data_prefix

@@ -9,15 +9,15 @@ from ...base import CaptionDataset
 from ...io.annotations import read_json, rows, section
 from ...io.bad_samples import AnnotationError
 
-# Karpathy's 'restval', pictures of COCO's val2014 that his splits do not test on, is trained on as everywhere.
+# Karpathy's 'restval', images of COCO's val2014 that his splits do not test on, is trained on as everywhere.
 SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
 
 
 @DATASETS.register_module()
 class CocoCaption(CaptionDataset):
-    """COCO captions (113,287 / 5,000 / 5,000 pictures) from Karpathy's ``dataset_coco.json``.
+    """COCO captions (113,287 / 5,000 / 5,000 images) from Karpathy's ``dataset_coco.json``.
 
-    Pictures lie as ``data_prefix/{train2014,val2014}/COCO_train2014_000000000009.jpg``. Fields: ``captions``.
+    Images lie as ``data_prefix/{train2014,val2014}/COCO_train2014_000000000009.jpg``. Fields: ``captions``.
 
     Args:
         ann_file: ``dataset_coco.json``. split: 'train' (with restval), 'val' or 'test'. kwargs: of `CaptionDataset`.

@@ -14,9 +14,9 @@ SPLITS = ('train', 'val', 'test')
 
 @DATASETS.register_module()
 class Flickr30K(CaptionDataset):
-    """Flickr30K captions (29,000 / 1,014 / 1,000 pictures) from Karpathy's ``dataset_flickr30k.json``.
+    """Flickr30K captions (29,000 / 1,014 / 1,000 images) from Karpathy's ``dataset_flickr30k.json``.
 
-    Pictures lie as ``data_prefix/1000092795.jpg``. Fields: ``captions``.
+    Images lie as ``data_prefix/1000092795.jpg``. Fields: ``captions``.
 
     Args:
         ann_file: ``dataset_flickr30k.json``. split: 'train', 'val' or 'test'. kwargs: of `CaptionDataset`.

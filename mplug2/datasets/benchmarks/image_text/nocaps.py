@@ -1,4 +1,4 @@
-"""NoCaps: captions of pictures with objects that COCO's captions lack."""
+"""NoCaps: captions of images with objects that COCO's captions lack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...io.bad_samples import AnnotationError
 class NoCaps(MultiModalDataset):
     """NoCaps, to be tested on only, from the official ``nocaps_val_4500_captions.json`` or ``nocaps_test_image_info.json``.
 
-    Pictures (of Open Images) lie as ``data_prefix/0013ea2087020901.jpg``. Fields: ``image_id``, by which the evaluation server
+    Images (of Open Images) lie as ``data_prefix/0013ea2087020901.jpg``. Fields: ``image_id``, by which the evaluation server
     knows them; ``domain`` ('in-domain', 'near-domain', 'out-domain'; None where the file does not say); ``captions``, empty for
     the test split.
 

@@ -16,14 +16,14 @@ TESTS = ('val', 'test', 'testA', 'testB')
 class RefCOCO(MultiModalDataset):
     """RefCOCO and RefCOCO+ (UNC splits) and RefCOCOg (UMD split), an item an expression.
 
-    ``refs.json`` is written by ``tools/data/refcoco.py`` from the official pickle; pictures lie as
+    ``refs.json`` is written by ``tools/data/refcoco.py`` from the official pickle; images lie as
     ``data_prefix/train2014/COCO_train2014_000000581857.jpg``. Fields: ``phrase``; ``boxes``, one box of corners x1 y1 x2 y2 in
     pixels; ``ref_id``.
 
     Args:
         refs: ``refs.json`` of one of the three, or of several to train on their union. instances: ``instances.json`` of the
             same folders, or COCO's own instance files. split: 'train', 'val', and 'testA' and 'testB' (RefCOCO, RefCOCO+) or
-            'test' (RefCOCOg). exclude: ``refs.json`` of data sets whose val and test pictures are left out (the union must not
+            'test' (RefCOCOg). exclude: ``refs.json`` of data sets whose val and test images are left out (the union must not
             train on what one of them tests). kwargs: of `MultiModalDataset`.
     """
 

@@ -14,7 +14,7 @@ from ...io.bad_samples import AnnotationError
 class VQAv2(MultiModalDataset):
     """VQA v2 from its official question and annotation files.
 
-    Pictures lie as ``data_prefix/val2014/COCO_val2014_000000000042.jpg``; the folder is the question file's ``data_subtype``
+    Images lie as ``data_prefix/val2014/COCO_val2014_000000000042.jpg``; the folder is the question file's ``data_subtype``
     (test-dev2015 is part of test2015). Fields: ``question``, ``question_id``; with annotations ``answers`` (those of the ten
     annotators), ``question_type`` and ``answer_type``.
 
@@ -42,7 +42,7 @@ class VQAv2(MultiModalDataset):
             content = read_json(path)
             questions = section(path, content, 'questions')
             if 'data_subtype' not in content:
-                raise AnnotationError(f"{path}: no key 'data_subtype', which names the folder of the pictures ('val2014')")
+                raise AnnotationError(f"{path}: no key 'data_subtype', which names the folder of the images ('val2014')")
             folder = content['data_subtype'].replace('test-dev', 'test')
             answers = _annotations(self.annotations[number]) if self.annotations else None
             for image, question, key in rows(path, questions, ('image_id', 'question', 'question_id'), 'questions'):
@@ -73,7 +73,7 @@ def _annotations(path: str) -> dict[int, dict]:
 class VisualGenomeQA(MultiModalDataset):
     """Visual Genome's 1.7 M questions, from ``question_answers.json`` and ``image_data.json``; for pre-training.
 
-    Pictures lie as ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
+    Images lie as ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
     ``question_id`` and ``answers`` (a list of one).
 
     Args:

@@ -1,4 +1,4 @@
-"""Text without pictures."""
+"""Text without images."""
 
 from __future__ import annotations
 

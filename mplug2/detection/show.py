@@ -1,4 +1,4 @@
-"""Pictures of detections, by mmdet's visualizer."""
+"""Images of detections, by mmdet's visualizer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..registry import HOOKS
 
 
 @HOOKS.register_module()
-class DetectionPictures(Hook):
-    """Draws the first predictions of a test, boxes and masks beside those annotated, one file a picture.
+class ShowDetections(Hook):
+    """Draws the first predictions of a test, boxes and masks beside those annotated, one file an image.
 
     Args:
-        folder: where they go. count: how many pictures. threshold: least score of what is drawn.
+        folder: where they go. count: how many images. threshold: least score of what is drawn.
     """
 
     priority = 'LOWEST'  # the metrics are in the log before
@@ -42,4 +42,4 @@ class DetectionPictures(Hook):
             self._visualizer.add_datasample(
                 name, image, sample.cpu(), draw_gt='gt_instances' in sample, pred_score_thr=self.threshold, out_file=str(file)
             )
-            runner.logger.info(f'picture of detections: {file}')
+            runner.logger.info(f'image of detections: {file}')

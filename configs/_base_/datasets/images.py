@@ -1,4 +1,4 @@
-# How pictures are read: 336 pixels; random crops of at least half the picture and flips in training, the centre in tests.
+# How images are read: 336 pixels; random crops of at least half the image and flips in training, the centre in tests.
 from mplug2.datasets.transforms import CenterCrop, HorizontalFlip, LoadImage, RandomResizedCrop, ResizeShorter
 from mplug2.text import BertTokenizer
 

@@ -101,7 +101,9 @@ class AnswerWindows(_Pairing):
     def split(self, question: str, context: str) -> tuple[list[PairEncoding], list[list[Place | None]]]:
         """Windows, and where their tokens lie in the context."""
         whole = self.tokenizer.encode_pair(question, context)
-        inside = [row for row, (kind, place) in enumerate(zip(whole.types, whole.offsets, strict=True)) if kind and place[1]]
+        inside = [
+            row for row, (kind, place) in enumerate(zip(whole.token_type_ids, whole.offsets, strict=True)) if kind and place[1]
+        ]
         if not inside:
             raise ValueError(f'AnswerWindows: the text {context!r} has no token in which an answer could be')
         first, last = inside[0], inside[-1] + 1

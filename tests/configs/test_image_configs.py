@@ -1,4 +1,4 @@
-"""Pictures of a config have the size that its positions are for."""
+"""Images of a config have the size that its positions are for."""
 
 from __future__ import annotations
 

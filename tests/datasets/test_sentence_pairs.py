@@ -31,7 +31,7 @@ def test_pairs_with_instruction_and_cut():
     assert len(pair.ids) == 12
     alone = TokenizePair(TOKENIZER, 'sentence2').transform(results)['text']
     assert TOKENIZER.decode(alone.ids) == 'a red one and a blue two'
-    assert set(alone.types) == {0}
+    assert set(alone.token_type_ids) == {0}
     with pytest.raises(KeyError, match="has no 'premise'"):
         TokenizePair(TOKENIZER, 'premise').transform(results)
 
@@ -48,7 +48,7 @@ def test_a_span_is_the_answer_in_the_original_text(answer):
     first, last = results['span']
     _, (places,) = windows.split('what is red ?', CONTEXT)
     assert CONTEXT[places[first][0] : places[last][1]] == answer
-    assert window.types[first] == 1
+    assert window.token_type_ids[first] == 1
 
 
 def test_an_answer_within_a_word_takes_the_whole_token():
@@ -82,7 +82,7 @@ def test_windows_cover_every_token_in_order(words, max_length, stride):
     start = len(TOKENIZER.encode_pair(question).ids)
     seen = []
     for number, (window, place) in enumerate(zip(windows, places, strict=True)):
-        assert len(window.ids) == len(window.types) == len(window.offsets) == len(place) <= max_length
+        assert len(window.ids) == len(window.token_type_ids) == len(window.offsets) == len(place) <= max_length
         assert window.ids[:start] == whole.ids[:start]
         assert window.ids[-1] == TOKENIZER.sep_id
         inside = [span for span in place if span is not None]
@@ -94,7 +94,7 @@ def test_windows_cover_every_token_in_order(words, max_length, stride):
 def test_long_questions_are_cut():
     windows, places = AnswerWindows(TOKENIZER, max_question=3).split('what digit is red ?', 'the nine')
     assert TOKENIZER.decode(windows[0].ids[1:]) == 'what digit is'
-    assert windows[0].types == [0, 0, 0, 0, 0, 1, 1, 1]
+    assert windows[0].token_type_ids == [0, 0, 0, 0, 0, 1, 1, 1]
     assert places[0] == [None] * 5 + [(0, 3), (4, 8)] + [None]
 
 
@@ -112,7 +112,7 @@ def test_windows_of_a_batch_lie_below_each_other():
     text = batch['inputs']['text']
     assert counts[0] > 1
     assert counts[1] == 1
-    assert text.ids.shape == text.types.shape == (sum(counts), 20)
+    assert text.ids.shape == text.token_type_ids.shape == (sum(counts), 20)
     assert text.mask.sum(1).tolist() == [len(window) for one in batch['data_samples'] for window in one.windows]
 
 

@@ -48,10 +48,10 @@ class TokenizeTexts(TokenizeText):
 
 
 @TRANSFORMS.register_module()
-class MediaIdentity(BaseTransform):
-    """``item``: a number for the picture or clip, equal for all of its captions, in every process and every source."""
+class AddMediaId(BaseTransform):
+    """``media_id``: a number for the image or clip, equal for all of its captions, in every process and every source."""
 
     def transform(self, results: dict) -> dict:
         digest = hashlib.blake2b(results['path'].encode(), digest_size=8).digest()
-        results['item'] = int.from_bytes(digest, 'big') >> 1  # 63 bits: not negative as a long
+        results['media_id'] = int.from_bytes(digest, 'big') >> 1  # 63 bits: not negative as a long
         return results

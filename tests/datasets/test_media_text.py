@@ -1,6 +1,6 @@
 import random
 
-from mplug2.datasets.transforms import ChooseText, MediaIdentity, TokenizeText, TokenizeTexts
+from mplug2.datasets.transforms import AddMediaId, ChooseText, TokenizeText, TokenizeTexts
 from mplug2.text import BertTokenizer
 
 TOKENIZER = BertTokenizer('mini')
@@ -24,7 +24,7 @@ def test_a_caption_is_drawn_in_training_only():
 
 
 def test_identity_is_of_the_file_alone():
-    identify = MediaIdentity()
-    one, again, other = (identify.transform(dict(path=path))['item'] for path in ('a/1.jpg', 'a/1.jpg', 'a/2.jpg'))
+    identify = AddMediaId()
+    one, again, other = (identify.transform(dict(path=path))['media_id'] for path in ('a/1.jpg', 'a/1.jpg', 'a/2.jpg'))
     assert one == again != other
     assert 0 <= one < 2**63
