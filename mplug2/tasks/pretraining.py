@@ -109,8 +109,8 @@ class MaskedLanguageModeling(Task):
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if 'mlm_labels' not in batch.extra:
             raise KeyError(
-                "masked-language modelling needs 'mlm_ids', 'mlm_positions' and 'mlm_labels' in the batch: add MaskTokens to the "
-                'pipeline and the three to PackInputs'
+                "masked-language modelling needs 'mlm_ids', 'mlm_positions' and 'mlm_labels' in the batch: add MaskTokens to "
+                'the pipeline and the three to PackInputs'
             )
         labelled = batch.extra['mlm_labels']
         labels = labelled.ids.masked_fill(~labelled.mask, IGNORED)

@@ -93,8 +93,8 @@ class ImageNetVariants(MultiModalDataset):
         synsets: ``LOC_synset_mapping.txt``. variants: name -> ``dict(folder=...)``, relative to `data_prefix`, with class
             folders in it. ``numbered=True``: these are called by their label (ImageNet-V2), not by their synset.
             ``solution=FILE``: no class folders, but the flat official validation folder and ``LOC_val_solution.csv``.
-            ``num_classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list for
-            each validation image by its number; images without any are left out.
+            ``num_classes=n``: the variant is of so many classes only. ``real=FILE``: labels are those of ``real.json``, a list
+            for each validation image by its number; images without any are left out.
         kwargs: of `MultiModalDataset`.
 
     Raises:
