@@ -160,8 +160,11 @@ class CaptionDataset(MultiModalDataset):
     def load_records(self) -> list[dict]:
         records = self.load_captions()
         for record in records:
-            if not record['captions']:
-                raise AnnotationError(f'{self.source}: {record["sample_id"]} has no captions')
+            record['captions'] = [caption for caption in record['captions'] if caption.strip()]
+        hidden = self.test_mode and not any(record['captions'] for record in records)  # published so, to be predicted
+        for record in records:
+            if not record['captions'] and not hidden:
+                raise AnnotationError(f'{self.source}: {record["sample_id"]} has no caption that holds a word')
         if self.each == 'caption':
             return [record | {'captions': [caption]} for record in records for caption in record['captions']]
         return records

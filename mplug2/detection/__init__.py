@@ -11,7 +11,7 @@ install()  # before anything imports mmdet.models
 from .backbone import DenseMap, VisionBackbone  # noqa: E402
 from .coco import CocoDetection, PadUnseen  # noqa: E402
 from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
-from .metric import ClassAgnosticCocoMetric  # noqa: E402
+from .metric import ClassAgnosticCocoMetric, CocoMetric  # noqa: E402
 from .pyramid import ChannelNorm, SimpleFeaturePyramid  # noqa: E402
 from .show import ShowDetections  # noqa: E402
 
@@ -20,6 +20,7 @@ __all__ = [
     'ChannelNorm',
     'ClassAgnosticCocoMetric',
     'CocoDetection',
+    'CocoMetric',
     'DenseMap',
     'FullPrecisionHeads',
     'PadUnseen',

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
 from mmdet.registry import TRANSFORMS
+from mmengine.logging import print_log
 
 from ..datasets.sampling.sampler import StreamIndex
 from ..registry import DATASETS
@@ -18,6 +20,18 @@ class CocoDetection(CocoDataset):
 
     So resuming is exact, with any number of workers. Categories other than COCO's: ``metainfo=dict(classes=(...))``.
     """
+
+    def load_data_list(self) -> list[dict]:
+        """As in mmdet. Objects without a mask keep their box and are ignored where masks are trained on; a warning counts
+        them."""
+        samples = super().load_data_list()
+        objects = [instance for sample in samples for instance in sample['instances']]
+        bare = [instance for instance in objects if 'mask' not in instance]
+        for instance in bare:
+            instance['mask'] = []
+        if bare and len(bare) < len(objects):
+            print_log(f'{self.ann_file}: {len(bare)} of {len(objects)} objects have no mask', 'current', logging.WARNING)
+        return samples
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if isinstance(index, StreamIndex):

@@ -1,18 +1,35 @@
-"""COCO's average precision with and without categories."""
+"""COCO's average precision, with and without categories."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.datasets.api_wrappers import COCOeval
-from mmdet.evaluation import CocoMetric
+from mmdet.evaluation import CocoMetric as _CocoMetric
 
 from ..registry import METRICS
 
 
 @METRICS.register_module()
+class CocoMetric(_CocoMetric):
+    """mmdet's `CocoMetric`, right for files whose annotations count from 0.
+
+    COCO's evaluation stores the id of the object that a prediction matches, and reads 0 as "none": the object with id 0 would
+    count as missed. Such files are renumbered in memory.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self._coco_api is not None and 0 in self._coco_api.anns:
+            for number, annotation in enumerate(self._coco_api.dataset['annotations'], start=1):
+                annotation['id'] = number
+            self._coco_api.createIndex()
+
+
+@METRICS.register_module()
 class ClassAgnosticCocoMetric(CocoMetric):
-    """mmdet's `CocoMetric`, and beside its ``bbox_mAP`` and ``segm_mAP`` the precision with all categories as one.
+    """`CocoMetric`, and beside its ``bbox_mAP`` and ``segm_mAP`` the precision with all categories as one.
 
     Metrics added, in percent, for each of `metric`: ``bbox_AP`` (mean over IoU .5 to .95), ``bbox_AP50``, ``bbox_AP75``.
     """

@@ -143,7 +143,7 @@ def _spell(token: str) -> str:
 def ptb_tokens(caption: str) -> tuple[str, ...]:
     """Split a caption into lower-case words as the COCO caption evaluation does.
 
-    Punctuation is dropped, ``'s`` and ``n't`` are split off, hyphenated words stay whole.
+    Punctuation and soft hyphens are dropped, ``'s`` and ``n't`` are split off, hyphenated words stay whole.
     """
-    words = [_spell(token) for token in _pieces(caption) if not _DROPPED.fullmatch(token)]
+    words = [_spell(token) for token in _pieces(caption.replace('\u00ad', '')) if not _DROPPED.fullmatch(token)]
     return tuple(part for word in words for part in word.split())

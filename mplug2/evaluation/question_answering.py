@@ -122,8 +122,8 @@ class ExactMatch(Metric):
     """Share of answers, in percent, equal to an expected one, both as `normalize_answer` makes them (open-ended video QA).
 
     Results: ``accuracy``, and ``accuracy/<question type>`` where samples carry ``question_type``.
-    Reads ``pred_answer``, ``answers`` (one or more), ``question_type`` if it is there, and for the file ``question_id`` (else
-    ``sample_id``).
+    Reads ``pred_answer``, ``answers`` (one or more; None in a test split without them: written, not scored), ``question_type``
+    if it is there, and for the file ``question_id`` (else ``sample_id``).
 
     Args:
         out_file: write ``[{"question_id", "answer"}]`` here.
@@ -136,12 +136,18 @@ class ExactMatch(Metric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
-            expected = {normalize_answer(answer) for answer in field(sample, 'answers', self)}
-            answer = field(sample, 'pred_answer', self)
+            answers, answer = field(sample, 'answers', self), field(sample, 'pred_answer', self)
+            if answers is None and self.out_file is None:
+                raise ValueError(
+                    f'ExactMatch: sample {sample.get("sample_id")!r} has no answers to score; for a test split give out_file'
+                )
+            expected = None if answers is None else {normalize_answer(answer) for answer in answers}
             record = dict(question_id=sample.get('question_id', sample.get('sample_id')), answer=answer)
-            self.results.append((sample.get('question_type'), float(normalize_answer(answer) in expected), record))
+            score = None if expected is None else float(normalize_answer(answer) in expected)
+            self.results.append((sample.get('question_type'), score, record))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
             write_json([record for *_, record in results], self.out_file)
-        return _by_kind([(kind, score) for kind, score, _ in results])
+        scores = [(kind, score) for kind, score, _ in results if score is not None]
+        return _by_kind(scores) if scores else {}

@@ -22,6 +22,16 @@ def gigaword_words(text: str) -> str:
     return re.sub(r"\s*n ?' ?t\b", " n't", text.lower().replace('<unk>', 'unk'))
 
 
+class _AnyScript:
+    """Google's tokenizer, which knows ASCII words alone; a text without any is split into the words of its own script."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def tokenize(self, text: str) -> list[str]:
+        return self.tokenizer.tokenize(text) or re.findall(r'\w+', text.lower())
+
+
 @METRICS.register_module()
 class RougeMetric(Metric):
     """``ROUGE-1``, ``ROUGE-2`` and ``ROUGE-L``: F1 in percent, words stemmed, the best of a sample's references.
@@ -42,9 +52,10 @@ class RougeMetric(Metric):
         super().__init__(**kwargs)
         try:
             from rouge_score.rouge_scorer import RougeScorer
+            from rouge_score.tokenizers import DefaultTokenizer
         except ImportError as error:
             raise ImportError('RougeMetric needs the package rouge-score: pip install rouge-score') from error
-        self.scorer = RougeScorer(list(_NAMES), use_stemmer=stem)
+        self.scorer = RougeScorer(list(_NAMES), tokenizer=_AnyScript(DefaultTokenizer(stem)))
         self.words = gigaword_words if gigaword else str
         self.out_file = out_file
 

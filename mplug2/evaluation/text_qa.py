@@ -73,13 +73,20 @@ class SQuADMetric(Metric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             question_id = field(sample, 'question_id', self) if self.out_file is not None else None
-            answers, said = list(field(sample, 'answers', self)), field(sample, 'pred_answer', self)
+            answers, said = field(sample, 'answers', self), field(sample, 'pred_answer', self)
+            if answers is None and self.out_file is None:
+                raise ValueError(
+                    f'SQuADMetric: sample {sample.get("sample_id")!r} has no answers to score; for a test split give out_file'
+                )
             span = (sample['pred_span'], float(sample['pred_null'])) if 'pred_null' in sample else None
-            self.results.append((question_id, said, answers, span))
+            self.results.append((question_id, said, None if answers is None else list(answers), span))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
             write_json({question_id: answer for question_id, answer, *_ in results}, self.out_file)
+        results = [result for result in results if result[2] is not None]
+        if not results:
+            return {}
         scores = [(bool(answers), *squad_scores(said, answers)) for _, said, answers, _ in results]
         groups = {'': scores}
         if not all(answerable for answerable, *_ in scores):

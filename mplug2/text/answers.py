@@ -42,7 +42,7 @@ def read_answers(path: str | Path) -> list[str]:
             f'no answer list {path}: write one with tools/data/answer_list.py CONFIG {path}, or leave answers '
             'out of the task to generate freely'
         )
-    text = path.read_text(encoding='utf-8')
+    text = path.read_text(encoding='utf-8-sig')
     answers = json.loads(text) if path.suffix == '.json' else [line.strip() for line in text.split('\n') if line.strip()]
     if not isinstance(answers, list) or not answers or not all(isinstance(answer, str) for answer in answers):
         raise ValueError(f'{path}: expected a JSON list of answers, each a text')

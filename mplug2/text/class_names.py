@@ -30,6 +30,22 @@ def read_synsets(path: str | Path) -> dict[str, str]:
     return found
 
 
+def read_class_folders(path: str | Path) -> list[str]:
+    """Folders of classes in the order of their labels: the synset ids of ``LOC_synset_mapping.txt``, or one name a line.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: it is empty, or names a folder twice.
+    """
+    lines = _lines(path)
+    if not lines:
+        raise ValueError(f'{path}: expected names of class folders, one a line, but it is empty')
+    folders = list(read_synsets(path)) if _SYNSET.match(lines[0]) else lines
+    repeated = [folder for folder, count in Counter(folders).items() if count > 1]
+    if repeated:
+        raise ValueError(f'{path}: names the class {repeated[0]!r} more than once')
+    return folders
+
+
 def _ambiguous(names: dict[str, str]) -> list[str]:
     """Keys whose name another key has too, but for case."""
     counts = Counter(name.lower() for name in names.values())
@@ -55,4 +71,4 @@ def _lines(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no list of class names {path}')
-    return [line.strip() for line in path.read_text(encoding='utf-8').split('\n') if line.strip()]
+    return [line.strip() for line in path.read_text(encoding='utf-8-sig').split('\n') if line.strip()]

@@ -44,7 +44,7 @@ def _wordpiece(path: Path, lowercase: bool) -> Tokenizer:
     if not path.is_file():
         shipped = ', '.join(repr(file.stem) for file in sorted(_VOCABS.glob('*.txt')))
         raise FileNotFoundError(f'no vocabulary file {path}: give a path, or one of the shipped vocabularies {shipped}')
-    words = path.read_text(encoding='utf-8').split('\n')
+    words = path.read_text(encoding='utf-8-sig').split('\n')
     if words[-1] == '':
         words.pop()
     vocab = {word: row for row, word in enumerate(words)}

@@ -92,10 +92,10 @@ def test_coco_faults(tmp_path, coco):
         CocoCaption(write(tmp_path / 'bad.json', content), 'train')
     content['images'][1]['filename'] = 'a.jpg'
     content['images'][0]['sentences'] = [dict(text='A cat.')]
-    with pytest.raises(AnnotationError, match=r"a sentence of image 9 has no key 'raw'"):
+    with pytest.raises(AnnotationError, match=r"image 9: sentence 0 has no key 'raw'"):
         CocoCaption(write(tmp_path / 'bad.json', content), 'train')
     content['images'][0]['sentences'] = []
-    with pytest.raises(AnnotationError, match=r'bad\.json: 9 has no captions'):
+    with pytest.raises(AnnotationError, match=r'bad\.json: 9 has no caption that holds a word'):
         CocoCaption(write(tmp_path / 'bad.json', content), 'train')
     with pytest.raises(AnnotationError, match=r'CocoCaption: no samples in .*bad\.json'):
         CocoCaption(write(tmp_path / 'bad.json', dict(images=[])), 'train')
@@ -152,7 +152,7 @@ def test_vqa_faults(tmp_path):
         VQAv2([questions, questions], annotations)
     content = json.loads((tmp_path / 'val2014_annotations.json').read_text())
     content['annotations'][0]['answers'][3] = dict(text='cat')
-    with pytest.raises(AnnotationError, match=r"bad\.json: an answer of question_id 42001 has no key 'answer'"):
+    with pytest.raises(AnnotationError, match=r"bad\.json: question_id 42001: answer 3 has no key 'answer'"):
         VQAv2(questions, write(tmp_path / 'bad.json', content))
     del content['annotations'][0]
     with pytest.raises(AnnotationError, match=r'bad\.json: no annotation of question_id 42001'):
@@ -224,7 +224,7 @@ def test_msrvtt_faults(tmp_path):
         MSRVTTCaption(write(tmp_path / 'bad.json', dict(videos=videos, sentences=sentences)), 'train')
     with pytest.raises(AnnotationError, match=r"bad\.json: sentences 0 has no key 'caption'"):
         MSRVTTCaption(write(tmp_path / 'bad.json', dict(videos=videos, sentences=[dict(video_id='video0')])), 'train')
-    with pytest.raises(AnnotationError, match=r'bad\.json: video0 has no captions'):
+    with pytest.raises(AnnotationError, match=r'bad\.json: video0 has no caption that holds a word'):
         MSRVTTCaption(write(tmp_path / 'bad.json', dict(videos=videos, sentences=[])), 'train')
 
 

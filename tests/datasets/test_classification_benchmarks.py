@@ -52,8 +52,8 @@ def test_imagenet(tmp_path):
     bad = put(tmp_path / 'bad.csv', 'ImageId,PredictionString\na,n09999999 1 2 3 4\n')
     with pytest.raises(AnnotationError, match=r"a\.JPEG is of the synset 'n09999999'"):
         ImageNet(synsets, bad, data_prefix='val')
-    with pytest.raises(ValueError, match='line 1 is'):
-        ImageNet(put(tmp_path / 'names.txt', 'tench\n'), data_prefix='val')
+    with pytest.raises(ValueError, match='line 2 is'):
+        ImageNet(put(tmp_path / 'names.txt', 'n01440764 tench\ngoldfish\n'), data_prefix='val')
     assert read_class_names(synsets) == ['tench', 'goldfish', 'great white shark']
     assert read_class_names(put(tmp_path / 'classes.txt', 'apple_pie\nbeignets\n')) == ['apple pie', 'beignets']
 

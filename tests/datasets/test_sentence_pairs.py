@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mplug2.datasets.collate import multimodal_collate
+from mplug2.datasets.io.bad_samples import BadSampleError
 from mplug2.datasets.transforms import AnswerWindows, PackInputs, TokenizePair
 from mplug2.text import BertTokenizer
 
@@ -99,7 +100,7 @@ def test_long_questions_are_cut():
 
 
 def test_a_text_without_tokens_is_refused():
-    with pytest.raises(ValueError, match='has no token'):
+    with pytest.raises(BadSampleError, match='has no token'):
         AnswerWindows(TOKENIZER).split('what ?', ' ')
 
 

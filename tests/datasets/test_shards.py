@@ -1,17 +1,21 @@
 """Shards: the index, reading by it, damage, URLs, splitting and resuming."""
 
 import errno
+import gzip
+import io
 import itertools
 import json
 import os
 import pickle
 import sys
+import tarfile
 
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
 from mplug2.datasets import (
+    AnnotationError,
     BadSampleError,
     ResumableSampler,
     ShardedPairs,
@@ -21,7 +25,7 @@ from mplug2.datasets import (
 )
 from mplug2.datasets.shards.files import RangeReader, expand
 from mplug2.datasets.shards.index import index_path, load_index, scan, split_name
-from mplug2.datasets.transforms import LoadImage, LoadVideo, PackInputs
+from mplug2.datasets.transforms import AddMediaId, LoadImage, LoadVideo, PackInputs
 
 from .media import frame_numbers, write_video
 from .shards import cut, jpeg, pairs, write_shard
@@ -97,9 +101,6 @@ def test_names_longer_than_a_header(tmp_path, style):
 
 
 def test_what_is_no_part_of_a_sample_is_passed_over(tmp_path):
-    import io
-    import tarfile
-
     shard = tmp_path / 'mixed.tar'
     with tarfile.open(shard, 'w') as tar:
         for name, content in [
@@ -150,7 +151,7 @@ DAMAGE = {
     ),
     'image missing': ({'txt': b'x'}, r'no image among its parts, which are txt; one must end in \.jpg, '),
     'empty caption': ({'jpg': jpeg(), 'txt': b' \n'}, r'its caption is empty'),
-    'text missing': ({'jpg': jpeg()}, r"neither a \.txt nor a list 'captions' in a \.json"),
+    'text missing': ({'jpg': jpeg()}, r"neither a \.txt nor 'captions' or 'caption' in a \.json"),
     'no UTF-8': ({'jpg': jpeg(), 'txt': b'\xff\xfe'}, r'its text is not UTF-8'),
     'no JSON': ({'jpg': jpeg(), 'json': b'{'}, r'its \.json no JSON'),
 }
@@ -393,3 +394,35 @@ def test_shards_are_read_few_at_a_time():
     assert any((orders[0] != other).any() for other in orders[1:])
     with pytest.raises(ValueError, match='together is a number of shards, not 0'):
         ShardSampler(dataset, shards_open=0)
+
+
+def test_archives_one_behind_the_other_are_all_read(tmp_path):
+    first, second = (write_shard(tmp_path / f'{name}.tar', pairs(2, start)) for name, start in (('a', 0), ('b', 2)))
+    both = tmp_path / 'both.tar'
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    assert said(ShardedPairs(str(both), pipeline=PIPELINE)) == [f'sample {number}' for number in range(4)]
+
+
+def test_a_key_that_comes_twice_is_two_samples_and_said(tmp_path):
+    shard = write_shard(tmp_path / 's.tar', pairs(3), ['a', 'b', 'b'])
+    with pytest.raises(BadSampleError, match=r"s\.tar has 1 keys twice, such as 'b'"):
+        ShardedPairs(str(shard))
+    assert said(ShardedPairs(str(shard), bad_samples='skip', pipeline=PIPELINE)) == ['sample 0', 'sample 1', 'sample 2']
+
+
+def test_a_compressed_shard_is_refused(tmp_path):
+    shard = tmp_path / 's.tar.gz'
+    shard.write_bytes(gzip.compress(write_shard(tmp_path / 's.tar', pairs(1)).read_bytes()))
+    with pytest.raises(AnnotationError, match=r's\.tar\.gz is compressed \(gzip\)'):
+        ShardedPairs(str(shard))
+
+
+def test_hidden_files_marks_and_other_encodings_of_names(tmp_path):
+    image, text = jpeg(), b'\xef\xbb\xbfone'
+    folder = tmp_path / 'x[1]'
+    parts = [{'jpg': image, 'txt': text}, {'jpg': image, 'json': b'{"captions": [null, "two"]}'}, {'jpg': image, 'txt': b'no'}]
+    shard = write_shard(folder / 's.tar', parts, ['a', 'caf\xe9', './._a'], format=tarfile.GNU_FORMAT, encoding='latin-1')
+    dataset = ShardedPairs(str(shard), pipeline=[LoadImage(), AddMediaId(), PackInputs(fields=['captions'])])
+    samples = [dataset[index]['data_samples'] for index in range(len(dataset))]
+    assert [sample.captions for sample in samples] == [['one'], ['two']]
+    assert samples[1].path.endswith('caf\\xe9.jpg')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mplug2.datasets.sampling.sampler import StreamIndex
-from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection
+from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection  # before mmdet's transforms, for mmcv's operators
 
 BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]
 
@@ -92,3 +93,26 @@ def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):
     )
     first, second = data[StreamIndex(0, 5, 9)], data[StreamIndex(0, 5, 10)]
     assert data[StreamIndex(0, 5, 9)] == first != second
+
+
+def test_annotations_that_count_from_zero_are_found(annotations):
+    content = json.loads(Path(annotations).read_text())
+    for number, annotation in enumerate(content['annotations']):
+        annotation['id'] = number
+    Path(annotations).write_text(json.dumps(content))
+    found = score(annotations, predicted([0, 1], BOXES))
+    assert found['bbox_mAP_50'] == found['segm_mAP_50'] == 1
+    assert found['bbox_AP50'] == pytest.approx(100)
+
+
+def test_a_box_without_a_mask_is_ignored_by_masks_alone(annotations):
+    content = json.loads(Path(annotations).read_text())
+    content['annotations'][0]['segmentation'] = []
+    Path(annotations).write_text(json.dumps(content))
+    dataset = CocoDetection(ann_file=annotations, metainfo=dict(classes=('one', 'two')), data_prefix=dict(img=''), pipeline=[])
+    info = dataset.get_data_info(0) | dict(ori_shape=(100, 100), img_shape=(100, 100))
+    from mmdet.datasets.transforms import LoadAnnotations
+
+    loaded = LoadAnnotations(with_bbox=True, with_mask=True)(info)
+    assert len(loaded['gt_bboxes']) == len(loaded['gt_masks']) == 2
+    assert loaded['gt_ignore_flags'].tolist() == [True, False]

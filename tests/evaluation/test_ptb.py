@@ -46,3 +46,7 @@ def test_any_text_gives_words(text):
 def test_tokens_of_plain_words_are_stable(words):
     once = ptb_tokens(' '.join(words))
     assert ptb_tokens(' '.join(once)) == once
+
+
+def test_a_soft_hyphen_is_no_sign() -> None:
+    assert ptb_tokens('tic\u00ads') == ('tics',)

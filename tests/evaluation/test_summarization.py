@@ -46,3 +46,10 @@ def test_words_as_gigaword_has_them(tmp_path):
     plain = RougeMetric()
     plain.process(None, samples[:1])
     assert plain.evaluate(1)['ROUGE-1'] == pytest.approx(200 / 3)  # bank, t and pay of four and of five words
+
+
+def test_words_of_other_scripts_count() -> None:
+    word, other = '\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35', '\u0432\u0435\u0441\u043d\u0430'
+    metric = RougeMetric()
+    metric.process({}, [dict(summaries=[word], pred_summary=word), dict(summaries=[word], pred_summary=other)])
+    assert metric.evaluate(2)['ROUGE-1'] == 50

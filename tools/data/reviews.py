@@ -24,7 +24,7 @@ def read_snippets(path: Path) -> list[tuple[str, int]]:
         ValueError: a line is not a number, a rating and a text.
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').rstrip('\n').split('\n'), start=1):
+    for number, line in enumerate(path.read_text(encoding='utf-8-sig').rstrip('\n').split('\n'), start=1):
         cells = line.split('\t')
         try:
             _, rating, text = cells
@@ -49,7 +49,7 @@ def convert(source: Path, out: Path) -> dict[str, list[int]]:
     out.mkdir(parents=True, exist_ok=True)
     for split, members in rows.items():
         lines = ['sentence\tlabel', *(f'{text}\t{label}' for text, label in members)]
-        (out / f'{split}.tsv').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+        (out / f'{split}.tsv').write_text('\n'.join(lines) + '\n', encoding='utf-8-sig')
     return {split: [label for _, label in members] for split, members in rows.items()}
 
 

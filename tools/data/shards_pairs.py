@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from mplug2.datasets.benchmarks.image_text.coco import SPLITS
 from mplug2.datasets.io.bad_samples import AnnotationError
-from mplug2.datasets.io.annotations import read_json, rows, section
+from mplug2.datasets.io.annotations import KEY, raw_captions, read_json, rows, section
 from mplug2.datasets.shards.writing import Item, describe, write_shards
 
 
@@ -32,11 +32,12 @@ def _in_folder(folder: str | None, name: str, url: str) -> str:
 
 def coco(path: Path, folder: str | None) -> Iterator[Item]:
     """Karpathy's ``dataset_coco.json``: training images (with restval), each with all of its captions."""
-    keys = ('cocoid', 'filepath', 'filename', 'split', 'sentences')
-    for cocoid, place, name, split, sentences in rows(path, section(path, read_json(path), 'images'), keys, 'images'):
+    fields = dict(cocoid=KEY, filepath=str, filename=str, split=str, sentences=list)
+    for cocoid, place, name, split, sentences in rows(path, section(path, read_json(path), 'images'), fields, 'images'):
         if split in SPLITS['train']:
             url = f'http://images.cocodataset.org/{place}/{name}'
-            yield Item(_in_folder(folder, f'{place}/{name}', url), [said['raw'] for said in sentences], dict(id=cocoid))
+            captions = raw_captions(path, cocoid, sentences)
+            yield Item(_in_folder(folder, f'{place}/{name}', url), captions, dict(id=cocoid))
 
 
 def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
@@ -45,11 +46,11 @@ def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
     Images lie in ``VG_100K`` and ``VG_100K_2``, as the URLs say.
     """
     data = path.with_name('image_data.json')
-    urls = {image: url for image, url in rows(data, read_json(data), ('image_id', 'url'))}
-    for image, regions in rows(path, read_json(path), ('id', 'regions')):
+    urls = {image: url for image, url in rows(data, read_json(data), dict(image_id=KEY, url=str))}
+    for image, regions in rows(path, read_json(path), dict(id=KEY, regions=list)):
         if image not in urls:
             raise AnnotationError(f'{path} describes image {image}, which {data} does not list')
-        phrases = dict.fromkeys(phrase.strip() for (phrase,) in rows(path, regions, ('phrase',), f'image {image}: region'))
+        phrases = dict.fromkeys(phrase.strip() for (phrase,) in rows(path, regions, dict(phrase=str), f'image {image}: region'))
         name = '/'.join(urls[image].rsplit('/', 2)[-2:])
         yield Item(_in_folder(folder, name, urls[image]), list(phrases), dict(id=image))
 
@@ -60,7 +61,7 @@ def _table(path: Path, folder: str | None, columns: tuple[str, str]) -> Iterator
     Raises:
         AnnotationError: the first line is none of these, so it is another kind of list.
     """
-    with open(path, encoding='utf-8', newline='\n') as file:  # a carriage return may be part of a caption
+    with open(path, encoding='utf-8-sig', newline='\n') as file:  # a carriage return may be part of a caption
         for number, line in enumerate(file, 1):
             row = line.rstrip('\r\n').split('\t')
             if len(row) == len(columns):
@@ -90,7 +91,7 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
         AnnotationError: the two differ in length.
     """
     captions = path.with_name(path.name.replace('_urls', '_captions'))
-    with open(path, encoding='utf-8', newline='\n') as urls, open(captions, encoding='utf-8', newline='\n') as texts:
+    with open(path, encoding='utf-8-sig', newline='\n') as urls, open(captions, encoding='utf-8-sig', newline='\n') as texts:
         number = 0
         for number, url in enumerate(urls, 1):
             caption = texts.readline()
@@ -103,9 +104,13 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
 
 def webvid(path: Path, folder: str | None) -> Iterator[Item]:
     """WebVid's csv (videoid, contentUrl, duration, page_dir, name). Clips lie as ``page_dir/videoid.mp4``."""
-    with open(path, encoding='utf-8', newline='') as file:
-        keys = ('videoid', 'contentUrl', 'page_dir', 'name')
-        for video, url, place, caption in rows(path, csv.DictReader(file), keys, 'row'):
+    with open(path, encoding='utf-8-sig', newline='') as file:
+        columns = ('videoid', 'contentUrl', 'page_dir', 'name')
+        table = csv.DictReader(file)
+        absent = [column for column in columns if column not in (table.fieldnames or ())]
+        if absent:
+            raise AnnotationError(f'{path}: no column {absent[0]!r}; its columns are {", ".join(table.fieldnames or ())}')
+        for video, url, place, caption in ([row[column] for column in columns] for row in table):
             if caption is None:  # the row is cut short
                 yield Item('', [], dict(id=video))
             else:

@@ -33,7 +33,7 @@ def read_caption(path: Path) -> str:
     Raises:
         ValueError: it is empty.
     """
-    first = path.read_text(encoding='utf-8').partition('\n')[0]
+    first = path.read_text(encoding='utf-8-sig').partition('\n')[0]
     caption = ' '.join(first.translate(QUOTES).split())
     if not caption:
         raise ValueError(f'{path}: the first line is empty, but it has to be the caption')
@@ -92,7 +92,7 @@ def convert(source: Path, out: Path) -> list[dict]:
         )
     file = out / 'annotations' / 'dataset_coco.json'
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(dict(images=records, dataset='stamps')), encoding='utf-8')
+    file.write_text(json.dumps(dict(images=records, dataset='stamps')), encoding='utf-8-sig')
     return records
 
 

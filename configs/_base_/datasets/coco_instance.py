@@ -10,7 +10,7 @@ from mmdet.datasets.transforms import (
     RandomFlip,
     Resize,
 )
-from mmdet.evaluation import CocoMetric
+from mplug2.detection import CocoMetric
 from mmengine.dataset import DefaultSampler, pseudo_collate
 
 from mplug2.datasets import ResumableSampler

@@ -1,17 +1,21 @@
-"""Reading annotation files with errors that name file, record and key."""
+"""Reading annotation files: any encoding mark of UTF-8, checked types, errors that name file, record and key."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .bad_samples import AnnotationError
 
 Files = str | Path | Sequence[str | Path]
+Kind = type | tuple[type, ...]
+NUMBER = (int, float)
+KEY = (int, str)  # what records are known by
 
 
 def as_list(files: Files | None) -> list[str]:
@@ -21,9 +25,14 @@ def as_list(files: Files | None) -> list[str]:
     return [str(files)] if isinstance(files, (str, Path)) else [str(file) for file in files]
 
 
-def _text(path: str | Path) -> str:
+def read_text(path: str | Path) -> str:
+    """A UTF-8 file's text, without the byte-order mark that some editors put first.
+
+    Raises:
+        FileNotFoundError: no such file. AnnotationError: not UTF-8.
+    """
     try:
-        return Path(path).read_text(encoding='utf-8')
+        return Path(path).read_text(encoding='utf-8-sig')
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
     except UnicodeDecodeError as error:
@@ -32,7 +41,7 @@ def _text(path: str | Path) -> str:
 
 def _lines(path: str | Path) -> list[str]:
     """Lines as text files have them: other characters at which Unicode would break a line stay within it."""
-    return _text(path).split('\n')  # reading has turned \r\n into \n
+    return read_text(path).split('\n')  # reading has turned \r\n into \n
 
 
 def read_json(path: str | Path) -> Any:
@@ -41,10 +50,16 @@ def read_json(path: str | Path) -> Any:
     Raises:
         FileNotFoundError: no such file. AnnotationError: not JSON; names the place.
     """
+    return _parsed(read_text(path), f'{path}')
+
+
+def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(_text(path))
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        raise AnnotationError(f'{path} is not JSON: {error}') from None
+        raise AnnotationError(f'{where} is not JSON: {error}') from None
+    except RecursionError:
+        raise AnnotationError(f'{where} is nested too deeply to be an annotation file') from None
 
 
 def read_records(path: str | Path) -> list[dict]:
@@ -61,10 +76,7 @@ def read_records(path: str | Path) -> list[dict]:
     records = []
     for number, line in enumerate(_lines(path), start=1):
         if line.strip():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise AnnotationError(f'{path}: line {number} is not JSON: {error}') from None
+            records.append(_parsed(line, f'{path}: line {number}'))
     return records
 
 
@@ -92,39 +104,108 @@ def read_ids(path: str | Path, column: str) -> list[str]:
 def read_columns(path: str | Path, columns: Sequence[str], delimiter: str = ',') -> list[list[str]]:
     """The named columns of a table with a header, row by row.
 
+    Args:
+        delimiter: a comma, with quotes around cells that hold one; or a tab, with which quotes mean nothing.
+
     Raises:
-        FileNotFoundError: no such file. AnnotationError: a column is missing; names those that are there.
+        FileNotFoundError: no such file. AnnotationError: a column is missing (names those that are there), or a row has
+            fewer cells.
     """
-    table = csv.DictReader(io.StringIO(_text(path)), delimiter=delimiter)
+    quoting = csv.QUOTE_NONE if delimiter == '\t' else csv.QUOTE_MINIMAL
+    table = csv.DictReader(io.StringIO(read_text(path)), delimiter=delimiter, quoting=quoting)
     for column in columns:
         if column not in (table.fieldnames or ()):
             raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')
-    return [[row[column] for column in columns] for row in table]
+    cells = []
+    try:
+        for number, row in enumerate(table):
+            cells.append([row[column] for column in columns])
+            if None in cells[-1]:
+                column = columns[cells[-1].index(None)]
+                raise AnnotationError(f'{path}: row {number} has no cell in the column {column!r}')
+    except csv.Error as error:
+        raise AnnotationError(f'{path}: row {len(cells)} cannot be read: {error}') from None
+    return cells
 
 
 def section(path: str | Path, content: Any, key: str) -> list[dict]:
     """The list under a key of a file's top level.
 
     Raises:
-        AnnotationError: the key is missing; names those that are there.
+        AnnotationError: the key is missing (names those that are there), or holds no list.
     """
     if not isinstance(content, dict) or key not in content:
         there = ', '.join(content) if isinstance(content, dict) else f'a {type(content).__name__}'
         raise AnnotationError(f'{path}: no key {key!r} at the top level; there is {there}')
+    if not isinstance(content[key], list):
+        raise AnnotationError(f'{path}: {key} is {_shown(content[key])}; expected a list')
     return content[key]
 
 
-def rows(path: str | Path, records: Iterable[dict], keys: Sequence[str], what: str = 'record') -> Iterator[list]:
-    """The values of `keys` in each record, in that order.
+def rows(path: str | Path, records: Any, fields: Mapping[str, Kind], what: str = 'record') -> Iterator[list]:
+    """The values of some keys in each record, in their order, checked.
+
+    Args:
+        records: a list of dicts. fields: key -> the type, or types, of its value. `str` holds no blank text only where the
+            benchmark says so: that is for the reader to check.
 
     Raises:
-        AnnotationError: a record lacks a key; names the file, the record's number (from 0) and the key.
+        AnnotationError: a record lacks a key, or its value is of another type (null too); names the file, the record's
+            number (from 0) and the key.
     """
+    if not isinstance(records, list):
+        raise AnnotationError(f'{path}: {what}s are {_shown(records)}; expected a list')
     for number, record in enumerate(records):
-        try:
-            yield [record[key] for key in keys]
-        except (KeyError, TypeError):
-            there = list(record) if isinstance(record, dict) else []
-            missing = next(key for key in keys if key not in there)
-            found = f'it has {", ".join(map(repr, there))}' if there else f'it is {record!r}'
-            raise AnnotationError(f'{path}: {what} {number} has no key {missing!r}; {found}') from None
+        if not isinstance(record, dict):
+            raise AnnotationError(
+                f'{path}: {what} {number} is {_shown(record)}; expected an object with the key {next(iter(fields))!r}'
+            )
+        for key, kind in fields.items():
+            if key not in record:
+                raise AnnotationError(f'{path}: {what} {number} has no key {key!r}; it has {", ".join(map(repr, record))}')
+            check_type(f'{path}: {what} {number}: {key}', record[key], kind)
+        yield [record[key] for key in fields]
+
+
+def raw_captions(path: str | Path, image: int | str, sentences: list) -> list[str]:
+    """The captions of an image in Karpathy's files, without blanks around them.
+
+    Raises:
+        AnnotationError: one has no text under ``raw``.
+    """
+    return [raw.strip() for (raw,) in rows(path, sentences, dict(raw=str), f'image {image}: sentence')]
+
+
+def check_type(where: str, value: Any, kind: Kind) -> None:
+    """Hold a value to its type; true and false are no numbers.
+
+    Raises:
+        AnnotationError: it is of another one.
+    """
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = ' or '.join(dict.fromkeys(_NAMES[one] for one in kinds))
+        raise AnnotationError(f'{where} is {_shown(value)}; expected {names}')
+
+
+_NAMES = {str: 'a text', int: 'a number', float: 'a number', list: 'a list', dict: 'an object', bool: 'true or false'}
+
+
+def _shown(value: Any) -> str:
+    text = 'null' if value is None else repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def check_box(where: str, box: Any) -> list[float]:
+    """``[left, top, width, height]`` of COCO's files -> corners x1 y1 x2 y2.
+
+    Raises:
+        AnnotationError: not four finite numbers, or without width or height.
+    """
+    numbers = (
+        isinstance(box, list) and len(box) == 4 and all(isinstance(side, NUMBER) and not isinstance(side, bool) for side in box)
+    )
+    if not numbers or not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+        raise AnnotationError(f'{where} is {_shown(box)}; expected [left, top, width, height], finite, with an extent')
+    left, top, width, height = box
+    return [left, top, left + width, top + height]

@@ -113,7 +113,8 @@ class ShardedDataset(MultiModalDataset):
 class ShardedPairs(ShardedDataset):
     """Images or clips with texts, as img2dataset, video2dataset and ``tools/data/shards_pairs.py`` write them.
 
-    Texts are the list ``captions`` of the sample's ``.json`` where it has one, else its ``.txt``. Fields: ``captions``;
+    Texts are the list ``captions`` of the sample's ``.json`` where it has one, else its ``.txt``, else ``caption`` of the
+    ``.json``. What is no text, such as null, is left out. Fields: ``captions``;
     ``content``, the bytes that `LoadImage` and `LoadVideo` decode; ``path``, the member's, which names a sample in messages.
 
     Args:
@@ -140,14 +141,17 @@ class ShardedPairs(ShardedDataset):
 
 def _captions(where: str, parts: dict[str, bytes]) -> list[str]:
     try:
-        told = json.loads(parts['json']) if 'json' in parts else {}
-        if isinstance(told, dict) and isinstance(told.get('captions'), list):
-            return [str(caption) for caption in told['captions']]
-        return [parts['txt'].decode('utf-8')]
-    except (ValueError, UnicodeDecodeError) as error:
+        notes = json.loads(parts['json'].decode('utf-8-sig')) if 'json' in parts else {}
+        notes = notes if isinstance(notes, dict) else {}
+        if isinstance(notes.get('captions'), list):
+            return [caption for caption in notes['captions'] if isinstance(caption, str)]
+        if 'txt' not in parts and isinstance(notes.get('caption'), str):  # as img2dataset writes it
+            return [notes['caption']]
+        return [parts['txt'].decode('utf-8-sig')]
+    except (ValueError, RecursionError) as error:
         raise BadSampleError(f'{where}: its text is not UTF-8, or its .json no JSON ({error})') from None
     except KeyError:
-        raise BadSampleError(f"{where}: no text: neither a .txt nor a list 'captions' in a .json") from None
+        raise BadSampleError(f"{where}: no text: neither a .txt nor 'captions' or 'caption' in a .json") from None
 
 
 @DATA_SAMPLERS.register_module()

@@ -57,7 +57,8 @@ def expand(shards: Files) -> list[str]:
         for path in _count(pattern):
             if _is_folder(path):
                 path = f'{path.rstrip("/") if is_remote(path) else glob.escape(path)}/*.tar'
-            matched = _match(path) if re.search(r'[*?\[]', path) else [path]
+            named = not is_remote(path) and Path(path).is_file()  # a file whose own name holds brackets
+            matched = [path] if named or not re.search(r'[*?\[]', path) else _match(path)
             if not matched:
                 raise FileNotFoundError(f'no shards: nothing matches {path}')
             found += matched

@@ -20,10 +20,11 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from ...utils.files import replace_file
-from ..io.bad_samples import BadSampleError
+from ..io.bad_samples import AnnotationError, BadSampleError
 from .files import is_remote, read_whole, stamp
 
 _BLOCK = 512  # bytes; tar's unit
+_COMPRESSED = {b'\x1f\x8b': 'gzip', b'BZh': 'bzip2', b'\xfd7zXZ': 'xz', b'(\xb5/\xfd': 'zstd'}  # by how files begin
 _THREADS = 8
 
 
@@ -42,41 +43,80 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _is_part(member: tarfile.TarInfo) -> bool:
-    return member.isfile() and not member.name.rpartition('/')[2].startswith('__')  # webdataset's own notes
+    base = member.name.rpartition('/')[2]
+    return member.isfile() and not base.startswith(('__', '.'))  # webdataset's own notes, and files hidden by macOS or editors
 
 
 def scan(path: str) -> ShardIndex:
     """Index a shard by reading the headers of its members.
 
-    A shard that was cut off keeps what lies before the cut; its last sample, if it was cut itself, counts and is bad.
+    Archives written one behind the other in a file are all read. A shard that was cut off keeps what lies before the cut; its
+    last sample, if it was cut itself, counts and is bad.
 
     Raises:
         FileNotFoundError: no such shard.
-        OSError: it cannot be read.
+        OSError: it cannot be read. AnnotationError: it is compressed.
     """
     return read_whole(path, partial(_headers, path))
 
 
 def _headers(path: str, file: BinaryIO) -> ShardIndex:
+    head = file.read(8)
+    file.seek(0)
+    for magic, name in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise AnnotationError(
+                f'{path} is compressed ({name}), and shards are read by byte offsets: unpack it to a plain .tar'
+            )
     starts: list[int] = []
-    key, problem = None, ''
-    try:
-        with tarfile.open(fileobj=file, mode='r:') as tar:
-            while (member := tar.next()) is not None:
-                tar.members.clear()  # they would be kept
-                if _is_part(member) and (found := split_name(member.name)[0]) != key:
-                    key = found
-                    starts.append(member.offset)
-            end = tar.offset
-    except tarfile.ReadError as error:
-        end, problem = file.seek(0, io.SEEK_END), f'is cut off or damaged ({error})'
-    else:
+    repeated: list[str] = []
+    problem = ''
+    while True:  # one archive, or several that were written one behind the other
+        try:
+            end = _archive(file, starts, repeated)
+        except tarfile.ReadError as error:
+            end, problem = file.seek(0, io.SEEK_END), f'is cut off or damaged ({error})'
+            break
         file.seek(end)
         if file.read(_BLOCK) != bytes(_BLOCK):
             problem = f'has no end mark at byte {end}, so it is cut off or damaged there'
+            break
+        following = _next_block(file)
+        if following is None:
+            break
+        file.seek(following)
     if problem:
         problem = f'{path} {problem}: {len(starts)} samples lie before, what lay after is lost'
+    elif repeated:
+        problem = f'{path} has {len(repeated)} keys twice, such as {repeated[0]!r}: each time is a sample of its own'
     return ShardIndex(np.array([*starts, end], np.int64), problem)
+
+
+def _archive(file: BinaryIO, starts: list[int], repeated: list[str]) -> int:
+    """Index the archive that begins where the file stands. Returns its end."""
+    key, parts = None, set()
+    with tarfile.open(fileobj=file, mode='r:') as tar:
+        while (member := tar.next()) is not None:
+            tar.members.clear()  # they would be kept
+            if not _is_part(member):
+                continue
+            name, suffix = split_name(member.name)
+            if name != key or suffix in parts:
+                if name == key:
+                    repeated.append(name)
+                key, parts = name, set()
+                starts.append(member.offset)
+            parts.add(suffix)
+        return tar.offset
+
+
+def _next_block(file: BinaryIO) -> int | None:
+    """Where the zeros end that the file stands in, or None if nothing follows."""
+    while content := file.read(_BLOCK * 64):
+        for place in range(0, len(content), _BLOCK):
+            if content[place : place + _BLOCK].strip(b'\0'):
+                return file.tell() - len(content) + place
+    return None
 
 
 def index_path(path: str, index_dir: str | Path | None = None) -> Path:
@@ -148,4 +188,5 @@ def read_members(content: bytes, where: str) -> tuple[str, dict[str, bytes]]:
         raise BadSampleError(f'{where}: its bytes in the shard are cut off or damaged ({error})') from None
     if key is None:
         raise BadSampleError(f'{where}: its bytes in the shard hold no file')
-    return key, parts
+    # Names that are not UTF-8 come with surrogates, which no log or file takes.
+    return key.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace'), parts

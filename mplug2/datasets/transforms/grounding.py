@@ -9,6 +9,7 @@ import numpy as np
 
 from ...registry import TRANSFORMS
 from ...text.locations import LocationTokens
+from ..io.bad_samples import BadSampleError
 from .packing import TargetText
 from .spatial import RandomResizedCrop, _crop, _resize
 from .text import Tokenizing
@@ -44,6 +45,9 @@ class BoxTarget(Tokenizing):
 
     Args:
         tokenizer: config, of the decoder. locations: arguments of `LocationTokens`, the same as the task's.
+
+    Raises:
+        BadSampleError: the box has sides that are no numbers, or ends before it begins.
     """
 
     def __init__(self, tokenizer: dict | Any, locations: dict | None = None) -> None:
@@ -52,7 +56,10 @@ class BoxTarget(Tokenizing):
 
     def transform(self, results: dict) -> dict:
         height, width = results['frames'].shape[1:3]
-        box = (np.asarray(results['boxes'], np.float32)[0] / np.float32([width, height] * 2)).tolist()
+        corners = np.asarray(results['boxes'], np.float32)[0]
+        if not np.isfinite(corners).all() or (corners[2:] < corners[:2]).any():
+            raise BadSampleError(f'{results.get("path")}: the box {corners.tolist()} is not x1 y1 x2 y2, finite and in order')
+        box = (corners / np.float32([width, height] * 2)).tolist()
         ids = [self.tokenizer.cls_id, *self.locations.encode(box), self.tokenizer.sep_id]
         results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         results['box'] = box

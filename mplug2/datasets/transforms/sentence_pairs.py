@@ -10,6 +10,7 @@ import numpy as np
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from ...text.tokenizer import PairEncoding
+from ..io.bad_samples import BadSampleError
 from .text import Tokenizing
 
 Place = tuple[int, int]
@@ -69,7 +70,7 @@ class AnswerWindows(_Pairing):
             to that of the next. max_question: tokens of the question with its instruction; the rest is cut.
 
     Raises:
-        ValueError: the stride would leave tokens out, or the text has no token.
+        ValueError: the stride would leave tokens out. BadSampleError: the text has no token.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class AnswerWindows(_Pairing):
             row for row, (kind, place) in enumerate(zip(whole.token_type_ids, whole.offsets, strict=True)) if kind and place[1]
         ]
         if not inside:
-            raise ValueError(f'AnswerWindows: the text {context!r} has no token in which an answer could be')
+            raise BadSampleError(f'AnswerWindows: the text {context!r} has no token in which an answer could be')
         first, last = inside[0], inside[-1] + 1
         words = [row for row in range(first) if whole.offsets[row][1]]
         cut = words[self.max_question] if len(words) > self.max_question else words[-1] + 1 if words else first

@@ -10,23 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from ....registry import DATASETS
-from ....text.class_names import read_synsets
+from ....text.class_names import read_class_folders, read_synsets
 from ...base import MultiModalDataset
 from ...io.annotations import read_json
 from ...io.bad_samples import AnnotationError
 
-_IMAGES = ('.jpeg', '.jpg', '.png')
+_IMAGES = ('.jpeg', '.jpg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.avif')
 _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
 
 
 def images_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str, str]]:
-    """Class folder and path (both relative to `root`) of every image, in a fixed order; absent folders are passed over."""
+    """Class folder and path (both relative to `root`) of every image in it or below it, in a fixed order.
+
+    Absent folders are passed over, and so are hidden files and folders.
+    """
     for folder in folders:
-        place = Path(root) / folder
-        if place.is_dir():
-            for name in sorted(entry.name for entry in os.scandir(place)):
-                if name.lower().endswith(_IMAGES):
-                    yield folder, f'{folder}/{name}'
+        yield from ((folder, path) for path in _images_below(Path(root), folder))
+
+
+def _images_below(root: Path, folder: str) -> Iterator[str]:
+    place = root / folder
+    if not place.is_dir():
+        return
+    for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
+        if entry.name.startswith('.'):
+            continue
+        if entry.is_dir():
+            yield from _images_below(root, f'{folder}/{entry.name}')
+        elif entry.name.lower().endswith(_IMAGES):
+            yield f'{folder}/{entry.name}'
 
 
 def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
@@ -35,7 +47,7 @@ def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
     Raises:
         AnnotationError: a row has no ImageId or no PredictionString.
     """
-    with open(solution, newline='', encoding='utf-8') as file:
+    with open(solution, newline='', encoding='utf-8-sig') as file:
         for number, row in enumerate(csv.DictReader(file)):
             try:
                 yield row['PredictionString'].split()[0], f'{row["ImageId"]}.JPEG'
@@ -49,11 +61,13 @@ def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
 class ImageNet(MultiModalDataset):
     """ImageNet-1K: a folder a class (``data_prefix/n01440764/*.JPEG``), or the official flat validation folder.
 
-    Fields: ``label``, the line (from 0) of its synset in the synset file.
+    Data of one's own lie the same way; the synset file then holds the names of the class folders, one a line.
+    Fields: ``label``, the line (from 0) of its class in the synset file.
 
     Args:
-        synsets: ``LOC_synset_mapping.txt`` of the official archive. solution: ``LOC_val_solution.csv``, where the validation
-            images lie in one folder as published; None where they lie in class folders. kwargs: of `MultiModalDataset`.
+        synsets: ``LOC_synset_mapping.txt`` of the official archive, or a list of class folders. solution:
+            ``LOC_val_solution.csv``, where the validation images lie in one folder as published; None where they lie in class
+            folders. kwargs: of `MultiModalDataset`.
 
     Raises:
         AnnotationError: a synset that the synset file has not.
@@ -69,7 +83,7 @@ class ImageNet(MultiModalDataset):
         return f'{self.data_prefix}, by {self.solution or self.ann_file}'
 
     def load_records(self) -> list[dict]:
-        labels = {synset: label for label, synset in enumerate(read_synsets(self.ann_file))}
+        labels = {folder: label for label, folder in enumerate(read_class_folders(self.ann_file))}
         if self.solution is None:
             found = images_by_class(self.data_prefix, list(labels))
         else:

@@ -6,8 +6,7 @@ from typing import Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
-from ...io.annotations import read_json, rows, section
-from ...io.bad_samples import AnnotationError
+from ...io.annotations import KEY, raw_captions, read_json, rows, section
 
 # Karpathy's 'restval', images of COCO's val2014 that his splits do not test on, is trained on as everywhere.
 SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
@@ -31,13 +30,10 @@ class CocoCaption(CaptionDataset):
 
     def load_captions(self) -> list[dict]:
         images = section(self.ann_file, read_json(self.ann_file), 'images')
-        keys = ('cocoid', 'filepath', 'filename', 'split', 'sentences')
+        fields = dict(cocoid=KEY, filepath=str, filename=str, split=str, sentences=list)
         found = []
-        for cocoid, folder, name, split, sentences in rows(self.ann_file, images, keys, 'images'):
+        for cocoid, folder, name, split, sentences in rows(self.ann_file, images, fields, 'images'):
             if split in SPLITS[self.split]:
-                try:
-                    captions = [sentence['raw'].strip() for sentence in sentences]
-                except KeyError:
-                    raise AnnotationError(f"{self.ann_file}: a sentence of image {cocoid} has no key 'raw'") from None
+                captions = raw_captions(self.ann_file, cocoid, sentences)
                 found.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
         return found

@@ -6,8 +6,7 @@ from typing import Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
-from ...io.annotations import read_json, rows, section
-from ...io.bad_samples import AnnotationError
+from ...io.annotations import raw_captions, read_json, rows, section
 
 SPLITS = ('train', 'val', 'test')
 
@@ -31,11 +30,8 @@ class Flickr30K(CaptionDataset):
     def load_captions(self) -> list[dict]:
         images = section(self.ann_file, read_json(self.ann_file), 'images')
         found = []
-        for name, split, sentences in rows(self.ann_file, images, ('filename', 'split', 'sentences'), 'images'):
+        for name, split, sentences in rows(self.ann_file, images, dict(filename=str, split=str, sentences=list), 'images'):
             if split == self.split:
-                try:
-                    captions = [sentence['raw'].strip() for sentence in sentences]
-                except KeyError:
-                    raise AnnotationError(f"{self.ann_file}: a sentence of {name} has no key 'raw'") from None
+                captions = raw_captions(self.ann_file, name, sentences)
                 found.append(dict(sample_id=name, media='image', path=name, captions=captions))
         return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import read_json, rows, section
+from ...io.annotations import KEY, read_json, rows, section
 from ...io.bad_samples import AnnotationError
 
 
@@ -29,13 +29,15 @@ class NoCaps(MultiModalDataset):
     def load_records(self) -> list[dict]:
         content = read_json(self.ann_file)
         images = section(self.ann_file, content, 'images')
-        captions: dict[int, list[str]] = {image: [] for (image,) in rows(self.ann_file, images, ('id',), 'images')}
-        for image, caption in rows(self.ann_file, content.get('annotations', []), ('image_id', 'caption'), 'annotations'):
+        captions: dict[int, list[str]] = {image: [] for (image,) in rows(self.ann_file, images, dict(id=KEY), 'images')}
+        for image, caption in rows(
+            self.ann_file, content.get('annotations', []), dict(image_id=KEY, caption=str), 'annotations'
+        ):
             if image not in captions:
                 raise AnnotationError(f'{self.ann_file}: a caption is about image {image}, which is not among the images')
             captions[image].append(caption.strip())
         return [
             dict(sample_id=image, media='image', path=name, image_id=image, captions=captions[image])
             | dict(domain=images[number].get('domain'))
-            for number, (image, name) in enumerate(rows(self.ann_file, images, ('id', 'file_name'), 'images'))
+            for number, (image, name) in enumerate(rows(self.ann_file, images, dict(id=KEY, file_name=str), 'images'))
         ]

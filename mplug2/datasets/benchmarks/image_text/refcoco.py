@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list, read_json, read_records, rows, section
+from ...io.annotations import KEY, Files, as_list, check_box, read_json, read_records, rows, section
 from ...io.bad_samples import AnnotationError
 
 TESTS = ('val', 'test', 'testA', 'testB')
+_COCO_NAME = re.compile(r'COCO_((?:train|val|test)\d{4})_\d{12}\.')  # official names say their folder; others lie as named
 
 
 @DATASETS.register_module()
@@ -42,13 +44,13 @@ class RefCOCO(MultiModalDataset):
         left_out = {
             image
             for path in self.exclude
-            for image, split in rows(path, read_records(path), ('image_id', 'split'))
+            for image, split in rows(path, read_records(path), dict(image_id=KEY, split=str))
             if split in TESTS
         }
         found = []
         for path in self.refs:
-            keys = ('ref_id', 'ann_id', 'image_id', 'split', 'sentences')
-            for number, (ref, annotation, image, split, sentences) in enumerate(rows(path, read_records(path), keys)):
+            fields = dict(ref_id=KEY, ann_id=KEY, image_id=KEY, split=str, sentences=list)
+            for number, (ref, annotation, image, split, sentences) in enumerate(rows(path, read_records(path), fields)):
                 if split != self.split or image in left_out:
                     continue
                 if annotation not in boxes or image not in files:
@@ -56,7 +58,7 @@ class RefCOCO(MultiModalDataset):
                         f'{path}: record {number} has ann_id {annotation} of image_id {image}, which is not in '
                         f'{", ".join(self.instances)}'
                     )
-                for sentence, phrase in rows(path, sentences, ('sent_id', 'sent'), f'sentence of record {number}:'):
+                for sentence, phrase in rows(path, sentences, dict(sent_id=KEY, sent=str), f'record {number}: sentence'):
                     record = dict(sample_id=sentence, media='image', path=files[image], ref_id=ref)
                     found.append({**record, 'phrase': phrase, 'boxes': [boxes[annotation]]})
         return found
@@ -66,11 +68,10 @@ class RefCOCO(MultiModalDataset):
         files, boxes = {}, {}
         for path in self.instances:
             content = read_json(path)
-            for image, name in rows(path, section(path, content, 'images'), ('id', 'file_name'), 'images'):
-                folder = name.split('_')[1] if name.count('_') >= 2 else ''
-                files[image] = f'{folder}/{name}' if folder else name
-            for key, (left, top, width, height) in rows(
-                path, section(path, content, 'annotations'), ('id', 'bbox'), 'annotations'
-            ):
-                boxes[key] = [left, top, left + width, top + height]
+            for image, name in rows(path, section(path, content, 'images'), dict(id=KEY, file_name=str), 'images'):
+                official = _COCO_NAME.match(name)
+                files[image] = f'{official[1]}/{name}' if official else name
+            annotations = section(path, content, 'annotations')
+            for number, (key, box) in enumerate(rows(path, annotations, dict(id=KEY, bbox=list), 'annotations')):
+                boxes[key] = check_box(f'{path}: annotations {number}: bbox', box)
         return files, boxes

@@ -6,7 +6,7 @@ from typing import Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list, read_json, rows, section
+from ...io.annotations import KEY, Files, as_list, read_json, rows, section
 from ...io.bad_samples import AnnotationError
 
 
@@ -44,8 +44,9 @@ class VQAv2(MultiModalDataset):
             if 'data_subtype' not in content:
                 raise AnnotationError(f"{path}: no key 'data_subtype', which names the folder of the images ('val2014')")
             folder = content['data_subtype'].replace('test-dev', 'test')
+            fields = dict(image_id=int, question=str, question_id=KEY)
             answers = _annotations(self.annotations[number]) if self.annotations else None
-            for image, question, key in rows(path, questions, ('image_id', 'question', 'question_id'), 'questions'):
+            for image, question, key in rows(path, questions, fields, 'questions'):
                 record = dict(sample_id=key, media='image', path=f'{folder}/COCO_{folder}_{image:012d}.jpg')
                 record |= dict(question=question, question_id=key)
                 if answers is not None:
@@ -59,12 +60,9 @@ class VQAv2(MultiModalDataset):
 def _annotations(path: str) -> dict[int, dict]:
     """question_id -> answers and types."""
     found = {}
-    keys = ('question_id', 'answers', 'question_type', 'answer_type')
-    for key, answers, kind, answer_kind in rows(path, section(path, read_json(path), 'annotations'), keys, 'annotations'):
-        try:
-            texts = [answer['answer'] for answer in answers]
-        except KeyError:
-            raise AnnotationError(f"{path}: an answer of question_id {key} has no key 'answer'") from None
+    fields = dict(question_id=KEY, answers=list, question_type=str, answer_type=str)
+    for key, answers, kind, answer_kind in rows(path, section(path, read_json(path), 'annotations'), fields, 'annotations'):
+        texts = [text for (text,) in rows(path, answers, dict(answer=str), f'question_id {key}: answer')]
         found[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
     return found
 
@@ -89,14 +87,14 @@ class VisualGenomeQA(MultiModalDataset):
         return self.questions
 
     def load_records(self) -> list[dict]:
-        images = rows(self.images, read_json(self.images), ('image_id', 'url'))
+        images = rows(self.images, read_json(self.images), dict(image_id=KEY, url=str))
         paths = {image: '/'.join(url.rsplit('/', 2)[-2:]) for image, url in images}
         found = []
-        for image, questions in rows(self.questions, read_json(self.questions), ('id', 'qas')):
+        for image, questions in rows(self.questions, read_json(self.questions), dict(id=KEY, qas=list)):
             if image not in paths:
                 raise AnnotationError(f'{self.questions} asks about image {image}, which {self.images} does not list')
-            keys = ('qa_id', 'question', 'answer')
-            for key, question, answer in rows(self.questions, questions, keys, f'image {image}: question'):
+            fields = dict(qa_id=KEY, question=str, answer=str)
+            for key, question, answer in rows(self.questions, questions, fields, f'image {image}: question'):
                 record = dict(sample_id=key, media='image', path=paths[image])
                 found.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
         return found

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list
+from ...io.annotations import Files, as_list, read_text
 from ...io.bad_samples import AnnotationError
 
 _UNKNOWN = re.compile(r'<unk>|\bUNK\b')  # training files write the one, the test file the other
@@ -59,9 +58,5 @@ def _lines(path: str) -> list[str]:
     Raises:
         FileNotFoundError: no such file.
     """
-    try:
-        text = Path(path).read_bytes().decode('utf-8')
-    except FileNotFoundError:
-        raise FileNotFoundError(f'no annotation file {path}') from None
     # Not splitlines: texts hold characters that Python takes for ends of lines.
-    return [_UNKNOWN.sub('unk', line).strip() for line in text.removesuffix('\n').split('\n')]
+    return [_UNKNOWN.sub('unk', line).strip() for line in read_text(path).removesuffix('\n').split('\n')]

@@ -68,7 +68,7 @@ class GLUE(MultiModalDataset):
         stem = Path(path).stem
         subset = next((name for name in ('mismatched', 'matched') if name in stem), None)
         for number, row in enumerate(_table(path, self.task)):
-            index = int(row.get('index', row.get('id', number)))
+            index = _index(path, number, row)
             record = dict(sample_id=f'{stem}-{index}', media='text', index=index)
             record |= {f'sentence{place}': row[column] for place, column in enumerate(self.task.texts, start=1)}
             label = row.get(self.task.label)
@@ -77,6 +77,13 @@ class GLUE(MultiModalDataset):
                 raise AnnotationError(f'{path}: row {number} has the {self.task.label} {label!r}; labels are {known}')
             record['label'] = None if label is None else self.task.classes.index(label)
             yield record | ({} if subset is None else dict(subset=subset))
+
+
+def _index(path: str, number: int, row: dict[str, str]) -> int:
+    index = row.get('index', row.get('id', str(number)))
+    if not index.strip().isdecimal():
+        raise AnnotationError(f'{path}: row {number} has the index {index!r}; expected a number')
+    return int(index)
 
 
 def _table(path: str, task: GlueTask) -> list[dict[str, str]]:

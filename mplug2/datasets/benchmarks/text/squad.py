@@ -6,7 +6,7 @@ from typing import Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list, read_json, rows, section
+from ...io.annotations import KEY, Files, as_list, read_json, rows, section
 from ...io.bad_samples import AnnotationError
 
 _SHIFTS = (0, -1, 1, -2, 2)  # some official answers start a character or two beside where the file says
@@ -17,7 +17,7 @@ class SQuAD(MultiModalDataset):
     """SQuAD from its official JSON files, one item a question.
 
     Fields: ``question``, ``question_id``, ``context``, ``answers`` (a list of texts, empty where the context has none, which
-    version 2.0 knows) and ``answer_starts`` (the character of the context at which each begins).
+    version 2.0 knows; None in a hidden test set) and ``answer_starts`` (the character of the context at which each begins).
 
     Args:
         ann_file: one file or several. max_words: leave out texts with more words than this, for training that begins with
@@ -37,20 +37,25 @@ class SQuAD(MultiModalDataset):
         records = []
         for path in self.files:
             articles = section(path, read_json(path), 'data')
-            for number, (paragraphs,) in enumerate(rows(path, articles, ('paragraphs',), 'article')):
-                for context, questions in rows(path, paragraphs, ('context', 'qas'), f'article {number}, paragraph'):
+            for number, (paragraphs,) in enumerate(rows(path, articles, dict(paragraphs=list), 'article')):
+                for context, questions in rows(path, paragraphs, dict(context=str, qas=list), f'article {number}, paragraph'):
                     if self.max_words is not None and len(context.split()) > self.max_words:
                         continue
-                    records += _questions(path, context, questions)
+                    records += _questions(path, context, questions, self.test_mode)
         return records
 
 
-def _questions(path: str, context: str, questions: list[dict]) -> list[dict]:
+def _questions(path: str, context: str, questions: list[dict], test_mode: bool) -> list[dict]:
     found = []
-    for key, question, answers in rows(path, questions, ('id', 'question', 'answers'), 'question'):
+    for number, (key, question) in enumerate(rows(path, questions, dict(id=KEY, question=str), 'question')):
+        if test_mode and 'answers' not in questions[number]:  # a hidden test set, to be predicted
+            hidden = dict(answers=None, answer_starts=None)
+            found.append(dict(sample_id=key, media='text', question=question, question_id=key, context=context) | hidden)
+            continue
+        ((answers,),) = rows(path, [questions[number]], dict(answers=list), f'question {key}, record')
         record = dict(sample_id=key, media='text', question=question, question_id=key, context=context)
         texts, starts = [], []
-        for text, start in rows(path, answers, ('text', 'answer_start'), f'question {key}, answer'):
+        for text, start in rows(path, answers, dict(text=str, answer_start=int), f'question {key}, answer'):
             places = [start + shift for shift in _SHIFTS if start + shift >= 0]
             place = next((place for place in places if context.startswith(text, place)), None)
             if place is None:

@@ -33,7 +33,7 @@ class Kinetics(MultiModalDataset):
         for file in self.ann_file:
             for number, line in enumerate(read_lines(file), start=1):
                 path, _, label = line.rpartition(' ')
-                if not path or not label.isdigit():
-                    raise AnnotationError(f"{file}: entry {number} is {line!r}; expected a path and a label, as 'a/b.mp4 12'")
+                if not path or not label.isdecimal() or path.rpartition(' ')[2].isdecimal():
+                    raise AnnotationError(f"{file}: entry {number} is {line!r}; expected a path and one label, as 'a/b.mp4 12'")
                 records.append(dict(sample_id=Path(path).stem, media='video', path=path, label=int(label)))
         return records

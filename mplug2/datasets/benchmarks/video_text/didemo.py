@@ -28,7 +28,7 @@ class DiDeMoParagraph(CaptionDataset):
 
     def load_captions(self) -> list[dict]:
         said: dict[str, list[str]] = {}
-        for video, description in rows(self.ann_file, read_records(self.ann_file), ('video', 'description')):
+        for video, description in rows(self.ann_file, read_records(self.ann_file), dict(video=str, description=str)):
             said.setdefault(video, []).append(description.strip())
         return [
             dict(

@@ -54,11 +54,13 @@ class MSRVTTCaption(CaptionDataset):
         splits: dict[str, str] = {}
         for path in self.files:
             content = read_json(path)
-            for video, split in rows(path, section(path, content, 'videos'), ('video_id', 'split'), 'videos'):
+            for video, split in rows(path, section(path, content, 'videos'), dict(video_id=str, split=str), 'videos'):
+                if video in splits:
+                    raise AnnotationError(f'{path}: the video {video!r} is listed twice, here or in a file before')
                 splits[video] = split
                 captions[video] = []
             sentences = section(path, content, 'sentences')
-            for number, (video, caption) in enumerate(rows(path, sentences, ('video_id', 'caption'), 'sentences')):
+            for number, (video, caption) in enumerate(rows(path, sentences, dict(video_id=str, caption=str), 'sentences')):
                 if video not in captions:
                     raise AnnotationError(f'{path}: sentences {number} is about {video!r}, which is not among the videos')
                 captions[video].append(caption)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list, read_records, rows
+from ...io.annotations import KEY, Files, as_list, read_records, rows
 
 QUESTION_TYPES = ('what', 'who', 'how', 'when', 'where')
 
@@ -13,8 +13,8 @@ QUESTION_TYPES = ('what', 'who', 'how', 'when', 'where')
 class VideoQADataset(MultiModalDataset):
     """Records ``{answer, question, video_id, id}`` as a JSON list or JSON lines (where ``id`` may be absent).
 
-    Fields: ``question``, ``question_id``, ``answers`` (a list of one) and ``question_type`` (the first word if it is what, who,
-    how, when or where; else 'other').
+    Fields: ``question``, ``question_id``, ``answers`` (a list of one; None in a test split without them) and ``question_type``
+    (the first word if it is what, who, how, when or where; else 'other').
 
     Args:
         ann_file: one file or several. suffix: of the clips' names. kwargs: of `MultiModalDataset`.
@@ -32,7 +32,10 @@ class VideoQADataset(MultiModalDataset):
         found = []
         for path in self.files:
             records = read_records(path)
-            for number, (question, answer, video) in enumerate(rows(path, records, ('question', 'answer', 'video_id'))):
+            # A hidden test split is published without answers, to be predicted.
+            hidden = self.test_mode and not any('answer' in record for record in records)
+            fields = dict(question=str, video_id=KEY) | ({} if hidden else dict(answer=str))
+            for number, (question, video, *answers) in enumerate(rows(path, records, fields)):
                 key = records[number].get('id', number)
                 first = question.split(maxsplit=1)[0].lower() if question.strip() else ''
                 found.append(
@@ -42,7 +45,7 @@ class VideoQADataset(MultiModalDataset):
                         path=self.clip_name(path, number, video) + self.suffix,
                         question=question,
                         question_id=key,
-                        answers=[answer],
+                        answers=answers or None,
                         question_type=first if first in QUESTION_TYPES else 'other',
                     )
                 )
