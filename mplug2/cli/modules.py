@@ -11,7 +11,7 @@ FUNCTIONS = ('vision_encoder', 'text_encoder', 'fusion', 'decoder')  # modules e
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.load import DictAction
+    from ..config.command_line import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument(

@@ -11,7 +11,7 @@ GB = 1e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.load import DictAction
+    from ..config.command_line import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument('--gpus', type=int, default=1, metavar='N', help='in data parallel (default 1)')

@@ -7,7 +7,8 @@ import json
 import time
 from pathlib import Path
 
-from ..config.load import DictAction, load_config, own_work_dir
+from ..config.command_line import DictAction
+from ..config.load import load_config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

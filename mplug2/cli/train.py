@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..config.load import DictAction, load_config, own_work_dir
+from ..config.command_line import DictAction
+from ..config.load import load_config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

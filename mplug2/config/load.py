@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.config import config as config_module
 
 from ..registry import load_plugins
+from .command_line import interpret
 from .overrides import check_options
 
 _PACKAGE = Path(__file__).parents[1]
@@ -89,7 +90,7 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
     if options:
         try:
-            options = check_options(cfg._cfg_dict, options)
+            options = check_options(cfg._cfg_dict, interpret(cfg._cfg_dict, options))
         except KeyError as error:
             raise KeyError(f'{path}: {error.args[0]}') from None
         try:
@@ -149,4 +150,4 @@ def type_name(node: dict) -> str:
     return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
 
 
-__all__ = ['DictAction', 'config_folder', 'find_config', 'load_config', 'tools_folder']
+__all__ = ['config_folder', 'find_config', 'load_config', 'tools_folder']

@@ -7,7 +7,8 @@ import itertools
 import time
 from collections.abc import Callable
 
-from ...config.load import DictAction, load_config
+from ...config.command_line import DictAction
+from ...config.load import load_config
 from . import shards
 
 HELD = 16  # what the training step alone takes turns at, in steps

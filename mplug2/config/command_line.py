@@ -1,0 +1,100 @@
+"""Values of ``--cfg-options``: what was written is what arrives."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Keys whose values are texts, also where the config has none yet: a folder or a run may be called 2026.
+TEXTS = ('load_from', 'work_dir', 'experiment_name')
+_BRACKETS = {'[': ']', '(': ')', '{': '}'}
+
+
+class Written(str):
+    """A value as the command line has it. `interpret` says what it means, which depends on the key."""
+
+
+class DictAction(argparse.Action):
+    """``key=value`` words into a dict. A value keeps its blanks, commas and further equal signs.
+
+    MMEngine's action of this name takes blanks away and makes a list of what holds a comma.
+    """
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, words: Any, option: str | None = None
+    ) -> None:
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for word in words:
+            key, equal, value = word.partition('=')
+            if not equal or not key:
+                parser.error(f'{option}: {word!r} is not KEY=VALUE; quote a value that holds blanks')
+            options[key] = Written(value)
+        setattr(namespace, self.dest, options)
+
+
+def interpret(cfg: Mapping, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with what was written on a command line turned into values; others stay as they are.
+
+    Numbers, True, False, None, quoted texts, lists, tuples and dicts are what Python takes them for; words within brackets need
+    no quotes. A key whose value is a text takes numbers as texts. All else is a text.
+    """
+    return {
+        key: _value(value, _is_text(cfg, key.lstrip('+'))) if isinstance(value, Written) else value
+        for key, value in options.items()
+    }
+
+
+def _is_text(cfg: Mapping, key: str) -> bool:
+    if key in TEXTS:
+        return True
+    node: Any = cfg
+    for part in key.split('.'):
+        try:
+            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return isinstance(node, str)
+
+
+def _value(text: str, is_text: bool) -> Any:
+    text = str(text)
+    bare = text.strip()
+    if bare in ('None', 'none'):
+        return None
+    bracketed = bare[:1] in _BRACKETS and bare[-1:] == _BRACKETS[bare[:1]]
+    quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in '\'"'
+    if is_text and not bracketed and not quoted:
+        return text
+    if bare.lower() in ('true', 'false'):
+        return bare.lower() == 'true'
+    try:
+        value = ast.literal_eval(bare)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    else:  # 0.9,0.95 without brackets is a list, as in MMEngine
+        return list(value) if isinstance(value, tuple) and not bracketed else value
+    if bracketed and bare[0] in '[(':
+        items = [_value(item, False) for item in _split(bare[1:-1])]
+        return tuple(items) if bare[0] == '(' else items
+    return text
+
+
+def _split(text: str) -> Sequence[str]:
+    """At the commas outside brackets and quotes."""
+    items, depth, quote = [''], 0, ''
+    for sign in text:
+        if quote:
+            quote = '' if sign == quote else quote
+        elif sign in '\'"':
+            quote = sign
+        elif sign in _BRACKETS:
+            depth += 1
+        elif sign in _BRACKETS.values():
+            depth -= 1
+        if sign == ',' and not depth and not quote:
+            items.append('')
+        else:
+            items[-1] += sign
+    return [item.strip() for item in items if item.strip()]
