@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -16,16 +18,25 @@ PIP = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
 
 
 @pytest.fixture(scope='module')
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, since building leaves files behind."""
-    source, out = tmp_path_factory.mktemp('source'), tmp_path_factory.mktemp('wheel')
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is built, since building leaves files behind."""
+    source = tmp_path_factory.mktemp('source')
     for name in ('mplug2', 'configs', 'tools', 'requirements'):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns('__pycache__'))
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'MANIFEST.in'):
         shutil.copy(ROOT / name, source)
+    return source
+
+
+def build(source: Path, out: Path) -> Path:
     subprocess.run([*PIP, 'wheel', '--no-deps', '--no-build-isolation', '--no-index', '-w', out, source], check=True)
     (built,) = out.glob('mplug2-*.whl')
     return built
+
+
+@pytest.fixture(scope='module')
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, tmp_path_factory.mktemp('wheel'))
 
 
 def test_what_the_wheel_holds(wheel: Path) -> None:
@@ -51,3 +62,37 @@ def test_the_command_works_where_it_is_installed(wheel: Path, tmp_path: Path) ->
     )
     assert "optim_wrapper.clip_grad = {'max_norm': " in explained
     assert 'set in site/mplug2/configs/_base_/schedules/mini.py:' in explained
+
+
+def test_the_source_distribution_builds_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, 'setup.py', '--quiet', 'sdist', '-d', tmp_path], cwd=source, check=True, stdout=subprocess.DEVNULL
+    )
+    (archive,) = tmp_path.glob('mplug2-*.tar.gz')
+    again = build(archive, tmp_path)
+    names = [{name for name in zipfile.ZipFile(file).namelist() if '.dist-info/' not in name} for file in (wheel, again)]
+    assert names[0] == names[1]
+
+
+# What a module is called where its distribution has another name.
+IMPORTED_AS = {'opencv-python-headless': 'cv2', 'pillow': 'PIL', 'setuptools': 'pkg_resources'}
+OPTIONAL = {
+    *('decord', 'mmdet', 'mmcv', 'mmaction', 'torchcodec', 'torchvision', 'fsspec', 'pycocoevalcap', 'rouge_score'),
+    *('skimage', 'sklearn', 'scipy', 'huggingface_hub', 'tensorboard'),
+}
+
+
+def test_every_import_of_the_package_is_declared() -> None:
+    lines = (ROOT / 'requirements/runtime.txt').read_text().splitlines()
+    declared = {re.split(r'[<>=;~ ]', line)[0] for line in lines if line and not line.startswith('#')}
+    declared = {IMPORTED_AS.get(name, name) for name in declared}
+    imported: set[str] = set()
+    for path in (ROOT / 'mplug2').rglob('*.py'):
+        if 'detection' in path.parts or 'configs' in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split('.')[0])
+    assert imported - declared - OPTIONAL - set(sys.stdlib_module_names) - {'mplug2'} == set()

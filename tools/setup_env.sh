@@ -34,6 +34,8 @@ pip install -c "$constraints" -r requirements/runtime.txt -r requirements/mini.t
   -r requirements/optional.txt -r requirements/openmmlab.txt
 has mmcv || pip install --no-deps "$(pinned mmcv-lite)"
 pip install --no-deps "$(pinned mmdet)" "$(pinned mmaction2)" # their own lists would bring a compiled mmcv or another torch
+# MMEngine asks for the OpenCV with windows, which needs a screen's libraries and unpacks into the same folder: ours goes on top.
+pip install --no-deps --force-reinstall "$(pinned opencv-python-headless)"
 pip install --no-deps --no-build-isolation --editable .
 rm -f "$venv"/.mplug2-*
 touch "$stamp"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from typing import Any
 
@@ -40,6 +39,15 @@ class DeviceScalarBuffer:
             history.max_length = HISTORY
 
 
+def peak_memory() -> int | None:
+    """The most memory that this process has had, in MiB; None on Windows, which does not count it this way."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == 'darwin' else 2**10)
+
+
 @LOG_PROCESSORS.register_module()
 class LogProcessor(_LogProcessor):
     """MMEngine's log processor over a `DeviceScalarBuffer`, counting iterations, and showing memory on the CPU too (MiB)."""
@@ -51,9 +59,8 @@ class LogProcessor(_LogProcessor):
         """As in MMEngine: the scalars by tag, and the line to print."""
         runner.scalars.flush(runner.message_hub)
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
-        if 'memory' not in tag:
-            unit = 2**20 if sys.platform == 'darwin' else 2**10
-            tag['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+        if 'memory' not in tag and (memory := peak_memory()) is not None:
+            tag['memory'] = memory
             head, loss, rest = line.partition('loss: ')
             line = f'{head}memory: {tag["memory"]}  {loss}{rest}'
         return tag, line

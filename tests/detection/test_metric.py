@@ -82,7 +82,7 @@ def test_nothing_found(annotations):
 
 
 def test_a_draw_is_a_function_of_its_place(tmp_path, annotations):
-    from mmcv.transforms import BaseTransform
+    from mplug2.datasets.transforms.base import BaseTransform
 
     class Random(BaseTransform):
         def transform(self, results: dict) -> dict:

@@ -18,8 +18,8 @@ TOLERANCE = dict(rtol=1e-4, atol=1e-5)
 def both() -> tuple[TextDecoder, BertLMHeadModel]:
     """Our decoder and theirs with the same random weights; the end comes after a few words."""
     config = BertConfig(
-        VOCAB,
-        32,
+        vocab_size=VOCAB,
+        hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=48,

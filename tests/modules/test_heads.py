@@ -14,9 +14,10 @@ from tests.modules.helpers import VOCAB, carry_over, randomize
 
 
 def test_the_language_head_is_berts() -> None:
-    theirs = randomize(BertLMPredictionHead(BertConfig(VOCAB, 32)))
+    theirs = randomize(BertLMPredictionHead(BertConfig(vocab_size=VOCAB, hidden_size=32)))
     ours = LanguageHead(32, VOCAB)
     state = {f'cls.predictions.{key}': value for key, value in theirs.state_dict().items()}
+    state['cls.predictions.bias'] = theirs.decoder.bias  # the one that is added; transformers 5 ties the other in whole models
     carry_over(ours, 'head', prediction_head('head', 'cls.predictions'), state)
     x = torch.randn(2, 5, 32)
     assert_close(ours(x, theirs.decoder.weight), theirs(x), rtol=1e-4, atol=1e-5)

@@ -33,7 +33,14 @@ DEBERTA = dict(
 
 @pytest.mark.parametrize('pairs', [False, True])
 def test_the_text_encoder_is_bert(pairs: bool) -> None:
-    config = BertConfig(VOCAB, 32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40)
+    config = BertConfig(
+        vocab_size=VOCAB,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=40,
+    )
     theirs = randomize(BertModel(config, add_pooling_layer=False)).eval()
     ours = BertTextEncoder(VOCAB, 32, num_layers=3, num_heads=4, ffn_dim=48, max_positions=40).eval()
     entries = [*bert_embedding('text_encoder.embedding', 'embeddings')]
@@ -68,7 +75,9 @@ def test_deberta_from_a_config() -> None:
 
 
 def test_weights_come_from_a_local_folder(tmp_path) -> None:
-    saved = BertModel(BertConfig(VOCAB, 32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=48)).eval()
+    saved = BertModel(
+        BertConfig(vocab_size=VOCAB, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=48)
+    ).eval()
     saved.save_pretrained(tmp_path)
     encoder = HuggingFaceTextEncoder(str(tmp_path)).eval()
     text = some_text(2, 6)._replace(token_type_ids=torch.ones(2, 6, dtype=torch.long))

@@ -34,7 +34,7 @@ def test_agrees_with_transformers(folder, second, max_length):
     ours = HuggingFaceTokenizer(folder)
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
     cut = {} if max_length is None else dict(max_length=max_length, truncation='longest_first')
-    expected = theirs(TEXTS[0], second, return_offsets_mapping=True, **cut)
+    expected = theirs(TEXTS[0], second, return_offsets_mapping=True, return_token_type_ids=True, **cut)
     pair = ours.encode_pair(TEXTS[0], second, max_length)
     assert len(pair.ids) == len(expected['input_ids'])
     if max_length is None:

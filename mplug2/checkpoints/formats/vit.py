@@ -79,6 +79,12 @@ class HuggingFaceClipFormat(VitFormat):
     stem = 'vision_model.embeddings.class_embedding'
     blocks = 'vision_model.encoder.layers.'
 
+    @classmethod
+    def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """With the prefix that transformers 5 leaves out where the vision model stands alone."""
+        alone = cls.stem.removeprefix('vision_model.') in state
+        return {f'vision_model.{key}' if alone else key: value for key, value in state.items()}
+
     def table(self, layers: int) -> Iterator[Entry]:
         embeddings = 'vision_model.embeddings'
         yield Entry(f'{OURS}.patch_embedding.weight', (f'{embeddings}.patch_embedding.weight',))
@@ -121,6 +127,9 @@ class DinoFormat(VitFormat):
             yield Entry(f'{ours}.feed_forward_residual.gain', (f'{theirs}.ls2.gamma',))
 
 
+_DINO_ATTENTION = dict(q_proj='attention.query', k_proj='attention.key', v_proj='attention.value', o_proj='output.dense')
+
+
 class HuggingFaceDinoFormat(VitFormat):
     """``Dinov2Model`` of transformers."""
 
@@ -131,8 +140,14 @@ class HuggingFaceDinoFormat(VitFormat):
 
     @classmethod
     def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Without the prefix of models that have a head."""
-        return {key.removeprefix('dinov2.'): value for key, value in state.items()}
+        """Without the prefix of models that have a head; attention as files spell it (transformers 5 renames it in memory)."""
+        cleaned = {}
+        for key, value in state.items():
+            key = key.removeprefix('dinov2.')
+            for memory, file in _DINO_ATTENTION.items():
+                key = key.replace(f'.attention.{memory}.', f'.attention.{file}.')
+            cleaned[key] = value
+        return cleaned
 
     def table(self, layers: int) -> Iterator[Entry]:
         yield from pair(f'{OURS}.patch_embedding', 'embeddings.patch_embeddings.projection')

@@ -159,11 +159,11 @@ class RangeReader:
     def _read_local(self, path: str, start: int, end: int) -> bytes:
         handle = self._handles.pop(path, None)
         if handle is None:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_BINARY', 0))
         parts = []
         try:
             while start < end:  # one call reads at most 2 GiB
-                part = os.pread(handle, end - start, start)
+                part = _read_at(handle, end - start, start)
                 if not part:
                     break
                 parts.append(part)
@@ -175,6 +175,13 @@ class RangeReader:
         if len(self._handles) > _OPEN:
             os.close(self._handles.popitem(last=False)[1])
         return parts[0] if len(parts) == 1 else b''.join(parts)
+
+
+def _read_at(handle: int, size: int, start: int) -> bytes:
+    if hasattr(os, 'pread'):
+        return os.pread(handle, size, start)
+    os.lseek(handle, start, os.SEEK_SET)  # Windows, whose workers are spawned and share no handle
+    return os.read(handle, size)
 
 
 class _StoreError(OSError):

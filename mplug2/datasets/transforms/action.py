@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
 from ..io.bad_samples import BadSampleError
 from ..io.video import has_times
+from .base import BaseTransform
 
 
 @cache

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mmcv.transforms import BaseTransform
-
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 from .spatial import _method, _resize
 
 

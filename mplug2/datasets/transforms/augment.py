@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from PIL import Image, ImageEnhance, ImageOps
 
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 
 Change = Callable[[Image.Image], Image.Image]
 GREY = (124, 116, 104)  # ImageNet's mean colour, where a moved image leaves nothing

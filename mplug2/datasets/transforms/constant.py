@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 
 
 @TRANSFORMS.register_module()

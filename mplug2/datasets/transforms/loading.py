@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmcv.transforms import BaseTransform
-
 from ...registry import TRANSFORMS
 from ..io.image import read_image
 from ..io.video import READERS, read_video, sample_frames
+from .base import BaseTransform
 
 
 @TRANSFORMS.register_module()

@@ -6,10 +6,9 @@ import hashlib
 import random
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
+from .base import BaseTransform
 from .text import TokenizeText
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
 from ...structures import MultiModalDataSample
+from .base import BaseTransform
 
 
 class TargetText(NamedTuple):

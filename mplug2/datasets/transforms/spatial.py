@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 
 INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,

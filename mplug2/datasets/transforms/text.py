@@ -6,11 +6,10 @@ import random
 from collections import Counter
 from typing import Any
 
-from mmcv.transforms import BaseTransform
-
 from ...registry import TOKENIZERS, TRANSFORMS
 from ...text.cleaning import CLEANERS
 from ...text.instructions import instruction
+from .base import BaseTransform
 from .packing import TargetText
 
 CHOICES = ('random', 'first', 'all')

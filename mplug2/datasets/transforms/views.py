@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 
 WAYS = {
     2: 'the middle, as it is and mirrored',

@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 
 from ...registry import HOOKS
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = tuple(getattr(signal, name) for name in ('SIGTERM', 'SIGUSR1') if hasattr(signal, name))  # Windows has no second
 STOPPED = 'MPLUG2_STOPPED'  # names a file, as tools/slurm_train.sh does
 
 
@@ -24,8 +24,9 @@ def ignore_signals_in_worker(worker: int) -> None:
     """Called in a loader's worker: a signal to all processes of a run, as torchrun, Slurm and shutdowns send it, is for the
     training, which still needs its workers. SIGTERM from their own parent ends them."""
     del worker
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    if not hasattr(signal, 'sigwaitinfo'):  # macOS, where nobody schedules trainings
+    for other in SIGNALS[1:]:
+        signal.signal(other, signal.SIG_IGN)
+    if not hasattr(signal, 'sigwaitinfo'):  # macOS and Windows, where nobody schedules trainings
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     parent = os.getppid()
