@@ -5,6 +5,8 @@ Letters in shapes: B samples, T frames, H and W pixels, L tokens, M targets (one
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mmengine.structures import BaseDataElement
@@ -59,6 +61,6 @@ class Batch(NamedTuple):
     frames: Tensor | None = None
     text: Tokens | None = None
     target: TargetBatch | None = None
-    extra: dict[str, Any] = {}
-    samples: list[MultiModalDataSample] = []
+    extra: Mapping[str, Any] = MappingProxyType({})  # all batches share the default, so nothing can be written into it
+    samples: Sequence[MultiModalDataSample] = ()
     task: str | tuple[str, ...] | None = None

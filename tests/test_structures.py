@@ -38,6 +38,15 @@ def test_the_preprocessor_makes_a_batch() -> None:
     assert 'frames' in inputs  # the caller's dict is as it was
 
 
+def test_batches_do_not_share_what_is_written_into_one() -> None:
+    batch = Batch()
+    assert (dict(batch.extra), list(batch.samples)) == ({}, [])
+    with pytest.raises(TypeError, match='does not support item assignment'):
+        batch.extra['label'] = torch.zeros(1)
+    assert batch._replace(extra=batch.extra | dict(label=1)).extra == dict(label=1)
+    assert not Batch().extra
+
+
 def test_frames_that_were_normalised_already_are_refused() -> None:
     with pytest.raises(TypeError, match=r'as uint8, not torch\.float32'):
         MultiModalDataPreprocessor()(dict(inputs=dict(frames=torch.zeros(1, 1, 3, 2, 2)), data_samples=[]))

@@ -60,7 +60,7 @@ class SplitPrefix(Tokenizing):
     """Break a text off at a random token: ``prefix``, the instruction and what comes before; ``target``, the rest.
 
     Args:
-        tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
+        tokenizer: config. key: of the ids, ``[CLS] text``. instruction: as in `TokenizeText`.
         packed: the ids are a row of `PackedText`, of whose documents the longest is taken. Where the row or `TokenizeText` cut
             the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_prefix: tokens of the
             start, of which the last words stay; the default is BERT's number of positions.

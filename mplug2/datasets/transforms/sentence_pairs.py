@@ -31,9 +31,9 @@ class TokenizePair(_Pairing):
     """One text or a pair -> ``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` with types.
 
     Args:
-        tokenizer: config. first, second: keys of the texts; without a second, the first alone. instruction: name of a task in
-            `mplug2.text.INSTRUCTIONS`, whose words come before the first text; None puts none. max_length: tokens; the longer
-            text loses the rest. out: key of the result.
+        tokenizer: config. first, second: keys of the texts; without a second, the first alone. instruction: name or text of an
+            instruction (`mplug2.text.instruction`), which comes before the first text; None puts none. max_length: tokens; the
+            longer text loses the rest. out: key of the result.
     """
 
     def __init__(

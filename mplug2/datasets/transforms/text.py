@@ -50,8 +50,8 @@ class TokenizeText(_Cleaning):
 
     Args:
         tokenizer: config. key: of the sample's text; None for tasks whose instruction is all the text they have.
-        instruction: name of a task in `mplug2.text.INSTRUCTIONS`, whose words for the sample's media come first; None puts
-            no instruction (Table 14's comparison). max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
+        instruction: name or text of an instruction (`mplug2.text.instruction`), which comes first; None puts none (Table 14's
+            comparison). max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
         max_words: kept by the cleaning. out: key of the result.
     """
 
