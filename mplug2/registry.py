@@ -79,12 +79,13 @@ class Registry(roots.Registry):
         Raises:
             NotRegistered: as in `build`.
         """
-        found = self._find(kind)
+        found = self.known(kind)
         if found is None:
             raise NotRegistered(self._not_found(kind))
         return found
 
-    def _find(self, kind: str) -> Any:
+    def known(self, kind: str) -> Any:
+        """The class of that name here or in a parent, or None."""
         try:
             return self.get(kind)
         except RuntimeError:  # MMEngine's answer to a dotted name that cannot be imported

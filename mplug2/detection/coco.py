@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
@@ -10,6 +10,11 @@ from mmdet.registry import TRANSFORMS
 
 from ..datasets.sampling.sampler import StreamIndex
 from ..registry import DATASETS
+
+if TYPE_CHECKING:
+    from ..testing.mini_benchmark import MiniBenchmark
+
+DIGITS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')  # the mini benchmark's categories
 
 
 @DATASETS.register_module()
@@ -23,6 +28,16 @@ class CocoDetection(CocoDataset):
         if isinstance(index, StreamIndex):
             index.seed_everything()
         return super().__getitem__(int(index))
+
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        return {'mmdet': 'mmdet without its dependencies', 'pycocotools': 'pycocotools'}
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = 'train2014' if 'train' in cfg['ann_file'] else 'val2014'
+        files = dict(ann_file=f'annotations/instances_{part}.json', data_prefix=dict(img=f'{part}/'))
+        return files | dict(data_root=mini.path('coco'), metainfo=dict(classes=DIGITS))
 
 
 @TRANSFORMS.register_module(name='mplug2.PadUnseen')

@@ -59,7 +59,7 @@ def instruction(task: str, media: str) -> str:
     try:
         return _INSTRUCTIONS[task, media]
     except KeyError:
-        near = difflib.get_close_matches(task, sorted({name for name, _ in _INSTRUCTIONS}), n=1)
+        near = difflib.get_close_matches(task, sorted({name for name, _ in _INSTRUCTIONS} - {task}), n=1)
         hint = f' (did you mean {near[0]!r}?)' if near else ''
         known = ', '.join(f'{name} of {kind}' for name, kind in _INSTRUCTIONS)
         raise KeyError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from .packing import TargetText
 from .text import Tokenizing
+
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
 
 
 @TRANSFORMS.register_module()
@@ -96,6 +99,11 @@ class SplitPrefix(Tokenizing):
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
         results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        # Broken off anywhere, so that the longest of a batch is about the whole text.
+        return shape._replace(target=cfg.get('max_length') or shape.text)
 
 
 def instruction_length(tokenizer: Any, task: str | None, media: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from ...text.tokenizer import PairEncoding
 from .text import Tokenizing
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 Place = tuple[int, int]
 
@@ -53,6 +57,10 @@ class TokenizePair(_Pairing):
         second = None if self.second is None else self.value(results, self.second)
         results[self.out] = self.tokenizer.encode_pair(first, second, self.max_length)
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(text=cfg.get('max_length') or shape.text) if cfg.get('out', 'text') == 'text' else shape
 
 
 @TRANSFORMS.register_module()
@@ -126,6 +134,14 @@ class AnswerWindows(_Pairing):
             if part.stop == last:
                 break
         return windows, places
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(text=cfg.get('max_length', 384))
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg.update(max_length=tiny.max_length, stride=tiny.max_length // 2)
 
 
 def _span(places: list[Place | None], results: dict) -> tuple[int, int]:

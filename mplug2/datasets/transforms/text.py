@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmcv.transforms import BaseTransform
 
@@ -12,6 +12,9 @@ from ...registry import TOKENIZERS, TRANSFORMS
 from ...text.cleaning import CLEANERS
 from ...text.instructions import instruction
 from .packing import TargetText
+
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
 
 CHOICES = ('random', 'first', 'all')
 
@@ -42,6 +45,22 @@ class _Cleaning(Tokenizing):
 
     def clean(self, text: str) -> str:
         return text if self._clean is None else CLEANERS[self._clean](text, self.max_words)
+
+    @staticmethod
+    def length(cfg: dict, media: str, end: int = 0) -> int | None:
+        """The most tokens that a config leaves of a text, each word taken for one; None if it does not limit them.
+
+        Args:
+            end: tokens after the words. Before them are ``[CLS]`` and the instruction.
+        """
+        limits = [cfg['max_length']] if cfg.get('max_length') else []
+        if cfg.get('max_words'):
+            limits.append(1 + len(_instruction_words(cfg, media)) + cfg['max_words'] + end)
+        return min(limits, default=None)
+
+
+def _instruction_words(cfg: dict, media: str) -> list[str]:
+    return instruction(cfg['instruction'], media).split() if cfg.get('instruction') else []
 
 
 @TRANSFORMS.register_module()
@@ -75,6 +94,13 @@ class TokenizeText(_Cleaning):
         results[self.out] = self.tokenizer.encode(' '.join(parts), self.max_length)
         results[f'{self.out}_cut'] = len(results[self.out]) == self.max_length  # or it was just as long
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        out = cfg.get('out', 'text')
+        if out == 'instruction':
+            return shape._replace(instruction=1 + len(_instruction_words(cfg, shape.media)))
+        return shape._replace(text=cls.length(cfg, shape.media) or shape.text) if out == 'text' else shape
 
 
 @TRANSFORMS.register_module()
@@ -116,3 +142,9 @@ class TokenizeTarget(_Cleaning):
             for text, weight in shares.items()
         ]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        if cfg.get('out', 'target') != 'target':
+            return shape
+        return shape._replace(target=cls.length(cfg, shape.media, end=1) or shape.target)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import read_json, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ....testing.mini_benchmark import MiniBenchmark
 
 # Karpathy's 'restval', images of COCO's val2014 that his splits do not test on, is trained on as everywhere.
 SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
@@ -22,6 +25,8 @@ class CocoCaption(CaptionDataset):
     Args:
         ann_file: ``dataset_coco.json``. split: 'train' (with restval), 'val' or 'test'. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'train': 113_287, 'val': 5_000, 'test': 5_000}
 
     def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -41,3 +46,7 @@ class CocoCaption(CaptionDataset):
                     raise AnnotationError(f"{self.ann_file}: a sentence of image {cocoid} has no key 'raw'") from None
                 found.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        return dict(ann_file=mini.path('coco/annotations/dataset_coco.json'), data_prefix=mini.path('coco'))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import read_json, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ....testing.mini_benchmark import MiniBenchmark
 
 SPLITS = ('train', 'val', 'test')
 
@@ -21,6 +24,8 @@ class Flickr30K(CaptionDataset):
     Args:
         ann_file: ``dataset_flickr30k.json``. split: 'train', 'val' or 'test'. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'train': 29_000, 'val': 1_014, 'test': 1_000}
 
     def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -39,3 +44,8 @@ class Flickr30K(CaptionDataset):
                     raise AnnotationError(f"{self.ann_file}: a sentence of {name} has no key 'raw'") from None
                 found.append(dict(sample_id=name, media='image', path=name, captions=captions))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        images = [image | dict(filename=f'{image["filepath"]}/{image["filename"]}') for image in mini.coco]
+        return dict(ann_file=mini.write('dataset_flickr30k.json', dict(images=images)), data_prefix=mini.path('coco'))
