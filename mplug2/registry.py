@@ -168,6 +168,19 @@ TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
 REGISTRIES['TASKS'] = TASKS
 
 
+def class_of(cfg: dict, registry: Registry | None = None) -> Any:
+    """The class, or function, of a config's ``type``; None where it has none, or one that is not registered.
+
+    Args:
+        registry: where names are looked up, with its parents; in all registries if None.
+    """
+    kind = cfg.get('type')
+    if not isinstance(kind, str):
+        return kind
+    searched = REGISTRIES.values() if registry is None else [registry]
+    return next((known for candidate in searched if (known := candidate.known(kind)) is not None), None)
+
+
 def resolve(cfg: Any, kind: Registry) -> Any:
     """Replace the name in a config's ``type`` by its class, looked up in our registry and its parents.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..config.load import config_folder, load_config
-from ..config.parts import class_of, nodes
+from ..config.walk import nodes
+from ..registry import class_of
 from ..utils.installed import is_installed
 
 # Module (or package/file, or java) -> what to install. What a part needs beyond these its class says, by `requires`.

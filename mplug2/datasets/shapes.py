@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..config.parts import class_of
-from ..registry import Registry
+from ..registry import Registry, class_of
 from .foreign import description_of
 
 

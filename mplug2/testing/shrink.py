@@ -18,9 +18,9 @@ from typing import Any
 from mmengine.config import Config
 
 from ..config.load import type_name
-from ..config.parts import class_of, nodes
+from ..config.walk import nodes
 from ..datasets.foreign import description_of
-from ..registry import DATASETS, TASKS
+from ..registry import DATASETS, TASKS, class_of
 from .mini_benchmark import MiniBenchmark
 from .tiny import TinySize
 
