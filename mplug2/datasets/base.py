@@ -26,9 +26,9 @@ class MultiModalDataset(Dataset):
     (relative to `data_prefix`) unless it is text, and the annotations under the benchmark's own names. A transform
     receives the record as a dict, with ``test_mode`` added and ``path`` joined.
 
-    A subclass may describe itself further: `PUBLISHED`, and classmethods ``stand_in(mini, cfg)`` (what to change of its
-    config, so that files of the `mplug2.testing.mini_benchmark.MiniBenchmark` stand in for its own in a smoke test),
-    ``requires(cfg)`` (packages beyond the core: module -> what to install) and ``describe_shape`` (`mplug2.datasets.shapes`).
+    A subclass may describe itself further: `PUBLISHED`, `TEXTS`, and classmethods. ``stand_in(mini, cfg)``: what to change of
+    its config, so that files of the `mplug2.testing.mini_benchmark.MiniBenchmark` stand in for its own in a smoke test.
+    ``requires(cfg)``: packages beyond the core, module -> what to install. ``describe_shape``: see `mplug2.datasets.shapes`.
 
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
@@ -41,6 +41,7 @@ class MultiModalDataset(Dataset):
     """
 
     METAINFO: dict[str, Any] = {}
+    TEXTS: tuple[str, ...] = ('captions', 'question', 'phrase')  # fields that `tools/data/check.py` counts the texts of
     PUBLISHED: dict[str, int] = {}  # name of a split, as `published_splits` gives it -> samples that its authors publish
 
     def __init__(

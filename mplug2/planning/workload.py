@@ -14,6 +14,8 @@ from ..datasets.sampling.mixture import InterleavedSources, InterleavingSampler
 from ..datasets.shapes import SampleShape, describe_shape
 from ..registry import DATASETS, TRANSFORMS
 
+_GUESS = SampleShape()
+
 
 class Work(NamedTuple):
     """What a step does on one GPU: a batch of one source, for one or more tasks that share its features.
@@ -26,12 +28,12 @@ class Work(NamedTuple):
     tasks: tuple[str, ...] = ()
     media: str = 'video'
     batch: int = 1
-    frames: int = 8
-    side: int | None = None
-    text: int = 30
-    target: int = 20
+    frames: int = _GUESS.frames
+    side: int | None = _GUESS.side
+    text: int = _GUESS.text
+    target: int = _GUESS.target
     share: float = 1.0
-    instruction: int = 6
+    instruction: int = _GUESS.instruction
 
 
 def works_of(cfg: Config) -> list[Work]:

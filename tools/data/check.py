@@ -22,9 +22,6 @@ from mplug2.datasets import MultiModalDataset
 from mplug2.mini.build import MANIFEST
 from mplug2.registry import resolve
 
-TEXTS = ('captions', 'question', 'phrase')  # fields of which there may be several a record
-
-
 def record_of(dataset: Dataset, index: int) -> dict:
     """A record with ``path``: of the image or clip, of the shard, or in a data set of mmdet of ``img_path``."""
     if isinstance(dataset, MultiModalDataset):
@@ -41,7 +38,7 @@ def summary(dataset: Dataset) -> tuple[str, list[str]]:
         record = record_of(dataset, index)
         if 'path' in record:
             media[record['path']] = media.get(record['path'], 0) + 1
-        for key in TEXTS:
+        for key in getattr(dataset, 'TEXTS', ()):
             if key in record:
                 texts[key] = texts.get(key, 0) + (len(record[key]) if isinstance(record[key], list) else 1)
     local = [path for path in media if '://' not in path]
