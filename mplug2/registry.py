@@ -79,12 +79,13 @@ class Registry(roots.Registry):
         Raises:
             NotRegistered: as in `build`.
         """
-        found = self._find(kind)
+        found = self.known(kind)
         if found is None:
             raise NotRegistered(self._not_found(kind))
         return found
 
-    def _find(self, kind: str) -> Any:
+    def known(self, kind: str) -> Any:
+        """The class of that name here or in a parent, or None."""
         try:
             return self.get(kind)
         except RuntimeError:  # MMEngine's answer to a dotted name that cannot be imported
@@ -165,6 +166,19 @@ VISBACKENDS = REGISTRIES['VISBACKENDS']
 # Tasks hold parameters, so they are models; a registry of their own keeps the two families of names apart.
 TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
 REGISTRIES['TASKS'] = TASKS
+
+
+def class_of(cfg: dict, registry: Registry | None = None) -> Any:
+    """The class, or function, of a config's ``type``; None where it has none, or one that is not registered.
+
+    Args:
+        registry: where names are looked up, with its parents; in all registries if None.
+    """
+    kind = cfg.get('type')
+    if not isinstance(kind, str):
+        return kind
+    searched = REGISTRIES.values() if registry is None else [registry]
+    return next((known for candidate in searched if (known := candidate.known(kind)) is not None), None)
 
 
 def resolve(cfg: Any, kind: Registry) -> Any:

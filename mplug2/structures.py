@@ -5,6 +5,7 @@ Letters in shapes: B samples, T frames, H and W pixels, L tokens, M targets (one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmengine.structures import BaseDataElement
@@ -46,6 +47,17 @@ class TargetBatch(NamedTuple):
     weight: Tensor
 
 
+class _NoExtra(dict):
+    """Further tensors of a batch that has none: nothing can be written into it, since all such batches share it."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            'this batch was made without extra, a default that all batches share: give it its own, Batch(extra=...)'
+        )
+
+    __setitem__ = __ior__ = setdefault = update = _refuse
+
+
 class Batch(NamedTuple):
     """What a task sees of a batch.
 
@@ -59,6 +71,6 @@ class Batch(NamedTuple):
     frames: Tensor | None = None
     text: Tokens | None = None
     target: TargetBatch | None = None
-    extra: dict[str, Any] = {}
-    samples: list[MultiModalDataSample] = []
+    extra: dict[str, Any] = _NoExtra()
+    samples: Sequence[MultiModalDataSample] = ()
     task: str | tuple[str, ...] | None = None

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from mplug2.config.load import load_config
+from mplug2.datasets.shapes import SampleShape
+from mplug2.datasets.stand_ins import MiniBenchmark
 from mplug2.datasets.transforms import PackInputs
 from mplug2.registry import DATASETS, MODELS, resolve
 from tests.datasets.media import write_video
@@ -35,7 +37,7 @@ def test_the_module_of_the_readme(mini_home: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config, _ = blocks('docs/guides/own_data.md', 'python')
+    config, *_ = blocks('docs/guides/own_data.md', 'python')
     (listed,) = blocks('docs/guides/own_data.md', 'json')
     monkeypatch.chdir(tmp_path)
     for name in ('a1', 'a2'):
@@ -53,14 +55,19 @@ def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert cfg.model.init_cfg.source == 'weights/caption.safetensors'
 
 
-def test_a_data_set_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, code = blocks('docs/guides/own_data.md', 'python')
-    (tmp_path / 'tabbed_clips.py').write_text(code)
+def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, code, stand_in, describe_shape = blocks('docs/guides/own_data.md', 'python')
+    (tmp_path / 'tabbed_clips.py').write_text(f'{code}\n{stand_in}')
     (tmp_path / 'clips.tsv').write_text('a\ta dog runs\nb\ttwo cats\n')
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module('tabbed_clips')
     data = DATASETS.build(dict(type='Tabbed', ann_file=str(tmp_path / 'clips.tsv'), data_prefix='clips', pipeline=[]))
     assert data.record(1) == dict(sample_id='b', media='video', path='clips/b.mp4', captions=['two cats'])
+    data = DATASETS.build(dict(type='Tabbed', **type(data).stand_in(MiniBenchmark(mini_home / 'data/mini'), {})))
+    assert Path(data.record(0)['path']).is_file()
+    described: dict = {}
+    exec(f'class Repeat:\n{describe_shape}', described)
+    assert described['Repeat'].describe_shape(dict(times=3), SampleShape(frames=4)).frames == 12
 
 
 PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))

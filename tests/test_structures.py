@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -36,6 +39,16 @@ def test_the_preprocessor_makes_a_batch() -> None:
     assert list(batch.extra) == ['boxes']
     assert [sample.sample_id for sample in batch.samples] == [0, 1]
     assert 'frames' in inputs  # the caller's dict is as it was
+
+
+def test_batches_do_not_share_what_is_written_into_one() -> None:
+    batch = Batch()
+    assert (dict(batch.extra), list(batch.samples)) == ({}, [])
+    with pytest.raises(TypeError, match='a default that all batches share'):
+        batch.extra['label'] = torch.zeros(1)
+    assert copy.deepcopy(batch) == pickle.loads(pickle.dumps(batch)) == batch
+    assert batch._replace(extra=batch.extra | dict(label=1)).extra == dict(label=1)
+    assert not Batch().extra
 
 
 def test_frames_that_were_normalised_already_are_refused() -> None:

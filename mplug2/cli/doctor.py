@@ -6,50 +6,69 @@ import argparse
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
 
+from mmengine.config import Config
+
+from ..config.load import config_folder, load_config
+from ..config.walk import nodes
+from ..registry import class_of
 from ..utils.installed import is_installed
 
-# What a group of tasks needs beyond the core, as (module, java or package/file, what to install).
-_CORE = [
-    ('torch', 'torch'),
-    ('mmengine', 'mmengine'),
-    ('mmcv', 'mmcv-lite'),
-    ('transformers', 'transformers'),
-    ('tokenizers', 'tokenizers'),
-    ('cv2', 'opencv-python-headless'),
-    ('numpy', 'numpy'),
-    ('safetensors', 'safetensors'),
-]
-NEEDS = {
-    'image captioning, question answering, retrieval; visual grounding': _CORE,
-    'video captioning, question answering, retrieval': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
-    'image classification': _CORE,
-    'video classification': [*_CORE, ('mmaction', 'mmaction2 without its dependencies'), ('decord', 'decord')],
-    'detection and segmentation': [*_CORE, ('mmdet', 'mmdet without its dependencies'), ('pycocotools', 'pycocotools')],
-    'text classification, text question answering': _CORE,
-    'summarization': [*_CORE, ('rouge_score', 'rouge-score')],
-    'mini benchmark (and all tasks on it)': [
-        *_CORE,
-        ('sklearn', 'scikit-learn'),
-        ('skimage', 'scikit-image'),
-        ('av', 'av'),
-        ('pycocotools', 'pycocotools'),
-    ],
+# Module (or package/file, or java) -> what to install. What a part needs beyond these its class says, by `requires`.
+CORE = {
+    'torch': 'torch',
+    'mmengine': 'mmengine',
+    'mmcv': 'mmcv-lite',
+    'transformers': 'transformers',
+    'tokenizers': 'tokenizers',
+    'cv2': 'opencv-python-headless',
+    'numpy': 'numpy',
+    'safetensors': 'safetensors',
 }
-_JAVA = [('pycocoevalcap', 'pycocoevalcap'), ('java', 'a Java runtime, such as default-jre-headless')]
-EXTRAS = {
-    'METEOR, a caption metric': _JAVA,
-    'TensorBoard logs': [('tensorboard', 'tensorboard')],
-}
+_JAVA = {'pycocoevalcap': 'pycocoevalcap', 'java': 'a Java runtime, such as default-jre-headless'}
+EXTRAS = {'METEOR, a caption metric': _JAVA, 'TensorBoard logs': {'tensorboard': 'tensorboard'}}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser
+    parser.add_argument('configs', nargs='*', help='what these need; if none is given, what the shipped ones of each task need')
 
 
-def missing(needs: list[tuple[str, str]]) -> list[str]:
+def requirements(cfg: Config) -> dict[str, str]:
+    """Module -> what to install, of all that the classes of a config say they need.
+
+    Raises:
+        ImportError: a class cannot be imported.
+    """
+    needs: dict[str, str] = {}
+    for node in nodes(dict(cfg.items())):
+        requires = getattr(class_of(node), 'requires', None)
+        if requires is not None:
+            needs |= requires(node)
+    return needs
+
+
+def missing(needs: dict[str, str]) -> list[str]:
     """What of `needs` this machine lacks, in words that say what to install."""
-    return [install for what, install in needs if not is_installed(what)]
+    return [install for what, install in needs.items() if not is_installed(what)]
+
+
+def missing_for(name: str | Path) -> list[str]:
+    """What this machine lacks to run a config, in words that say what to install."""
+    try:
+        return missing(CORE | requirements(load_config(name)))
+    except ImportError as error:
+        cause: BaseException = error
+        while isinstance(below := cause.__cause__ or cause.__context__, ImportError):
+            cause = below
+        return [cause.name.partition('.')[0] if isinstance(cause, ModuleNotFoundError) and cause.name else str(cause)]
+
+
+def example_configs() -> dict[str, Path]:
+    """Task -> the first of its shipped configs, of a folder each."""
+    folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir() and path.name not in ('_base_', 'mini')]
+    firsts = {folder.name.replace('_', ' '): min(folder.glob('*.py'), default=None) for folder in folders}
+    return {task: path for task, path in firsts.items() if path is not None}
 
 
 def _version(name: str) -> str:
@@ -60,7 +79,7 @@ def _version(name: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 1 if a task cannot run."""
+    """Returns 1 if a task, or a config that is asked about, cannot run."""
     print(f'Python {platform.python_version()} on {platform.system()} {platform.machine()}, in {sys.prefix}')
     for name in ('mplug2', 'torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmaction2', 'transformers', 'decord', 'av'):
         print(f'  {name:<14}{_version(name)}')
@@ -68,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none: runs on the CPU'
     print(f'  {"accelerator":<14}{accelerator}')
+    from .. import mini
     from ..engine.optim.wrapper import computes_bf16
     from ..evaluation.caption import STANFORD
 
@@ -78,10 +98,14 @@ def run(args: argparse.Namespace) -> int:
         failures = 1
         print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
     print()
-    parser = [(file, f'{file.removeprefix("pycocoevalcap/")} in the folder of pycocoevalcap') for file in STANFORD]
-    for what, needs in (NEEDS | EXTRAS | {'SPICE, a caption metric': [*_JAVA, *parser]}).items():
-        absent = missing(needs)
-        failures += bool(absent) and what in NEEDS
+    parser = {file: f'{file.removeprefix("pycocoevalcap/")} in the folder of pycocoevalcap' for file in STANFORD}
+    tasks = {name: missing_for(name) for name in args.configs} or {
+        **{task: missing_for(path) for task, path in example_configs().items()},
+        'mini benchmark (and all tasks on it)': missing(CORE | mini.REQUIRES),
+    }
+    extras = {what: missing(needs) for what, needs in (EXTRAS | {'SPICE, a caption metric': _JAVA | parser}).items()}
+    for what, absent in (tasks | extras).items():
+        failures += bool(absent) and what in tasks
         print(f'  {"ready  " if not absent else "missing"}  {what}' + (f': install {", ".join(absent)}' if absent else ''))
     from ..registry import PLUGIN_GROUP, load_plugins
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ class MultiModalDataset(Dataset):
     (relative to `data_prefix`) unless it is text, and the annotations under the benchmark's own names. A transform
     receives the record as a dict, with ``test_mode`` added and ``path`` joined.
 
+    A subclass may describe itself further: `PUBLISHED`, `TEXTS`, and classmethods. ``stand_in(mini, cfg)``: what to change of
+    its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` stand in for its own in a smoke test.
+    ``requires(cfg)``: packages beyond the core, module -> what to install. ``describe_shape``: see `mplug2.datasets.shapes`.
+
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
         bad_samples: arguments of `BadSamples` (``dict(policy='replace', max_bad=0.01)``), or the policy alone.
@@ -36,6 +41,8 @@ class MultiModalDataset(Dataset):
     """
 
     METAINFO: dict[str, Any] = {}
+    TEXTS: tuple[str, ...] = ('captions', 'question', 'phrase')  # fields that `tools/data/check.py` counts the texts of
+    PUBLISHED: dict[str, int] = {}  # name of a split, as `published_splits` gives it -> samples that its authors publish
 
     def __init__(
         self,
@@ -89,6 +96,14 @@ class MultiModalDataset(Dataset):
     def source(self) -> str:
         """The annotation files, for messages."""
         return ', '.join(as_list(getattr(self, 'ann_file', None))) or 'its annotation file'
+
+    def published_splits(self) -> list[str]:
+        """The splits that this data set reads, by their names in `PUBLISHED`: its split, or the names of its files."""
+        return [self.split] if hasattr(self, 'split') else [Path(path).stem for path in self.source.split(', ')]
+
+    def published_count(self) -> int:
+        """Samples, as those in `PUBLISHED` are counted."""
+        return len(self)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -168,6 +183,9 @@ class CaptionDataset(MultiModalDataset):
         if self.each == 'caption':
             return [record | {'captions': [caption]} for record in records for caption in record['captions']]
         return records
+
+    def published_count(self) -> int:
+        return len({self.record(index)['sample_id'] for index in range(len(self))}) if self.each == 'caption' else len(self)
 
     def load_captions(self) -> list[dict]:
         """Records with ``captions``, a list."""

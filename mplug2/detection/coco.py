@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
@@ -12,6 +12,11 @@ from mmengine.logging import print_log
 
 from ..datasets.sampling.sampler import StreamIndex
 from ..registry import DATASETS
+
+if TYPE_CHECKING:
+    from ..datasets.stand_ins import MiniBenchmark
+
+DIGITS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')  # the mini benchmark's categories
 
 
 @DATASETS.register_module()
@@ -37,6 +42,16 @@ class CocoDetection(CocoDataset):
         if isinstance(index, StreamIndex):
             index.seed_everything()
         return super().__getitem__(int(index))
+
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        return {'mmdet': 'mmdet without its dependencies', 'pycocotools': 'pycocotools'}
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = 'train2014' if 'train' in cfg['ann_file'] else 'val2014'
+        files = dict(ann_file=f'annotations/instances_{part}.json', data_prefix=dict(img=f'{part}/'))
+        return files | dict(data_root=mini.path('coco'), metainfo=dict(classes=DIGITS))
 
 
 @TRANSFORMS.register_module(name='mplug2.PadUnseen')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmdet.models import CascadeRCNN
@@ -11,6 +11,10 @@ from torch import Tensor
 
 from ..modules.layers import full_precision
 from ..registry import MODELS
+from .coco import DIGITS
+
+if TYPE_CHECKING:
+    from ..testing.tiny import TinySize
 
 
 class FullPrecisionHeads:
@@ -52,3 +56,7 @@ class CascadeMaskRCNN(FullPrecisionHeads, CascadeRCNN):
                 for head in heads if isinstance(heads, (list, tuple)) else [heads]:
                     head['num_classes'] = num_classes
         super().__init__(*args, roi_head=roi_head, **kwargs)
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg['num_classes'] = len(DIGITS)

@@ -59,6 +59,10 @@ class RougeMetric(Metric):
         self.words = gigaword_words if gigaword else str
         self.out_file = out_file
 
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        return {'rouge_score': 'rouge-score'}
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             references = list(field(sample, 'summaries', self))

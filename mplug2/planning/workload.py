@@ -5,22 +5,16 @@ Letters in shapes: B samples, T frames.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from ..config.load import type_name
-from ..datasets.benchmarks.image.cifar_mnist import PixelDataset
-from ..datasets.io.annotations import as_list
 from ..datasets.sampling.mixture import InterleavedSources, InterleavingSampler
-from ..datasets.shards.packed_text import DESCRIPTION
-from ..registry import DATASETS
-from ..text.instructions import instruction
+from ..datasets.shapes import SampleShape, describe_shape
+from ..registry import DATASETS, TRANSFORMS
 
-ROW = 128  # tokens of packed text, unless its shards are there to say
+_GUESS = SampleShape()
 
 
 class Work(NamedTuple):
@@ -34,12 +28,12 @@ class Work(NamedTuple):
     tasks: tuple[str, ...] = ()
     media: str = 'video'
     batch: int = 1
-    frames: int = 8
-    side: int | None = None
-    text: int = 30
-    target: int = 20
+    frames: int = _GUESS.frames
+    side: int | None = _GUESS.side
+    text: int = _GUESS.text
+    target: int = _GUESS.target
     share: float = 1.0
-    instruction: int = 6
+    instruction: int = _GUESS.instruction
 
 
 def works_of(cfg: Config) -> list[Work]:
@@ -76,73 +70,15 @@ def _shares(loader: dict) -> dict[str, float]:
 
 
 def work_of(dataset: dict, batch: int) -> Work:
-    """What a batch of a data set's config is, as its pipeline says, for tasks that are not named.
+    """What a batch of a data set's config is, as it and its transforms say in order, for tasks that are not named.
 
     Args:
         batch: B.
     """
-    found = dict(batch=batch, media='image' if _in_memory(dataset) else 'text')
-    if type_name(dataset) == 'PackedText':
-        found['text'] = _row_length(dataset)
+    shape = describe_shape(dataset, SampleShape(), DATASETS)
     for step in _steps(dataset):
-        kind = type_name(step)
-        if kind == 'LoadImage':
-            found['media'] = 'image'
-        if 'num_frames' in step:
-            found.update(media='video', frames=step['num_frames'])
-        if kind == 'ActionPipeline':
-            found.update(media='video', **_clip(step['steps']))
-        if isinstance(step.get('size'), (int, list, tuple)):
-            found['side'] = step['size'] if isinstance(step['size'], int) else step['size'][0]
-        key = {'TokenizeText': 'text', 'TokenizeTarget': 'target'}.get(kind)
-        if key is not None and step.get('out', key) == key and (length := _length(step, found['media'])):
-            found[key] = length
-        if kind == 'TokenizeText' and step.get('out') == 'instruction':
-            found['instruction'] = 1 + len(_instruction(step, found['media']))
-        if kind == 'SplitPrefix':  # broken off anywhere, so that the longest of a batch is about the whole text
-            found['target'] = step.get('max_length') or found.get('text', Work().text)
-    return Work(**found)
-
-
-def _in_memory(dataset: dict) -> bool:
-    """Whether records have their images, which no step of the pipeline loads."""
-    kind = dataset.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, PixelDataset)
-
-
-def _clip(steps: Sequence[dict]) -> dict[str, int]:
-    """Frames, and their side, that mmaction2's steps leave: the last crop, or square to which they resize."""
-    found = {}
-    for step in steps:
-        if 'clip_len' in step:
-            found['frames'] = step['clip_len']
-        size = step.get('crop_size') or step.get('scale') or 0
-        side = size if isinstance(size, int) else size[0] if size[0] == size[1] else 0
-        if side > 0:
-            found['side'] = side
-    return found
-
-
-def _length(step: dict, media: str) -> int | None:
-    """Tokens that a step leaves of a text, each word taken for one: ``[CLS]``, an instruction, words, a target's ``[SEP]``."""
-    limits = [step['max_length']] if step.get('max_length') else []
-    if step.get('max_words'):
-        limits.append(1 + len(_instruction(step, media)) + step['max_words'] + (type_name(step) == 'TokenizeTarget'))
-    return min(limits, default=None)
-
-
-def _instruction(step: dict, media: str) -> list[str]:
-    return instruction(step['instruction'], media).split() if step.get('instruction') else []
-
-
-def _row_length(dataset: dict) -> int:
-    """Tokens of the rows of `PackedText`, as their shards say where they are there, else `ROW`."""
-    for shards in as_list(dataset.get('shards') or []):
-        folder = Path(shards).parent if str(shards).endswith('.tar') else Path(shards)
-        if (folder / DESCRIPTION).is_file():
-            return json.loads((folder / DESCRIPTION).read_text(encoding='utf-8'))['length']
-    return ROW
+        shape = describe_shape(step, shape, TRANSFORMS)
+    return Work(batch=batch, **shape._asdict())
 
 
 def _steps(node: Any) -> Iterator[dict]:

@@ -2,15 +2,16 @@
 
 from .cleaning import clean_caption, clean_question
 from .huggingface import HuggingFaceTokenizer
-from .instructions import INSTRUCTIONS, instruction
+from .instructions import instruction, register_instruction, registered_instructions
 from .tokenizer import BertTokenizer, PairEncoding
 
 __all__ = [
-    'INSTRUCTIONS',
     'BertTokenizer',
     'HuggingFaceTokenizer',
     'PairEncoding',
     'clean_caption',
     'clean_question',
     'instruction',
+    'register_instruction',
+    'registered_instructions',
 ]

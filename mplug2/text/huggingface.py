@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..registry import TOKENIZERS
 from .tokenizer import PairEncoding, fit_lengths
+
+if TYPE_CHECKING:
+    from ..testing.tiny import TinySize
 
 
 @TOKENIZERS.register_module()
@@ -31,6 +36,11 @@ class HuggingFaceTokenizer:
         self.tokenizer = tokenizer
         self.vocab_size = len(tokenizer)
         self.pad_id = tokenizer.pad_token_id
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg.clear()  # its files are not there
+        cfg.update(type='BertTokenizer', vocab='mini')
 
     def __reduce__(self) -> tuple:
         return type(self), (self.source,)

@@ -1,13 +1,16 @@
 """The hand-written instructions: one for each task and kind of media, put before the task's own text.
 
 The paper uses instructions "to discriminate tasks and modalities" (Section 3.2) and does not print them; these are ours.
-Their words are plain, so that the mini benchmark's small vocabulary holds them.
+Their words are plain, so that the mini benchmark's small vocabulary holds them. A package registers those of its own tasks by
+`register_instruction`; a config may also give the text itself.
 """
 
 from __future__ import annotations
 
-# (task, media) -> instruction; the rows of Table 2, and the text completion of pre-training.
-INSTRUCTIONS: dict[tuple[str, str], str] = {
+import difflib
+
+# (task, media) -> instruction; the rows of Table 2 that read text, and the text completion of pre-training.
+_INSTRUCTIONS: dict[tuple[str, str], str] = {
     ('retrieval', 'video'): 'find the video .',
     ('question_answering', 'video'): 'answer the question about the video .',
     ('captioning', 'video'): 'describe the video .',
@@ -15,10 +18,6 @@ INSTRUCTIONS: dict[tuple[str, str], str] = {
     ('question_answering', 'image'): 'answer the question about the image .',
     ('captioning', 'image'): 'describe the image .',
     ('grounding', 'image'): 'locate in the image .',
-    ('classification', 'video'): 'name the action in the video .',
-    ('classification', 'image'): 'name the object in the image .',
-    ('detection', 'image'): 'detect all objects in the image .',
-    ('segmentation', 'image'): 'segment all objects in the image .',
     ('classification', 'text'): 'classify the text .',
     ('question_answering', 'text'): 'answer the question about the text .',
     ('summarization', 'text'): 'summarize the text .',
@@ -26,14 +25,44 @@ INSTRUCTIONS: dict[tuple[str, str], str] = {
 }
 
 
+def registered_instructions() -> dict[tuple[str, str], str]:
+    """(task, media) -> every registered instruction."""
+    return dict(_INSTRUCTIONS)
+
+
+def register_instruction(task: str, media: str, text: str) -> None:
+    """Name an instruction, so that configs give it as ``instruction='TASK'``.
+
+    Args:
+        task: an identifier. media: 'image', 'video' or 'text'.
+
+    Raises:
+        ValueError: the name is no identifier, and `instruction` would take it for a text. KeyError: another text has the name.
+    """
+    if not task.isidentifier():
+        raise ValueError(f'an instruction is named by an identifier, such as captioning, not {task!r}')
+    if _INSTRUCTIONS.setdefault((task, media), text) != text:
+        raise KeyError(f'the instruction for {task!r} of {media!r} is {_INSTRUCTIONS[task, media]!r} already')
+
+
 def instruction(task: str, media: str) -> str:
     """The instruction of a task over a kind of media ('image', 'video' or 'text').
 
+    Args:
+        task: a registered name; or the instruction itself, which is any text that is no identifier, such as 'count the cats .'
+
     Raises:
-        KeyError: none is written for the two; names those that are.
+        KeyError: none is registered for the two; names those that are.
     """
+    if not task.isidentifier():
+        return task
     try:
-        return INSTRUCTIONS[task, media]
+        return _INSTRUCTIONS[task, media]
     except KeyError:
-        known = ', '.join(f'{task} of {media}' for task, media in INSTRUCTIONS)
-        raise KeyError(f'no instruction is written for {task!r} of {media!r}; there are {known}') from None
+        near = difflib.get_close_matches(task, sorted({name for name, _ in _INSTRUCTIONS} - {task}), n=1)
+        hint = f' (did you mean {near[0]!r}?)' if near else ''
+        known = ', '.join(f'{name} of {kind}' for name, kind in _INSTRUCTIONS)
+        raise KeyError(
+            f'no instruction is registered for {task!r} of {media!r}{hint}; there are {known}. Register one by '
+            'mplug2.text.register_instruction, or give its text, of several words'
+        ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -13,6 +13,9 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from ..registry import TOKENIZERS
+
+if TYPE_CHECKING:
+    from ..testing.tiny import TinySize
 
 _VOCABS = Path(__file__).parent / 'vocabs'
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
@@ -83,6 +86,10 @@ class BertTokenizer:
         self.vocab_size = self._tokenizer.get_vocab_size()
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = map(self._tokenizer.token_to_id, SPECIAL)
         self._silent = {self.pad_id, self.unk_id, self.cls_id, self.mask_id}
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg['vocab'] = 'mini'
 
     def __reduce__(self) -> tuple:
         return type(self), (self.vocab, self.policy, self.lowercase)  # a worker reads the file, once

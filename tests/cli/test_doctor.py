@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mplug2 import registry
@@ -16,7 +18,7 @@ def report(capsys: pytest.CaptureFixture, status: int) -> str:
 
 def test_where_everything_is_there(capsys: pytest.CaptureFixture) -> None:
     lines = report(capsys, 0).splitlines()
-    for what in doctor.NEEDS:
+    for what in (*doctor.example_configs(), 'mini benchmark (and all tasks on it)'):
         assert f'  ready    {what}' in lines
     assert 'plug-ins: none installed' in lines
     assert any(line.startswith('  torch ') for line in lines)
@@ -30,6 +32,22 @@ def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkey
     assert video.startswith('  missing  ')
     assert video.endswith(": install decord (or av, with backend='pyav')")
     assert next(line for line in lines if 'image captioning' in line).startswith('  ready ')
+
+
+def test_what_a_config_needs(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = installed.find_spec
+    monkeypatch.setattr(installed, 'find_spec', lambda name: None if name in ('mmdet', 'decord') else find(name))
+    assert main(['doctor', 'mini/detection', 'mini/image_qa']) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert '  missing  mini/detection: install mmdet without its dependencies' in lines
+    assert '  ready    mini/image_qa' in lines
+    assert not [line for line in lines if 'video captioning' in line]
+
+
+def test_a_package_that_does_not_import_is_named(tmp_path: Path) -> None:
+    config = tmp_path / 'mine.py'
+    config.write_text("custom_imports = dict(imports=['no_such_package.parts'])\n")
+    assert doctor.missing_for(config) == ['no_such_package']
 
 
 def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

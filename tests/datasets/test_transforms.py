@@ -18,7 +18,7 @@ from mplug2.datasets.transforms import (
 )
 from mplug2.datasets.transforms.spatial import swap_sides
 from mplug2.registry import TRANSFORMS
-from mplug2.text import INSTRUCTIONS, BertTokenizer
+from mplug2.text import BertTokenizer, instruction
 
 
 def clip(height=40, width=60, frames=3) -> dict:
@@ -113,15 +113,17 @@ def test_colour_jitter():
 def test_text_is_instruction_then_the_own_words(tokenizer):
     both = TokenizeText(tokenizer, 'question', 'question_answering', clean='question')
     out = both.transform(dict(question='What is this?', sample_id=1, media='image'))
-    assert out['text'] == tokenizer.encode(f'{INSTRUCTIONS["question_answering", "image"]} what is this')
+    assert out['text'] == tokenizer.encode(f'{instruction("question_answering", "image")} what is this')
     alone = TokenizeText(tokenizer, instruction='captioning', out='words')
-    assert alone.transform(dict(media='video'))['words'] == tokenizer.encode(INSTRUCTIONS['captioning', 'video'])
+    assert alone.transform(dict(media='video'))['words'] == tokenizer.encode(instruction('captioning', 'video'))
+    own = TokenizeText(tokenizer, instruction='name the thing .')
+    assert own.transform(dict(media='video'))['text'] == tokenizer.encode('name the thing .')
     assert TokenizeText(tokenizer).transform(dict(media='video'))['text'] == [tokenizer.cls_id]
     cut = TokenizeText(tokenizer, 'question', max_length=4).transform(dict(question='what is this thing'))
     assert cut['text'] == tokenizer.encode('what is this')
     with pytest.raises(KeyError, match=r"sample 1 has no 'question'"):
         both.transform(dict(sample_id=1, captions=[], media='image'))
-    with pytest.raises(KeyError, match="no instruction is written for 'singing'"):
+    with pytest.raises(KeyError, match="no instruction is registered for 'singing'"):
         TokenizeText(tokenizer, instruction='singing').transform(dict(media='image'))
     with pytest.raises(ValueError, match="'question', 'caption'"):
         TokenizeText(tokenizer, 'question', clean='other')

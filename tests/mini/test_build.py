@@ -31,7 +31,7 @@ from mplug2.mini.show import KINDS
 from mplug2.mini.vocabulary import vocabulary
 from mplug2.mini.world import DIGITS, SPLITS
 from mplug2.text import BertTokenizer
-from mplug2.text.instructions import INSTRUCTIONS
+from mplug2.text.instructions import registered_instructions
 from mplug2.text.tokenizer import _VOCABS
 
 
@@ -217,7 +217,7 @@ def test_no_word_is_unknown(data: Path) -> None:
             for item in value.values() if isinstance(value, dict) else value:
                 yield from strings(item)
 
-    texts = list(INSTRUCTIONS.values())
+    texts = list(registered_instructions().values())
     for file in data.rglob('*.json'):
         texts += strings(json.loads(file.read_text()))
     for pattern in ('*.txt', '*.tsv', '*.csv'):

@@ -165,7 +165,7 @@ def test_works_are_read_off_a_config():
         dict(type='LoadVideo', num_frames=4),
         dict(type='Resize', size=(96, 96)),
         dict(type='TokenizeText', max_length=25),
-        dict(type='TokenizeText', instruction='classification', out='instruction'),
+        dict(type='TokenizeText', instruction='name the action in the video .', out='instruction'),
         dict(type='TokenizeTarget', max_words=10),
     ]
     image['pipeline'].append(dict(type='TokenizeText', instruction='retrieval', max_words=30))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -20,6 +20,9 @@ from ..io.bad_samples import AnnotationError, BadSampleError
 from ..sampling.sampler import ResumableSampler
 from .files import RangeReader, expand
 from .index import load_indices, read_members
+
+if TYPE_CHECKING:
+    from ..stand_ins import MiniBenchmark
 
 SUFFIXES = {
     'image': ('jpg', 'jpeg', 'png', 'webp', 'bmp', 'gif'),
@@ -137,6 +140,12 @@ class ShardedPairs(ShardedDataset):
         record.update(path=f'{where}.{suffix}', content=parts[suffix], captions=[caption for caption in captions if caption])
         if not record['captions']:
             raise BadSampleError(f'{where}: its caption is empty')
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        from .stand_in import pair_shards
+
+        return dict(shards=pair_shards(mini.root, cfg.get('media', 'image')), index_dir=None)
 
 
 def _captions(where: str, parts: dict[str, bytes]) -> list[str]:

@@ -9,17 +9,23 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...registry import DATASETS, TOKENIZERS
-from ..io.annotations import Files
+from ..io.annotations import Files, as_list
 from ..io.bad_samples import AnnotationError, BadSampleError
 from .dataset import ShardedDataset
 from .files import is_remote, read_whole
 
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
+    from ..stand_ins import MiniBenchmark
+
 DESCRIPTION = 'packing.json'  # beside the shards
+ROW = 128  # tokens of a row, unless its shards are there to say
 _PROBE = 'Two tokenizers that read this sentence alike, 1234 and Größe included, are the same.'
 
 
@@ -100,6 +106,21 @@ class PackedText(ShardedDataset):
         if ids.ndim != 1 or not len(ids) or int(ids.max()) >= self.tokenizer.vocab_size:
             raise BadSampleError(f'{where}: its .npy holds no row of token ids below {self.tokenizer.vocab_size}')
         record.update(path=f'{where}.npy', text=ids.tolist())
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        """The rows' length, as their shards say where they are there, else `ROW`."""
+        for shards in as_list(cfg.get('shards') or []):
+            folder = Path(shards).parent if str(shards).endswith('.tar') else Path(shards)
+            if (folder / DESCRIPTION).is_file():
+                return shape._replace(text=json.loads((folder / DESCRIPTION).read_text(encoding='utf-8'))['length'])
+        return shape._replace(text=ROW)
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        from .stand_in import text_shards
+
+        return dict(shards=text_shards(mini.root), index_dir=None, tokenizer=dict(type='BertTokenizer', vocab='mini'))
 
 
 def _check(folder: str, tokenizer: Any) -> int:

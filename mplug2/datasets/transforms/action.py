@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...registry import TRANSFORMS
+from ..foreign import Description, description_of
 from ..io.bad_samples import BadSampleError
 from ..io.video import has_times
 from .base import BaseTransform
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 
 @cache
@@ -78,3 +84,27 @@ class ActionPipeline(BaseTransform):
         if len(frames) > 1:
             results['frames'] = frames
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        shape = shape._replace(media='video')
+        for step in cfg['steps']:
+            if (describe := _description(step).shape) is not None:
+                shape = describe(step, shape)
+        return shape
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        for step in cfg['steps']:
+            if (shrink := _description(step).shrink) is not None:
+                shrink(step, tiny)
+
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        names = [kind if isinstance(kind, str) else kind.__name__ for kind in (step['type'] for step in cfg['steps'])]
+        reader = {'decord': 'decord'} if any(name.startswith('Decord') for name in names) else {'av': 'av'}
+        return {'mmaction': 'mmaction2 without its dependencies'} | reader
+
+
+def _description(step: dict) -> Description:
+    return description_of(step['type'], 'mmaction')

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ...registry import TRANSFORMS
-from .base import BaseTransform
-from .spatial import _method, _resize
+from .spatial import ToSize, _method, _resize
 
 
 @TRANSFORMS.register_module()
-class ResizeShorter(BaseTransform):
+class ResizeShorter(ToSize):
     """Bring the shorter side to a length; a centre crop of that size then fits.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from ..io.bad_samples import BadSampleError
 from .packing import TargetText
 from .spatial import RandomResizedCrop, _crop, _resize
 from .text import Tokenizing
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 
 @TRANSFORMS.register_module()
@@ -64,3 +68,12 @@ class BoxTarget(Tokenizing):
         results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         results['box'] = box
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(target=6)  # four locations between [CLS] and [SEP]
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        if 'locations' in cfg:
+            cfg['locations'] = tiny.locations

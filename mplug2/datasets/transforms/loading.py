@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
 from ..io.image import read_image
 from ..io.video import READERS, read_video, sample_frames
 from .base import BaseTransform
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 
 @TRANSFORMS.register_module()
@@ -20,6 +25,10 @@ class LoadImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         results['frames'] = read_image(results['path'], results.pop('content', None))[None]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(media='image')
 
 
 @TRANSFORMS.register_module()
@@ -42,3 +51,17 @@ class LoadVideo(BaseTransform):
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'])
         results['frames'] = read_video(results['path'], choose, self.backend, results.pop('content', None))
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(media='video', frames=cfg.get('num_frames', 4))
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg.update(num_frames=tiny.frames, backend='pyav')
+
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        if cfg.get('backend', 'decord') == 'decord':
+            return {'decord': "decord (or av, with backend='pyav')"}
+        return {'av': 'av'} if cfg['backend'] == 'pyav' else {}

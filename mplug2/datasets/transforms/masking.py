@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from .packing import TargetText
 from .text import Tokenizing
+
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
 
 
 @TRANSFORMS.register_module()
@@ -60,7 +63,7 @@ class SplitPrefix(Tokenizing):
     """Break a text off at a random token: ``prefix``, the instruction and what comes before; ``target``, the rest.
 
     Args:
-        tokenizer: config. key: of the ids, ``[CLS] text``. instruction: name of a task in `mplug2.text.INSTRUCTIONS`, or None.
+        tokenizer: config. key: of the ids, ``[CLS] text``. instruction: as in `TokenizeText`.
         packed: the ids are a row of `PackedText`, of whose documents the longest is taken. Where the row or `TokenizeText` cut
             the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_prefix: tokens of the
             start, of which the last words stay; the default is BERT's number of positions.
@@ -96,6 +99,11 @@ class SplitPrefix(Tokenizing):
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
         results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        # Broken off anywhere, so that the longest of a batch is about the whole text.
+        return shape._replace(target=cfg.get('max_length') or shape.text)
 
 
 def instruction_length(tokenizer: Any, task: str | None, media: str) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...registry import TRANSFORMS
 from ...text.instructions import instruction
 from .base import BaseTransform
 from .text import TokenizeText
+
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
 
 
 @TRANSFORMS.register_module()
@@ -44,6 +47,10 @@ class TokenizeTexts(TokenizeText):
         texts = [' '.join([*start, self.clean(text)]) for text in self.value(results, self.key)]
         results[self.out] = [self.tokenizer.encode(text, self.max_length) for text in texts]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape  # no training batch has lists of texts
 
 
 @TRANSFORMS.register_module()

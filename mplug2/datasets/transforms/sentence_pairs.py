@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from ...text.instructions import instruction
 from ...text.tokenizer import PairEncoding
 from ..io.bad_samples import BadSampleError
 from .text import Tokenizing
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 Place = tuple[int, int]
 
@@ -32,9 +36,9 @@ class TokenizePair(_Pairing):
     """One text or a pair -> ``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` with types.
 
     Args:
-        tokenizer: config. first, second: keys of the texts; without a second, the first alone. instruction: name of a task in
-            `mplug2.text.INSTRUCTIONS`, whose words come before the first text; None puts none. max_length: tokens; the longer
-            text loses the rest. out: key of the result.
+        tokenizer: config. first, second: keys of the texts; without a second, the first alone. instruction: name or text of an
+            instruction (`mplug2.text.instruction`), which comes before the first text; None puts none. max_length: tokens; the
+            longer text loses the rest. out: key of the result.
     """
 
     def __init__(
@@ -54,6 +58,10 @@ class TokenizePair(_Pairing):
         second = None if self.second is None else self.value(results, self.second)
         results[self.out] = self.tokenizer.encode_pair(first, second, self.max_length)
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(text=cfg.get('max_length') or shape.text) if cfg.get('out', 'text') == 'text' else shape
 
 
 @TRANSFORMS.register_module()
@@ -127,6 +135,14 @@ class AnswerWindows(_Pairing):
             if part.stop == last:
                 break
         return windows, places
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(text=cfg.get('max_length', 384))
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg.update(max_length=tiny.max_length, stride=tiny.max_length // 2)
 
 
 def _span(places: list[Place | None], results: dict) -> tuple[int, int]:

@@ -9,12 +9,17 @@ import math
 import random
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from ...registry import TRANSFORMS
 from .base import BaseTransform
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
+    from ..shapes import SampleShape
 
 INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,
@@ -54,8 +59,22 @@ def _crop(results: dict, top: int, left: int, height: int, width: int) -> dict:
     return results
 
 
+class ToSize(BaseTransform):
+    """A transform whose argument ``size``, one number or height and width, is that of the frames it leaves."""
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        size = cfg.get('size')
+        return shape if size is None else shape._replace(side=_pair(size)[0])
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        if 'size' in cfg:
+            cfg['size'] = tiny.pixels if isinstance(cfg['size'], int) else (tiny.pixels, tiny.pixels)
+
+
 @TRANSFORMS.register_module()
-class Resize(BaseTransform):
+class Resize(ToSize):
     """Squash to a size; the aspect is not kept (the published tests do so with 'nearest').
 
     Args:
@@ -70,7 +89,7 @@ class Resize(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomResizedCrop(BaseTransform):
+class RandomResizedCrop(ToSize):
     """A random part, squashed to a size.
 
     Args:
@@ -104,7 +123,7 @@ class RandomResizedCrop(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class CenterCrop(BaseTransform):
+class CenterCrop(ToSize):
     """The middle, of a size.
 
     Args:

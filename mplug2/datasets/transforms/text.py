@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...registry import TOKENIZERS, TRANSFORMS
 from ...text.cleaning import CLEANERS
 from ...text.instructions import instruction
 from .base import BaseTransform
 from .packing import TargetText
+
+if TYPE_CHECKING:
+    from ..shapes import SampleShape
 
 CHOICES = ('random', 'first', 'all')
 
@@ -42,6 +45,22 @@ class _Cleaning(Tokenizing):
     def clean(self, text: str) -> str:
         return text if self._clean is None else CLEANERS[self._clean](text, self.max_words)
 
+    @staticmethod
+    def length(cfg: dict, media: str, end: int = 0) -> int | None:
+        """The most tokens that a config leaves of a text, each word taken for one; None if it does not limit them.
+
+        Args:
+            end: tokens after the words. Before them are ``[CLS]`` and the instruction.
+        """
+        limits = [cfg['max_length']] if cfg.get('max_length') else []
+        if cfg.get('max_words'):
+            limits.append(1 + len(_instruction_words(cfg, media)) + cfg['max_words'] + end)
+        return min(limits, default=None)
+
+
+def _instruction_words(cfg: dict, media: str) -> list[str]:
+    return instruction(cfg['instruction'], media).split() if cfg.get('instruction') else []
+
 
 @TRANSFORMS.register_module()
 class TokenizeText(_Cleaning):
@@ -49,8 +68,8 @@ class TokenizeText(_Cleaning):
 
     Args:
         tokenizer: config. key: of the sample's text; None for tasks whose instruction is all the text they have.
-        instruction: name of a task in `mplug2.text.INSTRUCTIONS`, whose words for the sample's media come first; None puts
-            no instruction (Table 14's comparison). max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
+        instruction: name or text of an instruction (`mplug2.text.instruction`), which comes first; None puts none (Table 14's
+            comparison). max_length: tokens; the rest is cut. clean: 'question', 'caption' or None.
         max_words: kept by the cleaning. out: key of the result.
     """
 
@@ -74,6 +93,13 @@ class TokenizeText(_Cleaning):
         results[self.out] = self.tokenizer.encode(' '.join(parts), self.max_length)
         results[f'{self.out}_cut'] = len(results[self.out]) == self.max_length  # or it was just as long
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        out = cfg.get('out', 'text')
+        if out == 'instruction':
+            return shape._replace(instruction=1 + len(_instruction_words(cfg, shape.media)))
+        return shape._replace(text=cls.length(cfg, shape.media) or shape.text) if out == 'text' else shape
 
 
 @TRANSFORMS.register_module()
@@ -115,3 +141,9 @@ class TokenizeTarget(_Cleaning):
             for text, weight in shares.items()
         ]
         return results
+
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        if cfg.get('out', 'target') != 'target':
+            return shape
+        return shape._replace(target=cls.length(cfg, shape.media, end=1) or shape.target)

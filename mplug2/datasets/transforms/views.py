@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...registry import TRANSFORMS
-from .base import BaseTransform
+from .spatial import ToSize
 
 WAYS = {
     2: 'the middle, as it is and mirrored',
@@ -16,7 +16,7 @@ WAYS = {
 
 
 @TRANSFORMS.register_module()
-class MultiCrop(BaseTransform):
+class MultiCrop(ToSize):
     """Square parts of the frames: (T, H, W, 3) -> (V, T, size, size, 3) and ``num_views``.
 
     Args:

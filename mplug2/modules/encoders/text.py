@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from ...registry import MODELS
 from ...structures import Tokens
 from ..layers import TextEmbedding, TransformerLayer, initialize_transformer, padding_mask
+
+if TYPE_CHECKING:
+    from ...testing.tiny import TinySize
 
 
 @MODELS.register_module()
@@ -98,6 +103,20 @@ class HuggingFaceTextEncoder(nn.Module):
             self.model.load_state_dict(
                 {k: v for k, v in AutoModel.from_pretrained(self.source).state_dict().items() if not k.startswith('pooler.')}
             )
+
+    @classmethod
+    def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
+        cfg['model'] = dict(
+            model_type='deberta',
+            vocab_size=1000,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            relative_attention=True,
+            pos_att_type=['c2p', 'p2c'],
+        )
 
     @property
     def word_table(self) -> Tensor:

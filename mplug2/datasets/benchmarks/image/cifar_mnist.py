@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...shapes import SampleShape
+    from ...stand_ins import MiniBenchmark
 
 SPLITS = ('train', 'test')
 
@@ -52,6 +57,10 @@ class PixelDataset(MultiModalDataset):
         record['frames'] = np.repeat(image[None, ..., None], 3, -1) if image.ndim == 2 else image[None].copy()
         return record
 
+    @classmethod
+    def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
+        return shape._replace(media='image')
+
 
 def read_idx(path: str | Path) -> np.ndarray:
     """An array of bytes in MNIST's format, compressed by gzip.
@@ -79,6 +88,8 @@ def read_idx(path: str | Path) -> np.ndarray:
 class FashionMNIST(PixelDataset):
     """Fashion-MNIST: 60,000 and 10,000 grey images of 28 pixels, 10 kinds of clothes, in MNIST's files."""
 
+    PUBLISHED = {'train': 60_000, 'test': 10_000}
+
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         start = {'train': 'train', 'test': 't10k'}[self.split]
         images = read_idx(self.folder / f'{start}-images-idx3-ubyte.gz')
@@ -87,9 +98,21 @@ class FashionMNIST(PixelDataset):
             raise AnnotationError(f'{self.folder}: {len(images)} images, but {len(labels)} labels of {start}')
         return images, labels
 
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        start = {'train': 'train', 'test': 't10k'}[cfg['split']]
+        images = mini.labelled_images(cfg['split'])
+        grey = _squares(images, 32)[..., 1]
+        for name, array in (('images-idx3', grey), ('labels-idx1', np.uint8([label for label, _ in images]))):
+            head = struct.pack(f'>4B{array.ndim}I', 0, 0, 8, array.ndim, *array.shape)
+            mini.write(f'fashion/{start}-{name}-ubyte.gz', gzip.compress(head + array.tobytes()))
+        return dict(data_prefix=mini.path('tiny/fashion'))
+
 
 class _Cifar(PixelDataset):
     """CIFAR's binary version: a record of label bytes, then 32 x 32 pixels, channel by channel."""
+
+    PUBLISHED = {'train': 50_000, 'test': 10_000}
 
     FILES: dict[str, tuple[str, ...]]
     LABEL_BYTES: int  # the last is the label
@@ -108,6 +131,15 @@ class _Cifar(PixelDataset):
         images = records[:, self.LABEL_BYTES :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         return np.ascontiguousarray(images), records[:, self.LABEL_BYTES - 1]
 
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        images, names = mini.labelled_images(cfg['split']), cls.FILES[cfg['split']]
+        channels = _squares(images, 32).transpose(0, 3, 1, 2).reshape(len(images), -1)
+        labels = np.uint8([[0] * (cls.LABEL_BYTES - 1) + [label] for label, _ in images])
+        for name, rows in zip(names, np.array_split(np.concatenate([labels, channels], 1), len(names)), strict=True):
+            mini.write(f'{cls.__name__}/{name}', rows.tobytes())
+        return dict(data_prefix=mini.path(f'tiny/{cls.__name__}'))
+
 
 @DATASETS.register_module()
 class CIFAR10(_Cifar):
@@ -123,3 +155,8 @@ class CIFAR100(_Cifar):
 
     FILES = {'train': ('train.bin',), 'test': ('test.bin',)}
     LABEL_BYTES = 2  # coarse, fine
+
+
+def _squares(images: list[tuple[int, Path]], side: int) -> np.ndarray:
+    """Of labelled files: (N, side, side, 3) uint8."""
+    return np.stack([np.asarray(Image.open(path).convert('RGB').resize((side, side))) for _, path in images])

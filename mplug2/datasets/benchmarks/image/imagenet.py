@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ....text.class_names import read_class_folders, read_synsets
 from ...base import MultiModalDataset
 from ...io.annotations import read_json
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 _IMAGES = ('.jpeg', '.jpg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.avif')
 _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
@@ -73,6 +76,8 @@ class ImageNet(MultiModalDataset):
         AnnotationError: a synset that the synset file has not.
     """
 
+    PUBLISHED = {'train': 1_281_167, 'val': 50_000}
+
     def __init__(self, synsets: str, solution: str | None = None, **kwargs: Any) -> None:
         self.ann_file = synsets
         self.solution = solution
@@ -94,6 +99,17 @@ class ImageNet(MultiModalDataset):
                 raise AnnotationError(f'{self.solution}: {path} is of the synset {synset!r}, which {self.ann_file} has not')
             records.append(dict(sample_id=Path(path).stem, media='image', path=path, label=labels[synset]))
         return records
+
+    def published_splits(self) -> list[str]:
+        return ['train' if self.solution is None else 'val']
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        if cfg.get('solution'):
+            solution, folder = _flat_validation(mini)
+            return dict(synsets=mini.synsets, solution=solution, data_prefix=folder)
+        part = next((part for part in ('train', 'val') if part in str(cfg['data_prefix'])), 'test')
+        return dict(synsets=mini.synsets, data_prefix=mini.path(f'imagenet/{part}'))
 
 
 @DATASETS.register_module()
@@ -157,3 +173,33 @@ class ImageNetVariants(MultiModalDataset):
             if right:
                 sample_id = f'{name}/{Path(path).stem}'
                 yield dict(sample_id=sample_id, media='image', path=f'{folder}/{path}', variant=name, labels=list(right))
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        """Each variant in its own layout, class folders or flat; of those with class subsets, the even classes."""
+        synsets, variants = mini.synset_ids, {}
+        for name, variant in cfg['variants'].items():
+            images = list(enumerate(mini.labelled_images('val'), start=1))
+            if variant.get('classes'):
+                images = [(number, image) for number, image in images if image[0] % 2 == 0]
+            for number, (label, path) in images:
+                folder = str(label) if variant.get('numbered') else synsets[label]
+                mini.link(f'variants/{name}/{folder}/ILSVRC2012_val_{number:08d}.JPEG', path)
+            variants[name] = dict(variant, folder=name, num_classes=len({label for _, (label, _) in images}))
+            if variant.get('solution'):
+                solution, folder = _flat_validation(mini)
+                variants[name] |= dict(solution=solution, folder=os.path.relpath(folder, mini.path('tiny/variants')))
+            if variant.get('real'):
+                labels = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in images]
+                variants[name]['real'] = mini.write('variants/real.json', labels)
+        return dict(synsets=mini.synsets, variants=variants, data_prefix=mini.path('tiny/variants'))
+
+
+def _flat_validation(mini: MiniBenchmark) -> tuple[str, str]:
+    """Some of the mini benchmark's validation images as ImageNet has them: the solution file and the flat folder."""
+    rows, synsets = ['ImageId,PredictionString'], mini.synset_ids
+    for number, (label, path) in enumerate(mini.labelled_images('val'), start=1):
+        name = f'ILSVRC2012_val_{number:08d}'
+        mini.link(f'imagenet_val/{name}.JPEG', path)
+        rows.append(f'{name},{synsets[label]} 1 2 30 40')
+    return mini.write('LOC_val_solution.csv', '\n'.join(rows)), mini.path('tiny/imagenet_val')

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import Files, as_list, read_lines
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 class ListedImages(MultiModalDataset):
@@ -20,6 +26,8 @@ class ListedImages(MultiModalDataset):
     Raises:
         AnnotationError: an image of a class that is not among the classes.
     """
+
+    LEAD = ''  # before each line of the lists
 
     SUFFIX = ''  # that the lists leave out
 
@@ -43,6 +51,23 @@ class ListedImages(MultiModalDataset):
                 records.append(dict(sample_id=path, media='image', path=path, label=labels[folder]))
         return records
 
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        """Lists of images with class folders, in the form of the class's own."""
+        part, folder, names = _part(cfg), cls.__name__, mini.class_names
+        for name in names:
+            (mini.written / folder / 'images' / name).mkdir(parents=True, exist_ok=True)
+        lines = []
+        for number, (label, path) in enumerate(mini.labelled_images(part)):
+            line = f'{names[label]}/{part}_{number}'
+            mini.link(f'{folder}/images/{line}.jpg', path)
+            lines.append(f'{cls.LEAD}{line}.jpg'.removesuffix(cls.SUFFIX))
+        files = dict(data_prefix=mini.path(f'tiny/{folder}/images'))
+        files['ann_file'] = mini.write(f'{folder}/{part}.txt', '\n'.join(lines))
+        if 'classes' in cfg:
+            files['classes'] = mini.write(f'{folder}/classes.txt', '\n'.join(cls.LEAD + name for name in names))
+        return files
+
 
 @DATASETS.register_module()
 class DTD(ListedImages):
@@ -50,6 +75,8 @@ class DTD(ListedImages):
 
     Training usually takes train1 and val1. ``data_prefix`` is the folder ``images``, whose folders are the classes.
     """
+
+    PUBLISHED = {'train1': 1_880, 'val1': 1_880, 'test1': 1_880}
 
     def classes(self) -> list[str]:
         root = Path(self.data_prefix)
@@ -75,6 +102,8 @@ class Food101(_WithClassFile):
         classes: ``meta/classes.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``images``.
     """
 
+    PUBLISHED = {'train': 75_750, 'test': 25_250}
+
     SUFFIX = '.jpg'
 
 
@@ -85,6 +114,9 @@ class SUN397(_WithClassFile):
     Args:
         classes: ``ClassName.txt``. ann_file: the list. kwargs: of `MultiModalDataset`; data_prefix is the folder ``SUN397``.
     """
+
+    PUBLISHED = {'Training_01': 19_850, 'Testing_01': 19_850}
+    LEAD = '/'
 
 
 @DATASETS.register_module()
@@ -98,6 +130,8 @@ class StanfordCars(MultiModalDataset):
     Raises:
         AnnotationError: the file has no ``annotations`` with ``class`` and ``fname`` (``cars_test_annos.mat`` has no classes).
     """
+
+    PUBLISHED = {'cars_train_annos': 8_144, 'cars_test_annos_withlabels': 8_041}
 
     def __init__(self, ann_file: str, **kwargs: Any) -> None:
         self.ann_file = ann_file
@@ -115,3 +149,26 @@ class StanfordCars(MultiModalDataset):
             raise AnnotationError(f"{self.ann_file}: expected 'annotations' with class and fname; there is {list(fields)}")
         pairs = [(str(row['fname']), int(row['class'])) for row in rows.reshape(-1)]
         return [dict(sample_id=name, media='image', path=name, label=label - 1) for name, label in pairs]
+
+    @classmethod
+    def requires(cls, cfg: dict) -> dict[str, str]:
+        return {'scipy': 'scipy'}
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        from scipy.io import savemat
+
+        part, rows = _part(cfg), []
+        for number, (label, path) in enumerate(mini.labelled_images(part), start=1):
+            mini.link(f'cars/{part}/{number:05d}.jpg', path)
+            rows.append((1, 1, 30, 30, label + 1, f'{number:05d}.jpg'))
+        fields = [(key, object) for key in ('bbox_x1', 'bbox_y1', 'bbox_x2', 'bbox_y2', 'class', 'fname')]
+        content = BytesIO()
+        savemat(content, dict(annotations=np.array(rows, dtype=fields)))
+        return dict(ann_file=mini.write(f'cars/{part}.mat', content.getvalue()), data_prefix=mini.path(f'tiny/cars/{part}'))
+
+
+def _part(cfg: dict) -> str:
+    """Which of the mini benchmark's splits stands in."""
+    names = ' '.join(str(cfg.get(key, '')) for key in ('ann_file', 'data_prefix')).lower()
+    return 'train' if 'train' in names else 'test'

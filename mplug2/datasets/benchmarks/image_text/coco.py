@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import KEY, raw_captions, read_json, rows, section
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 # Karpathy's 'restval', images of COCO's val2014 that his splits do not test on, is trained on as everywhere.
 SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
@@ -21,6 +24,8 @@ class CocoCaption(CaptionDataset):
     Args:
         ann_file: ``dataset_coco.json``. split: 'train' (with restval), 'val' or 'test'. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'train': 113_287, 'val': 5_000, 'test': 5_000}
 
     def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -37,3 +42,7 @@ class CocoCaption(CaptionDataset):
                 captions = raw_captions(self.ann_file, cocoid, sentences)
                 found.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        return dict(ann_file=mini.path('coco/annotations/dataset_coco.json'), data_prefix=mini.path('coco'))

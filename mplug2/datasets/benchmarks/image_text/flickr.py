@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import raw_captions, read_json, rows, section
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 SPLITS = ('train', 'val', 'test')
 
@@ -20,6 +23,8 @@ class Flickr30K(CaptionDataset):
     Args:
         ann_file: ``dataset_flickr30k.json``. split: 'train', 'val' or 'test'. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'train': 29_000, 'val': 1_014, 'test': 1_000}
 
     def __init__(self, ann_file: str, split: str, **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -35,3 +40,8 @@ class Flickr30K(CaptionDataset):
                 captions = raw_captions(self.ann_file, name, sentences)
                 found.append(dict(sample_id=name, media='image', path=name, captions=captions))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        images = [image | dict(filename=f'{image["filepath"]}/{image["filename"]}') for image in mini.coco]
+        return dict(ann_file=mini.write('dataset_flickr30k.json', dict(images=images)), data_prefix=mini.path('coco'))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import KEY, read_json, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 @DATASETS.register_module()
@@ -21,6 +24,8 @@ class NoCaps(MultiModalDataset):
     Args:
         ann_file: of a split. kwargs: of `MultiModalDataset`.
     """
+
+    PUBLISHED = {'nocaps_val_4500_captions': 4_500, 'nocaps_test_image_info': 10_600}
 
     def __init__(self, ann_file: str, **kwargs: Any) -> None:
         self.ann_file = ann_file
@@ -41,3 +46,14 @@ class NoCaps(MultiModalDataset):
             | dict(domain=images[number].get('domain'))
             for number, (image, name) in enumerate(rows(self.ann_file, images, dict(id=KEY, file_name=str), 'images'))
         ]
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        images, annotations = [], []
+        for image in mini.coco:
+            if image['split'] == 'test':
+                number, name = image['cocoid'], f'{image["filepath"]}/{image["filename"]}'
+                images.append(dict(id=number, file_name=name, domain=('in-domain', 'out-domain')[number % 2]))
+                annotations += [dict(image_id=number, caption=sentence['raw']) for sentence in image['sentences']]
+        file = mini.write('nocaps_val.json', dict(images=images, annotations=annotations))
+        return dict(ann_file=file, data_prefix=mini.path('coco'))

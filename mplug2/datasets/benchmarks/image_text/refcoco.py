@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import KEY, Files, as_list, check_box, read_json, read_records, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 TESTS = ('val', 'test', 'testA', 'testB')
 _COCO_NAME = re.compile(r'COCO_((?:train|val|test)\d{4})_\d{12}\.')  # official names say their folder; others lie as named
@@ -28,6 +32,20 @@ class RefCOCO(MultiModalDataset):
             'test' (RefCOCOg). exclude: ``refs.json`` of data sets whose val and test images are left out (the union must not
             train on what one of them tests). kwargs: of `MultiModalDataset`.
     """
+
+    PUBLISHED = {
+        'refcoco/train': 120_624,
+        'refcoco/val': 10_834,
+        'refcoco/testA': 5_657,
+        'refcoco/testB': 5_095,
+        'refcoco+/train': 120_191,
+        'refcoco+/val': 10_758,
+        'refcoco+/testA': 5_726,
+        'refcoco+/testB': 4_889,
+        'refcocog/train': 80_512,
+        'refcocog/val': 4_896,
+        'refcocog/test': 9_602,
+    }
 
     def __init__(self, refs: Files, instances: Files, split: str, exclude: Files | None = None, **kwargs: Any) -> None:
         if split not in ('train', *TESTS):
@@ -75,3 +93,17 @@ class RefCOCO(MultiModalDataset):
             for number, (key, box) in enumerate(rows(path, annotations, dict(id=KEY, bbox=list), 'annotations')):
                 boxes[key] = check_box(f'{path}: annotations {number}: bbox', box)
         return files, boxes
+
+    def published_splits(self) -> list[str]:
+        if self.exclude:  # those are left out of what is published
+            return []
+        return [f'{Path(path).parent.name}/{self.split}' for path in self.refs]
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        def moved(files: Files | None) -> list[str] | None:
+            return [mini.path(f'refcoco/{Path(file).parent.name}/refs.json') for file in as_list(files)] or None
+
+        instances = [mini.path(f'coco/annotations/instances_{part}.json') for part in ('train2014', 'minival2014', 'val2014')]
+        files = dict(refs=moved(cfg['refs']), exclude=moved(cfg.get('exclude')), instances=instances)
+        return files | dict(data_prefix=mini.path('coco'))

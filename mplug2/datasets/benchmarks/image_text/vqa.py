@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import KEY, Files, as_list, read_json, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 @DATASETS.register_module()
@@ -22,6 +25,13 @@ class VQAv2(MultiModalDataset):
         questions: one file or several (training takes train2014 and val2014). annotations: as many, in the same order; None for
             test splits, which have none. kwargs: of `MultiModalDataset`.
     """
+
+    PUBLISHED = {
+        'v2_OpenEnded_mscoco_train2014_questions': 443_757,
+        'v2_OpenEnded_mscoco_val2014_questions': 214_354,
+        'v2_OpenEnded_mscoco_test2015_questions': 447_793,
+        'v2_OpenEnded_mscoco_test-dev2015_questions': 107_394,
+    }
 
     def __init__(self, questions: Files, annotations: Files | None = None, **kwargs: Any) -> None:
         self.questions, self.annotations = as_list(questions), as_list(annotations)
@@ -55,6 +65,14 @@ class VQAv2(MultiModalDataset):
                     record |= answers[key]
                 records.append(record)
         return records
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        parts = ['train2014' if 'train2014' in name else 'val2014' for name in as_list(cfg['questions'])]
+        files = dict(questions=[mini.path(f'vqa/v2_OpenEnded_mscoco_{part}_questions.json') for part in parts])
+        if cfg.get('annotations'):
+            files['annotations'] = [mini.path(f'vqa/v2_mscoco_{part}_annotations.json') for part in parts]
+        return files | dict(data_prefix=mini.path('coco'))
 
 
 def _annotations(path: str) -> dict[int, dict]:
@@ -98,3 +116,17 @@ class VisualGenomeQA(MultiModalDataset):
                 record = dict(sample_id=key, media='image', path=paths[image])
                 found.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        questions = read_json(mini.path('vqa/v2_OpenEnded_mscoco_train2014_questions.json'))['questions'][:8]
+        asked: dict[int, list[dict]] = {}
+        for entry in questions:
+            record = dict(qa_id=entry['question_id'], question=entry['question'], answer='red.')
+            asked.setdefault(entry['image_id'], []).append(record)
+        urls = {image: f'http://mini/train2014/COCO_train2014_{image:012d}.jpg' for image in asked}
+        return dict(
+            questions=mini.write('vg_questions.json', [dict(id=image, qas=records) for image, records in asked.items()]),
+            images=mini.write('vg_images.json', [dict(image_id=image, url=url) for image, url in urls.items()]),
+            data_prefix=mini.path('coco'),
+        )

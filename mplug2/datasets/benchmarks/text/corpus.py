@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import Files, as_list
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 @DATASETS.register_module()
@@ -35,3 +38,7 @@ class TextCorpus(MultiModalDataset):
                     if line.strip():
                         found.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        return dict(files=mini.path('corpus/corpus.txt'))

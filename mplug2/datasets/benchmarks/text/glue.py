@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmengine.logging import MMLogger
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list
+from ...io.annotations import Files, as_list, read_columns
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 class GlueTask(NamedTuple):
@@ -51,6 +54,29 @@ class GLUE(MultiModalDataset):
         kwargs: of `MultiModalDataset`.
     """
 
+    PUBLISHED = {
+        'sst2/train': 67_349,
+        'sst2/dev': 872,
+        'sst2/test': 1_821,
+        'rte/train': 2_490,
+        'rte/dev': 277,
+        'rte/test': 3_000,
+        'mrpc/train': 3_668,
+        'mrpc/dev': 408,
+        'mrpc/test': 1_725,
+        'qqp/train': 363_846,
+        'qqp/dev': 40_430,
+        'qqp/test': 390_965,
+        'mnli/train': 392_702,
+        'mnli/dev_matched': 9_815,
+        'mnli/dev_mismatched': 9_832,
+        'mnli/test_matched': 9_796,
+        'mnli/test_mismatched': 9_847,
+        'qnli/train': 104_743,
+        'qnli/dev': 5_463,
+        'qnli/test': 5_463,
+    }
+
     def __init__(self, task: str, ann_file: Files, metainfo: dict | None = None, **kwargs: Any) -> None:
         if task not in GLUE_TASKS:
             raise ValueError(f'GLUE: task is one of {", ".join(map(repr, GLUE_TASKS))}, not {task!r}')
@@ -77,6 +103,22 @@ class GLUE(MultiModalDataset):
                 raise AnnotationError(f'{path}: row {number} has the {self.task.label} {label!r}; labels are {known}')
             record['label'] = None if label is None else self.task.classes.index(label)
             yield record | ({} if subset is None else dict(subset=subset))
+
+    def published_splits(self) -> list[str]:
+        return [f'{self.metainfo["task"]}/{Path(path).stem}' for path in self.files]
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        """RTE's files under the columns and labels of the task."""
+        task, files = GLUE_TASKS[cfg['task']], []
+        for number, name in enumerate(as_list(cfg['ann_file'])):
+            part = 'train' if 'train' in Path(name).stem else 'dev'
+            pairs = read_columns(mini.path(f'glue/RTE/{part}.tsv'), ['sentence1', 'sentence2', 'label'], '\t')[:8]
+            lines = ['\t'.join(['index', *task.texts, task.label])]
+            for row, (*texts, label) in enumerate(pairs):
+                lines.append('\t'.join([str(row), *texts[: len(task.texts)], task.classes[label != 'entailment']]))
+            files.append(mini.write(f'glue_{cfg["task"]}_{number}/{Path(name).name}', '\n'.join(lines)))
+        return dict(ann_file=files)
 
 
 def _index(path: str, number: int, row: dict[str, str]) -> int:

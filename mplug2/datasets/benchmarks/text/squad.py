@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import KEY, Files, as_list, read_json, rows, section
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 _SHIFTS = (0, -1, 1, -2, 2)  # some official answers start a character or two beside where the file says
 
@@ -23,6 +26,8 @@ class SQuAD(MultiModalDataset):
         ann_file: one file or several. max_words: leave out texts with more words than this, for training that begins with
             short ones. kwargs: of `MultiModalDataset`.
     """
+
+    PUBLISHED = {'train-v1.1': 87_599, 'dev-v1.1': 10_570, 'train-v2.0': 130_319, 'dev-v2.0': 11_873}
 
     def __init__(self, ann_file: Files, max_words: int | None = None, **kwargs: Any) -> None:
         self.files = as_list(ann_file)
@@ -43,6 +48,10 @@ class SQuAD(MultiModalDataset):
                         continue
                     records += _questions(path, context, questions, self.test_mode)
         return records
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        return dict(ann_file=mini.path(f'squad/{"train" if "train" in str(cfg["ann_file"]) else "dev"}-v2.0.json'))
 
 
 def _questions(path: str, context: str, questions: list[dict], test_mode: bool) -> list[dict]:

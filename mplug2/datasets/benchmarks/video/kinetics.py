@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import Files, as_list, read_lines
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 @DATASETS.register_module()
@@ -37,3 +40,8 @@ class Kinetics(MultiModalDataset):
                     raise AnnotationError(f"{file}: entry {number} is {line!r}; expected a path and one label, as 'a/b.mp4 12'")
                 records.append(dict(sample_id=Path(path).stem, media='video', path=path, label=int(label)))
         return records
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = next((part for part in ('train', 'val') if part in str(cfg['ann_file'])), 'test')
+        return dict(ann_file=mini.path(f'kinetics/kinetics_{part}_list_videos.txt'), data_prefix=mini.path('msvd/videos'))

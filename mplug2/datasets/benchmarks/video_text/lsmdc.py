@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import Files, as_list, read_lines
 from ...io.bad_samples import AnnotationError
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 _FIELDS = 6  # clip, start and end aligned, start and end extracted, sentence
 
@@ -24,6 +27,8 @@ class LSMDC(CaptionDataset):
     Args:
         ann_file: one file or several. suffix: of the clips' names. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'LSMDC16_annos_training': 101_079, 'LSMDC16_challenge_1000_publictect': 1_000}
 
     def __init__(self, ann_file: Files, suffix: str = '.avi', **kwargs: Any) -> None:
         self.files, self.suffix = as_list(ann_file), suffix
@@ -50,3 +55,13 @@ class LSMDC(CaptionDataset):
                 path_in = f'{movie}/{clip}{self.suffix}'
                 found.append(dict(sample_id=clip, media='video', path=path_in, captions=[sentence.strip()]))
         return found
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part, lines = 'train' if 'training' in str(cfg['ann_file']) else 'test', []
+        for video, text in list(dict(mini.clip_captions(part == 'train')).items())[:8]:
+            clip = f'1_Mini_{video}-{video}'
+            mini.link(f'lsmdc/1_Mini/{clip}.mp4', mini.path(f'msrvtt/videos/{video}.mp4'))
+            lines.append('\t'.join([clip, '0', '1', '0', '1', text]))
+        file = mini.write(f'lsmdc_{part}.csv', '\n'.join(lines))
+        return dict(ann_file=file, data_prefix=mini.path('tiny/lsmdc'), suffix='.mp4')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import Files, as_list, read_columns, read_ids, read_json, rows, section
 from ...io.bad_samples import AnnotationError
 from .video_qa import VideoQADataset, stem
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 # Names of protocols -> splits of the official file; None: the clips that an id file lists.
 SPLITS: dict[str, tuple[str, ...] | None] = {
@@ -34,6 +37,15 @@ class MSRVTTCaption(CaptionDataset):
         ids: file of the protocol's clips: ``MSRVTT_train.9k.csv``, ``MSRVTT_JSFUSION_test.csv`` (their column ``video_id``), or
             one id a line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {
+        'train': 6_513,
+        'validate': 497,
+        'test': 2_990,
+        'train+validate': 7_010,
+        '9k': 9_000,
+        '1k-A': 1_000,
+    }
 
     def __init__(self, ann_file: Files, split: str, ids: str | None = None, suffix: str = '.mp4', **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -78,6 +90,13 @@ class MSRVTTCaption(CaptionDataset):
                 raise AnnotationError(f'{self.ids} lists {video!r}, which is in none of {self.source}')
         return wanted
 
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        files = [mini.path(f'msrvtt/{name}_videodatainfo.json') for name in ('train_val', 'test')]
+        lists = {'9k': 'MSRVTT_train.9k.csv', '1k-A': 'MSRVTT_JSFUSION_test.csv'}
+        ids = mini.path(f'msrvtt/{lists[cfg["split"]]}') if cfg['split'] in lists else None
+        return dict(ann_file=files, ids=ids, data_prefix=mini.path('msrvtt/videos'), suffix='.mp4')
+
 
 @DATASETS.register_module()
 class MSRVTTRetrieval(CaptionDataset):
@@ -91,6 +110,8 @@ class MSRVTTRetrieval(CaptionDataset):
         kwargs: of `CaptionDataset`.
     """
 
+    PUBLISHED = {'MSRVTT_JSFUSION_test': 1_000}
+
     def __init__(self, ann_file: str, suffix: str = '.mp4', **kwargs: Any) -> None:
         self.ann_file, self.suffix = ann_file, suffix
         super().__init__(**kwargs)
@@ -101,6 +122,11 @@ class MSRVTTRetrieval(CaptionDataset):
             for video, sentence in read_columns(self.ann_file, ('video_id', 'sentence'))
         ]
 
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        file = mini.path('msrvtt/MSRVTT_JSFUSION_test.csv')
+        return dict(ann_file=file, data_prefix=mini.path('msrvtt/videos'), suffix='.mp4')
+
 
 @DATASETS.register_module()
 class MSRVTTQA(VideoQADataset):
@@ -109,8 +135,16 @@ class MSRVTTQA(VideoQADataset):
     Clips lie as ``data_prefix/video7010.mp4``. Fields and arguments: `VideoQADataset`.
     """
 
+    PUBLISHED = {'train_qa': 158_581, 'val_qa': 12_278, 'test_qa': 72_821}
+
     def __init__(self, ann_file: Files, suffix: str = '.mp4', **kwargs: Any) -> None:
         super().__init__(ann_file, suffix, **kwargs)
 
     def clip_name(self, path: str, number: int, video_id: int | str) -> str:
         return f'video{video_id}' if isinstance(video_id, int) else stem(video_id)
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = 'train' if 'train' in str(cfg['ann_file']) else 'test'
+        file = mini.path(f'msrvtt_qa/{part}_qa.json')
+        return dict(ann_file=file, data_prefix=mini.path('msrvtt/videos'), suffix='.mp4')

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import CaptionDataset
 from ...io.annotations import Files, read_lines
 from ...io.bad_samples import AnnotationError
 from .video_qa import VideoQADataset, stem
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 
 @DATASETS.register_module()
@@ -21,6 +25,8 @@ class MSVDCaption(CaptionDataset):
         ann_file: ``AllVideoDescriptions.txt``. split_file: ``train_list.txt`` (1,200 clips), ``val_list.txt`` (100) or
             ``test_list.txt`` (670), one name a line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
     """
+
+    PUBLISHED = {'train_list': 1_200, 'val_list': 100, 'test_list': 670}
 
     def __init__(self, ann_file: str, split_file: str, suffix: str = '.avi', **kwargs: Any) -> None:
         self.ann_file, self.split_file, self.suffix = ann_file, split_file, suffix
@@ -39,6 +45,15 @@ class MSVDCaption(CaptionDataset):
                 raise AnnotationError(f'{self.split_file} lists {name!r}, which {self.ann_file} does not describe')
         return [dict(sample_id=name, media='video', path=name + self.suffix, captions=captions[name]) for name in wanted]
 
+    def published_splits(self) -> list[str]:
+        return [Path(self.split_file).stem]
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        lists = dict(split_file=mini.path(f'msvd/{Path(cfg["split_file"]).name}'))
+        files = dict(ann_file=mini.path('msvd/AllVideoDescriptions.txt'), data_prefix=mini.path('msvd/videos'), suffix='.mp4')
+        return lists | files
+
 
 @DATASETS.register_module()
 class MSVDQA(VideoQADataset):
@@ -50,6 +65,8 @@ class MSVDQA(VideoQADataset):
         mapping: ``youtube_mapping.txt`` (lines ``name vid7``), through which the official files' numbers name clips; JSON
             lines name them directly and need none.
     """
+
+    PUBLISHED = {'train_qa': 30_933, 'val_qa': 6_415, 'test_qa': 13_157}
 
     def __init__(self, ann_file: Files, mapping: str | None = None, suffix: str = '.avi', **kwargs: Any) -> None:
         self.mapping = mapping
@@ -69,3 +86,9 @@ class MSVDQA(VideoQADataset):
         if f'vid{video_id}' not in self._names:
             raise AnnotationError(f'{path}: record {number} is about vid{video_id}, which {self.mapping} does not have')
         return self._names[f'vid{video_id}']
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = 'train' if 'train' in str(cfg['ann_file']) else 'test'
+        files = dict(ann_file=mini.path(f'msvd_qa/{part}_qa.json'), mapping=mini.path('msvd_qa/youtube_mapping.txt'))
+        return files | dict(data_prefix=mini.path('msvd/videos'), suffix='.mp4')

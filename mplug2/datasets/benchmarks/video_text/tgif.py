@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import read_columns
+from ...io.annotations import read_columns, read_records
+
+if TYPE_CHECKING:
+    from ...stand_ins import MiniBenchmark
 
 TYPES = ('object', 'number', 'color', 'location')
 SPLITS = ('train', 'val', 'train+val', 'test')
@@ -28,6 +31,8 @@ class TGIFFrameQA(MultiModalDataset):
         ann_file: of training or test. split: 'train', 'val' or 'train+val' of the training file, 'test' of the other.
         suffix: of the clips' names; '.gif' reads the GIFs themselves. kwargs: of `MultiModalDataset`.
     """
+
+    PUBLISHED = {'train+val': 39_392, 'test': 13_691}
 
     def __init__(self, ann_file: str, split: str, suffix: str = '.mp4', **kwargs: Any) -> None:
         if split not in SPLITS:
@@ -49,3 +54,18 @@ class TGIFFrameQA(MultiModalDataset):
             kind = TYPES[int(kind)] if kind.isdigit() and int(kind) < len(TYPES) else 'other'
             found.append(record | dict(answers=[answer], question_type=kind))
         return found
+
+    def published_splits(self) -> list[str]:
+        return ['test' if self.split == 'test' else 'train+val']  # either part of the training file
+
+    def published_count(self) -> int:
+        return len(read_columns(self.ann_file, ['question'], delimiter='\t'))
+
+    @classmethod
+    def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
+        part = 'test' if cfg['split'] == 'test' else 'train'
+        lines = ['gif_name\tquestion\tanswer\ttype\tvid_id']
+        for record in read_records(mini.path(f'msrvtt_qa/{part}_qa.json')):
+            lines.append(f'video{record["video_id"]}\t{record["question"]}\t{record["answer"]}\t{record["id"] % 4}\tFRAMEQA')
+        file = mini.write(f'frameqa_{part}.csv', '\n'.join(lines))
+        return dict(ann_file=file, data_prefix=mini.path('msrvtt/videos'), suffix='.mp4')

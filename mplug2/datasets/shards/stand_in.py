@@ -1,19 +1,18 @@
-"""Shards of the mini benchmark, in place of data sets in shards."""
+"""Shards of the mini benchmark, which stand in for data sets in shards."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from ..datasets.io.annotations import read_json
-from ..datasets.shards.packed_text import DESCRIPTION, Packer, describe_packing, row_bytes
-from ..datasets.shards.writing import ShardWriter
-from ..text import BertTokenizer
+from ...text import BertTokenizer
+from ..io.annotations import read_json
+from .packed_text import DESCRIPTION, Packer, describe_packing, row_bytes
+from .writing import ShardWriter
 
 SAMPLES, PER_SHARD, LENGTH = 24, 10, 24
 
@@ -22,14 +21,14 @@ def _images(root: Path) -> Iterator[dict[str, bytes]]:
     for image in read_json(root / 'coco/annotations/dataset_coco.json')['images']:
         if image['split'] == 'train':
             content = (root / 'coco' / image['filepath'] / image['filename']).read_bytes()
-            captions = [said['raw'] for said in image['sentences']]
+            captions = [sentence['raw'] for sentence in image['sentences']]
             yield {'jpg': content, 'json': json.dumps(dict(captions=captions)).encode()}
 
 
 def _clips(root: Path) -> Iterator[dict[str, bytes]]:
     info = read_json(root / 'msrvtt/train_val_videodatainfo.json')
-    for video, said in {sentence['video_id']: sentence['caption'] for sentence in info['sentences']}.items():
-        yield {'mp4': (root / f'msrvtt/videos/{video}.mp4').read_bytes(), 'txt': said.encode()}
+    for video, caption in {sentence['video_id']: sentence['caption'] for sentence in info['sentences']}.items():
+        yield {'mp4': (root / f'msrvtt/videos/{video}.mp4').read_bytes(), 'txt': caption.encode()}
 
 
 def _rows(root: Path) -> Iterator[dict[str, bytes]]:
@@ -60,14 +59,11 @@ def _shards(root: Path, kind: str, samples: Iterator[dict[str, bytes]]) -> str:
     return str(folder)
 
 
-def _pairs(root: Path, cfg: dict) -> dict[str, Any]:
-    media = cfg.get('media', 'image')
-    return dict(shards=_shards(root, media, (_images if media == 'image' else _clips)(root)), index_dir=None)
+def pair_shards(root: Path, media: str) -> str:
+    """Folder of images or clips, with captions."""
+    return _shards(root, media, (_images if media == 'image' else _clips)(root))
 
 
-def _text(root: Path, cfg: dict) -> dict[str, Any]:
-    return dict(shards=_shards(root, 'text', _rows(root)), index_dir=None, tokenizer=dict(type='BertTokenizer', vocab='mini'))
-
-
-# As `mplug2.testing.shrink.STAND_INS`.
-STAND_INS: dict[str, Callable[[Path, dict], dict]] = {'ShardedPairs': _pairs, 'PackedText': _text}
+def text_shards(root: Path) -> str:
+    """Folder of packed text."""
+    return _shards(root, 'text', _rows(root))

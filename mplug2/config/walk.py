@@ -1,0 +1,17 @@
+"""Walking through a config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def nodes(value: Any) -> Iterator[dict]:
+    """Every dict in a config, outermost first. What a caller changes in one is seen in what follows."""
+    if isinstance(value, dict):
+        yield value
+        for item in list(value.values()):
+            yield from nodes(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from nodes(item)
