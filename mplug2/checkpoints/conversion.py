@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from .files import CheckpointError
+from .errors import CheckpointError
 from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import ReleaseFormat

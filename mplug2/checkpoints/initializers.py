@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ..networks.mplug2 import Network
 from ..registry import WEIGHT_INITIALIZERS
-from .files import CheckpointError, read_state
+from .errors import CheckpointError
+from .files import read_state
 from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat

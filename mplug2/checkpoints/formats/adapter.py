@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ..files import CheckpointError
+from ..errors import CheckpointError
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..files import CheckpointError
+from ..errors import CheckpointError
 from .adapter import Adapter, Entry, count
 from .bert import bert_attention, bert_embedding, bert_layer, head_copies, pair, prediction_head
 from .vit import clip_block, clip_stem
