@@ -166,6 +166,10 @@ VISBACKENDS = REGISTRIES['VISBACKENDS']
 TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
 REGISTRIES['TASKS'] = TASKS
 
+# MMEngine has no root for weight formats.
+WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints'])
+REGISTRIES['WEIGHT_FORMATS'] = WEIGHT_FORMATS
+
 
 def resolve(cfg: Any, kind: Registry) -> Any:
     """Replace the name in a config's ``type`` by its class, looked up in our registry and its parents.

@@ -8,7 +8,7 @@ from .formats.adapter import Adapter, Entry, Translation
 from .formats.bert import BertFormat
 from .formats.release import ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
-from .initializers import BertWeights, ClipWeights, DinoWeights, MPlug2Weights, ReleaseWeights, pick_adapter
+from .initializers import BertWeights, ClipWeights, DinoWeights, ForeignWeights, MPlug2Weights, ReleaseWeights, pick_adapter
 from .load import Policy, load
 from .loading import LoadReport, load_strictly
 
@@ -22,6 +22,7 @@ __all__ = [
     'DinoFormat',
     'DinoWeights',
     'Entry',
+    'ForeignWeights',
     'HuggingFaceClipFormat',
     'HuggingFaceDinoFormat',
     'LoadReport',
