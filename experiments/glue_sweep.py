@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mplug2 import registry
-from mplug2.checkpoints.files import latest_checkpoint, read_best
+from mplug2.checkpoints.find import latest_checkpoint, read_best
 from mplug2.config.load import load_config, tools_folder
 from mplug2.registry import resolve
 

@@ -35,10 +35,9 @@ from mini_chance import chance
 from mini_rows import PRETRAINED, ROWS, Row
 from mmengine.config import Config
 
-from mplug2.checkpoints import find_weights
+from mplug2.checkpoints import find_weights, latest_checkpoint
 from mplug2.cli.bench.measure import processor
 from mplug2.config.load import load_config, tools_folder
-from mplug2.engine import latest_checkpoint
 from mplug2.engine.optim.wrapper import computes_bf16
 from mplug2.mini.build import MANIFEST, VERSION
 from mplug2.utils.files import replace_file

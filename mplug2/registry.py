@@ -167,6 +167,10 @@ VISBACKENDS = REGISTRIES['VISBACKENDS']
 TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
 REGISTRIES['TASKS'] = TASKS
 
+# MMEngine has no root for weight formats.
+WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints'])
+REGISTRIES['WEIGHT_FORMATS'] = WEIGHT_FORMATS
+
 
 def class_of(cfg: dict, registry: Registry | None = None) -> Any:
     """The class, or function, of a config's ``type``; None where it has none, or one that is not registered.

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from mplug2.checkpoints import load_checkpoint
 from mplug2.cli import main
-from mplug2.engine import load_checkpoint
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / 'tests' / 'engine' / 'tiny_captioning.py')

@@ -28,9 +28,14 @@ def room_of(module: str) -> str | None:
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Rooms that a file imports, also inside functions, and the line."""
+    """Rooms that a file imports, also inside functions, and the line. What only type checkers import makes no arrow."""
     package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == 'TYPE_CHECKING']
+    hints = {id(node) for block in blocks for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in hints:
+            continue
         modules: list[str] = []
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..checkpoints.files import CheckpointError, read_state
+from ..checkpoints.errors import CheckpointError
+from ..checkpoints.files import read_state
 from ..checkpoints.formats.release import ReleaseFormat
 from ..checkpoints.loading import load_strictly, show
 from ..model import MPlug2

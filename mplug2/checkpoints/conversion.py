@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 
 from torch import Tensor
 
-from .files import CheckpointError
+from .errors import CheckpointError
+from .formats import formats
 from .formats.adapter import Adapter
-from .formats.bert import BertFormat
-from .formats.release import ReleaseFormat
-from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 from .initializers import pick_adapter
 from .loading import LoadReport
 
@@ -18,21 +17,16 @@ OURS = 'mplug2'
 PREFIX = 'network.'  # of a model's weights in our files
 
 
-def formats(universal_layers: int = 2, fusion_layers: int | None = None) -> dict[str, Adapter]:
-    """The foreign formats by name, in the order of recognition.
+def adapters(**options: int | None) -> dict[str, Adapter]:
+    """The foreign formats by name, in the order of recognition (`formats`).
 
     Args:
-        universal_layers: of `BertFormat`. fusion_layers: of `ReleaseFormat`.
+        options: arguments of adapters; each takes those that it knows.
     """
-    known = (
-        ReleaseFormat(fusion_layers),
-        ClipFormat(),
-        HuggingFaceClipFormat(),
-        BertFormat(universal_layers),
-        DinoFormat(),
-        HuggingFaceDinoFormat(),
-    )
-    return {adapter.name: adapter for adapter in known}
+    return {
+        kind.name: kind(**{key: value for key, value in options.items() if key in signature(kind).parameters})
+        for kind in formats()
+    }
 
 
 def convert(
@@ -46,13 +40,16 @@ def convert(
     """Weights in another format, and what was made of what on the way into ours.
 
     Args:
-        state: the weights. source: what messages call them. format, to: 'mplug2' or a key of `formats`; 'auto' recognises the
-            source. universal_layers, fusion_layers: as in `formats`.
+        state: the weights. source: what messages call them. format, to: 'mplug2' or the name of a format; 'auto' recognises the
+            source. universal_layers: of `BertFormat`. fusion_layers: of `ReleaseFormat`.
 
     Raises:
-        CheckpointError: not of that format, incomplete, or without what the wanted format holds.
+        CheckpointError: no such format, not of that format, incomplete, or without what the wanted format holds.
     """
-    known = formats(universal_layers, fusion_layers)
+    known = adapters(universal_layers=universal_layers, fusion_layers=fusion_layers)
+    for name, allowed in ((format, ('auto', OURS, *known)), (to, (OURS, *known))):
+        if name not in allowed:
+            raise CheckpointError(f'{name!r} is no weight format: there are {OURS}, {", ".join(known)}')
     if format == OURS or (format == 'auto' and any(key.startswith(PREFIX) for key in state)):
         weights = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
         if not weights:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from ..networks.mplug2 import Network
 from ..registry import WEIGHT_INITIALIZERS
-from .files import CheckpointError, read_state
+from .errors import CheckpointError
+from .files import read_state
+from .formats import formats
 from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
@@ -21,15 +24,17 @@ from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingF
 from .loading import LoadReport, load_strictly, position_resize, show, unread_training_state
 
 
+@WEIGHT_INITIALIZERS.register_module()
 class ForeignWeights:
-    """Base of the initialisers that read another project's format.
+    """Another project's weights, in any registered format (`WEIGHT_FORMATS`); the base of those below, of one family each.
 
     Args:
         source: file, folder, hub name or state dict. new: patterns of network keys (``decoder.embedding.*``) that keep their
             own initialisation. parts: those of the network to fill; all that the format knows and the network has if None.
     """
 
-    known_parts: tuple[str, ...] = PARTS
+    formats: ClassVar[tuple[type[Adapter], ...]] = ()  # that the file may have; all that are registered if empty
+    known_parts: ClassVar[tuple[str, ...]] = PARTS
 
     def __init__(
         self, source: str | Path | Mapping[str, Tensor], new: Sequence[str] = (), parts: Sequence[str] | None = None
@@ -46,14 +51,10 @@ class ForeignWeights:
     def name(self) -> str:
         return 'a state dict' if isinstance(self.source, Mapping) else str(self.source)
 
-    def adapters(self, network: Network) -> list[Adapter]:
-        """The formats that the file may have, at the sizes of the network."""
-        raise NotImplementedError
-
     def __call__(self, module: nn.Module) -> LoadReport:
         network = find_network(module)
         state = read_state(self.source)
-        adapter = pick_adapter(state, self.adapters(network), self.name)
+        adapter = pick_adapter(state, [kind.for_network(network, self.parts) for kind in self.formats or formats()], self.name)
         parts = [part for part in self.parts if getattr(network, part) is not None]
         translated = adapter.translate(state, parts)
         return show(
@@ -82,16 +83,14 @@ class _VisionWeights(ForeignWeights):
 class ClipWeights(_VisionWeights):
     __doc__ = f'CLIP, with the keys of OpenAI or HuggingFace. {_VisionWeights.__doc__}'
 
-    def adapters(self, network: Network) -> list[Adapter]:
-        return [ClipFormat(), HuggingFaceClipFormat()]
+    formats = (ClipFormat, HuggingFaceClipFormat)
 
 
 @WEIGHT_INITIALIZERS.register_module()
 class DinoWeights(_VisionWeights):
     __doc__ = f'DINOv2, with the keys of Meta (timm) or HuggingFace. {_VisionWeights.__doc__}'
 
-    def adapters(self, network: Network) -> list[Adapter]:
-        return [DinoFormat(), HuggingFaceDinoFormat()]
+    formats = (DinoFormat, HuggingFaceDinoFormat)
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -99,23 +98,15 @@ class BertWeights(ForeignWeights):
     """BERT: its last layers fill the universal layers, those before the text encoder; its last once more the fusion layers, its
     first once more the decoder, as the authors initialised theirs. Cross-attention and queries start as they are."""
 
+    formats = (BertFormat,)
     known_parts = ('text_encoder', 'universal', 'fusion', 'decoder')
-
-    def adapters(self, network: Network) -> list[Adapter]:
-        def depth(part: str) -> int:
-            module = getattr(network, part)
-            return 0 if module is None or part not in self.parts else len(module.layers)
-
-        universal = network.universal  # its layers are the last of the file even where they are not to be filled
-        return [BertFormat(0 if universal is None else len(universal.layers), depth('fusion'), depth('decoder'))]
 
 
 @WEIGHT_INITIALIZERS.register_module()
 class ReleaseWeights(ForeignWeights):
     """A published mPLUG-2 file, for a network of its sizes; how many fusion layers are used, the network says."""
 
-    def adapters(self, network: Network) -> list[Adapter]:
-        return [ReleaseFormat(None if network.fusion is None else len(network.fusion.layers))]
+    formats = (ReleaseFormat,)
 
 
 @WEIGHT_INITIALIZERS.register_module()

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..modules.encoders.vision import resize_positions
-from .files import CheckpointError
+from .errors import CheckpointError
 from .formats.adapter import Adapter
 
 

@@ -20,8 +20,11 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceSt
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from ..utils.dtensor import shard_like
-from .loading import position_resize, resample_to
-from .training import CheckpointError, keys_to_load, load_checkpoint, move_aside, save_checkpoint
+from .errors import CheckpointError
+from .files import load_checkpoint, save_checkpoint
+from .find import move_aside
+from .load import Policy, keys_to_load, report_of
+from .loading import LoadReport, position_resize, resample_to
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
@@ -60,15 +63,12 @@ def save_sharded(
     barrier()
 
 
-def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable[..., Any]) -> dict:
+def load_sharded(model: nn.Module, path: Path, policy: Policy, on_read: Callable[[dict], None] | None = None) -> LoadReport:
     """Load the weights of a sharded checkpoint; every process calls it.
 
     Args:
-        model: sharded or not. start: see `fitting`. seen: called with ``checkpoint=``, all that is returned, before the weights
-            change.
-
-    Returns:
-        what `save_sharded` was given, without weights and optimizer's state (`read_optimizer`); ``average`` if there is one.
+        model: sharded or not. on_read: called before the weights change with what `save_sharded` was given, without weights and
+            optimizer's state (`read_optimizer`); ``average`` if there is one.
 
     Raises:
         CheckpointError: no sharded checkpoint, or of another model.
@@ -78,34 +78,41 @@ def load_sharded(model: nn.Module, path: Path, start: str | None, seen: Callable
     checkpoint = load_checkpoint(path / PLAIN)
     own, there = model.state_dict(), shapes_in(path)
     shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
-    resized = {} if start is None else _read_resized(model, path, own, shapes)
+    resized = {} if policy is Policy.RESUME else _read_resized(model, path, own, shapes)
     shapes |= {key: value.shape for key, value in resized.items()}
-    keys = keys_to_load(model, shapes, str(path), start)
+    keys = keys_to_load(model, shapes, str(path), policy)
     averages = {key: _room(there[f'{AVERAGE}{key}'], own[key]) for key in own if f'{AVERAGE}{key}' in there}
     if averages:
         checkpoint['average'] = averages
         read_tensors(path, {f'{AVERAGE}{key}': value for key, value in averages.items()})
-    seen(checkpoint=checkpoint)
-    found = {key: own[key] for key in keys if key not in resized}
-    read_tensors(path, {f'{MODEL}{key}': value for key, value in found.items()})
-    found |= {key: shard_like(resized[key], own[key]) for key in keys if key in resized}
-    model.load_state_dict(found, strict=False)  # modules that keep track of what was loaded see it
-    return checkpoint
+    if on_read is not None:
+        on_read(checkpoint)
+    weights = {key: own[key] for key in keys if key not in resized}
+    read_tensors(path, {f'{MODEL}{key}': value for key, value in weights.items()})
+    weights |= {key: shard_like(resized[key], own[key]) for key in keys if key in resized}
+    model.load_state_dict(weights, strict=False)  # modules that keep track of what was loaded see it
+    return report_of(str(path), keys, list(resized), own, shapes)
 
 
-def read_whole(path: Path) -> dict[str, dict[str, Tensor]]:
-    """The weights of a sharded checkpoint and their moving average, ``state_dict`` and ``average``, as a file has them."""
-    wanted = {key: one for key, one in _stored(path).items() if not key.startswith(OPTIMIZER)}
-    found = {key: torch.empty(one.size, dtype=one.properties.dtype) for key, one in wanted.items()}
-    read_tensors(path, found)
+def read_whole(path: Path) -> dict:
+    """A sharded checkpoint as a file has it: with the weights, ``state_dict``, and their moving average; without optimizer.
+
+    Raises:
+        CheckpointError: no sharded checkpoint.
+    """
+    if not (path / PLAIN).is_file():
+        raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
+    stored = {key: entry for key, entry in _stored(path).items() if not key.startswith(OPTIMIZER)}
+    tensors = {key: torch.empty(entry.size, dtype=entry.properties.dtype) for key, entry in stored.items()}
+    read_tensors(path, tensors)
     return {
-        name: {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+        name: {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         for name, prefix in (('state_dict', MODEL), ('average', AVERAGE))
     }
 
 
 def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    """What `fit` makes of weights that the model has in another size."""
+    """What `resample_to` makes of weights that the model has in another size."""
     other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
     if not other:
         return {}

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-FORMATS = ('release', 'clip', 'clip-hf', 'bert', 'dino', 'dino-hf')
+
+class _ListFormats(argparse.Action):
+    """Prints the formats and ends, as ``--help`` does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from ..checkpoints.formats import formats
+
+        for kind in formats():
+            print(f'{kind.name:<10} {(kind.__doc__ or "").splitlines()[0]}')
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('source', help='a weight file, a folder with one, or the name of a hub repository')
     parser.add_argument('out', help='the .safetensors file to write')
-    parser.add_argument('--format', default='auto', choices=('auto', 'mplug2', *FORMATS), help='what the source is')
-    parser.add_argument('--to', default='mplug2', choices=('mplug2', *FORMATS), help='what to write')
+    parser.add_argument('--format', default='auto', help="what the source is: 'mplug2', or a format of --list")
+    parser.add_argument('--to', default='mplug2', help="what to write: 'mplug2', or a format of --list")
+    parser.add_argument('--list', action=_ListFormats, nargs=0, help='list the formats, in the order of recognition')
     parser.add_argument(
         '--universal-layers', type=int, default=2, metavar='S', help='layers of a BERT that become universal layers'
     )

@@ -29,8 +29,9 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
-    from ..checkpoints.files import checkpoint_of
-    from ..engine.runner import build_runner, leave_processes
+    from ..checkpoints.find import find_weights
+    from ..engine.parallel.processes import leave_processes
+    from ..engine.runner import build_runner
     from ..utils.files import replace_file
 
     cfg.launcher = args.launcher
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace) -> None:
         from ..testing.shrink import shrink
 
         shrink(cfg, args.smoke_test, cfg.work_dir)
-    cfg.load_from, cfg.resume = str(checkpoint_of(args.checkpoint)), False
+    path = Path(args.checkpoint)
+    cfg.load_from, cfg.resume = str(find_weights(path) if path.is_dir() else args.checkpoint), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
         cfg[key] = None  # not needed, so their files need not be there
     cfg.val_evaluator = None

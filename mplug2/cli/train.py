@@ -52,8 +52,9 @@ def run(args: argparse.Namespace) -> None:
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
 
-    from ..checkpoints.files import latest_checkpoint
-    from ..engine.runner import build_runner, leave_processes
+    from ..checkpoints.find import latest_checkpoint
+    from ..engine.parallel.processes import leave_processes
+    from ..engine.runner import build_runner
 
     if args.resume == 'auto':
         cfg.resume = latest_checkpoint(cfg.work_dir) is not None

@@ -1,13 +1,14 @@
 """Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
 
-from ..checkpoints.files import CheckpointError, best_checkpoint, latest_checkpoint, load_checkpoint
-from ..checkpoints.training import load_weights, save_checkpoint
+from .checkpointer import Checkpointer
 from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount
-from .hooks.checkpoint import CheckpointHook, RuntimeInfoHook, ShowPredictions
+from .hooks.checkpoint import CheckpointHook
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.rewards import CaptionReward
+from .hooks.runtime_info import RuntimeInfoHook
+from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
@@ -22,8 +23,8 @@ __all__ = [
     'AverageWeights',
     'BadSampleCount',
     'CaptionReward',
-    'CheckpointError',
     'CheckpointHook',
+    'Checkpointer',
     'DeviceScalarBuffer',
     'LayerDecayConstructor',
     'LogProcessor',
@@ -40,9 +41,4 @@ __all__ = [
     'TrainLoop',
     'UnshardForValidation',
     'ValidationLoss',
-    'best_checkpoint',
-    'latest_checkpoint',
-    'load_checkpoint',
-    'load_weights',
-    'save_checkpoint',
 ]

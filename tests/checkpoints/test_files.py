@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mplug2.checkpoints import CheckpointError, find_weights, read_state, write_state
-from mplug2.checkpoints.files import write_best
+from mplug2.checkpoints.find import write_best
 
 
 def test_slices_and_tied_tensors_are_written_apart(tmp_path: Path) -> None:
@@ -33,8 +34,29 @@ def test_wrappers_and_prefixes_of_parallel_training_are_taken_off(tmp_path: Path
     assert_close(read_state(tmp_path / 'w.pth'), dict(weight=torch.ones(2)))
 
 
+@pytest.mark.parametrize('prefix', ['_orig_mod.', 'module._orig_mod.', 'model.', 'model._orig_mod.'])
+def test_prefixes_of_compiling_and_lightning_are_taken_off(prefix: str) -> None:
+    state = {f'{prefix}network.weight': torch.ones(2), f'{prefix}tasks.bias': torch.ones(1)}
+    assert read_state(dict(state_dict=state)).keys() == {'network.weight', 'tasks.bias'}
+    inner = {'network._orig_mod.weight': torch.ones(2), 'model.weight': torch.ones(2)}  # a module that is called so
+    assert read_state(inner).keys() == {'network.weight', 'model.weight'}
+
+
+def test_weights_in_several_files_are_read_by_their_index(tmp_path: Path) -> None:
+    for number, key in enumerate('ab'):
+        write_state({key: torch.full((2,), float(number))}, tmp_path / f'model-{number}.safetensors')
+    weight_map = {'a': 'model-0.safetensors', 'b': 'model-1.safetensors'}
+    index = tmp_path / 'model.safetensors.index.json'
+    index.write_text(json.dumps(dict(weight_map=weight_map)))
+    assert find_weights(tmp_path) == index
+    assert_close(read_state(tmp_path), dict(a=torch.zeros(2), b=torch.ones(2)))
+    (tmp_path / 'model-1.safetensors').unlink()
+    with pytest.raises(CheckpointError, match=r'cannot read the checkpoint .*index\.json'):
+        read_state(tmp_path)
+
+
 def test_a_folder_holds_one_file_or_one_by_the_usual_name(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match='no weight file'):
+    with pytest.raises(CheckpointError, match=r'no checkpoint in .*: has training run there'):
         find_weights(tmp_path)
     write_state(dict(a=torch.zeros(1)), tmp_path / 'b.safetensors')
     assert find_weights(tmp_path).name == 'b.safetensors'
@@ -75,5 +97,6 @@ def test_of_a_work_directory_it_is_the_best_checkpoint_or_the_latest(tmp_path: P
     assert find_weights(tmp_path).name == 'best_x_iter_9.pth'
     (tmp_path / 'best_x_iter_9.pth').unlink()
     (tmp_path / 'iter_11.shards').mkdir()
-    with pytest.raises(CheckpointError, match=r'iter_11\.shards is a sharded checkpoint'):
-        find_weights(tmp_path)
+    assert find_weights(tmp_path).name == 'iter_11.shards'
+    with pytest.raises(CheckpointError, match=r'iter_11\.shards is no sharded checkpoint: it has no training\.pth'):
+        read_state(tmp_path)  # it has nothing in it

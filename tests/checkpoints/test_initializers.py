@@ -17,6 +17,7 @@ from mplug2.checkpoints import (
     CheckpointError,
     ClipFormat,
     ClipWeights,
+    ForeignWeights,
     MPlug2Weights,
     convert,
     read_state,
@@ -24,7 +25,7 @@ from mplug2.checkpoints import (
 )
 from mplug2.model import MPlug2
 from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, TextDecoder, UniversalLayers
-from mplug2.registry import WEIGHT_INITIALIZERS
+from mplug2.registry import WEIGHT_FORMATS, WEIGHT_INITIALIZERS
 from mplug2.tasks import Captioning, QuestionAnswering
 
 LANGUAGE = dict(width=32, num_heads=4, ffn_dim=48)
@@ -84,6 +85,24 @@ def test_the_runner_initialises(tmp_path: Path) -> None:
     runner = Runner(build(dict(type=ClipWeights, source=str(clip))), str(tmp_path), log_level='WARNING', default_scope=None)
     runner._init_model_weights()  # what Runner.train does first
     assert_equal(source.network.vision_encoder.state_dict(), runner.model.network.vision_encoder.state_dict())
+
+
+def test_a_format_of_a_plug_in_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OurClip(ClipFormat):
+        """CLIP under a prefix."""
+
+        name = 'our-clip'
+
+        @classmethod
+        def clean(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {key.removeprefix('ours.'): value for key, value in state.items() if key.startswith('ours.')}
+
+    monkeypatch.setitem(WEIGHT_FORMATS.module_dict, 'OurClip', OurClip)
+    source, model = build(seed=1), build()
+    state = {f'ours.{key}': value for key, value in ClipFormat().from_mplug2(source.network.state_dict()).items()}
+    ForeignWeights(state, parts=['vision_encoder'])(model)
+    assert_equal(source.network.vision_encoder.state_dict(), model.network.vision_encoder.state_dict())
+    assert_equal(model.state_dict() | convert(state, 'a file')[0], model.state_dict())
 
 
 class Detector(BaseModule):

@@ -10,7 +10,7 @@ import torch
 
 from mplug2 import registry
 from mplug2.checkpoints import find_weights, read_state
-from mplug2.checkpoints.training import keys_to_load
+from mplug2.checkpoints.load import Policy, keys_to_load
 from mplug2.config.load import load_config
 from mplug2.registry import resolve
 from tests.runs import ROOT, mplug2
@@ -37,7 +37,7 @@ def test_every_config_starts_from_them(name: str, mini_home: Path, monkeypatch: 
     model = load_config(f'mini/{name}').model | dict(init_cfg=None)
     built = registry.MODELS.build(resolve(model, registry.MODELS))
     shapes = {key: value.shape for key, value in read_state(NAME).items()}
-    loaded = keys_to_load(built, shapes, NAME, 'training')
+    loaded = keys_to_load(built, shapes, NAME, Policy.START)
     network = [key for key in built.state_dict() if key.startswith('network.')]
     assert set(network) <= set(loaded)
 

@@ -44,3 +44,12 @@ def test_what_cannot_be_converted_is_said(tmp_path: Path, capsys: pytest.Capture
     assert 'none of the formats bert' in capsys.readouterr().err.splitlines()[-1]
     assert main(['convert', published, out, '--fusion-layers', '2', '--to', 'dino']) == 1
     assert 'cannot be written as dino' in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_formats_are_listed_and_a_wrong_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match='0'):
+        main(['convert', '--list'])
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} >= {'release', 'clip-hf', 'bert', 'dino'}
+    write_state(golden.published(golden.numbers('modules')), tmp_path / 'a.safetensors')
+    assert main(['convert', str(tmp_path / 'a.safetensors'), str(tmp_path / 'b.safetensors'), '--to', 'bart']) == 1
+    assert "'bart' is no weight format: there are mplug2, release" in capsys.readouterr().err.splitlines()[-1]

@@ -16,7 +16,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mplug2.config.load import load_config
-from mplug2.engine.runner import Runner, build_runner, leave_processes
+from mplug2.engine.parallel.processes import leave_processes
+from mplug2.engine.runner import Runner, build_runner
 from mplug2.registry import HOOKS
 from mplug2.testing.shrink import shrink
 from tests.runs import TINY_QA

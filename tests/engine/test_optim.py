@@ -11,13 +11,12 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW
 
+from mplug2.checkpoints import CheckpointError, save_checkpoint
 from mplug2.engine import (
     AverageWeights,
-    CheckpointError,
     NonFiniteError,
     NonFiniteGuard,
     OptimWrapper,
-    save_checkpoint,
 )
 
 

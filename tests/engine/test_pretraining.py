@@ -19,7 +19,8 @@ from mmengine.hooks import Hook
 
 from mplug2.config.load import load_config
 from mplug2.engine import NonFiniteError
-from mplug2.engine.runner import Runner, build_runner, leave_processes
+from mplug2.engine.parallel.processes import leave_processes
+from mplug2.engine.runner import Runner, build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, logged, weights
 

@@ -16,11 +16,10 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from mplug2.checkpoints.files import write_best
-from mplug2.checkpoints.training import CheckpointError
+from mplug2.checkpoints import CheckpointError, best_checkpoint, latest_checkpoint
+from mplug2.checkpoints.find import write_best
 from mplug2.config.load import load_config
-from mplug2.engine import best_checkpoint, latest_checkpoint
-from mplug2.engine import runner as runner_module
+from mplug2.engine import checkpointer
 from mplug2.engine.loops import train as loops
 from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
@@ -101,7 +100,7 @@ def test_processes_that_see_other_checkpoints_do_not_start(
     cfg.merge_from_dict(dict(work_dir=str(tmp_path), load_from=str(trained / 'iter_4.pth'), resume=True))
     monkeypatch.chdir(mini_home)
     other = (other[0], other[1] and other[1].format(trained / 'iter_4.pth'), other[2])
-    monkeypatch.setattr(runner_module, 'all_gather_object', lambda mine: [mine, mine, other])
+    monkeypatch.setattr(checkpointer, 'all_gather_object', lambda mine: [mine, mine, other])
     with pytest.raises(CheckpointError, match=rf'process 0 from .*iter_4\.pth \(\d+ bytes\) and process 2 from {told} would'):
         build_runner(cfg).train()
 

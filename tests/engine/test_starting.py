@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mplug2.checkpoints import MPlug2Weights
-from mplug2.checkpoints.sharded import load_sharded, save_sharded
-from mplug2.checkpoints.training import keys_to_load
+from mplug2.checkpoints import CheckpointError, MPlug2Weights, Policy, load
+from mplug2.checkpoints.load import keys_to_load
+from mplug2.checkpoints.sharded import save_sharded
 from mplug2.config.load import load_config
-from mplug2.engine import CheckpointError, load_weights
 from mplug2.model import MPlug2
 from mplug2.modules.encoders.vision import resize_positions
 from mplug2.registry import MODELS, resolve
@@ -38,16 +37,16 @@ def pretrained() -> dict[str, torch.Tensor]:
 def test_what_a_benchmark_has_of_pre_training_is_loaded_and_the_rest_begins_anew(pretrained: dict) -> None:
     model = build('mini/image_classification')
     head = {key: value.clone() for key, value in model.state_dict().items() if key.startswith('tasks.')}
-    load_weights(model, pretrained, 'a file', 'training')
+    load(model, pretrained, Policy.START)
     for key, value in model.state_dict().items():
         assert torch.equal(value, head[key] if key in head else pretrained[key]), key
     with pytest.raises(CheckpointError, match=r'missing from the file, such as tasks\.classification'):
-        load_weights(model, pretrained, 'a file', 'test')
+        load(model, pretrained, Policy.TEST)
 
 
 def test_pre_training_is_tested_by_what_its_tasks_share(pretrained: dict) -> None:
     model = build('mini/video_text_retrieval')
-    load_weights(model, pretrained, 'a file', 'test')
+    load(model, pretrained, Policy.TEST)
     own = model.state_dict()
     shared = [key for key in own if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]
     assert all(torch.equal(own[key], pretrained[key]) for key in shared)
@@ -61,26 +60,23 @@ def test_queues_of_another_size_begin_anew(pretrained: dict, tmp_path: Path) -> 
     cfg = load_config('mini/video_text_retrieval', {'model.tasks.retrieval.queue_size': 64}).model
     save_sharded(dict(meta=dict(iter=1)), pretrained, {}, None, tmp_path / 'iter_1.shards')
     found = []
-    for load in (
-        lambda model: load_weights(model, pretrained, 'a file', 'training'),
-        lambda model: load_sharded(model, tmp_path / 'iter_1.shards', 'training', lambda checkpoint: None),
-    ):
+    for source in (pretrained, tmp_path / 'iter_1.shards'):
         torch.manual_seed(0)
         model = MODELS.build(resolve(cfg, MODELS))
         model.init_weights()
-        load(model)
+        load(model, source, Policy.START)
         found.append(model.state_dict())
     assert found[0]['tasks.retrieval.vision_queue.ids'].tolist() == [-1] * 64
     assert all(torch.equal(value, found[1][key]) for key, value in found[0].items())
 
 
-@pytest.mark.parametrize('start', ['training', 'test'])
-def test_half_a_momentum_encoder_is_none(pretrained: dict, start: str) -> None:
+@pytest.mark.parametrize('policy', [Policy.START, Policy.TEST])
+def test_half_a_momentum_encoder_is_none(pretrained: dict, policy: Policy) -> None:
     lacking = {
         key: value for key, value in pretrained.items() if key != 'tasks.retrieval.momentum_encoder.module.universal.queries'
     }
     model = build('mini/video_text_retrieval')
-    load_weights(model, lacking, 'a file', start)
+    load(model, lacking, policy)
     assert not model.tasks['retrieval'].momentum_encoder.filled
     assert model.tasks['retrieval'].momentum_head.filled
 
@@ -107,12 +103,12 @@ def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> N
 def test_positions_of_another_size_are_resampled(pretrained: dict) -> None:
     cfg = load_config('mini/image_captioning', {'model.network.vision_encoder.image_size': 64}).model
     model = MODELS.build(resolve(cfg, MODELS))
-    load_weights(model, pretrained, 'a file', 'training')
+    load(model, pretrained, Policy.START)
     key = 'network.vision_encoder.position_embedding'
     expected = resize_positions(pretrained[key], (8, 8), 'bilinear')
     assert torch.equal(model.state_dict()[key], expected)
     with pytest.raises(CheckpointError, match='of another shape'):  # a resumed run has the sizes it had
-        load_weights(model, model.state_dict() | {key: pretrained[key]}, 'a file')
+        load(model, model.state_dict() | {key: pretrained[key]}, Policy.RESUME)
 
 
 def test_a_run_that_loads_a_checkpoint_needs_no_other_file(mini_home: Path, tmp_path: Path) -> None:
@@ -129,14 +125,14 @@ def test_a_run_that_loads_a_checkpoint_needs_no_other_file(mini_home: Path, tmp_
 def test_a_network_is_loaded_whole(pretrained: dict) -> None:
     shapes = {key: value.shape for key, value in pretrained.items()}
     model = build('mini/video_qa')
-    for start in ('training', 'test'):
+    for policy in (Policy.START, Policy.TEST):
         less = {key: shape for key, shape in shapes.items() if not key.startswith('network.fusion.')}
         with pytest.raises(CheckpointError, match=r'missing from the file, such as network\.fusion'):
-            keys_to_load(model, less, 'a file', start)
+            keys_to_load(model, less, 'a file', policy)
         with pytest.raises(CheckpointError, match=r'1 unknown to the model, such as network\.fusion\.layers\.9\.bias'):
-            keys_to_load(model, shapes | {'network.fusion.layers.9.bias': torch.Size([1])}, 'a file', start)
+            keys_to_load(model, shapes | {'network.fusion.layers.9.bias': torch.Size([1])}, 'a file', policy)
     with pytest.raises(CheckpointError, match='unknown to the model'):  # a resumed run is the same run
-        keys_to_load(model, shapes, 'a file')
+        keys_to_load(model, shapes, 'a file', Policy.RESUME)
 
 
 def test_zero_shot_classification_reads_the_heads_of_retrieval(
@@ -144,7 +140,7 @@ def test_zero_shot_classification_reads_the_heads_of_retrieval(
 ) -> None:
     monkeypatch.chdir(mini_home)
     model = build('mini/image_classification_zeroshot')
-    load_weights(model, pretrained, 'a file', 'test')
+    load(model, pretrained, Policy.TEST)
     heads = [key for key in model.state_dict() if key.startswith('tasks.retrieval.head.')]
     assert heads
     assert all(torch.equal(model.state_dict()[key], pretrained[key]) for key in heads)

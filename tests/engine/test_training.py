@@ -11,9 +11,10 @@ import torch
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from mplug2.checkpoints.files import write_best
+from mplug2.checkpoints import best_checkpoint, latest_checkpoint, load_checkpoint
+from mplug2.checkpoints.find import write_best
 from mplug2.config.load import load_config
-from mplug2.engine import CheckpointHook, best_checkpoint, latest_checkpoint, load_checkpoint
+from mplug2.engine import CheckpointHook
 from mplug2.engine.runner import build_runner
 from mplug2.modules.encoders.vision import resize_positions
 from tests.runs import TINY, TINY_QA, logged, mplug2, weights

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mplug2.checkpoints import CheckpointError, read_state
+from mplug2.checkpoints import CheckpointError, Policy, load, read_state, save_checkpoint
 from mplug2.checkpoints.sharded import save_sharded
-from mplug2.checkpoints.training import load_weights
-from mplug2.engine import save_checkpoint
 from mplug2.tasks import Retrieval
 from tests.tasks.models import small_model, some_batch
 
@@ -32,7 +30,7 @@ def test_a_published_file_predicts_what_the_model_does(
     state = read_state(out)
     assert set(model.state_dict()) - set(state) == {key for key in model.state_dict() if '.momentum_' in key or 'queue' in key}
     other = small_model(dict(type=Retrieval, media='image', projection_dim=16, momentum=None), seed=5).eval()
-    load_weights(other, state, 'published', 'test')
+    load(other, state, Policy.TEST)
     with torch.no_grad():
         ours, theirs = (one(some_batch(3), mode='predict') for one in (model.eval(), other))
     assert [sample.pred_match for sample in ours] == [sample.pred_match for sample in theirs]
@@ -43,8 +41,7 @@ def test_a_sharded_checkpoint_becomes_one_file(
 ) -> None:
     state, path, out = model.state_dict(), tmp_path / 'iter_1.shards', tmp_path / 'published.safetensors'
     save_sharded(dict(meta=dict(iter=1)), state, {}, {0: dict(exp_avg=torch.ones(3))}, path)
-    with pytest.raises(CheckpointError, match=r'a sharded checkpoint.*publish_model'):
-        read_state(path)
+    assert read_state(path).keys() == state.keys()
     monkeypatch.setattr('sys.argv', ['x', str(path), str(out)])
     module = script(NAME)
     module.main()

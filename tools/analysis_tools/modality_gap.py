@@ -24,10 +24,9 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mplug2 import registry
-from mplug2.checkpoints.files import read_state
+from mplug2.checkpoints import Policy, best_checkpoint, latest_checkpoint, load
 from mplug2.config.load import load_config
 from mplug2.datasets.collate import pad
-from mplug2.engine import best_checkpoint, latest_checkpoint, load_weights
 from mplug2.engine.runner import Runner
 from mplug2.registry import resolve
 from mplug2.structures import Tokens
@@ -53,7 +52,7 @@ def build(cfg: Config, checkpoint: Path | None) -> Any:
     if checkpoint is None:
         model.init_weights()
     else:
-        load_weights(model, read_state(checkpoint), str(checkpoint))
+        load(model, checkpoint, Policy.RESUME)
     return model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mplug2.checkpoints.files import read_state
+from mplug2.checkpoints import read_state, save_checkpoint
 from mplug2.datasets.io.annotations import read_json
-from mplug2.engine import save_checkpoint
 
 HEAD = 'tasks.classification.head.'
 

@@ -14,10 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from mplug2.checkpoints import CheckpointError, find_weights, write_state
-from mplug2.checkpoints.files import SHARDS, load_checkpoint, read_state
+from mplug2.checkpoints import CheckpointError, find_weights, load_checkpoint, read_state, write_state
 from mplug2.checkpoints.loading import matches
-from mplug2.checkpoints.sharded import read_whole
 from mplug2.registry import TASKS
 
 
@@ -48,9 +46,7 @@ def main() -> None:
     parser.add_argument('--average', action='store_true', help='the moving average of the weights')
     parser.add_argument('--half', action='store_true', help='in half precision')
     args = parser.parse_args()
-    sharded = args.checkpoint.suffix == f'.{SHARDS}'
-    checkpoint = read_whole(args.checkpoint) if sharded else load_checkpoint(find_weights(args.checkpoint))
-    state = publish(checkpoint, args.average, args.half)
+    state = publish(load_checkpoint(find_weights(args.checkpoint)), args.average, args.half)
     write_state(state, args.out)
     print(f'{args.out}: {len(state)} tensors, {args.out.stat().st_size / 2**20:.1f} MiB')
 

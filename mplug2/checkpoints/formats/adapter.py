@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..files import CheckpointError
+from ..errors import CheckpointError
 
 
 class Entry(NamedTuple):
@@ -57,13 +57,21 @@ class Translation(NamedTuple):
 
 
 class Adapter(ABC):
-    """A foreign format. Sizes are read off the state dict at hand."""
+    """A foreign format. Sizes are read off the state dict at hand.
+
+    Registered in `WEIGHT_FORMATS`, it is known to ``mplug2 convert`` and `ForeignWeights`, by its ``name``.
+    """
 
     name: ClassVar[str]
     # Patterns of keys of ours that files of this format never hold, so that their absence is no error.
     absent: ClassVar[tuple[str, ...]] = ()
     # How a table of positions is resampled to another grid, as the format's own code does it.
     resize_mode: ClassVar[str] = 'bilinear'
+
+    @classmethod
+    def for_network(cls, network: nn.Module, parts: Collection[str]) -> Adapter:
+        """The adapter that fills those parts of a network, at its sizes."""
+        return cls()
 
     @classmethod
     @abstractmethod

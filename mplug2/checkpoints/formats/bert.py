@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...registry import WEIGHT_FORMATS
 from .adapter import Adapter, Entry, count
 
 
@@ -66,6 +67,7 @@ def head_copies(head: str, words: str) -> dict[str, str]:
     return {f'{head}.decoder.weight': words, f'{head}.decoder.bias': f'{head}.bias'}
 
 
+@WEIGHT_FORMATS.register_module()
 class BertFormat(Adapter):
     """``BertModel`` and ``BertForMaskedLM`` state dicts, with or without the ``bert.`` prefix.
 
@@ -91,6 +93,16 @@ class BertFormat(Adapter):
         self.universal_layers = universal_layers
         self.fusion_layers = fusion_layers
         self.decoder_layers = decoder_layers
+
+    @classmethod
+    def for_network(cls, network: nn.Module, parts: Collection[str]) -> BertFormat:
+        """The universal layers are the last of the file even where they are not to be filled."""
+
+        def depth(part: str) -> int:
+            module = getattr(network, part)
+            return 0 if module is None else len(module.layers)
+
+        return cls(depth('universal'), *(depth(part) if part in parts else 0 for part in ('fusion', 'decoder')))
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:

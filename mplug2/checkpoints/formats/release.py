@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..files import CheckpointError
+from ...registry import WEIGHT_FORMATS
+from ..errors import CheckpointError
 from .adapter import Adapter, Entry, count
 from .bert import bert_attention, bert_embedding, bert_layer, head_copies, pair, prediction_head
 from .vit import clip_block, clip_stem
@@ -36,6 +37,7 @@ class ReleaseLayers(NamedTuple):
     projected: bool
 
 
+@WEIGHT_FORMATS.register_module()
 class ReleaseFormat(Adapter):
     """The published state dicts.
 
@@ -48,6 +50,11 @@ class ReleaseFormat(Adapter):
 
     def __init__(self, fusion_layers: int | None = None) -> None:
         self.fusion_layers = fusion_layers
+
+    @classmethod
+    def for_network(cls, network: nn.Module, parts: Collection[str]) -> ReleaseFormat:
+        """As many fusion layers are used as the network has."""
+        return cls(None if network.fusion is None else len(network.fusion.layers))
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ...registry import WEIGHT_FORMATS
 from .adapter import Adapter, Entry, count
 from .bert import fused, pair
 
@@ -59,6 +60,7 @@ class VitFormat(Adapter):
         raise NotImplementedError
 
 
+@WEIGHT_FORMATS.register_module()
 class ClipFormat(VitFormat):
     """OpenAI's CLIP (also open_clip's): ``visual.*``. The text tower and the projections are left out."""
 
@@ -72,6 +74,7 @@ class ClipFormat(VitFormat):
             yield from clip_block(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}')
 
 
+@WEIGHT_FORMATS.register_module()
 class HuggingFaceClipFormat(VitFormat):
     """``CLIPModel`` and ``CLIPVisionModel`` of transformers: ``vision_model.*``."""
 
@@ -102,6 +105,7 @@ class HuggingFaceClipFormat(VitFormat):
             yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layer_norm2')
 
 
+@WEIGHT_FORMATS.register_module()
 class DinoFormat(VitFormat):
     """DINOv2 with the keys of Meta and timm."""
 
@@ -130,6 +134,7 @@ class DinoFormat(VitFormat):
 _DINO_ATTENTION = dict(q_proj='attention.query', k_proj='attention.key', v_proj='attention.value', o_proj='output.dense')
 
 
+@WEIGHT_FORMATS.register_module()
 class HuggingFaceDinoFormat(VitFormat):
     """``Dinov2Model`` of transformers."""
 

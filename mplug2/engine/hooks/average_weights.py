@@ -8,8 +8,8 @@ import torch
 from mmengine.hooks import Hook
 from torch import Tensor
 
+from ...checkpoints.errors import CheckpointError
 from ...checkpoints.loading import position_resize, resample_to
-from ...checkpoints.training import CheckpointError
 from ...registry import HOOKS
 from ...utils.dtensor import local_shard, shard_like
 

@@ -1,31 +1,16 @@
-"""Hooks: scalars that stay on the device, checkpoints that are never half there, images of predictions."""
+"""When checkpoints are written, and which of them stay."""
 
 from __future__ import annotations
 
-import random
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.hooks import RuntimeInfoHook as _RuntimeInfoHook
 
-from ...checkpoints.files import BEST, SHARDS, read_best, step_of, training_checkpoints, write_best
-from ...checkpoints.training import move_aside
+from ...checkpoints.find import BEST, SHARDS, move_aside, read_best, step_of, training_checkpoints, write_best
 from ...registry import HOOKS
-
-
-@HOOKS.register_module()
-class RuntimeInfoHook(_RuntimeInfoHook):
-    """MMEngine's, without reading the losses off the device at every step."""
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
-        scalars = {f'train/{key}': value for key, value in (outputs or {}).items()}
-        grad_norm = getattr(runner.optim_wrapper, 'grad_norm', None)
-        if grad_norm is not None:
-            scalars['train/grad_norm'] = grad_norm
-        runner.scalars.add(scalars)
 
 
 @HOOKS.register_module()
@@ -71,12 +56,12 @@ class CheckpointHook(Hook):
                 file.unlink()
             for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
                 shutil.rmtree(folder)
-            self._set_later_aside(runner)
+            self._move_later_aside(runner)
             best[0] = read_best(runner.work_dir)
         broadcast_object_list(best)
         self._best = best[0]
 
-    def _set_later_aside(self, runner: Any) -> None:
+    def _move_later_aside(self, runner: Any) -> None:
         """Neither a fresh run nor one that goes on from an earlier step inherits what came after it, nor their resumption."""
         folder = Path(runner.work_dir)
         later = [path for path in training_checkpoints(folder) if step_of(path) > runner.iter]
@@ -130,50 +115,3 @@ class CheckpointHook(Hook):
             if old is not None and old['file'] != name:
                 (Path(runner.work_dir) / old['file']).unlink(missing_ok=True)
         runner.logger.info(f'best so far: {self.save_best} {score:.4f} at step {runner.iter}, saved as {name}')
-
-
-@HOOKS.register_module()
-class ShowPredictions(Hook):
-    """Shows the first predictions of a test beside what was expected.
-
-    Of images and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
-    ``retrieved.png``, queries drawn at random with what was found for them.
-
-    Args:
-        folder: where they go. count: how many samples.
-    """
-
-    priority = 'LOWEST'  # the metrics are in the log before
-
-    def __init__(self, folder: str, count: int = 16) -> None:
-        self.folder = Path(folder)
-        self.count = count
-        self._samples: list = []
-
-    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self._samples.extend(outputs[: max(0, self.count - len(self._samples))])
-
-    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        if is_main_process():
-            try:
-                self._show(runner)
-            except Exception:  # whatever it is, the metrics of the test are not lost with it
-                runner.logger.exception('the predictions could not be shown')
-
-    def _show(self, runner: Any) -> None:
-        from ...visualization import draw_predictions, draw_retrieved, found_by_text, is_shown, write_predictions
-
-        dataset, queries = runner.test_loop.dataloader.dataset, getattr(runner.test_loop, 'queries', None)
-        samples = [sample for sample in (sample.to_dict() for sample in self._samples) if is_shown(sample)]
-        classes = getattr(dataset, 'metainfo', {}).get('classes')
-        if queries:
-            shown = found_by_text(dataset, queries)
-            path = draw_retrieved(random.Random(0).sample(shown, min(self.count, len(shown))), self.folder / 'retrieved.png')
-        elif not samples:
-            runner.logger.warning('nothing to show: none of the predictions is a text, a class or a box')
-            return
-        elif all('path' in sample for sample in samples):
-            path = draw_predictions(samples, self.folder / 'predictions.png', classes=classes)
-        else:
-            path = write_predictions(samples, self.folder / 'predictions.md', classes)
-        runner.logger.info(f'predictions to look at: {path}')

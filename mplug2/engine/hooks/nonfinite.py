@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from ...checkpoints.files import latest_checkpoint
+from ...checkpoints.find import latest_checkpoint
 from ...registry import HOOKS
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from ...registry import HOOKS
 from ...tasks.self_critical import SelfCriticalCaptioning
+from ...utils.wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -17,7 +17,7 @@ class CaptionReward(Hook):
     """Before training, gives the captions of the whole training set to `SelfCriticalCaptioning`, for document frequencies."""
 
     def before_train(self, runner: Any) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         tasks = [task for task in model.tasks.values() if isinstance(task, SelfCriticalCaptioning)]
         if not tasks:
             raise ValueError('CaptionReward: the model has no task SelfCriticalCaptioning')

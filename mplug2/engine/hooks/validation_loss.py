@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from ...registry import HOOKS
+from ...utils.wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -36,7 +36,7 @@ class ValidationLoss(Hook):
 
     @torch.no_grad()
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         data = model.data_preprocessor(data_batch)
         if self.tasks is not None:
             data['inputs'] = data['inputs']._replace(task=self.tasks)

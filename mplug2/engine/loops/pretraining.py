@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, all_reduce_params, get_world_size
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from ...datasets.sampling.mixture import InterleavedSources, InterleavingSampler
 from ...registry import LOOPS
+from ...utils.wrappers import unwrap
 from .train import TrainLoop
 
 BUCKET_MIB = 64  # of gradients that are exchanged together
@@ -50,7 +50,7 @@ class PretrainLoop(TrainLoop):
                 'sampler=dict(type=InterleavingSampler, ...), collate_fn=dict(type=source_collate)); the data set is '
                 f'{type(dataset).__name__} and the sampler {type(sampler).__name__}'
             )
-        self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.model = unwrap(runner.model)
         for what, tasks in (('sources', dataset.tasks), ('weights', set(dataset.weights))):
             unknown = sorted(tasks - set(self.model.tasks))
             if unknown:

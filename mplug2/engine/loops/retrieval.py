@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
@@ -26,6 +25,7 @@ from ...networks.mplug2 import Network, TextFeatures, VisionFeatures
 from ...registry import LOOPS
 from ...structures import Tokens
 from ...tasks.retrieval import Retrieval
+from ...utils.wrappers import unwrap
 
 _GIB = 2**30
 
@@ -232,7 +232,7 @@ class _RetrievalLoop:
     def score(self, stage: str) -> dict[str, float]:
         """Embed, rank, re-rank, and have the evaluator count. stage: 'val' or 'test', whose hooks are called."""
         model = self.runner.model
-        self._model = model.module if is_model_wrapper(model) else model
+        self._model = unwrap(model)
         tasks = [task for task in self._model.tasks.values() if isinstance(task, Retrieval)]
         if len(tasks) != 1:
             raise ValueError(f'{type(self).__name__}: the model needs one retrieval task, and has {len(tasks)}')

@@ -15,18 +15,19 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from mplug2.checkpoints.files import write_best
-from mplug2.checkpoints.sharded import save_sharded
-from mplug2.checkpoints.training import message_hub_state, restore_message_hub, to_plain_data
-from mplug2.engine import (
+from mplug2.checkpoints import (
     CheckpointError,
+    Policy,
     best_checkpoint,
     latest_checkpoint,
+    load,
     load_checkpoint,
-    load_weights,
-    logs,
     save_checkpoint,
 )
+from mplug2.checkpoints.find import write_best
+from mplug2.checkpoints.sharded import save_sharded
+from mplug2.checkpoints.state import message_hub_state, restore_message_hub, to_plain_data
+from mplug2.engine import logs
 from mplug2.engine.hooks.checkpoint import CheckpointHook
 
 
@@ -98,9 +99,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     torch.save({'state_dict': {}, 'gadget': Gadget()}, tmp_path / 'bad.pth')
-    for load in (load_checkpoint, CheckpointLoader.load_checkpoint):  # MMEngine's own initialisers use the second
+    for read in (load_checkpoint, CheckpointLoader.load_checkpoint):  # MMEngine's own initialisers use the second
         with pytest.raises(CheckpointError, match='holds Python objects beside tensors and numbers'):
-            load(str(tmp_path / 'bad.pth'))
+            read(str(tmp_path / 'bad.pth'))
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -124,11 +125,11 @@ def test_weights_load_all_or_not_at_all() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     state = {f'module.{key}': value + 1 for key, value in before.items()}
-    load_weights(model, state, 'a file')
+    load(model, state, Policy.RESUME)
     assert torch.equal(model[0].weight, before['0.weight'] + 1)
     wrong = {'0.weight': torch.zeros(3, 2), '0.bias': torch.zeros(4), '1.weight': torch.zeros(1, 3), 'more': torch.zeros(1)}
     with pytest.raises(CheckpointError) as caught:
-        load_weights(model, wrong, 'iter_9.pth')
+        load(model, wrong, Policy.RESUME, name='iter_9.pth')
     message = str(caught.value)
     assert 'the weights of iter_9.pth do not fit the model' in message
     assert '1 missing from the file, such as 1.bias' in message
