@@ -7,7 +7,6 @@ from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook, RuntimeInfoHook, ShowPredictions
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
-from .hooks.rewards import CaptionReward
 from .hooks.validation_loss import ValidationLoss
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
@@ -21,7 +20,6 @@ from .runner import Runner
 __all__ = [
     'AverageWeights',
     'BadSampleCount',
-    'CaptionReward',
     'CheckpointError',
     'CheckpointHook',
     'DeviceScalarBuffer',

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, all_reduce_params, get_world_size
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
@@ -50,7 +49,7 @@ class PretrainLoop(TrainLoop):
                 'sampler=dict(type=InterleavingSampler, ...), collate_fn=dict(type=source_collate)); the data set is '
                 f'{type(dataset).__name__} and the sampler {type(sampler).__name__}'
             )
-        self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.model = self.bare_model
         for what, tasks in (('sources', dataset.tasks), ('weights', set(dataset.weights))):
             unknown = sorted(tasks - set(self.model.tasks))
             if unknown:
