@@ -301,8 +301,8 @@ def _pretraining() -> list[Row]:
     arms: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
         no_mlm=('without masked-language modelling', {f'{weight}.mlm': 0}),
-        no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive': 0}),
-        no_matching=('without matching', {'model.tasks.retrieval.matching': 0}),
+        no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive.weight': 0}),
+        no_matching=('without matching', {'model.tasks.retrieval.matching.weight': 0}),
         no_generation=(
             'without instruction-based language modelling, as many pairs',
             {f'{weight}.{task}': 0 for task in generation} | as_many_pairs,

@@ -102,6 +102,7 @@ def test_weights_are_initialised_once() -> None:
 
 def test_nothing_stays_without_storage() -> None:
     """Tasks are built beside a network on the meta device; the model must not keep a piece of it."""
-    for task in (CAPTIONING, dict(type='Retrieval', media='video', projection_dim=8, queue_size=8)):
+    contrast = dict(type='MomentumContrast', queue_size=8)
+    for task in (CAPTIONING, dict(type='Retrieval', media='video', projection_dim=8, contrastive=contrast)):
         model = small_model(task)
         assert not [name for name, value in (*model.named_parameters(), *model.named_buffers()) if value.is_meta]

@@ -1,6 +1,7 @@
 # mPLUG-2 Base, image-text retrieval on Flickr30K: 8 epochs at 1e-5, 512 pairs a step, 336 pixels.
 from mmengine.config import read_base
 
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.tasks import Retrieval
 from mplug2.checkpoints import MPlug2Weights
 
@@ -11,7 +12,14 @@ with read_base():
     from .._base_.datasets.flickr30k_retrieval import *
 
 model.update(
-    tasks=dict(retrieval=dict(type=Retrieval, media='image')),
+    tasks=dict(
+        retrieval=dict(
+            type=Retrieval,
+            media='image',
+            contrastive=dict(type=MomentumContrast, momentum=0.995, queue_size=65536, distill_alpha=0.4),
+            matching=dict(type=HardNegativeMatching),
+        )
+    ),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', absent=['tasks.*']),
 )
 model['network']['vision_encoder'].update(image_size=336)

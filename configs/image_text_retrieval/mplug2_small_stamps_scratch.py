@@ -6,6 +6,7 @@ from mplug2.datasets import ResumableSampler
 from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.tasks import Retrieval
 
 with read_base():
@@ -15,7 +16,16 @@ with read_base():
     from .._base_.schedules.finetune import *
 
 # A queue of half the training images, and a momentum encoder that keeps up with so few steps.
-model.update(tasks=dict(retrieval=dict(type=Retrieval, media='image', momentum=0.95, queue_size=256, distill_alpha=0.2)))
+model.update(
+    tasks=dict(
+        retrieval=dict(
+            type=Retrieval,
+            media='image',
+            contrastive=dict(type=MomentumContrast, momentum=0.95, queue_size=256, distill_alpha=0.2),
+            matching=dict(type=HardNegativeMatching),
+        )
+    )
+)
 model['network']['vision_encoder'].update(image_size=112)
 
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=20)

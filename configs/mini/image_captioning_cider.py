@@ -1,7 +1,6 @@
 # CIDEr optimisation of image captioning on the mini benchmark, from the best checkpoint of mini/image_captioning.
 from mmengine.config import read_base
 
-from mplug2.engine import CaptionReward
 from mplug2.tasks import SelfCriticalCaptioning
 
 with read_base():
@@ -9,7 +8,6 @@ with read_base():
 
 load_from = 'work_dirs/mini/image_captioning'
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning, num_samples=5)
-custom_hooks = [dict(type=CaptionReward)]
 train_dataloader.update(batch_size=16)
 train_dataloader['dataset']['pipeline'] = [*read, instruct, pack]  # the reward takes the captions as they are
 optim_wrapper['optimizer'].update(lr=5e-5)

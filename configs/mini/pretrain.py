@@ -29,7 +29,8 @@ from mplug2.datasets.transforms import (
 )
 from mplug2.engine import PretrainLoop, RetrievalValLoop, ValidationLoss
 from mplug2.evaluation import RetrievalMetric
-from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
+from mplug2.tasks import Captioning, MaskedLanguageModeling, QuestionAnswering, Retrieval, TextCompletion
 from mplug2.text import BertTokenizer
 
 with read_base():
@@ -39,7 +40,13 @@ with read_base():
 
 model.update(
     tasks=dict(
-        retrieval=dict(type=CrossModalMatching, projection_dim=128, momentum=0.995, queue_size=2048, distill_alpha=0.2),
+        retrieval=dict(
+            type=Retrieval,
+            media=('image', 'video'),
+            projection_dim=128,
+            contrastive=dict(type=MomentumContrast, momentum=0.995, queue_size=2048, distill_alpha=0.2),
+            matching=dict(type=HardNegativeMatching),
+        ),
         mlm=dict(type=MaskedLanguageModeling),
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),

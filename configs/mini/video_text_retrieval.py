@@ -6,6 +6,7 @@ from mplug2.datasets import MSRVTTCaption, MSRVTTRetrieval, ResumableSampler
 from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
 from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
 from mplug2.evaluation import RetrievalMetric
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.tasks import Retrieval
 
 with read_base():
@@ -16,7 +17,13 @@ with read_base():
 
 model.update(
     tasks=dict(
-        retrieval=dict(type=Retrieval, media='video', projection_dim=128, momentum=0.99, queue_size=2048, distill_alpha=0.2)
+        retrieval=dict(
+            type=Retrieval,
+            media='video',
+            projection_dim=128,
+            contrastive=dict(type=MomentumContrast, momentum=0.99, queue_size=2048, distill_alpha=0.2),
+            matching=dict(type=HardNegativeMatching),
+        )
     )
 )
 

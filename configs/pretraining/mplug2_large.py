@@ -3,7 +3,8 @@
 from mmengine.config import read_base
 
 from mplug2.engine import StopOnSignal
-from mplug2.tasks import Captioning, CrossModalMatching, MaskedLanguageModeling, QuestionAnswering, TextCompletion
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
+from mplug2.tasks import Captioning, MaskedLanguageModeling, QuestionAnswering, Retrieval, TextCompletion
 from mplug2.checkpoints import BertWeights, ClipWeights
 
 with read_base():
@@ -19,7 +20,12 @@ model.update(
     ],
     blocks=dict(recompute=['vision_encoder'], every=2),  # clips take 63 GB by mplug2 plan; 84 if all is kept, 42 at every=1
     tasks=dict(
-        retrieval=dict(type=CrossModalMatching, momentum=0.995, queue_size=65536),
+        retrieval=dict(
+            type=Retrieval,
+            media=('image', 'video'),
+            contrastive=dict(type=MomentumContrast, momentum=0.995, queue_size=65536, distill_alpha=0.4),
+            matching=dict(type=HardNegativeMatching),
+        ),
         mlm=dict(type=MaskedLanguageModeling),
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),

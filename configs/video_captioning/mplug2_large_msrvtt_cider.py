@@ -2,7 +2,6 @@
 from mmengine.config import read_base
 
 from mplug2.datasets.transforms import PackInputs
-from mplug2.engine import CaptionReward
 from mplug2.tasks import SelfCriticalCaptioning
 
 with read_base():
@@ -11,7 +10,6 @@ with read_base():
 load_from = 'work_dirs/video_captioning/mplug2_large_msrvtt'  # its best checkpoint
 model.pop('init_cfg')
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning)
-custom_hooks = [dict(type=CaptionReward)]
 train_dataloader.update(batch_size=2)
 train_dataloader['dataset'].update(each='sample', pipeline=[*read_train, *ask, dict(type=PackInputs, fields=['captions'])])
 optim_wrapper['optimizer'].update(lr=1e-6)

@@ -1,6 +1,7 @@
 # mPLUG-2 Base, text-to-video retrieval on DiDeMo (paragraphs): 10 epochs at 2e-5, 192 pairs a step, 12 frames.
 from mmengine.config import read_base
 
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.tasks import Retrieval
 from mplug2.checkpoints import MPlug2Weights
 
@@ -11,7 +12,14 @@ with read_base():
     from .._base_.datasets.didemo_retrieval import *
 
 model.update(
-    tasks=dict(retrieval=dict(type=Retrieval, media='video')),
+    tasks=dict(
+        retrieval=dict(
+            type=Retrieval,
+            media='video',
+            contrastive=dict(type=MomentumContrast, momentum=0.995, queue_size=65536, distill_alpha=0.4),
+            matching=dict(type=HardNegativeMatching),
+        )
+    ),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', absent=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=2e-5)

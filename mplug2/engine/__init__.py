@@ -6,7 +6,6 @@ from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
-from .hooks.rewards import CaptionReward
 from .hooks.runtime_info import RuntimeInfoHook
 from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
@@ -22,7 +21,6 @@ from .runner import Runner
 __all__ = [
     'AverageWeights',
     'BadSampleCount',
-    'CaptionReward',
     'CheckpointHook',
     'Checkpointer',
     'DeviceScalarBuffer',

@@ -6,9 +6,10 @@ from .encoders.text import BertTextEncoder, HuggingFaceTextEncoder
 from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
-from .heads import ContrastiveHead, LanguageHead, MatchingHead
+from .heads import ContrastiveHead, LanguageHead
 from .layers import Block
-from .momentum import FeatureQueue, MomentumEncoder, gather_features
+from .momentum import MomentumEncoder
+from .queue import FeatureQueue
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
 from .text_heads import PooledClassifier, SpanHead
 from .universal import UniversalLayers
@@ -26,7 +27,6 @@ __all__ = [
     'Hypothesis',
     'LanguageHead',
     'LocalTemporal',
-    'MatchingHead',
     'Memory',
     'MomentumEncoder',
     'PooledClassifier',
@@ -38,7 +38,6 @@ __all__ = [
     'blocks_of',
     'checkpoint_blocks',
     'compile_blocks',
-    'gather_features',
     'generate',
     'prepare_blocks',
     'rank',

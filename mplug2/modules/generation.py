@@ -31,8 +31,8 @@ class Generation:
         min_length: tokens generated before the end token may follow. max_length: tokens generated, the end token counted.
         num_return: hypotheses a sample, best first; at most `num_beams`, any number when sampling.
         length_penalty: exponent of ((5 + t) / 6) by which the cumulative log-probability is divided (published: 0.6).
-        early_end: a sample ends when its best beam ends (published). False: it ends when no living beam scores more than the
-            worst of its `num_beams` finished ones, and only those are kept, scored by log-probability / t ** exponent.
+        finish: when a sample's beam search ends and what hypotheses score: 'release' (`ReleaseFinish`) or 'standard'
+            (`StandardFinish`).
         temperature: sample from the softmax at this temperature; None does not sample. top_k, top_p: sample from the k
             likeliest tokens, or the fewest whose probability reaches p.
     """
@@ -42,7 +42,7 @@ class Generation:
     max_length: int = 20
     num_return: int = 1
     length_penalty: float = 0.6
-    early_end: bool = True
+    finish: str = 'release'
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
@@ -56,6 +56,8 @@ class Generation:
             raise ValueError(f'temperature {self.temperature} must be above 0; None takes the likeliest token')
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f'top_p {self.top_p} must lie in (0, 1]')
+        if self.finish not in FINISHES:
+            raise ValueError(f'finish is {" or ".join(map(repr, FINISHES))}, not {self.finish!r}')
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f'top_k {self.top_k} must be at least 1')
         if self.temperature is not None and self.num_beams != 1:
@@ -107,127 +109,120 @@ def generate(
         allowed[end_id] = True
     if how.temperature is not None:
         return _sample(decoder, memory, how, start_id, end_id, allowed, generator)
-    if how.early_end:
-        return _beam_search(decoder, memory, how, start_id, end_id, allowed)
-    return _exhaustive_beam_search(decoder, memory, how, start_id, end_id, allowed)
+    return _beam_search(decoder, memory, how, start_id, end_id, allowed)
 
 
 def _start(memory: Memory, start_id: int) -> Tensor:
     return torch.full((memory.tokens.shape[0], 1), start_id, dtype=torch.long, device=memory.tokens.device)
 
 
-def _beam_search(
-    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
-) -> list[list[Hypothesis]]:
-    """The published search. Beams that end without being the best stay in the race and may be extended further."""
-    beams, batch = how.num_beams, memory.tokens.shape[0]
-    results: list[list[Hypothesis]] = [[] for _ in range(batch)]
-    logits, state = decoder.prefill(_start(memory, start_id), memory)
-    device = logits.device
-    alive = torch.arange(batch, device=device)  # samples still searching, as rows of the original batch
-    ids = torch.full((batch, 1, 1), start_id, dtype=torch.long, device=device)
-    total = torch.zeros(batch, 1, device=device)  # log-probabilities of the beams, (samples, K)
+class ReleaseFinish:
+    """The published rule: a sample ends when its best beam ends. All scores are length-penalised by ((5 + t) / 6) ** exponent.
 
-    for step in range(how.max_length):
-        norm = ((5.0 + step + 1) / 6.0) ** how.length_penalty
-        scores = restrict(logits, allowed, end_id, forbid_end=step < how.min_length)
-        vocabulary = scores.shape[-1]
-        scores = (total[..., None] + scores.view(*total.shape, vocabulary)) / norm
-        width = scores.shape[1]
-        best, flat = scores.flatten(1).topk(beams, -1)  # (samples, K)
-        origin, token = flat.div(vocabulary, rounding_mode='floor'), flat.remainder(vocabulary)
-        total = best * norm
-        ids = torch.cat([ids.gather(1, origin[..., None].expand(-1, -1, ids.shape[-1])), token[..., None]], -1)
-        rows = origin + torch.arange(len(alive), device=device)[:, None] * width
-        ended = token == end_id
-        if step + 1 == how.max_length:
-            ended = torch.ones_like(ended)
-        done = ended[:, 0]
+    Beams that end without being the best stay in the race and may be extended further.
+    """
 
-        # One transfer a step: what ended, and where.
-        ended_list, done_list = ended.tolist(), done.tolist()
-        if any(map(any, ended_list)):
-            alive_list, ids_list, best_list = alive.tolist(), ids.tolist(), best.tolist()
-            for row, sample in enumerate(alive_list):
-                for beam in range(beams):
-                    if ended_list[row][beam] or done_list[row]:
-                        results[sample].append(Hypothesis(ids_list[row][beam], best_list[row][beam]))
-            if any(done_list):
-                keep = (~done).nonzero()[:, 0]
-                if len(keep) == 0:
-                    break
-                alive, ids, total, rows, token = alive[keep], ids[keep], total[keep], rows[keep], token[keep]
-                state = state.keep_samples(keep)
-        logits, state = decoder.step(token.flatten(), state.reorder(rows.flatten()))
-    for found in results:  # a constraint that leaves fewer texts than beams fills beams with impossible ones
-        found.sort(key=lambda h: h.score, reverse=True)
-    possible = [[h for h in found if h.score > float('-inf')] for found in results]
-    # A failed forward pass (NaN) makes nothing possible; its text is one all the same, and the run goes on.
-    return [(kept or found[:1])[: how.num_return] for kept, found in zip(possible, results, strict=True)]
+    def __init__(self, how: Generation) -> None:
+        self.candidates, self.exponent = how.num_beams, how.length_penalty
+
+    def norms(self, length: int) -> tuple[float, float]:
+        """What log-probabilities are divided by to be ranked, and ranked scores to be those of hypotheses."""
+        return ((5.0 + length) / 6.0) ** self.exponent, 1.0
+
+    def split(self, scores: list[float], ended: list[bool], finished: list[Hypothesis]) -> tuple[list[int], list[int]]:
+        """Which candidates of a sample are finished and which go on, none of them if the sample ends.
+
+        Args:
+            scores: of hypotheses, best first. ended: with the end token. finished: hypotheses of earlier steps.
+        """
+        if ended[0]:
+            return list(range(len(scores))), []
+        return [rank for rank, end in enumerate(ended) if end], list(range(len(scores)))
 
 
-def _exhaustive_beam_search(
-    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
-) -> list[list[Hypothesis]]:
-    """The usual search: finished hypotheses leave the beam and are scored by log-probability / t ** length_penalty.
+class StandardFinish:
+    """The usual rule: finished hypotheses leave the beam and are scored by log-probability / t ** exponent.
 
     A sample ends once it has K finished hypotheses and no living beam's present score can beat the worst of them.
     """
+
+    def __init__(self, how: Generation) -> None:
+        self.beams, self.exponent = how.num_beams, how.length_penalty
+        self.candidates = 2 * how.num_beams  # at least K of them do not end
+
+    def norms(self, length: int) -> tuple[float, float]:
+        return 1.0, float(length**self.exponent)
+
+    def split(self, scores: list[float], ended: list[bool], finished: list[Hypothesis]) -> tuple[list[int], list[int]]:
+        possible = [rank for rank, score in enumerate(scores) if score != float('-inf')]
+        ending = [rank for rank in possible if ended[rank] and rank < self.beams]
+        living = [rank for rank in possible if not ended[rank]][: self.beams]
+        best = sorted([*(h.score for h in finished), *(scores[rank] for rank in ending)], reverse=True)[: self.beams]
+        if living and len(best) == self.beams and scores[living[0]] <= best[-1]:
+            living = []
+        return ending, living
+
+
+FINISHES = {'release': ReleaseFinish, 'standard': StandardFinish}
+
+
+def _beam_search(
+    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
+) -> list[list[Hypothesis]]:
+    rule = FINISHES[how.finish](how)
     beams, batch = how.num_beams, memory.tokens.shape[0]
     finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
     logits, state = decoder.prefill(_start(memory, start_id), memory)
     device = logits.device
-    alive = list(range(batch))
+    alive = list(range(batch))  # samples still searching
     ids = torch.full((batch, 1, 1), start_id, dtype=torch.long, device=device)
-    total = torch.zeros(batch, 1, device=device)
+    total = torch.zeros(batch, 1, device=device)  # log-probabilities of the beams, (samples, K)
 
-    for step in range(how.max_length):
-        length = step + 1
-        norm = float(length**how.length_penalty)
-        scores = restrict(logits, allowed, end_id, forbid_end=step < how.min_length)
+    for length in range(1, how.max_length + 1):
+        rank_norm, score_norm = rule.norms(length)
+        scores = restrict(logits, allowed, end_id, forbid_end=length <= how.min_length)
         vocabulary = scores.shape[-1]
-        scores = total[..., None] + scores.view(*total.shape, vocabulary)
+        scores = (total[..., None] + scores.view(*total.shape, vocabulary)) / rank_norm
         width = scores.shape[1]
-        # 2K candidates hold at least K that do not end.
-        best, flat = scores.flatten(1).topk(min(2 * beams, scores[0].numel()), -1)
+        best, flat = scores.flatten(1).topk(min(rule.candidates, scores[0].numel()), -1)
         origin, token = flat.div(vocabulary, rounding_mode='floor'), flat.remainder(vocabulary)
-        best_list, origin_list, token_list, ids_list = best.tolist(), origin.tolist(), token.tolist(), ids.tolist()
-        kept_rows, rows, picks, living = [], [], [], []
+        longer = torch.cat([ids.gather(1, origin[..., None].expand(-1, -1, ids.shape[-1])), token[..., None]], -1)
+
+        # One transfer a step, and the texts when some are finished.
+        values, ends = torch.stack([best, (token == end_id).to(best.dtype)]).tolist()
+        texts: list[list[list[int]]] | None = None
+        going, picks = [], []
         for row, sample in enumerate(alive):
-            pick: list[int] = []
-            for rank, value in enumerate(best_list[row]):
-                text = [*ids_list[row][origin_list[row][rank]], token_list[row][rank]]
-                if value == float('-inf'):
-                    break
-                if token_list[row][rank] == end_id:
-                    if rank < beams:
-                        finished[sample].append(Hypothesis(text, value / norm))
-                elif len(pick) < beams:
-                    pick.append(rank)
-                    if length == how.max_length:
-                        finished[sample].append(Hypothesis(text, value / norm))
-            finished[sample] = sorted(finished[sample], key=lambda h: h.score, reverse=True)[:beams]
-            full = len(finished[sample]) == beams
-            if length == how.max_length or not pick or (full and best_list[row][pick[0]] / norm <= finished[sample][-1].score):
-                continue
-            living.append([True] * len(pick) + [False] * (beams - len(pick)))
-            pick += [pick[-1]] * (beams - len(pick))
-            picks.append(pick)
-            kept_rows.append(row)
-            rows += [row * width + origin_list[row][rank] for rank in pick]
-        if not kept_rows:
+            hypothesis_scores, ended = [value / score_norm for value in values[row]], [bool(end) for end in ends[row]]
+            ending, living = rule.split(hypothesis_scores, ended, finished[sample])
+            if length == how.max_length:
+                ending, living = sorted({*ending, *living}), []
+            if ending:
+                texts = longer.tolist() if texts is None else texts
+                finished[sample] += [Hypothesis(texts[row][rank], hypothesis_scores[rank]) for rank in ending]
+            if living:
+                going.append(row)
+                picks.append(living)
+        if not going:
             break
-        keep = torch.tensor(kept_rows, device=device)
-        pick_index = torch.tensor(picks, device=device)
-        if len(kept_rows) < len(alive):
+        # Fewer continuations than beams: the places left over repeat the last, with no probability.
+        live = [[rank < len(pick) for rank in range(beams)] for pick in picks]
+        pick = torch.tensor([[*pick, *[pick[-1]] * (beams - len(pick))] for pick in picks], device=device)
+        keep = torch.tensor(going, device=device)
+        if len(going) < len(alive):
             state = state.keep_samples(keep)
-        alive = [alive[row] for row in kept_rows]
-        origin, token, best = (part[keep].gather(1, pick_index) for part in (origin, token, best))
-        ids = torch.cat([ids[keep].gather(1, origin[..., None].expand(-1, -1, ids.shape[-1])), token[..., None]], -1)
-        # Fewer continuations than beams: the places left over can lead nowhere.
-        total = best.masked_fill(~torch.tensor(living, device=device), float('-inf'))
-        logits, state = decoder.step(token.flatten(), state.reorder(torch.tensor(rows, device=device)))
-    return [found[: how.num_return] for found in finished]
+        alive = [alive[row] for row in going]
+        origin, token, best = (part[keep].gather(1, pick) for part in (origin, token, best))
+        ids = longer[keep].gather(1, pick[..., None].expand(-1, -1, longer.shape[-1]))
+        total = (best * rank_norm).masked_fill(~torch.tensor(live, device=device), float('-inf'))
+        logits, state = decoder.step(token.flatten(), state.reorder((origin + keep[:, None] * width).flatten()))
+    # A constraint that leaves fewer texts than beams fills beams with impossible ones. A failed forward pass (NaN) makes
+    # nothing possible; its text is one all the same, and the run goes on.
+    results = []
+    for hypotheses in finished:
+        hypotheses.sort(key=lambda h: h.score, reverse=True)
+        results.append(([h for h in hypotheses if h.score > float('-inf')] or hypotheses[:1])[: how.num_return])
+    return results
 
 
 def _sample(

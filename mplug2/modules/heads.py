@@ -1,4 +1,4 @@
-"""Heads on top of features: words, contrastive embeddings, matching. B samples, L tokens, C channels, V vocabulary."""
+"""Heads on top of features: words and contrastive embeddings. B samples, L tokens, C channels, V vocabulary."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class ContrastiveHead(nn.Module):
         high: float = 0.5,
     ) -> None:
         super().__init__()
+        self.projection_dim = projection_dim
         self.vision_projection = nn.Linear(width, projection_dim)
         self.text_projection = nn.Linear(width, projection_dim)
         self.temperature = nn.Parameter(torch.tensor(float(temperature)))
@@ -82,23 +83,3 @@ class ContrastiveHead(nn.Module):
         """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
         with full_precision(rows):
             return rows.float() @ columns.float().T / self.temperature.clamp(*self.bounds)
-
-
-@MODELS.register_module()
-class MatchingHead(nn.Module):
-    """Does the text belong to the vision? One linear layer on the fused class token; class 1 is "yes".
-
-    Args:
-        width: C.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.classifier = nn.Linear(width, 2)
-
-    def init_weights(self) -> None:
-        initialize_transformer(self, self.classifier.in_features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (..., C), fused class tokens. Returns logits (..., 2), fp32."""
-        return self.classifier(x).float()

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from ..structures import TargetBatch
 
 IGNORED = -100  # the label of a token that masked-language modelling does not predict
-
-
-def share_of_count(count: Tensor) -> Tensor:
-    """A process's share of how many tokens all processes count, at least one together.
-
-    A sum divided by it has, averaged over the processes, the gradient of the mean over all of their tokens, whichever process
-    has how many. Outside of training, where processes may have different numbers of batches, it is the process's own count.
-    """
-    if not torch.is_grad_enabled():
-        return count.clamp(min=1)
-    total = count.float()
-    all_reduce(total)
-    return total.clamp(min=1) / get_world_size()
 
 
 def token_losses(logits: Tensor, target: TargetBatch) -> Tensor:
@@ -39,9 +25,13 @@ def token_losses(logits: Tensor, target: TargetBatch) -> Tensor:
     return losses.view(loss_mask.shape) * loss_mask
 
 
-def captioning_loss(logits: Tensor, target: TargetBatch) -> Tensor:
-    """Mean cross-entropy over the tokens that are learned, of all processes in training. Returns a scalar."""
-    return token_losses(logits, target).sum() / share_of_count(target.loss_mask[:, 1:].sum())
+def captioning_loss(logits: Tensor, target: TargetBatch, denominator: Tensor) -> Tensor:
+    """Summed cross-entropy of the tokens that are learned, divided by `denominator`. Returns a scalar.
+
+    Args:
+        logits: as in `token_losses`. denominator: scalar; for a mean over tokens, of `learned_tokens`.
+    """
+    return token_losses(logits, target).sum() / denominator
 
 
 def answering_loss(logits: Tensor, target: TargetBatch, samples: int) -> Tensor:
@@ -49,18 +39,19 @@ def answering_loss(logits: Tensor, target: TargetBatch, samples: int) -> Tensor:
     return (token_losses(logits, target).sum(1) * target.weight).sum() / samples
 
 
-def masked_language_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy over the masked tokens, of all processes in training; zero if there are none.
+def masked_language_loss(logits: Tensor, labels: Tensor, denominator: Tensor) -> Tensor:
+    """Summed cross-entropy of the masked tokens, divided by `denominator`; zero if there are none.
 
     Args:
         logits: (B, L, V) or (M, V). labels: (B, L) or (M,) long, the true words at masked tokens and `IGNORED` elsewhere.
+        denominator: scalar; for a mean, the number of masked tokens, at least 1.
     """
     losses = F.cross_entropy(logits.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED, reduction='sum')
-    return losses / share_of_count((labels != IGNORED).sum())
+    return losses / denominator
 
 
 def positive_pairs(rows: Tensor, columns: Tensor) -> Tensor:
-    """Which pairs belong shards_open: rows (B,), columns (M,) long identities -> (B, M) bool."""
+    """Which pairs belong together: rows (B,), columns (M,) long identities -> (B, M) bool."""
     return rows[:, None] == columns[None, :]
 
 
@@ -107,12 +98,22 @@ def hard_negatives(logits: Tensor, positives: Tensor, generator: torch.Generator
     return torch.multinomial(weights, 1, generator=generator)[:, 0], ~positives.all(1)
 
 
-def matching_loss(logits: Tensor, matched: Tensor, counted: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of "do these two belong together", over the pairs of all processes in training.
+def sigmoid_contrastive_loss(logits: Tensor, positives: Tensor) -> Tensor:
+    """Binary cross-entropy of every pair, summed over columns, mean over rows (SigLIP, Zhai et al. 2023, Equation 2).
 
     Args:
-        logits: (M, 2). matched: (M,) bool. counted: (M,) bool, False at pairs to leave out (`hard_negatives` found none).
+        logits: (B, M). positives: (B, M) bool.
+    """
+    signs = torch.where(positives, 1.0, -1.0)
+    return -F.logsigmoid(signs * logits.float()).sum(1).mean()
+
+
+def matching_loss(logits: Tensor, matched: Tensor, counted: Tensor, denominator: Tensor) -> Tensor:
+    """Summed cross-entropy of "do these two belong together", divided by `denominator`.
+
+    Args:
+        logits: (M, 2). matched: (M,) bool. counted: (M,) bool, False at pairs to leave out (those for which `hard_negatives`
+            has no wrong column). denominator: scalar; for a mean, the number of counted pairs, at least 1.
     """
     losses = F.cross_entropy(logits.float(), matched.long(), reduction='none')
-    counted = torch.ones_like(matched) if counted is None else counted
-    return (losses * counted).sum() / share_of_count(counted.sum())
+    return (losses * counted).sum() / denominator

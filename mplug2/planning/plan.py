@@ -20,7 +20,8 @@ from torch.utils._pytree import tree_leaves
 
 from ..model import MPlug2
 from ..modules.blocks import blocks_of, checkpoint_blocks
-from ..modules.momentum import FeatureQueue, MomentumEncoder, momentum_encoders_of
+from ..modules.momentum import MomentumEncoder, momentum_encoders_of
+from ..modules.queue import FeatureQueue
 from ..networks.mplug2 import Features
 from ..registry import MODELS
 from ..structures import Batch, MultiModalDataSample, TargetBatch, Tokens

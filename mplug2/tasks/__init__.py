@@ -4,7 +4,7 @@ from .base import Task
 from .captioning import Captioning
 from .classification import Classification, ZeroShotClassification
 from .grounding import Grounding
-from .pretraining import CrossModalMatching, MaskedLanguageModeling, TextCompletion
+from .pretraining import MaskedLanguageModeling, TextCompletion
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
 from .self_critical import SelfCriticalCaptioning
@@ -18,7 +18,6 @@ __all__ = [
     'MODULES',
     'Captioning',
     'Classification',
-    'CrossModalMatching',
     'Grounding',
     'MaskedLanguageModeling',
     'QuestionAnswering',

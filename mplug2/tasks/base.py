@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ..networks.mplug2 import Features, Network
 from ..structures import Batch, MultiModalDataSample
@@ -21,8 +22,11 @@ class Task(nn.Module, metaclass=ABCMeta):
     spec: TaskSpec
     training_state: tuple[str, ...] = ()  # patterns of its weights that no prediction reads
 
+    def before_train(self, dataset: Dataset) -> None:
+        """Called once before training, for what a task takes from the whole training set."""
+
     def begin_step(self, network: Network) -> None:
-        """Called once before a step of pre-training that the task takes part in, for state that moves with steps."""
+        """Called once before a training step that the task takes part in, for state that moves with steps."""
 
     @abstractmethod
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:

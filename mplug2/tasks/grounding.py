@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.mplug2 import Features
+from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
@@ -39,7 +40,8 @@ class Grounding(Task):
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         logits = decode_targets(features, fused_memory(features.fused()), batch.target)
-        return {'loss_box': captioning_loss(logits, batch.target)}
+        denominator = count_per_process(learned_tokens(batch.target))
+        return {'loss_box': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, fused_memory(features.fused()), self.allowed)

@@ -1,70 +1,22 @@
 """The objectives of pre-training that no downstream task has (Section 3.2); instruction-based language modelling over vision is
-`Captioning` and `QuestionAnswering`.
+`Captioning` and `QuestionAnswering`, and pairs are `Retrieval` over several kinds of media.
 
 Letters in shapes: B samples, L tokens, M masked tokens of a sample, C channels.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from ..modules.heads import LanguageHead
-from ..modules.momentum import FeatureQueue
 from ..networks.mplug2 import Features, Network
+from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import IGNORED, captioning_loss, masked_language_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .generative import TextGenerator, decode_targets
-from .retrieval import Retrieval
 from .spec import TaskSpec
-
-MEDIA = ('image', 'video')
-
-
-@TASKS.register_module()
-class CrossModalMatching(Retrieval):
-    """The multi-modal loss: contrastive learning and matching of pairs, over images and clips alike.
-
-    One momentum encoder and one head serve both kinds of media; each kind has queues of its own, so that negatives are of one
-    kind. The momentum encoder moves once a step (`begin_step`), whatever number of sources the step takes. State that
-    `Retrieval` has too lies under the same names, so that its weights start from a checkpoint of pre-training.
-
-    Args:
-        network, tokenizer: given by the model. media: kinds that sources have. kwargs: of `Retrieval`.
-    """
-
-    def __init__(self, network: Network, tokenizer, media: tuple[str, ...] = MEDIA, **kwargs: Any) -> None:
-        self.media = tuple(media)
-        super().__init__(network, tokenizer, media=self.media[0], **kwargs)
-        encoders = ' '.join(f'{kind}_encoder' for kind in self.media)
-        self.spec = TaskSpec.of(f'text {" ".join(self.media)}', f'text_encoder {encoders} universal fusion')
-
-    def build_queues(self, size: int, width: int) -> None:
-        for kind in self.media:
-            self.register_module(f'{kind}_vision_queue', FeatureQueue(size, width))
-            self.register_module(f'{kind}_text_queue', FeatureQueue(size, width))
-
-    def queues(self, batch: Batch) -> tuple[FeatureQueue, FeatureQueue]:
-        kind = batch.samples[0].media
-        if kind not in self.media:
-            raise ValueError(f'CrossModalMatching has queues for {" and ".join(self.media)}; the batch shows {kind}')
-        return getattr(self, f'{kind}_vision_queue'), getattr(self, f'{kind}_text_queue')
-
-    def begin_step(self, network: Network) -> None:
-        if self.contrastive_weight and self.momentum_encoder is not None:
-            super().update_momentum_encoder(network)
-
-    def update_momentum_encoder(self, network: Network) -> None:
-        """Done by `begin_step`.
-
-        Raises:
-            RuntimeError: nothing called that yet.
-        """
-        if not self.momentum_encoder.filled:
-            raise RuntimeError('the momentum encoder of CrossModalMatching is moved by the training loop: use PretrainLoop')
 
 
 @TASKS.register_module()
@@ -114,11 +66,12 @@ class MaskedLanguageModeling(Task):
             )
         labelled = batch.extra['mlm_labels']
         labels = labelled.ids.masked_fill(~labelled.mask, IGNORED)
-        found: dict[str, Tensor] = {}
+        denominator = count_per_process((labels != IGNORED).sum())
+        scalars: dict[str, Tensor] = {}
         for name, logits in self._logits(features, batch).items():
-            found[f'loss_{name}'] = masked_language_loss(logits, labels)
-            found[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / labelled.mask.sum().clamp(min=1)
-        return found
+            scalars[f'loss_{name}'] = masked_language_loss(logits, labels, denominator)
+            scalars[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / labelled.mask.sum().clamp(min=1)
+        return scalars
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         logits = self._logits(features, batch)
@@ -148,7 +101,8 @@ class TextCompletion(Task):
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         logits = decode_targets(features, features.text(self.text).as_memory(), batch.target)
-        return {'loss_completion': captioning_loss(logits, batch.target)}
+        denominator = count_per_process(learned_tokens(batch.target))
+        return {'loss_completion': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.text(self.text).as_memory())

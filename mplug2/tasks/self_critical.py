@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
 
 from ..evaluation.caption_scores import CiderD, DocumentFrequencies
 from ..evaluation.ptb import ptb_tokens
 from ..modules.decoder import Memory, TextDecoder
 from ..modules.generation import Generation, Hypothesis, generate
 from ..networks.mplug2 import Features
-from ..objectives.losses import share_of_count, token_losses
+from ..objectives.denominator import count_per_process
+from ..objectives.losses import token_losses
 from ..registry import TASKS
 from ..structures import Batch, TargetBatch
 from .captioning import Captioning
@@ -27,9 +30,9 @@ BASELINES = ('others', 'greedy')
 class SelfCriticalCaptioning(Captioning):
     """Captioning whose own samples are made likelier the more their CIDEr-D exceeds a baseline; it starts from `Captioning`.
 
-    Training needs the captions of the sample, ``captions``, on the data samples, and `reference` called with those of the
-    whole training set, whose document frequencies the reward takes: the hook `CaptionReward` does it. Each has the same
-    parameters as `Captioning`, so checkpoints of the one load into the other.
+    Training needs the captions of the sample, ``captions``, on the data samples. The reward takes its document frequencies
+    from those of the whole training set (`before_train`). It has the parameters of `Captioning`, so checkpoints of the one
+    load into the other.
 
     Args:
         num_samples: captions sampled for each image or clip. baseline: 'others': the mean reward of the other draws; 'greedy':
@@ -41,29 +44,34 @@ class SelfCriticalCaptioning(Captioning):
         if baseline not in BASELINES:
             raise ValueError(f'baseline is one of {", ".join(map(repr, BASELINES))}, not {baseline!r}')
         if num_samples < 1 + (baseline == 'others'):
-            raise ValueError(f'draws={num_samples} leaves no other caption for the baseline {baseline!r}')
-        self.draws, self.baseline = num_samples, baseline
+            raise ValueError(f'num_samples={num_samples} leaves no other caption for the baseline {baseline!r}')
+        self.num_samples, self.baseline = num_samples, baseline
         length = self.generator.how.max_length
         # No minimum: what is drawn must be distributed as the decoder says, or the gradient is that of something else.
         self.sampling = Generation(num_beams=1, num_return=num_samples, min_length=0, max_length=length, temperature=1.0)
         self.greedy = Generation(num_beams=1, min_length=0, max_length=length)
         self.scorer: CiderD | None = None
 
-    def reference(self, captions: Iterable[Sequence[str]]) -> None:
+    def before_train(self, dataset: Dataset) -> None:
         """Take the document frequencies of the reward from the captions of each training sample."""
-        self.scorer = CiderD(DocumentFrequencies.of([ptb_tokens(caption) for caption in one] for one in captions))
+        self.set_references(dataset.record(index)['captions'] for index in range(len(dataset)))
+        print_log(f'CIDEr-D reward: document frequencies of the captions of {len(dataset)} training samples', logger='current')
+
+    def set_references(self, captions: Iterable[Sequence[str]]) -> None:
+        """Take document frequencies from the captions of each sample."""
+        self.scorer = CiderD(DocumentFrequencies.of([ptb_tokens(caption) for caption in of_sample] for of_sample in captions))
 
     def rewards(self, hypotheses: list[list[Hypothesis]], batch: Batch) -> Tensor:
-        """CIDEr-D of each sample's hypotheses against its captions, (B, draws), on the host."""
+        """CIDEr-D of each sample's hypotheses against its captions, (B, num_samples), on the host."""
         if self.scorer is None:
             raise RuntimeError(
-                'the CIDEr-D reward has no document frequencies: add the hook CaptionReward to custom_hooks in the config'
+                'the CIDEr-D reward has no document frequencies: call before_train with the training set, as TrainLoop does'
             )
-        found = []
-        for sample, one in zip(batch.samples, hypotheses, strict=True):
+        rewards = []
+        for sample, of_sample in zip(batch.samples, hypotheses, strict=True):
             references = [self.scorer.cook(ptb_tokens(caption)) for caption in sample.captions]
-            found.append([self.scorer.score(ptb_tokens(self.generator.text(h)), references) for h in one])
-        return torch.tensor(found)
+            rewards.append([self.scorer.score(ptb_tokens(self.generator.text(h)), references) for h in of_sample])
+        return torch.tensor(rewards)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         memory = self.memory(features)
@@ -73,12 +81,12 @@ class SelfCriticalCaptioning(Captioning):
             target = as_targets(drawn, memory.tokens.device)
             reward = self.rewards(drawn, batch).to(target.ids.device)
             if self.baseline == 'others':
-                base = (reward.sum(1, keepdim=True) - reward) / (self.draws - 1)
+                base = (reward.sum(1, keepdim=True) - reward) / (self.num_samples - 1)
             else:
                 base = self.rewards(self._generate(decoder, memory, self.greedy), batch).to(reward.device)
             advantage = (reward - base).flatten()
             losses = token_losses(decoder(target.ids, memory), target)  # minus log-probabilities
-        loss = (losses * advantage[:, None]).sum() / share_of_count(target.loss_mask.sum())
+        loss = (losses * advantage[:, None]).sum() / count_per_process(target.loss_mask.sum())
         return {'loss_reward': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}
 
     def _generate(self, decoder: TextDecoder, memory: Memory, how: Generation) -> list[list[Hypothesis]]:

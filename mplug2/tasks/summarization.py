@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..networks.mplug2 import Features
+from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
@@ -32,7 +33,8 @@ class Summarization(Task):
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         logits = decode_targets(features, features.text().as_memory(), batch.target)
-        return {'loss_summary': captioning_loss(logits, batch.target)}
+        denominator = count_per_process(learned_tokens(batch.target))
+        return {'loss_summary': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.text().as_memory())

@@ -22,7 +22,8 @@ def test_the_recipe_is_that_of_the_paper(name: str, samples: int, gpus: int, rat
     assert (optimizer.lr, tuple(optimizer.betas), optimizer.weight_decay) == (rate, (0.9, 0.98), 0.02)
     assert cfg.optim_wrapper.dtype == 'bfloat16'
     assert cfg.param_scheduler[0].end == cfg.param_scheduler[1].begin == 5000
-    assert (cfg.model.tasks.retrieval.momentum, cfg.model.tasks.retrieval.queue_size) == (0.995, 65536)
+    contrastive = cfg.model.tasks.retrieval.contrastive
+    assert (contrastive.momentum, contrastive.queue_size) == (0.995, 65536)
     steps = [step for source in sources.values() for step in source.dataset.pipeline]
     assert {step.num_frames for step in steps if 'num_frames' in step} == {4}
     assert {step.size for step in steps if 'size' in step} == {224}

@@ -96,7 +96,7 @@ SAME = dict(
     model__network__universal__dropout=0.0,
     model__network__fusion__dropout=0.0,
     model__network__decoder__dropout=0.0,
-    model__tasks__retrieval__matching=0.0,
+    model__tasks__retrieval__matching__weight=0.0,
     train_cfg__max_iters=5,
     train_cfg__val_begin=5,
     train_cfg__val_interval=5,
@@ -197,7 +197,10 @@ def other_half(similarity: torch.Tensor, positives: torch.Tensor) -> tuple[torch
 
 @pytest.mark.parametrize(
     'options',
-    [dict(model__tasks__retrieval__matching=1.0), dict(model__tasks__retrieval__momentum=None)],
+    [
+        dict(model__tasks__retrieval__matching__weight=1.0),
+        dict(model__tasks__retrieval__contrastive=dict(type='InBatchContrast', _delete_=True)),
+    ],
     ids=['matching', 'contrast of the batch, without a momentum encoder'],
 )
 def test_two_processes_train_as_one_by_other_losses(
@@ -207,7 +210,9 @@ def test_two_processes_train_as_one_by_other_losses(
     train(mini_home, tmp_path / 'one', **SAME | options)
     for parallel in ('replicate', 'shard'):
         train_together(mini_home, tmp_path / parallel, parallel, 2, **options)
-        assert_trained_alike(tmp_path / parallel, tmp_path / 'one', matching='model__tasks__retrieval__matching' in options)
+        assert_trained_alike(
+            tmp_path / parallel, tmp_path / 'one', matching='model__tasks__retrieval__matching__weight' in options
+        )
 
 
 def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone: Path, tmp_path: Path) -> None:
@@ -264,8 +269,8 @@ def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: 
     [
         (dict(train_dataloader__dataset__weights__mlm=0.0), 'mlm/'),
         (dict(train_dataloader__dataset__weights__retrieval=0.0), 'retrieval/'),
-        (dict(model__tasks__retrieval__contrastive=0.0), 'loss_contrastive'),
-        (dict(model__tasks__retrieval__matching=0.0), 'loss_matching'),
+        (dict(model__tasks__retrieval__contrastive__weight=0.0), 'loss_contrastive'),
+        (dict(model__tasks__retrieval__matching__weight=0.0), 'loss_matching'),
         (dict(train_dataloader__dataset__weights__video_captioning=0.0), 'loss_caption'),
         (dict(train_dataloader__dataset__weights__video_answering=0.0), 'video_questions/'),
         (dict(train_dataloader__dataset__weights__completion=0.0), 'completion/'),
@@ -290,7 +295,7 @@ def test_losses_count_by_their_weights(mini_home: Path, tmp_path: Path) -> None:
         train_cfg__max_iters=1, train_dataloader__sampler__strategy='round_robin', train_dataloader__sampler__batches_per_step=5
     )
     own = {f'train_dataloader__dataset__weights__{task}': weight for task, weight in tasks.items()}
-    own |= dict(model__tasks__retrieval__contrastive=0.5, model__tasks__retrieval__matching=0.25)
+    own |= dict(model__tasks__retrieval__contrastive__weight=0.5, model__tasks__retrieval__matching__weight=0.25)
     for name, options in (('ones', {}), ('others', own)):
         train(mini_home, tmp_path / name, **common, **options)
     (record,) = (tmp_path / 'ones').glob('*/vis_data/scalars.json')

@@ -16,13 +16,18 @@ from torch.utils.data import DataLoader
 from mplug2.datasets import MultiModalDataset, multimodal_collate
 from mplug2.datasets.transforms import PackInputs
 from mplug2.engine.loops import retrieval
-from mplug2.engine.loops.retrieval import Matcher, RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
+from mplug2.engine.loops.retrieval import RetrievalTestLoop
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
+from mplug2.evaluation.gallery import gather_gallery, rank_by_cosine, ranks_after
+from mplug2.evaluation.matcher import Matcher
 from mplug2.networks.mplug2 import Features
+from mplug2.objectives import HardNegativeMatching, InBatchContrast, MomentumContrast
 from mplug2.structures import Batch, Tokens
 from mplug2.tasks import Retrieval
 
 from ..tasks.models import small_model
+
+PAIRS = dict(contrastive=dict(type=MomentumContrast, queue_size=4), matching=dict(type=HardNegativeMatching))
 
 
 class Images(MultiModalDataset):
@@ -42,15 +47,19 @@ class Images(MultiModalDataset):
 
 
 def evaluate(form='release', top_k=4, out_file=None, **kwargs):
-    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=4), form).eval()
+    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, **PAIRS), form).eval()
     with torch.no_grad():
         model.tasks['task'].matching.classifier.weight.mul_(50)  # or the cosine would decide alone
+    return model, *run_loop(model, top_k, out_file, **kwargs)
+
+
+def run_loop(model, top_k, out_file=None, **kwargs):
     dataset = Images(pipeline=[PackInputs(fields=['texts'])], test_mode=True)
     loader = DataLoader(dataset, 3, sampler=DefaultSampler(dataset, shuffle=False), collate_fn=multimodal_collate)
     runner = MagicMock(model=model)
     metric = RetrievalMetric(out_file=out_file, collect_device='cpu')
     loop = RetrievalTestLoop(runner, loader, Evaluator(metric), top_k=top_k, pairs=5, block=30, **kwargs)
-    return model, dataset, loop.run()
+    return dataset, loop.run()
 
 
 def by_hand(model, dataset, top_k):
@@ -114,7 +123,7 @@ def test_features_that_do_not_fit_are_encoded_again():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='host and device are one')
 @torch.no_grad()
 def test_text_features_wait_on_the_host():
-    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=4), 'release').cuda().eval()
+    model = small_model(dict(type=Retrieval, media='image', projection_dim=16, **PAIRS), 'release').cuda().eval()
     texts = [[2, 7, 9], [2, 8], [2, 5, 6, 7]]
     bank = Matcher(model.network, model.tasks['task'], texts, torch.device('cuda'), pairs=2, limit=2**20).bank
     assert {part.device.type for part in bank} == {'cpu'}
@@ -139,6 +148,18 @@ def test_what_ranks_exchange_is_each_images_own(monkeypatch):
 def test_without_reranking_the_order_is_that_of_cosine():
     *_, found = evaluate(top_k=0)
     assert found['R@mean'] == found['dual_R@mean']
+
+
+@torch.no_grad()
+def test_contrast_alone_is_ranked_by_cosine_without_fusion():
+    task = dict(type=Retrieval, media='image', projection_dim=16, contrastive=dict(type=InBatchContrast))
+    model = small_model(task)
+    assert model.network.fusion is None
+    metrics = run_loop(model, top_k=4)[1]
+    assert metrics['R@mean'] == metrics['dual_R@mean']
+    with_matching, _, expected = evaluate(top_k=0)
+    assert with_matching.network.fusion is not None
+    assert metrics == pytest.approx(expected), 'the same encoders and head'
 
 
 def test_blocks_do_not_matter():

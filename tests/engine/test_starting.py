@@ -29,7 +29,9 @@ def pretrained() -> dict[str, torch.Tensor]:
     """As `mini/pretrain` leaves it: with a momentum encoder and queues."""
     model = build('mini/pretrain')
     for name, value in model.state_dict().items():
-        if '.momentum_' in name or name.endswith('_queue.features'):
+        if name.endswith('.filled'):
+            value.fill_(True)
+        elif '.momentum_' in name or name.endswith('_queue.features'):
             torch.nn.init.normal_(value)
     return model.state_dict()
 
@@ -51,13 +53,13 @@ def test_pre_training_is_tested_by_what_its_tasks_share(pretrained: dict) -> Non
     shared = [key for key in own if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]
     assert all(torch.equal(own[key], pretrained[key]) for key in shared)
     # One momentum encoder serves both kinds of media; queues are of one.
-    assert model.tasks['retrieval'].momentum_encoder.filled
-    assert (own['tasks.retrieval.vision_queue.ids'] == -1).all()
+    assert model.tasks['retrieval'].contrastive.momentum_encoder.has_weights
+    assert (own['tasks.retrieval.contrastive.vision_queue.ids'] == -1).all()
 
 
 def test_queues_of_another_size_begin_anew(pretrained: dict, tmp_path: Path) -> None:
     """Whichever way the file was written."""
-    cfg = load_config('mini/video_text_retrieval', {'model.tasks.retrieval.queue_size': 64}).model
+    cfg = load_config('mini/video_text_retrieval', {'model.tasks.retrieval.contrastive.queue_size': 64}).model
     save_sharded(dict(meta=dict(iter=1)), pretrained, {}, None, tmp_path / 'iter_1.shards')
     found = []
     for source in (pretrained, tmp_path / 'iter_1.shards'):
@@ -66,25 +68,27 @@ def test_queues_of_another_size_begin_anew(pretrained: dict, tmp_path: Path) -> 
         model.init_weights()
         load(model, source, Policy.START)
         found.append(model.state_dict())
-    assert found[0]['tasks.retrieval.vision_queue.ids'].tolist() == [-1] * 64
+    assert found[0]['tasks.retrieval.contrastive.vision_queue.ids'].tolist() == [-1] * 64
     assert all(torch.equal(value, found[1][key]) for key, value in found[0].items())
 
 
 @pytest.mark.parametrize('policy', [Policy.START, Policy.TEST])
 def test_half_a_momentum_encoder_is_none(pretrained: dict, policy: Policy) -> None:
     lacking = {
-        key: value for key, value in pretrained.items() if key != 'tasks.retrieval.momentum_encoder.module.universal.queries'
+        key: value
+        for key, value in pretrained.items()
+        if key != 'tasks.retrieval.contrastive.momentum_encoder.module.universal.queries'
     }
     model = build('mini/video_text_retrieval')
     load(model, lacking, policy)
-    assert not model.tasks['retrieval'].momentum_encoder.filled
-    assert model.tasks['retrieval'].momentum_head.filled
+    assert not model.tasks['retrieval'].contrastive.momentum_encoder.has_weights
+    assert model.tasks['retrieval'].contrastive.momentum_head.has_weights
 
 
 def test_an_initialiser_does_not_take_an_empty_momentum_encoder_for_a_loaded_one(pretrained: dict) -> None:
     model = build('mini/video_text_retrieval')
     MPlug2Weights(pretrained, parts=['vision_encoder', 'text_encoder', 'universal'])(model)
-    assert not model.tasks['retrieval'].momentum_encoder.filled
+    assert not model.tasks['retrieval'].contrastive.momentum_encoder.has_weights
 
 
 def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> None:
@@ -93,7 +97,7 @@ def test_an_initialiser_takes_the_heads_that_the_file_has(pretrained: dict) -> N
     own = {key: value.clone() for key, value in model.state_dict().items()}
     MPlug2Weights(lacking, absent=['tasks.*'])(model)
     now = model.state_dict()
-    assert model.tasks['retrieval'].momentum_encoder.filled
+    assert model.tasks['retrieval'].contrastive.momentum_encoder.has_weights
     for key in [key for key in now if key.startswith(('network.', 'tasks.retrieval.head.', 'tasks.retrieval.matching.'))]:
         assert torch.equal(now[key], lacking.get(key, own[key])), key
     with pytest.raises(CheckpointError, match=r'2 missing from the file, such as tasks\.retrieval\.matching'):

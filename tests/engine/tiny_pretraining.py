@@ -11,7 +11,8 @@ vision.update(width=32, num_heads=2, ffn_dim=48, num_layers=1, patch_size=vision
 for name in ('text_encoder', 'universal', 'fusion', 'decoder'):
     network[name].update(width=32, num_heads=2, ffn_dim=48, num_layers=1, dropout=0.1)
 network['universal'].update(num_layers=2, num_queries=4)
-model['tasks']['retrieval'].update(projection_dim=16, queue_size=12)
+model['tasks']['retrieval'].update(projection_dim=16)
+model['tasks']['retrieval']['contrastive'].update(queue_size=12)
 for source in train_dataloader['dataset']['sources'].values():
     source.update(batch_size=4)
 del network, vision, name, source

@@ -22,6 +22,7 @@ from mplug2.modules import (
     prepare_blocks,
 )
 from mplug2.networks import Features, Network
+from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.structures import Batch
 from mplug2.tasks import Captioning, Retrieval
 from mplug2.tasks.generative import fused_memory
@@ -139,7 +140,8 @@ def test_a_config_says_how_blocks_run() -> None:
     assert network.universal.layers[0]._compiled_call_impl is None
 
 
-def test_the_momentum_momentum_encoder_is_compiled_as_its_network() -> None:
+def test_the_momentum_encoder_is_compiled_as_its_network() -> None:
+    objectives = dict(contrastive=dict(type=MomentumContrast, queue_size=4), matching=dict(type=HardNegativeMatching))
     model = MPlug2(
         network=dict(
             vision_encoder=dict(type=DualVisionEncoder, image_size=32, patch_size=8, width=32, num_layers=2, num_heads=2),
@@ -147,10 +149,10 @@ def test_the_momentum_momentum_encoder_is_compiled_as_its_network() -> None:
             universal=dict(type=UniversalLayers, width=32, num_layers=2, num_heads=2, ffn_dim=48, num_queries=3),
             fusion=dict(type=FusionLayers, width=32, num_layers=1, num_heads=2, ffn_dim=48),
         ),
-        tasks=dict(retrieval=dict(type=Retrieval, projection_dim=8, queue_size=4)),
+        tasks=dict(retrieval=dict(type=Retrieval, projection_dim=8, **objectives)),
         blocks=dict(compile=['vision_encoder', 'fusion'], options=dict(backend='eager')),
     )
-    momentum_encoder = model.tasks['retrieval'].momentum_encoder.module
+    momentum_encoder = model.tasks['retrieval'].contrastive.momentum_encoder.module
     compiled = {
         name for name, part in momentum_encoder.named_children() for block in blocks_of(part) if block._compiled_call_impl
     }

@@ -113,7 +113,7 @@ def test_beam_ids_are_those_of_transformers(beams: int, penalty: float, minimum:
         theirs, memory, max_new_tokens=9, min_new_tokens=minimum, num_return_sequences=beams, early_stopping=False, **how
     )
     found = generate(
-        ours, memory, Generation(min_length=minimum, max_length=9, num_return=beams, early_end=False, **how), START, END
+        ours, memory, Generation(min_length=minimum, max_length=9, num_return=beams, finish='standard', **how), START, END
     )
     assert [hypothesis.ids for sample in found for hypothesis in sample] == expected
 

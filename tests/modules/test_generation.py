@@ -15,7 +15,7 @@ SEARCHES = {
     'greedy': Generation(1, 0, 9),
     'beams': Generation(4, 2, 9, num_return=4),
     'wide': Generation(6, 0, 7, num_return=3, length_penalty=0.0),
-    'exhaustive': Generation(4, 1, 9, num_return=4, early_end=False),
+    'standard': Generation(4, 1, 9, num_return=4, finish='standard'),
 }
 
 
@@ -79,7 +79,7 @@ def test_one_beam_is_greedy(decoder: TextDecoder, memory: Memory) -> None:
     assert_same(generate(decoder, memory, Generation(1, 0, 9), START, END), expected)
 
 
-@pytest.mark.parametrize('name', ['beams', 'wide', 'exhaustive'])
+@pytest.mark.parametrize('name', ['beams', 'wide', 'standard'])
 def test_hypotheses_are_sorted_distinct_and_scored_as_said(name: str, decoder: TextDecoder, memory: Memory) -> None:
     how = SEARCHES[name]
     for row, sample in enumerate(generate(decoder, memory, how, START, END)):
@@ -92,36 +92,36 @@ def test_hypotheses_are_sorted_distinct_and_scored_as_said(name: str, decoder: T
                 log_probability = decoder(ids, memory.select(torch.tensor([row])))[:, :-1].log_softmax(-1)
             total = float(log_probability.gather(-1, ids[:, 1:, None]).sum())
             length = ids.shape[1] - 1
-            norm = ((5 + length) / 6) ** how.length_penalty if how.early_end else length**how.length_penalty
+            norm = ((5 + length) / 6) ** how.length_penalty if how.finish == 'release' else length**how.length_penalty
             assert hypothesis.score == pytest.approx(total / norm, rel=1e-4)
 
 
-@pytest.mark.parametrize('early_end', [True, False])
-def test_lengths_are_kept(early_end: bool, decoder: TextDecoder, memory: Memory) -> None:
+@pytest.mark.parametrize('finish', ['release', 'standard'])
+def test_lengths_are_kept(finish: str, decoder: TextDecoder, memory: Memory) -> None:
     with torch.no_grad():
         decoder.head.bias[END] = 50.0  # would end at once
-    for sample in generate(decoder, memory, Generation(3, 4, 9, early_end=early_end), START, END):
+    for sample in generate(decoder, memory, Generation(3, 4, 9, finish=finish), START, END):
         assert len(sample[0].ids) == 1 + 4 + 1
         assert sample[0].ids[-1] == END
     with torch.no_grad():
         decoder.head.bias[END] = -50.0  # would never end
-    for sample in generate(decoder, memory, Generation(3, 0, 9, early_end=early_end), START, END):
+    for sample in generate(decoder, memory, Generation(3, 0, 9, finish=finish), START, END):
         assert len(sample[0].ids) == 1 + 9
         assert END not in sample[0].ids
 
 
-@pytest.mark.parametrize('early_end', [True, False])
-def test_only_allowed_words_are_generated(early_end: bool, decoder: TextDecoder, memory: Memory) -> None:
+@pytest.mark.parametrize('finish', ['release', 'standard'])
+def test_only_allowed_words_are_generated(finish: str, decoder: TextDecoder, memory: Memory) -> None:
     """Also where fewer words are allowed than there are beams; no text then comes twice and none is impossible."""
     allowed = torch.zeros(VOCAB, dtype=torch.bool)
     allowed[[7, 11]] = True
-    how = Generation(4, 1, 5, num_return=4, early_end=early_end)
+    how = Generation(4, 1, 5, num_return=4, finish=finish)
     for sample in generate(decoder, memory, how, START, END, allowed):
         assert {word for h in sample for word in h.ids[1:]} <= {7, 11, END}
         assert len({tuple(h.ids) for h in sample}) == len(sample)
         assert all(h.score > float('-inf') for h in sample)
     # two texts are possible: 7 or 11, which the greatest length cuts
-    found = generate(decoder, memory, Generation(4, 1, 1, num_return=4, early_end=early_end), START, END, allowed)
+    found = generate(decoder, memory, Generation(4, 1, 1, num_return=4, finish=finish), START, END, allowed)
     assert all(sorted(h.ids for h in sample) == [[START, 7], [START, 11]] for sample in found)
     assert not allowed[END]  # the caller's mask is left as it was
 

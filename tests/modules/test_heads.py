@@ -9,7 +9,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertLMPredictionHead
 
 from mplug2.checkpoints.formats.bert import prediction_head
-from mplug2.modules import ContrastiveHead, LanguageHead, MatchingHead
+from mplug2.modules import ContrastiveHead, LanguageHead
 from tests.modules.helpers import VOCAB, carry_over, randomize
 
 
@@ -59,11 +59,3 @@ def test_initialisation_restores_the_temperature() -> None:
     head = randomize(ContrastiveHead(16, temperature=0.05))
     head.init_weights()
     assert head.temperature.item() == pytest.approx(0.05)
-
-
-def test_the_matching_head_answers_in_full_precision() -> None:
-    head = MatchingHead(16)
-    with torch.autocast('cpu', torch.bfloat16):
-        logits = head(torch.randn(5, 16))
-    assert logits.shape == (5, 2)
-    assert logits.dtype == torch.float32

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mplug2.modules import FeatureQueue, MomentumEncoder, gather_features
+from mplug2.modules import FeatureQueue, MomentumEncoder
+from mplug2.objectives.gather import gather_features
 from tests.modules.helpers import randomize, small_network
 
 
@@ -67,10 +68,10 @@ def test_a_loaded_momentum_encoder_is_not_overwritten() -> None:
 
 def test_a_stored_momentum_encoder_that_never_moved_is_none() -> None:
     source, empty = randomize(torch.nn.Linear(3, 2), seed=1), MomentumEncoder(torch.nn.Linear(3, 2))
-    for value in empty.parameters():
-        value.data.zero_()  # as a task makes it
     momentum_encoder = MomentumEncoder(torch.nn.Linear(3, 2))
+    momentum_encoder.update(empty.module)
     momentum_encoder.load_state_dict(empty.state_dict())
+    assert not momentum_encoder.has_weights
     momentum_encoder.update(source)
     assert_close(momentum_encoder.module.weight, source.weight)
 

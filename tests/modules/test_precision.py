@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mplug2.modules import ContrastiveHead, MatchingHead
+from mplug2.modules import ContrastiveHead
 from mplug2.networks import Features
+from mplug2.objectives import HardNegativeMatching
 from mplug2.objectives.losses import contrastive_loss, matching_loss
 from mplug2.structures import Batch
 from mplug2.tasks.generative import fused_memory
@@ -16,11 +17,13 @@ from tests.modules.helpers import randomize, small_network, some_frames, some_te
 @pytest.mark.parametrize('form', ['release', 'paper'])
 def test_losses_under_autocast(form: str) -> None:
     network = small_network(form)
-    contrastive, matching = randomize(ContrastiveHead(32, 16)), randomize(MatchingHead(32))
+    contrastive, matching = randomize(ContrastiveHead(32, 16)), randomize(HardNegativeMatching(network))
     with torch.no_grad():
         contrastive.temperature.fill_(0.2)
     batch = Batch(frames=some_frames(3, 2), text=some_text(3, 6))
     ids = some_text(3, 5, seed=1).ids
+
+    every = torch.ones(3, dtype=torch.bool)
 
     def losses() -> list[torch.Tensor]:
         features = Features(network, batch)
@@ -30,7 +33,7 @@ def test_losses_under_autocast(form: str) -> None:
         return [
             torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten()),
             contrastive_loss(similarity, torch.eye(3)),
-            matching_loss(matching(features.fused().pooled), torch.tensor([True, False, True])),
+            matching_loss(matching(features.fused().pooled), torch.tensor([True, False, True]), every, torch.tensor(3)),
         ]
 
     full = losses()

@@ -18,6 +18,7 @@ from mplug2.objectives.losses import (
     masked_language_loss,
     matching_loss,
     positive_pairs,
+    sigmoid_contrastive_loss,
 )
 from mplug2.structures import TargetBatch
 
@@ -40,7 +41,7 @@ def test_words_are_learnt_where_they_should_be() -> None:
     target = target_of([[1, 2, 3, 2], [1, 3, 2, 0]], [[0, 1, 1, 1], [0, 0, 1, 0]], [0, 1], [1.0, 0.5])
     logits = torch.stack([spike([2, 3, 1, 0]), spike([0, 2, 0, 0])])  # the third word of the first is missed
     right, wrong = -math.log(0.7), -math.log(0.1)
-    assert_close(captioning_loss(logits, target), torch.tensor((3 * right + wrong) / 4))
+    assert_close(captioning_loss(logits, target, torch.tensor(4)), torch.tensor((3 * right + wrong) / 4))
     expected = ((2 * right + wrong) * 1.0 + right * 0.5) / 2
     assert_close(answering_loss(logits, target, samples=2), torch.tensor(expected))
 
@@ -49,9 +50,11 @@ def test_masked_words_alone_count() -> None:
     labels = torch.tensor([[IGNORED, 2], [3, IGNORED]])
     logits = torch.stack([spike([0, 2]), spike([1, 0])])
     expected = torch.tensor((-math.log(0.7) - math.log(0.1)) / 2)
-    assert_close(masked_language_loss(logits, labels), expected)
-    assert_close(masked_language_loss(logits.flatten(0, 1), labels.flatten()), expected)
-    assert masked_language_loss(logits, torch.full((2, 2), IGNORED)) == 0
+    two = torch.tensor(2)
+    assert_close(masked_language_loss(logits, labels, two), expected)
+    assert_close(masked_language_loss(logits.flatten(0, 1), labels.flatten(), two), expected)
+    assert_close(masked_language_loss(logits, labels, torch.tensor(1.0)), 2 * expected)
+    assert masked_language_loss(logits, torch.full((2, 2), IGNORED), torch.tensor(1)) == 0
 
 
 def test_targets_are_shared_among_positives_and_softened() -> None:
@@ -85,6 +88,15 @@ def test_empty_columns_of_a_queue_do_not_count() -> None:
     assert logits.grad.isfinite().all()
 
 
+def test_the_sigmoid_loss_asks_every_pair_alone() -> None:
+    logits = torch.randn(3, 5, requires_grad=True)
+    positives = positive_pairs(torch.tensor([4, 5, 4]), torch.tensor([4, 5, 4, 6, 7]))
+    pairs = torch.nn.functional.binary_cross_entropy_with_logits(logits, positives.float(), reduction='none')
+    loss = sigmoid_contrastive_loss(logits, positives)
+    assert_close(loss, pairs.sum() / 3)
+    assert_close(*(torch.autograd.grad(each, logits, retain_graph=True)[0] for each in (loss, pairs.sum() / 3)))
+
+
 def test_hard_negatives_are_wrong_and_similar() -> None:
     logits = torch.tensor([[9.0, math.log(3), 0.0], [9.0, 9.0, 9.0]])
     positives = torch.tensor([[True, False, False], [True, True, True]])
@@ -99,16 +111,19 @@ def test_hard_negatives_are_wrong_and_similar() -> None:
 def test_matching_leaves_out_what_does_not_count() -> None:
     logits = torch.log(torch.tensor([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]))
     matched = torch.tensor([True, False, False])
-    assert_close(matching_loss(logits, matched), -torch.tensor([0.8, 0.9, 0.5]).log().mean())
+    every = torch.ones(3).bool()
+    assert_close(matching_loss(logits, matched, every, torch.tensor(3)), -torch.tensor([0.8, 0.9, 0.5]).log().mean())
     counted = torch.tensor([True, True, False])
-    assert_close(matching_loss(logits, matched, counted), -torch.tensor([0.8, 0.9]).log().mean())
+    assert_close(matching_loss(logits, matched, counted, torch.tensor(2)), -torch.tensor([0.8, 0.9]).log().mean())
 
 
 def test_losses_are_in_full_precision() -> None:
     logits = torch.randn(4, 6).bfloat16()
     assert contrastive_loss(logits, torch.eye(4, 6)).dtype == torch.float32
-    assert matching_loss(logits[:, :2], torch.ones(4).bool()).dtype == torch.float32
-    assert masked_language_loss(logits, torch.arange(4)).dtype == torch.float32
+    every, four = torch.ones(4).bool(), torch.tensor(4)
+    assert matching_loss(logits[:, :2], every, every, four).dtype == torch.float32
+    assert sigmoid_contrastive_loss(logits, torch.eye(4, 6).bool()).dtype == torch.float32
+    assert masked_language_loss(logits, torch.arange(4), four).dtype == torch.float32
 
 
 def test_a_failed_forward_pass_still_draws_and_its_loss_tells() -> None:
@@ -116,4 +131,6 @@ def test_a_failed_forward_pass_still_draws_and_its_loss_tells() -> None:
     columns, found = hard_negatives(logits, torch.eye(3, dtype=torch.bool))
     assert columns.shape == (3,)
     assert found.all()
-    assert matching_loss(torch.full((2, 2), math.nan), torch.tensor([True, False])).isnan()
+    assert matching_loss(
+        torch.full((2, 2), math.nan), torch.tensor([True, False]), torch.ones(2).bool(), torch.tensor(2)
+    ).isnan()

@@ -13,6 +13,7 @@ from mplug2.modules import (
     TextDecoder,
     UniversalLayers,
 )
+from mplug2.objectives import Contrast
 from mplug2.structures import Batch, MultiModalDataSample
 from mplug2.text import BertTokenizer
 
@@ -47,7 +48,7 @@ def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0
     randomize(model.network, seed, std)
     for part in model.tasks.values():
         for head in part.children():
-            if not hasattr(head, 'filled') and not hasattr(head, 'cursor'):
+            if not isinstance(head, Contrast):  # whose momentum encoder is empty
                 randomize(head, seed + 1, std)
     return model
 

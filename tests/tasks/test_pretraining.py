@@ -12,15 +12,17 @@ from torch.testing import assert_close
 from mplug2.datasets.collate import collate_targets, pad
 from mplug2.datasets.transforms.packing import TargetText
 from mplug2.model import MPlug2
-from mplug2.objectives.losses import share_of_count
+from mplug2.objectives.denominator import count_per_process
 from mplug2.structures import Batch, MultiModalDataSample, Tokens
-from mplug2.tasks import Retrieval, TaskSpec
+from mplug2.tasks import TaskSpec
 
 from ..modules.helpers import some_text
 from .models import small_model, some_batch
 from .test_specs import recording
 
-PAIRS = dict(type='CrossModalMatching', projection_dim=8, queue_size=8, momentum=0.9)
+CONTRAST = dict(type='MomentumContrast', queue_size=8, momentum=0.9)
+MATCHING = dict(type='HardNegativeMatching')
+PAIRS = dict(type='Retrieval', media=('image', 'video'), projection_dim=8, contrastive=CONTRAST, matching=MATCHING)
 OBJECTIVES = dict(
     retrieval=PAIRS,
     mlm=dict(type='MaskedLanguageModeling'),
@@ -70,7 +72,7 @@ def test_each_input_runs_once_through_each_parameter_set_for_all_objectives(form
         losses = model(batch, mode='loss')
     assert set(seen['encoded'].values()) == {1}
     runs = Counter(network for network, _ in seen['encoded'])
-    momentum_encoder = model.tasks['retrieval'].momentum_encoder.module
+    momentum_encoder = model.tasks['retrieval'].contrastive.momentum_encoder.module
     assert runs == {id(model.network): 4, id(momentum_encoder): 2}  # frames, text, masked text, instruction; frames, text
     # Matching, masked text and instruction, each fused once; the momentum encoder fuses nothing.
     assert len(seen['fused']) == 3
@@ -137,9 +139,9 @@ def test_missing_inputs_are_named() -> None:
 
 
 def test_the_loss_is_that_of_retrieval() -> None:
-    """Same seed, same network: the task of one kind of media and the task of both agree, step by step."""
+    """Same seed, same network: the task over one kind of media and the task over both agree, step by step."""
     ours = small_model(dict(retrieval=PAIRS))
-    theirs = small_model(dict(retrieval=dict(PAIRS, type='Retrieval', media='video')))
+    theirs = small_model(dict(retrieval=dict(PAIRS, media='video')))
     for step in range(3):
         batch = pair_batch(seed=step)._replace(task='retrieval')
         losses = []
@@ -154,7 +156,7 @@ def test_the_loss_is_that_of_retrieval() -> None:
 def test_images_and_clips_have_queues_of_their_own() -> None:
     model = ready(small_model(dict(retrieval=PAIRS)))
     model(pair_batch('image')._replace(task='retrieval'), mode='loss')
-    task = model.tasks['retrieval']
+    task = model.tasks['retrieval'].contrastive
     assert task.image_vision_queue.ids.tolist()[:3] == [0, 1, 2] == task.image_text_queue.ids.tolist()[:3]
     assert set(task.video_vision_queue.ids.tolist()) == {-1} == set(task.video_text_queue.ids.tolist())
     with pytest.raises(ValueError, match='has queues for image and video; the batch shows text'):
@@ -165,25 +167,28 @@ def test_the_momentum_encoder_moves_once_a_step() -> None:
     model = small_model(dict(retrieval=PAIRS))
     task = model.tasks['retrieval']
     batch = pair_batch()._replace(task='retrieval')
-    with pytest.raises(RuntimeError, match='use PretrainLoop'):
+    with pytest.raises(RuntimeError, match='use TrainLoop or PretrainLoop'):
         model(batch, mode='loss')
     task.begin_step(model.network)
-    before = {name: value.clone() for name, value in task.momentum_encoder.module.named_parameters()}
+    before = {name: value.clone() for name, value in task.contrastive.momentum_encoder.module.named_parameters()}
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter += 1
     for _ in range(2):  # two sources of a step
         model(batch, mode='loss')
-    assert all(torch.equal(value, before[name]) for name, value in task.momentum_encoder.module.named_parameters())
+    assert all(torch.equal(value, before[name]) for name, value in task.contrastive.momentum_encoder.module.named_parameters())
     task.begin_step(model.network)
-    for name, value in task.momentum_encoder.module.named_parameters():
+    for name, value in task.contrastive.momentum_encoder.module.named_parameters():
         assert_close(value, before[name] + 0.1)  # momentum 0.9
 
 
 @pytest.mark.parametrize(('left_out', 'stays'), [('contrastive', 'loss_matching'), ('matching', 'loss_contrastive')])
-@pytest.mark.parametrize('kind', ['CrossModalMatching', 'Retrieval'])
-def test_either_half_of_pairs_can_be_left_out(kind: str, left_out: str, stays: str) -> None:
-    model = ready(small_model(dict(retrieval=dict(PAIRS, type=kind, **{left_out: 0.0}))))
+@pytest.mark.parametrize('media', ['video', ('image', 'video')])
+@pytest.mark.parametrize('weight', [0.0, None])
+def test_either_half_of_pairs_can_be_left_out(media: str, weight: float | None, left_out: str, stays: str) -> None:
+    """By a weight of 0, or by not having it."""
+    objective = None if weight is None else PAIRS[left_out] | dict(weight=weight)
+    model = ready(small_model(dict(retrieval=PAIRS | {'media': media, left_out: objective})))
     with recording(model.network) as seen:
         losses = model(pair_batch()._replace(task='retrieval'), mode='loss')
     assert [key for key in losses if 'loss' in key] == [stays]
@@ -196,10 +201,9 @@ def test_either_half_of_pairs_can_be_left_out(kind: str, left_out: str, stays: s
 def test_pretrained_pairs_start_retrieval() -> None:
     ours, theirs = (
         {key for key in small_model(dict(retrieval=cfg)).state_dict() if '_queue' not in key}
-        for cfg in (PAIRS, dict(PAIRS, type='Retrieval', media='image'))
+        for cfg in (PAIRS, dict(PAIRS, media='image'))
     )
     assert ours == theirs
-    assert isinstance(small_model(dict(retrieval=PAIRS)).tasks['retrieval'], Retrieval)  # what retrieval's loops look for
 
 
 def test_completion_goes_on_after_the_start() -> None:
@@ -212,10 +216,10 @@ def test_completion_goes_on_after_the_start() -> None:
 
 def test_tokens_are_counted_over_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two processes with 3 and 9 tokens, each divides by 6; one that has none still divides by something."""
-    monkeypatch.setattr('mplug2.objectives.losses.get_world_size', lambda: 2)
-    monkeypatch.setattr('mplug2.objectives.losses.all_reduce', lambda total: total.add_(9))
-    assert share_of_count(torch.tensor(3)) == 6
-    monkeypatch.setattr('mplug2.objectives.losses.all_reduce', lambda total: None)
-    assert share_of_count(torch.tensor(0)) == 0.5
+    monkeypatch.setattr('mplug2.objectives.denominator.get_world_size', lambda: 2)
+    monkeypatch.setattr('mplug2.objectives.denominator.all_reduce', lambda total: total.add_(9))
+    assert count_per_process(torch.tensor(3)) == 6
+    monkeypatch.setattr('mplug2.objectives.denominator.all_reduce', lambda total: None)
+    assert count_per_process(torch.tensor(0)) == 0.5
     with torch.no_grad():
-        assert share_of_count(torch.tensor(3)) == 3
+        assert count_per_process(torch.tensor(3)) == 3

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mplug2.networks.mplug2 import Features
+from mplug2.objectives import HardNegativeMatching, InBatchContrast, MomentumContrast, SigmoidContrast
 from mplug2.objectives.losses import hard_negatives
 from mplug2.structures import Tokens
 from mplug2.tasks import Retrieval
@@ -15,11 +16,15 @@ IDS = torch.tensor([3, 9, 3, 7])
 
 
 def task_cfg(**kwargs):
-    return dict(type=Retrieval, media='image', projection_dim=16, queue_size=6, momentum=0.9, **kwargs)
+    contrastive = dict(type=MomentumContrast, queue_size=6, momentum=0.9)
+    matching = dict(type=HardNegativeMatching)
+    return dict(type=Retrieval, media='image', projection_dim=16, contrastive=contrastive, matching=matching) | kwargs
 
 
 def run(model, batch):
     torch.manual_seed(0)
+    if model.training:
+        model.tasks['task'].begin_step(model.network)
     return model(batch, mode='loss')
 
 
@@ -90,7 +95,7 @@ def test_losses_equal_the_recipe_written_out(form):
 
 
 def test_without_a_momentum_encoder_the_batch_is_contrasted_with_itself():
-    model = small_model(task_cfg() | dict(momentum=None))
+    model = small_model(task_cfg(contrastive=dict(type=InBatchContrast)))
     task, batch = model.tasks['task'], some_batch(4, media_id=torch.arange(4))
     found = run(model, batch)
     features = Features(model.network, batch)
@@ -101,13 +106,54 @@ def test_without_a_momentum_encoder_the_batch_is_contrasted_with_itself():
     assert not [key for key in model.state_dict() if 'momentum_encoder' in key or 'queue' in key]
 
 
+@pytest.mark.parametrize('contrast', [InBatchContrast, SigmoidContrast])
+def test_contrast_alone_trains_a_network_without_fusion(contrast):
+    model = small_model(task_cfg(contrastive=dict(type=contrast), matching=None))
+    assert model.network.fusion is None
+    batch = some_batch(4, media_id=torch.arange(4))
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-3)
+    losses = []
+    for _ in range(30):
+        found = run(model, batch)
+        assert set(found) == {'loss_contrastive', 'temperature'}
+        optimizer.zero_grad()
+        found['loss_contrastive'].backward()
+        optimizer.step()
+        losses.append(found['loss_contrastive'].item())
+    assert losses[-1] < 0.8 * losses[0]
+    samples = model.eval()(batch, mode='predict')
+    assert all('pred_match' not in sample for sample in samples)
+
+
+def test_the_sigmoid_contrast_written_out():
+    model = small_model(task_cfg(contrastive=dict(type=SigmoidContrast, bias=-1.5), matching=None))
+    task, batch = model.tasks['task'], some_batch(4, media_id=IDS)
+    found = run(model, batch)['loss_contrastive']
+    features = Features(model.network, batch)
+    vision, text = task.embed_vision(features.vision()), task.embed_text(features.text())
+    total = 0.0
+    for row in range(4):
+        for column in range(4):
+            sign = 1 if IDS[row] == IDS[column] else -1
+            logit = vision[row] @ text[column] / task.head.temperature - 1.5
+            total = total + (1 + (-sign * logit).exp()).log()
+    assert found.item() == pytest.approx(total.item() / 4, rel=1e-4)
+    found.backward()
+    assert task.contrastive.bias.grad != 0
+
+
+def test_a_task_that_learns_nothing_is_refused():
+    with pytest.raises(ValueError, match='nothing to learn'):
+        small_model(task_cfg(contrastive=None, matching=None))
+
+
 def test_gradients_reach_every_parameter_but_the_momentum_encoder():
     model = small_model(task_cfg())
     losses = run(model, some_batch(4, media_id=IDS))
     sum(value for key, value in losses.items() if 'loss' in key).backward()
     without = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not without
-    assert all(not p.requires_grad for p in model.tasks['task'].momentum_encoder.parameters())
+    assert all(not p.requires_grad for p in model.tasks['task'].contrastive.momentum_encoder.parameters())
 
 
 def test_a_checkpoint_holds_momentum_encoder_and_queues():
@@ -124,11 +170,11 @@ def test_a_checkpoint_holds_momentum_encoder_and_queues():
 def test_momentum_encoders_that_never_moved_are_none_in_a_checkpoint():
     task = small_model(task_cfg(), seed=5).tasks['task']
     task.load_state_dict(small_model(task_cfg()).tasks['task'].state_dict())
-    assert not task.momentum_encoder.filled
-    assert not task.momentum_head.filled
+    assert not task.contrastive.momentum_encoder.has_weights
+    assert not task.contrastive.momentum_head.has_weights
     task.load_state_dict(one_step_on().tasks['task'].state_dict())
-    assert task.momentum_encoder.filled
-    assert task.momentum_head.filled
+    assert task.contrastive.momentum_encoder.has_weights
+    assert task.contrastive.momentum_head.has_weights
 
 
 def test_training_brings_a_temperature_back_to_its_bounds():

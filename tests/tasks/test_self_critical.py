@@ -39,7 +39,7 @@ def test_reward_is_cider_d_with_the_training_captions_frequencies():
     model = small_model(task_cfg())
     task = model.tasks['task']
     training = [*CAPTIONS, ['a green four'], ['a large six']]
-    task.reference(training)
+    task.set_references(training)
     said = ['a large purple five', 'a five', 'a small red one']
     found = task.rewards([[hypothesis(text) for text in said]] * 3, batch_with_captions())
     scorer = CiderD(DocumentFrequencies.of([[ptb_tokens(c) for c in one] for one in training]))
@@ -58,7 +58,7 @@ def test_loss_by_hand(baseline, monkeypatch):
     drawn = [[hypothesis(text) for text in ('a five', 'a large purple five', 'one')]] * 3
     greedy = [[hypothesis('a five')]] * 3
     monkeypatch.setattr(task, '_generate', lambda decoder, memory, how: drawn if how is task.sampling else greedy)
-    task.reference(CAPTIONS)
+    task.set_references(CAPTIONS)
     found = model(batch, mode='loss')
     reward = task.rewards(drawn, batch)
     features = model(batch, mode='tensor')
@@ -80,7 +80,7 @@ def test_training_raises_the_reward():
     torch.manual_seed(0)
     model = small_model(task_cfg(), std=0.05)
     task, batch = model.tasks['task'], batch_with_captions()
-    task.reference(CAPTIONS)
+    task.set_references(CAPTIONS)
     # a decoder that knows a few words to begin with, as after cross-entropy
     words = torch.tensor([TOKENIZER.token_id(word) for word in ('five', 'purple', 'red', 'one', 'zero', 'a', '[SEP]')])
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_dropout_is_off_while_sampling_only(monkeypatch):
     drops = [part for part in decoder.modules() if isinstance(part, torch.nn.Dropout)]
     for part in drops:
         part.p = 0.5
-    task.reference(CAPTIONS)
+    task.set_references(CAPTIONS)
     generate = task._generate
 
     def seen(*arguments):
@@ -126,7 +126,7 @@ def test_targets_of_generated_texts():
 
 
 def test_errors():
-    with pytest.raises(RuntimeError, match='CaptionReward'):
+    with pytest.raises(RuntimeError, match='call before_train with the training set'):
         small_model(task_cfg())(batch_with_captions(), mode='loss')
     with pytest.raises(ValueError, match='leaves no other caption'):
         small_model(task_cfg() | dict(num_samples=1))

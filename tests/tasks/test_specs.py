@@ -23,6 +23,7 @@ from mplug2.tasks import MODULES, TaskSpec
 
 from .models import small_model, some_batch
 
+PAIRS = dict(contrastive=dict(type='MomentumContrast', queue_size=8), matching=dict(type='HardNegativeMatching'))
 ALL = 'text_encoder universal fusion decoder'
 # row -> (config of the task, inputs, modules), as the paper's Table 2 has them; those with 'published' have other columns.
 ROWS: dict[str, tuple[dict, str, str]] = {
@@ -41,14 +42,19 @@ ROWS: dict[str, tuple[dict, str, str]] = {
         f'image_encoder {ALL}',
     ),
     'video-text retrieval': (
-        dict(type='Retrieval', media='video', projection_dim=8, queue_size=8),
+        dict(type='Retrieval', media='video', projection_dim=8, **PAIRS),
         'text video',
         'video_encoder text_encoder universal fusion',
     ),
     'image-text retrieval': (
-        dict(type='Retrieval', media='image', projection_dim=8, queue_size=8),
+        dict(type='Retrieval', media='image', projection_dim=8, **PAIRS),
         'text image',
         'image_encoder text_encoder universal fusion',
+    ),
+    'video-text retrieval without matching': (
+        dict(type='Retrieval', media='video', projection_dim=8, contrastive=dict(type='InBatchContrast')),
+        'text video',
+        'video_encoder text_encoder universal',
     ),
     'image classification': (dict(type='Classification', num_classes=5), 'image', 'image_encoder universal'),
     'video classification': (dict(type='Classification', num_classes=5, media='video'), 'video', 'video_encoder universal'),
@@ -127,6 +133,7 @@ def batch_for(spec: TaskSpec) -> Batch:
 def run(model: MPlug2, mode: str) -> dict:
     (task,) = model.tasks.values()
     model.train(mode == 'loss')
+    task.begin_step(model.network)
     with recording(model.network) as seen:
         result = model(batch_for(task.spec), mode=mode)
         if mode == 'loss':

@@ -9,15 +9,25 @@ import torch
 
 from mplug2.checkpoints import CheckpointError, Policy, load, read_state, save_checkpoint
 from mplug2.checkpoints.sharded import save_sharded
+from mplug2.objectives import HardNegativeMatching, InBatchContrast, MomentumContrast
 from mplug2.tasks import Retrieval
 from tests.tasks.models import small_model, some_batch
 
+MATCHING = dict(type=HardNegativeMatching)
 NAME = 'tools/weights/publish_model'
 
 
 @pytest.fixture
 def model() -> torch.nn.Module:
-    return small_model(dict(type=Retrieval, media='image', projection_dim=16, queue_size=6))
+    return small_model(
+        dict(
+            type=Retrieval,
+            media='image',
+            projection_dim=16,
+            contrastive=dict(type=MomentumContrast, queue_size=6),
+            matching=MATCHING,
+        )
+    )
 
 
 def test_a_published_file_predicts_what_the_model_does(
@@ -29,7 +39,16 @@ def test_a_published_file_predicts_what_the_model_does(
     script(NAME).main()
     state = read_state(out)
     assert set(model.state_dict()) - set(state) == {key for key in model.state_dict() if '.momentum_' in key or 'queue' in key}
-    other = small_model(dict(type=Retrieval, media='image', projection_dim=16, momentum=None), seed=5).eval()
+    other = small_model(
+        dict(
+            type=Retrieval,
+            media='image',
+            projection_dim=16,
+            contrastive=dict(type=InBatchContrast),
+            matching=MATCHING,
+        ),
+        seed=5,
+    ).eval()
     load(other, state, Policy.TEST)
     with torch.no_grad():
         ours, theirs = (one(some_batch(3), mode='predict') for one in (model.eval(), other))

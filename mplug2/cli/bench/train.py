@@ -33,6 +33,7 @@ def steps_of(
     import torch
 
     from ...modules import blocks_of
+    from ...objectives.denominator import learned_tokens
     from ...objectives.losses import captioning_loss
     from ...structures import TargetBatch
     from .measure import clips_of, network_of
@@ -54,7 +55,7 @@ def steps_of(
         with plain_modules() if form == 'plain' else contextlib.nullcontext():
             with torch.autocast('cpu', torch.bfloat16, enabled=bf16):
                 vision = network.encode_vision(clips)
-                loss = captioning_loss(network.decoder(ids, vision.as_memory()), target)
+                loss = captioning_loss(network.decoder(ids, vision.as_memory()), target, learned_tokens(target))
             loss.backward()
         if optimise:
             optimizer.step()

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 
 from ...datasets.sampling.mixture import InterleavedSources, InterleavingSampler
 from ...registry import LOOPS
-from ...utils.wrappers import unwrap
 from .train import TrainLoop
 
 BUCKET_MIB = 64  # of gradients that are exchanged together
@@ -50,7 +49,7 @@ class PretrainLoop(TrainLoop):
                 'sampler=dict(type=InterleavingSampler, ...), collate_fn=dict(type=source_collate)); the data set is '
                 f'{type(dataset).__name__} and the sampler {type(sampler).__name__}'
             )
-        self.model = unwrap(runner.model)
+        self.model = self.bare_model
         for what, tasks in (('sources', dataset.tasks), ('weights', set(dataset.weights))):
             unknown = sorted(tasks - set(self.model.tasks))
             if unknown:

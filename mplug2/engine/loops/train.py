@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...registry import LOOPS
+from ...tasks.base import Task
+from ...utils.wrappers import unwrap
 from ..resume_check import describe_stream
 
 _VALIDATED = 'validated_iter'
@@ -85,8 +87,10 @@ class TrainLoop(BaseLoop):
         streams = all_gather_object(describe_stream(self.dataloader, get_world_size()))
         other = next((rank for rank, stream in enumerate(streams) if stream != streams[0]), None)
         if other is not None:
-            told = ' and '.join(f'process {rank} {streams[rank]}' for rank in (0, other))
-            raise ValueError(f'{told} would train: the data have to lie where all machines see the same files')
+            streams_differ = ' and '.join(f'process {rank} {streams[rank]}' for rank in (0, other))
+            raise ValueError(f'{streams_differ} would train: the data have to lie where all machines see the same files')
+        for task in self.tasks.values():
+            task.before_train(self.dataloader.dataset)
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         batches = self.batches()
@@ -99,6 +103,15 @@ class TrainLoop(BaseLoop):
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')
         return runner.model
+
+    @property
+    def bare_model(self) -> nn.Module:
+        return unwrap(self.runner.model)
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """The model's tasks by name; none of a detector."""
+        return getattr(self.bare_model, 'tasks', {})
 
     def batches(self) -> Iterator[Any]:
         """What each step trains on, from the next step on."""
@@ -117,6 +130,8 @@ class TrainLoop(BaseLoop):
 
     def optimize(self, batch: Any) -> dict[str, Tensor]:
         """Change the weights; returns the scalars to log."""
+        for task in self.tasks.values():
+            task.begin_step(self.bare_model.network)
         return self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
 
     def _validate_if_due(self) -> None:
