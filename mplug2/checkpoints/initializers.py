@@ -11,14 +11,14 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ..networks.mplug2 import Network
+from ..networks import Network
 from ..registry import WEIGHT_INITIALIZERS
 from .files import CheckpointError, read_state
 from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
-from .loading import LoadReport, load_strictly, position_resize, show, unread_training_state
+from .loading import LoadReport, load_strictly, show, unread_training_state
 
 
 class ForeignWeights:
@@ -54,7 +54,7 @@ class ForeignWeights:
         network = find_network(module)
         state = read_state(self.source)
         adapter = pick_adapter(state, self.adapters(network), self.name)
-        parts = [part for part in self.parts if getattr(network, part) is not None]
+        parts = [part for part in self.parts if network.has(part)]
         translated = adapter.translate(state, parts)
         return show(
             load_strictly(
@@ -103,11 +103,11 @@ class BertWeights(ForeignWeights):
 
     def adapters(self, network: Network) -> list[Adapter]:
         def depth(part: str) -> int:
-            module = getattr(network, part)
-            return 0 if module is None or part not in self.parts else len(module.layers)
+            return len(getattr(network, part).layers) if network.has(part) and part in self.parts else 0
 
-        universal = network.universal  # its layers are the last of the file even where they are not to be filled
-        return [BertFormat(0 if universal is None else len(universal.layers), depth('fusion'), depth('decoder'))]
+        # Universal layers are the last of the file even where they are not to be filled.
+        universal = len(network.universal.layers) if network.has('universal') else 0
+        return [BertFormat(universal, depth('fusion'), depth('decoder'))]
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -115,7 +115,7 @@ class ReleaseWeights(ForeignWeights):
     """A published mPLUG-2 file, for a network of its sizes; how many fusion layers are used, the network says."""
 
     def adapters(self, network: Network) -> list[Adapter]:
-        return [ReleaseFormat(None if network.fusion is None else len(network.fusion.layers))]
+        return [ReleaseFormat(len(network.fusion.layers) if network.has('fusion') else None)]
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -176,7 +176,6 @@ class MPlug2Weights:
                 absent=(*self.absent, *unread),
                 sources=sources,
                 left_out={key: value.numel() for key, value in state.items() if key not in used},
-                resize_mode=position_resize(model),
             )
         )
 

@@ -20,7 +20,7 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceSt
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from ..utils.dtensor import shard_like
-from .loading import position_resize, resample_to
+from .loading import resample_to
 from .training import CheckpointError, keys_to_load, load_checkpoint, move_aside, save_checkpoint
 
 PLAIN = 'training.pth'
@@ -110,8 +110,7 @@ def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: 
     if not other:
         return {}
     read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
-    mode = position_resize(model)
-    return {key: resample_to(key, value, own[key], mode) for key, value in other.items()}
+    return {key: resample_to(model, key, value, own[key]) for key, value in other.items()}
 
 
 def _room(shape: torch.Size, like: Tensor) -> Tensor:

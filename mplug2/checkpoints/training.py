@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..utils.dtensor import full_tensor, shard_like
 from ..utils.files import replace_file
 from .files import SHARDS, CheckpointError, load_checkpoint
-from .loading import check_shapes, position_resize, resample_to, unread_training_state
+from .loading import check_shapes, resample_to, unread_training_state
 
 
 def to_plain_data(value: Any, keep: bool = True) -> Any:
@@ -95,8 +95,7 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str, start:
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = model.state_dict()
     if start is not None:
-        mode = position_resize(model)
-        resized = {key: resample_to(key, value, own[key], mode) for key, value in state.items() if key in own}
+        resized = {key: resample_to(model, key, value, own[key]) for key, value in state.items() if key in own}
         changed = [key for key, value in resized.items() if value is not state[key]]
         if changed:
             print_log(f'{source}: resampled: {", ".join(changed)}', logger='current')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +19,9 @@ class MomentumEncoder(nn.Module):
     """A slowly moving average of a module, without gradients or dropout; ``momentum_encoder.module`` computes the features.
 
     Filled at its first `update`, when the source's weights are loaded, unless a checkpoint that holds the momentum encoder was
-    loaded before; one of a run that never moved its momentum encoder holds zeros, which are none. Parameters are paired by
-    name, so a momentum encoder of some parts (`Network.subset`) follows the whole network. Under FSDP2 it is built before
-    sharding; its blocks are sharded like their sources, and the rest of it is whole.
+    loaded before; whether it is filled is part of its state. Parameters are paired by name, so a momentum encoder of some parts
+    (`Network.averaged`) follows the whole network. Under FSDP2 it is built before sharding; its blocks are sharded like their
+    sources, and the rest of it is whole.
 
     Args:
         module: copied. momentum: how much of the momentum encoder stays at each update.
@@ -57,10 +56,11 @@ class MomentumEncoder(nn.Module):
             buffer.copy_(buffers[name])
         self.filled = True
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
-        stored = (value for key, value in state_dict.items() if key.startswith(f'{prefix}module.'))
-        self.filled = self.filled or any(bool(local_shard(value).any()) for value in stored)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.filled)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.filled = bool(state)
 
 
 def momentum_encoders_of(model: nn.Module) -> list[nn.Module]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..modules.heads import LanguageHead
 from ..modules.momentum import FeatureQueue
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..objectives.losses import IGNORED, captioning_loss, masked_language_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
@@ -39,8 +39,7 @@ class CrossModalMatching(Retrieval):
     def __init__(self, network: Network, tokenizer, media: tuple[str, ...] = MEDIA, **kwargs: Any) -> None:
         self.media = tuple(media)
         super().__init__(network, tokenizer, media=self.media[0], **kwargs)
-        encoders = ' '.join(f'{kind}_encoder' for kind in self.media)
-        self.spec = TaskSpec.of(f'text {" ".join(self.media)}', f'text_encoder {encoders} universal fusion')
+        self.spec = TaskSpec.of(f'text {" ".join(self.media)}', 'vision text fused')
 
     def build_queues(self, size: int, width: int) -> None:
         for kind in self.media:
@@ -81,15 +80,16 @@ class MaskedLanguageModeling(Task):
     place).
     """
 
+    tokenizer_role = 'text'
+
     def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
         super().__init__()
         self.fused = fused
         if fused:
-            encoders = 'text_encoder image_encoder video_encoder'
-            self.spec = TaskSpec.of('text image video', f'{encoders} universal fusion')
+            self.spec = TaskSpec.of('text image video', 'vision text fused')
         else:
-            self.spec = TaskSpec.of('text', 'text_encoder universal')
-        self.head = LanguageHead(network.width, tokenizer.vocab_size)
+            self.spec = TaskSpec.of('text', 'text')
+        self.head = LanguageHead(network.width_of('text'), tokenizer.vocab_size)
 
     def init_weights(self) -> None:
         self.head.init_weights()
@@ -142,16 +142,16 @@ class TextCompletion(Task):
 
     def __init__(self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None) -> None:
         super().__init__()
-        self.spec = TaskSpec.of('text', 'text_encoder universal decoder')
+        self.spec = TaskSpec.of('text', 'text decoder')
         self.text = text
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=1, min_length=1, max_length=64))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.text(self.text).as_memory(), batch.target)
+        logits = decode_targets(features, features.memory('text', self.text), batch.target)
         return {'loss_completion': captioning_loss(logits, batch.target)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.text(self.text).as_memory())
+        hypotheses = self.generator.hypotheses(features, features.memory('text', self.text))
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_completion = self.generator.text(best)
         return batch.samples

@@ -12,18 +12,12 @@ from torch import Tensor
 
 from ..modules.heads import ContrastiveHead, MatchingHead
 from ..modules.momentum import FeatureQueue, MomentumEncoder, gather_features, gather_with_gradients
-from ..networks.mplug2 import Features, Network, TextFeatures, VisionFeatures
+from ..networks import Features, Network, TextFeatures, VisionFeatures
 from ..objectives.losses import contrastive_loss, contrastive_targets, hard_negatives, matching_loss, positive_pairs
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .spec import vision_spec
-
-EMBEDDED = (
-    'vision_encoder',
-    'text_encoder',
-    'universal',
-)  # what an embedding goes through, so what the momentum encoder is made of
 
 
 @TASKS.register_module()
@@ -64,25 +58,17 @@ class Retrieval(Task):
         matching: float = 1.0,
     ) -> None:
         super().__init__()
-        self.spec = vision_spec(media, 'text', 'text_encoder universal fusion')
+        self.spec = vision_spec(media, 'text', 'text fused')
         self.soft = distill_alpha
         self.contrastive_weight, self.matching_weight = contrastive, matching
-        self.head = ContrastiveHead(network.width, projection_dim, temperature)
-        self.matching = MatchingHead(network.width)
+        self.head = ContrastiveHead(
+            network.width_of('vision'), projection_dim, temperature, text_width=network.width_of('text')
+        )
+        self.matching = MatchingHead(network.width_of('fused'))
         self.momentum_encoder = self.momentum_head = None
         if momentum is not None:
-            parts = [name for name in EMBEDDED if getattr(network, name) is not None]
-            # The network that a task is shown has no storage; the momentum encoders are filled at their first update.
-            self.momentum_encoder = MomentumEncoder(network.subset(parts), momentum).to_empty(
-                device=self.head.temperature.device
-            )
+            self.momentum_encoder = MomentumEncoder(network.averaged(), momentum)
             self.momentum_head = MomentumEncoder(self.head, momentum)
-            for value in (
-                *self.momentum_encoder.parameters(),
-                *self.momentum_encoder.buffers(),
-                *self.momentum_head.parameters(),
-            ):
-                value.data.zero_()  # no weights yet, as a checkpoint will say
             self.build_queues(queue_size, projection_dim)
 
     def build_queues(self, size: int, width: int) -> None:

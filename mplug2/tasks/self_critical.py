@@ -14,7 +14,7 @@ from ..evaluation.caption_scores import CiderD, DocumentFrequencies
 from ..evaluation.ptb import ptb_tokens
 from ..modules.decoder import Memory, TextDecoder
 from ..modules.generation import Generation, Hypothesis, generate
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.losses import share_of_count, token_losses
 from ..registry import TASKS
 from ..structures import Batch, TargetBatch

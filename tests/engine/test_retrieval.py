@@ -18,7 +18,7 @@ from mplug2.datasets.transforms import PackInputs
 from mplug2.engine.loops import retrieval
 from mplug2.engine.loops.retrieval import Matcher, RetrievalTestLoop, gather_gallery, rank_by_cosine, ranks_after
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
-from mplug2.networks.mplug2 import Features
+from mplug2.networks import Features
 from mplug2.structures import Batch, Tokens
 from mplug2.tasks import Retrieval
 

@@ -29,8 +29,10 @@ def build(config: str) -> MPlug2:
 def pretrained() -> dict[str, torch.Tensor]:
     """As `mini/pretrain` leaves it: with a momentum encoder and queues."""
     model = build('mini/pretrain')
+    for momentum in (model.tasks['retrieval'].momentum_encoder, model.tasks['retrieval'].momentum_head):
+        momentum.filled = True
     for name, value in model.state_dict().items():
-        if '.momentum_' in name or name.endswith('_queue.features'):
+        if ('.momentum_' in name and not name.endswith('_extra_state')) or name.endswith('_queue.features'):
             torch.nn.init.normal_(value)
     return model.state_dict()
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from ...datasets.collate import pad
 from ...evaluation.retrieval import ranks_of_relevant
 from ...modules.layers import full_precision
-from ...networks.mplug2 import Network, TextFeatures, VisionFeatures
+from ...networks import Network, TextFeatures, VisionFeatures
 from ...registry import LOOPS
 from ...structures import Tokens
 from ...tasks.retrieval import Retrieval
@@ -151,7 +151,7 @@ class Matcher:
         self.network, self.task, self.device, self.pairs = network, task, device, pairs
         self.ids, self.mask = pad(texts)
         parts = 2 if network.reads_across else 1
-        size = self.ids.numel() * network.width * parts * 4
+        size = self.ids.numel() * network.width_of('text') * parts * 4
         self.bank = self._encode_all() if size <= limit else None
 
     def _encode_all(self) -> TextFeatures:
@@ -195,7 +195,7 @@ def lean_vision(vision: VisionFeatures, row: int, network: Network) -> VisionFea
 
 
 def _bytes(vision: VisionFeatures) -> int:
-    return sum(part.numel() * part.element_size() for part in vision if part is not None)
+    return sum(part.numel() * part.element_size() for part in vision if isinstance(part, Tensor))
 
 
 class _RetrievalLoop:
