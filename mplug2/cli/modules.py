@@ -40,19 +40,22 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
     Raises:
         ValueError: the config's model is not an `MPlug2`.
     """
+    import torch
     from torch._subclasses import FakeTensorMode
 
     from ..checkpoints.loading import table
     from ..model import MPlug2
+    from ..planning.plan import materialise
     from ..registry import MODELS
     from ..tasks import INPUTS
 
     model_cfg = {key: value for key, value in model_cfg.items() if key not in ('blocks', 'init_cfg')}
-    with FakeTensorMode():  # shapes without storage
+    with torch.device('meta'):
         model = MODELS.build(model_cfg)
-        if not isinstance(model, MPlug2):
-            raise ValueError(f"the config's model is a {type(model).__name__}; modules are listed of an MPlug2")
-        model.eval()
+    if not isinstance(model, MPlug2):
+        raise ValueError(f"the config's model is a {type(model).__name__}; modules are listed of an MPlug2")
+    with FakeTensorMode():  # shapes without storage
+        materialise(model.eval())
         costs = {
             name: task_flops(model.network, task.spec, frames if 'video' in task.spec.inputs else 1, size, text, target)
             for name, task in model.tasks.items()

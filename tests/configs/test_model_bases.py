@@ -46,7 +46,7 @@ def test_every_base_runs(size: str, form: str) -> None:
         batch = Batch(frames=torch.zeros(2, frames, 3, side, side, device='meta'), text=text)
         features = Features(network, batch)
         patches = (side // network.vision_encoder.patch_size) ** 2
-        assert features.vision().memory.shape == (2, 1 + frames * patches, network.width)
+        assert features.vision().memory.shape == (2, 1 + frames * patches, network.width_of('vision'))
         logits = network.decoder(text.ids, features.memory('fused'))
         assert logits.shape == (2, 7, network.decoder.vocab_size)
 
