@@ -6,18 +6,20 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from .modules.blocks import prepare_blocks
 from .modules.generation import Generation, generate
 from .modules.momentum import momentum_encoders_of
-from .networks.mplug2 import Features, Network
+from .networks import Features, MPlug2Network, Network
 from .preprocessor import MultiModalDataPreprocessor
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
-from .tasks.generative import fused_memory, vision_memory
+
+ROLES = ('text', 'decoder')  # of tokenizers
 
 
 @MODELS.register_module()
@@ -25,17 +27,18 @@ class MPlug2(BaseModel):
     """mPLUG-2 (Figure 2): modules composed by config, and one or more tasks.
 
     Args:
-        network: configs of ``vision_encoder``, ``text_encoder``, ``universal``, ``fusion``, ``decoder``. What no task
-            names is not built.
+        network: config of a wiring and its modules, `MPlug2Network` if it names no ``type``. Modules that no task needs are
+            dropped.
         tasks: name -> config of a task. One for downstream training, many for pre-training.
-        tokenizer: config of the tokenizer that reads and writes the decoder's ids.
+        tokenizer: config of the tokenizer of every role. tokenizers: role -> config, where they differ: 'text' reads for the
+            text encoder, 'decoder' reads and writes the decoder's ids.
         data_preprocessor: `MultiModalDataPreprocessor` if None.
         blocks: arguments of `prepare_blocks`: whose activations are recomputed, what is compiled.
         frozen: modules of the network that keep their weights, as in a linear probe: without gradients or dropout.
         init_cfg: as in MMEngine; the initialisers of `mplug2.weights` among others.
 
     Raises:
-        ValueError: a task names a module that ``network`` lacks, or vocabularies differ in size.
+        ValueError: a task needs a module that ``network`` lacks, or vocabularies differ in size.
     """
 
     def __init__(
@@ -47,22 +50,23 @@ class MPlug2(BaseModel):
         blocks: dict | None = None,
         frozen: Sequence[str] = (),
         init_cfg: dict | list | None = None,
+        tokenizers: dict[str, dict] | None = None,
     ) -> None:
         init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
         super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
-        self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
-        self.network_cfg = {name: cfg for name, cfg in network.items() if cfg is not None}
-        with torch.device('meta'):  # tasks read sizes from a network without storage; only what they name is then built
-            skeleton = build_network(self.network_cfg)
-        self.tasks = nn.ModuleDict(
-            {
-                name: TASKS.build(cfg, default_args=dict(network=skeleton, tokenizer=self.tokenizer))
-                for name, cfg in tasks.items()
-            }
-        )
-        self._check(skeleton)
-        named = frozenset().union(*(task.spec.network_modules for task in self.tasks.values()))
-        self.network = build_network({name: cfg for name, cfg in self.network_cfg.items() if name in named})
+        if tokenizer is not None and tokenizers is not None:
+            raise ValueError('give tokenizer, which serves every role, or tokenizers, one for each; not both')
+        self.tokenizers = {
+            role: TOKENIZERS.build(cfg) if isinstance(cfg, dict) else cfg
+            for role, cfg in (tokenizers or dict.fromkeys(ROLES, tokenizer)).items()
+        }
+        if set(self.tokenizers) - set(ROLES):
+            raise ValueError(f'tokenizers belong to the roles {" and ".join(ROLES)}, not {", ".join(self.tokenizers)}')
+        self.tasks = nn.ModuleDict()  # before the network: the order of a checkpoint's optimizer state
+        self.network: Network = MODELS.build({'type': MPlug2Network, **network})
+        self.tasks.update({name: self._build_task(name, cfg) for name, cfg in tasks.items()})
+        self._check_vocabularies()
+        self._drop_unused()
         prepare_blocks(self.network, momentum_encoders=momentum_encoders_of(self), **(blocks or {}))
         self.frozen = tuple(name for name in frozen if self._has(name))
         for name in self.frozen:
@@ -70,8 +74,8 @@ class MPlug2(BaseModel):
 
     def _has(self, name: str) -> bool:
         if name not in self.network._modules:
-            raise ValueError(f'frozen names {name!r}; the places of a network are {", ".join(self.network._modules)}')
-        return getattr(self.network, name) is not None
+            raise ValueError(f'frozen names {name!r}; the modules of the network are {", ".join(self.network._modules)}')
+        return self.network.has(name)
 
     def train(self, mode: bool = True) -> MPlug2:
         super().train(mode)
@@ -79,18 +83,38 @@ class MPlug2(BaseModel):
             getattr(self.network, name).eval()
         return self
 
-    def _check(self, skeleton: Network) -> None:
-        for name, task in self.tasks.items():
-            missing = sorted(module for module in task.spec.network_modules if getattr(skeleton, module) is None)
-            if missing:
-                raise ValueError(
-                    f'task {name!r} ({type(task).__name__}) needs {" and ".join(missing)}, which the network config lacks; '
-                    f'it has {", ".join(sorted(self.network_cfg))}'
-                )
-        for name in ('text_encoder', 'decoder'):
-            size = getattr(getattr(skeleton, name), 'vocab_size', None)
-            if self.tokenizer is not None and size is not None and size != self.tokenizer.vocab_size:
-                raise ValueError(f'{name} has {size} words, but the tokenizer has {self.tokenizer.vocab_size}')
+    def _build_task(self, name: str, cfg: dict) -> Task:
+        kind = TASKS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+        tokenizer = self.tokenizers.get(getattr(kind, 'tokenizer_role', 'decoder'))
+        task = TASKS.build(cfg, default_args=dict(network=self.network, tokenizer=tokenizer))
+        network, kind = self.network, type(task).__name__
+        unknown = sorted(task.spec.stages - set(network.stages))
+        if unknown:
+            raise ValueError(
+                f'task {name!r} ({kind}) asks for the stage {" and ".join(unknown)}, which {type(network).__name__} '
+                f'lacks; it has {", ".join(network.stages)}'
+            )
+        missing = sorted(module for module in network.modules_of(task.spec.stages) if not network.has(module))
+        if missing:
+            available = ', '.join(sorted(name for name, _ in network.named_children()))
+            raise ValueError(
+                f'task {name!r} ({kind}) needs {" and ".join(missing)}, which the network config lacks; it has {available}'
+            )
+        return task
+
+    def _check_vocabularies(self) -> None:
+        for role, name in self.network.vocabularies.items():
+            tokenizer, module = self.tokenizers.get(role), self.network._modules.get(name)
+            if tokenizer is not None and module is not None and module.vocab_size != tokenizer.vocab_size:
+                raise ValueError(f'{name} has {module.vocab_size} words, but the tokenizer has {tokenizer.vocab_size}')
+
+    def _drop_unused(self) -> None:
+        """Drop the modules that no task needs."""
+        needed = self.network.modules_of(frozenset().union(*(task.spec.stages for task in self.tasks.values())))
+        unused = [name for name, _ in self.network.named_children() if name not in needed]
+        if unused:
+            self.network.drop(unused)
+            print_log(f'no task needs these modules of the network, which are dropped: {", ".join(unused)}', logger='current')
 
     def init_weights(self) -> None:
         """Initialise every module by its own rule, then load what `init_cfg` names; once, as in MMEngine."""
@@ -151,7 +175,8 @@ class MPlug2(BaseModel):
         Returns:
             ids and scores: for each sample `num_return` id lists from the start token on, and their scores, best first.
         """
-        special = (101, 102) if self.tokenizer is None else (self.tokenizer.cls_id, self.tokenizer.sep_id)
+        tokenizer = self.tokenizers.get('decoder')
+        special = (101, 102) if tokenizer is None else (tokenizer.cls_id, tokenizer.sep_id)
         start_id = special[0] if start_id is None else start_id
         end_id = special[1] if end_id is None else end_id
         settings = [task.generator.how for task in self.tasks.values() if hasattr(task, 'generator')]
@@ -160,21 +185,8 @@ class MPlug2(BaseModel):
         self.eval()
         try:
             features = Features(self.network, Batch(frames=frames, text=question))
-            memory = vision_memory(features.vision()) if question is None else fused_memory(features.fused())
+            memory = features.memory('vision' if question is None else 'fused')
             found = generate(self.network.decoder, memory, how, start_id, end_id)
         finally:
             self.train(training)
         return [[h.ids for h in one] for one in found], [[h.score for h in one] for one in found]
-
-
-def build_network(modules: dict[str, dict]) -> Network:
-    """Build the modules of a network from their configs.
-
-    Raises:
-        ValueError: a name that the network has no place for.
-    """
-    places = list(Network()._modules)
-    unknown = sorted(set(modules) - set(places))
-    if unknown:
-        raise ValueError(f'a network has no place for {", ".join(unknown)}; its places are {", ".join(places)}')
-    return Network(**{name: MODELS.build(cfg) for name, cfg in modules.items()})

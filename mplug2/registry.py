@@ -119,7 +119,10 @@ class Registry(roots.Registry):
 
 # name -> (MMEngine root, locations imported at the first look-up)
 _TABLE: dict[str, tuple[str, list[str]]] = {
-    'MODELS': ('MODELS', ['mplug2.modules', 'mplug2.objectives', 'mplug2.model', 'mplug2.preprocessor']),
+    'MODELS': (
+        'MODELS',
+        ['mplug2.modules', 'mplug2.objectives', 'mplug2.networks', 'mplug2.model', 'mplug2.preprocessor'],
+    ),
     'TOKENIZERS': ('TASK_UTILS', ['mplug2.text']),
     'DATASETS': ('DATASETS', ['mplug2.datasets']),
     'TRANSFORMS': ('TRANSFORMS', ['mplug2.datasets.transforms']),

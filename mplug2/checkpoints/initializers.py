@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ..networks.mplug2 import Network
+from ..networks import Network
 from ..registry import WEIGHT_INITIALIZERS
 from .errors import CheckpointError
 from .files import read_state
@@ -21,7 +21,7 @@ from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
-from .loading import LoadReport, load_strictly, position_resize, show, unread_training_state
+from .loading import LoadReport, load_strictly, show, unread_training_state
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -55,7 +55,7 @@ class ForeignWeights:
         network = find_network(module)
         state = read_state(self.source)
         adapter = pick_adapter(state, [kind.for_network(network, self.parts) for kind in self.formats or formats()], self.name)
-        parts = [part for part in self.parts if getattr(network, part) is not None]
+        parts = [part for part in self.parts if network.has(part)]
         translated = adapter.translate(state, parts)
         return show(
             load_strictly(
@@ -167,7 +167,6 @@ class MPlug2Weights:
                 absent=(*self.absent, *unread),
                 sources=sources,
                 left_out={key: value.numel() for key, value in state.items() if key not in used},
-                resize_mode=position_resize(model),
             )
         )
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..utils.dtensor import shard_like
 from .files import load_checkpoint, read_state
 from .find import SHARDS, find_weights
-from .loading import LoadReport, check_shapes, position_resize, resample_to, unread_training_state
+from .loading import LoadReport, check_shapes, resample_to, unread_training_state
 
 
 class Policy(Enum):
@@ -68,8 +68,7 @@ def load(
     state, own = read_state(content), model.state_dict()
     resized: list[str] = []
     if policy is not Policy.RESUME:
-        mode = position_resize(model)
-        fitted = {key: resample_to(key, value, own[key], mode) for key, value in state.items() if key in own}
+        fitted = {key: resample_to(model, key, value, own[key]) for key, value in state.items() if key in own}
         resized = [key for key, value in fitted.items() if value is not state[key]]
         if resized:
             print_log(f'{name}: resampled: {", ".join(resized)}', logger='current')

@@ -10,9 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..modules.encoders.vision import resize_positions
 from .errors import CheckpointError
-from .formats.adapter import Adapter
 
 
 class LoadReport(NamedTuple):
@@ -82,7 +80,7 @@ def load_strictly(
     absent: Collection[str] = (),
     sources: Mapping[str, tuple[str, ...]] | None = None,
     left_out: Mapping[str, int] | None = None,
-    resize_mode: str = Adapter.resize_mode,
+    resize_mode: str | None = None,
     assign: bool = False,
 ) -> LoadReport:
     """Load weights, each in its shape, all that the model has. A vision encoder's positions and patch kernel are resampled.
@@ -92,7 +90,8 @@ def load_strictly(
         within: prefixes of the keys that must be filled; all keys if None.
         new: patterns of keys that keep their own initialisation, whatever the file holds.
         absent: patterns of keys that may be missing from the file.
-        sources, left_out: of the `Translation`, for the report. resize_mode: for a table of positions of another grid.
+        sources, left_out: of the `Translation`, for the report. resize_mode: for positions of another grid, the encoder's own
+            if None.
         assign: let the model hold the given tensors instead of copying their values.
 
     Raises:
@@ -104,7 +103,7 @@ def load_strictly(
     filled = {key: value for key, value in weights.items() if not matches(key, new)}
     resized = []
     for key in [key for key in filled if key in own]:
-        fitted = resample_to(key, filled[key], own[key], resize_mode)
+        fitted = resample_to(model, key, filled[key], own[key], resize_mode)
         if fitted is not filled[key]:
             filled[key] = fitted
             resized.append(key)
@@ -167,21 +166,18 @@ def unread_training_state(model: nn.Module, own: Mapping[str, torch.Size], their
     return unread
 
 
-def position_resize(model: nn.Module) -> str:
-    """How the model's vision encoder resamples its positions."""
-    return next((part.position_resize for part in model.modules() if hasattr(part, 'position_resize')), Adapter.resize_mode)
+def resample_to(model: nn.Module, key: str, theirs: Tensor, ours: Tensor, mode: str | None = None) -> Tensor:
+    """What the encoder that owns a key makes of a tensor of another grid or patch size; anything else as it is.
 
-
-def resample_to(key: str, theirs: Tensor, ours: Tensor, mode: str) -> Tensor:
-    """A vision encoder's positions on our grid and its patch kernel in our patch size; anything else as it is."""
-    if theirs.shape == ours.shape or theirs.ndim != ours.ndim:
-        return theirs
-    if key.endswith('patch_embedding.weight') and theirs.shape[:2] == ours.shape[:2] and ours.shape[2] == ours.shape[3]:
-        return resample_patches(theirs, ours.shape[-1])
-    if key.endswith('position_embedding') and theirs.shape[1:] == ours.shape[1:]:
-        sides = [round((len(table) - 1) ** 0.5) for table in (theirs, ours)]
-        if all(side**2 + 1 == len(table) for side, table in zip(sides, (theirs, ours), strict=True)):
-            return resize_positions(theirs, (sides[1], sides[1]), mode)
+    Args:
+        model: whose key it is. mode: for positions, the encoder's own way if None.
+    """
+    module, name = model, key
+    while theirs.shape != ours.shape and module is not None:
+        if hasattr(module, 'resample_state'):
+            return module.resample_state(name, theirs, mode)
+        part, _, name = name.partition('.')
+        module = getattr(module, part, None) if name else None
     return theirs
 
 
@@ -189,24 +185,3 @@ def show(report: LoadReport) -> LoadReport:
     """Print a report where MMEngine's current logger writes, else to the standard output."""
     print_log(str(report), logger='current')
     return report
-
-
-@torch.no_grad()
-def resample_patches(kernel: Tensor, size: int) -> Tensor:
-    """Change the patch size of a patch embedding so that resized images give the same tokens, as nearly as can be.
-
-    The pseudo-inverse of bilinear resizing (FlexiViT, Beyer et al. 2023).
-
-    Args:
-        kernel: (C, 3, p, p). size: the patch size wanted.
-
-    Returns:
-        (C, 3, size, size).
-    """
-    old = kernel.shape[-1]
-    basis = torch.eye(old * old, dtype=torch.float64).view(old * old, 1, old, old)
-    resize = nn.functional.interpolate(basis, (size, size), mode='bilinear', align_corners=False, antialias=size < old)
-    # Rows: old pixels; columns: new ones. A patch x becomes x @ resize; want kernel' with (x @ resize) . kernel' = x . kernel.
-    inverse = torch.linalg.pinv(resize.flatten(1))
-    flat = kernel.double().flatten(2) @ inverse.T
-    return flat.unflatten(2, (size, size)).to(kernel.dtype)

@@ -24,7 +24,7 @@ from .errors import CheckpointError
 from .files import load_checkpoint, save_checkpoint
 from .find import move_aside
 from .load import Policy, keys_to_load, report_of
-from .loading import LoadReport, position_resize, resample_to
+from .loading import LoadReport, resample_to
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
@@ -117,8 +117,7 @@ def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: 
     if not other:
         return {}
     read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
-    mode = position_resize(model)
-    return {key: resample_to(key, value, own[key], mode) for key, value in other.items()}
+    return {key: resample_to(model, key, value, own[key]) for key, value in other.items()}
 
 
 def _room(shape: torch.Size, like: Tensor) -> Tensor:

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-FUNCTIONS = ('vision_encoder', 'text_encoder', 'fusion', 'decoder')  # modules entered by a plain call
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ..config.command_line import DictAction
@@ -42,19 +40,22 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
     Raises:
         ValueError: the config's model is not an `MPlug2`.
     """
+    import torch
     from torch._subclasses import FakeTensorMode
 
     from ..checkpoints.loading import table
     from ..model import MPlug2
+    from ..planning.plan import materialise
     from ..registry import MODELS
-    from ..tasks import INPUTS, MODULES
+    from ..tasks import INPUTS
 
     model_cfg = {key: value for key, value in model_cfg.items() if key not in ('blocks', 'init_cfg')}
-    with FakeTensorMode():  # shapes without storage
+    with torch.device('meta'):
         model = MODELS.build(model_cfg)
-        if not isinstance(model, MPlug2):
-            raise ValueError(f"the config's model is a {type(model).__name__}; modules are listed of an MPlug2")
-        model.eval()
+    if not isinstance(model, MPlug2):
+        raise ValueError(f"the config's model is a {type(model).__name__}; modules are listed of an MPlug2")
+    with FakeTensorMode():  # shapes without storage
+        materialise(model.eval())
         costs = {
             name: task_flops(model.network, task.spec, frames if 'video' in task.spec.inputs else 1, size, text, target)
             for name, task in model.tasks.items()
@@ -68,12 +69,13 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
             rows.append((f'task {name}', type(task).__name__, _size(task), *('' for _ in costs)))
     rows.append(('total', '', _size(model), *(_giga(sum(cost.values())) for cost in costs.values())))
 
-    columns = [*INPUTS, *MODULES]
+    columns = [*INPUTS, *(name for name, _ in parts)]
     marks = [('task', *columns)]
     for name, task in model.tasks.items():
-        marks.append((name, *('x' if column in task.spec.inputs | task.spec.modules else '' for column in columns)))
+        touched = task.spec.inputs | model.network.modules_of(task.spec.stages)
+        marks.append((name, *('x' if column in touched else '' for column in columns)))
     given = f'forward of one sample: {frames} frames a clip, {text} text tokens, {target} target tokens'
-    return f'{table(rows)}\n({given})\n\nTable 2:\n{table(marks)}'
+    return f'{table(rows)}\n({given})\n\nWhat each task touches (Table 2):\n{table(marks)}'
 
 
 def task_flops(network, spec, frames: int, size: int | None, text: int, target: int) -> Counter:
@@ -85,51 +87,49 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    from ..networks.mplug2 import Features
+    from ..modules.contracts import VisionEncoder
+    from ..networks import Features
     from ..structures import Batch, Tokens
-    from ..tasks.generative import fused_memory
-
-    needed = spec.network_modules
 
     def tokens(length: int) -> Tokens:
         return Tokens(torch.zeros(1, length, dtype=torch.long), torch.ones(1, length, dtype=torch.bool))
 
     images = None
-    if 'vision_encoder' in needed:
-        size = network.vision_encoder.image_size if size is None else size
+    if 'vision' in spec.stages:
+        encoder = next(part for part in network.children() if isinstance(part, VisionEncoder))
+        size = encoder.image_size if size is None else size
         images = torch.zeros(1, frames, 3, size, size)
     features = Features(network, Batch(frames=images, text=tokens(text)))
     # The explicit attention, because PyTorch has no formula for the fused one on the CPU.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _count_flops(network) as flops:
-        memory = None
-        if images is not None:
-            memory = features.vision().as_memory()
-        if 'text_encoder' in needed:
-            memory = features.text().as_memory()
-        if 'fusion' in needed:
-            memory = fused_memory(features.fused())
-        if 'decoder' in needed:
-            network.decoder(tokens(target).ids, memory)
+        for stage in ('vision', 'text', 'fused'):
+            if stage in spec.stages:
+                last = stage
+                getattr(features, stage)()
+        if 'decoder' in spec.stages:
+            network.decoder(tokens(target).ids, features.memory(last))
     return flops.by_module
 
 
 def _count_flops(network) -> Any:
+    import torch
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
     class Counting(TorchDispatchMode):
-        """What happens outside the modules of `FUNCTIONS` happens in the universal layers, which are entered by many names."""
+        """What happens outside the modules' calls is of the one that is entered by methods, as universal layers are."""
 
         def __init__(self) -> None:
             super().__init__()
             self.by_module: Counter = Counter()
             self.inside: list[str] = []
             self.handles = []
-            for name in FUNCTIONS:
-                module = getattr(network, name)
-                if module is not None:
-                    self.handles.append(module.register_forward_pre_hook(self._enter(name)))
-                    self.handles.append(module.register_forward_hook(lambda *_: self.inside.pop() and None))
+            self.outside = 'wiring'
+            for name, module in network.named_children():
+                if type(module).forward is torch.nn.Module.forward:
+                    self.outside = name  # it has no call of its own
+                self.handles.append(module.register_forward_pre_hook(self._enter(name)))
+                self.handles.append(module.register_forward_hook(lambda *_: self.inside.pop() and None))
 
         def _enter(self, name: str) -> Callable[..., None]:
             return lambda *_: self.inside.append(name)
@@ -138,7 +138,9 @@ def _count_flops(network) -> Any:
             out = function(*args, **(kwargs or {}))
             formula = flop_registry.get(function._overloadpacket)
             if formula is not None:
-                self.by_module[self.inside[-1] if self.inside else 'universal'] += formula(*args, **(kwargs or {}), out_val=out)
+                self.by_module[self.inside[-1] if self.inside else self.outside] += formula(
+                    *args, **(kwargs or {}), out_val=out
+                )
             return out
 
         def __exit__(self, *error: Any) -> None:

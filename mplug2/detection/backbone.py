@@ -8,12 +8,11 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..model import MPlug2
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..registry import MODELS, TASKS
 from ..structures import Batch
 from ..tasks.base import Task
-from ..tasks.classification import classification_spec
-from ..tasks.spec import TaskSpec
+from ..tasks.spec import TaskSpec, vision_spec
 
 
 @TASKS.register_module()
@@ -23,9 +22,10 @@ class DenseMap(Task):
     A network without universal layers gives the vision encoder's own map.
     """
 
+    spec = vision_spec('image')
+
     def __init__(self, network: Network, tokenizer: Any = None) -> None:
         super().__init__()
-        self.spec = classification_spec(network, 'image')
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         raise NotImplementedError("a backbone has no loss: the detector's heads have")
@@ -62,7 +62,7 @@ class VisionBackbone(BaseModule):
         Raises:
             ValueError: H or W is not a multiple of the patch size: pad the images.
         """
+        vision = self.model(Batch(frames=images[:, None]), mode='tensor').vision()
         patch = self.model.network.vision_encoder.patch_size
-        memory = self.model(Batch(frames=images[:, None]), mode='tensor').vision().memory
         grid = (images.shape[2] // patch, images.shape[3] // patch)
-        return (memory[:, 1:].transpose(1, 2).unflatten(2, grid),)
+        return (vision.memory[:, vision.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid),)

@@ -15,7 +15,7 @@ from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from torch import Tensor
 
 from ..modules.layers import full_precision
-from ..networks.mplug2 import Network, TextFeatures, VisionFeatures
+from ..networks import Network, TextFeatures, VisionFeatures
 from ..structures import Tokens
 from .matcher import Matcher, lean_vision, pad_ids
 from .retrieval import ranks_of_relevant
@@ -311,4 +311,4 @@ def vision_from_host(kept: dict[int, VisionFeatures], device: torch.device) -> I
     """What was kept, an image or clip at a time; each is dropped from `kept` as it is taken."""
     for index in list(kept):
         vision = kept.pop(index)
-        yield index, VisionFeatures(*(None if part is None else part.to(device) for part in vision))
+        yield index, vision.map(lambda part: part.to(device))

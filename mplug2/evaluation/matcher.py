@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..networks.mplug2 import Network, TextFeatures, VisionFeatures
+from ..networks import Network, TextFeatures, VisionFeatures
 from ..structures import Tokens
 
 
@@ -31,7 +31,7 @@ class Matcher:
         self.network, self.task, self.device, self.pairs = network, task, device, pairs
         self.ids, self.mask = pad_ids(texts)
         parts = 2 if network.reads_across else 1
-        size = self.ids.numel() * network.width * parts * 4
+        size = self.ids.numel() * network.width_of('text') * parts * 4
         self.bank = self._encode_all() if size <= limit else None
 
     def _encode_all(self) -> TextFeatures:
@@ -70,8 +70,8 @@ def lean_vision(vision: VisionFeatures, row: int, network: Network) -> VisionFea
     """What fusion reads of one sample's vision, on the host."""
     memory = vision.memory[row : row + 1].cpu().clone()
     if not network.reads_across:
-        return VisionFeatures(memory[:, :0], None, memory)
-    return VisionFeatures(vision.tokens[row : row + 1].cpu().clone(), vision.queries[row : row + 1].cpu().clone(), memory)
+        return vision._replace(tokens=memory[:, :0], queries=None, memory=memory)
+    return vision.map(lambda part: part[row : row + 1].cpu().clone())
 
 
 def pad_ids(texts: list[list[int]]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """The network's parts. They know nothing of tasks, data files or training."""
 
 from .blocks import blocks_of, checkpoint_blocks, compile_blocks, prepare_blocks
-from .decoder import DecoderState, Memory, TextDecoder
+from .contracts import Memory, VisionTokens
+from .decoder import DecoderState, TextDecoder
 from .encoders.text import BertTextEncoder, HuggingFaceTextEncoder
 from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
@@ -9,6 +10,7 @@ from .generation import Generation, Hypothesis, generate, rank
 from .heads import ContrastiveHead, LanguageHead
 from .layers import Block
 from .momentum import MomentumEncoder
+from .projectors import LinearProjector
 from .queue import FeatureQueue
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
 from .text_heads import PooledClassifier, SpanHead
@@ -26,6 +28,7 @@ __all__ = [
     'HuggingFaceTextEncoder',
     'Hypothesis',
     'LanguageHead',
+    'LinearProjector',
     'LocalTemporal',
     'Memory',
     'MomentumEncoder',
@@ -35,6 +38,7 @@ __all__ = [
     'TemporalSelfAttention',
     'TextDecoder',
     'UniversalLayers',
+    'VisionTokens',
     'blocks_of',
     'checkpoint_blocks',
     'compile_blocks',

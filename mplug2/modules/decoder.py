@@ -10,19 +10,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .contracts import Memory
 from .heads import LanguageHead
 from .layers import KeyValue, TextEmbedding, TransformerLayer, initialize_transformer, padding_mask
-
-
-class Memory(NamedTuple):
-    """What the decoder attends to. tokens: (B, N, C). mask: (B, N) bool, True at real tokens; None: all are."""
-
-    tokens: Tensor
-    mask: Tensor | None = None
-
-    def select(self, rows: Tensor) -> Memory:
-        """Repeat or reorder samples."""
-        return Memory(self.tokens.index_select(0, rows), None if self.mask is None else self.mask.index_select(0, rows))
 
 
 class DecoderState(NamedTuple):
@@ -56,6 +46,8 @@ class TextDecoder(nn.Module):
         dropout, eps: as in BERT.
     """
 
+    entry_points = ('prefill', 'step')
+
     def __init__(
         self,
         vocab_size: int = 30522,
@@ -69,7 +61,7 @@ class TextDecoder(nn.Module):
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
-        self.width = width
+        self.width = self.memory_width = width
         self.vocab_size = vocab_size
         self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(

@@ -44,6 +44,7 @@ class ContrastiveHead(nn.Module):
 
     Args:
         width: C. projection_dim: channels on the sphere. temperature: initial. low, high: the temperature's bounds.
+            text_width: C of text, if it is not that of vision.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class ContrastiveHead(nn.Module):
         temperature: float = 0.07,
         low: float = 0.001,
         high: float = 0.5,
+        text_width: int | None = None,
     ) -> None:
         super().__init__()
         self.projection_dim = projection_dim
         self.vision_projection = nn.Linear(width, projection_dim)
-        self.text_projection = nn.Linear(width, projection_dim)
+        self.text_projection = nn.Linear(text_width or width, projection_dim)
         self.temperature = nn.Parameter(torch.tensor(float(temperature)))
         self.initial = temperature
         self.bounds = (low, high)

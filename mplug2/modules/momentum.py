@@ -17,7 +17,7 @@ class MomentumEncoder(nn.Module):
 
     The buffer ``filled`` says whether it holds weights. It has none before its first `update`, when it becomes its source,
     unless a checkpoint with a filled one is loaded. Parameters are paired by name, so a momentum encoder of some parts
-    (`Network.subset`) follows the whole network. Under FSDP2 it is built before sharding; its blocks are sharded like their
+    (`Network.averaged`) follows the whole network. Under FSDP2 it is built before sharding; its blocks are sharded like their
     sources, and the rest of it is whole.
 
     Args:
@@ -36,12 +36,6 @@ class MomentumEncoder(nn.Module):
     @property
     def has_weights(self) -> bool:
         return self._has_weights
-
-    def clear(self) -> None:
-        """Set all of it to zero, in which state it holds no weights."""
-        for value in (*self.parameters(), *self.buffers()):
-            value.data.zero_()
-        self._has_weights = False
 
     def train(self, mode: bool = True) -> MomentumEncoder:
         """Stays in evaluation mode: its targets carry no dropout noise."""

@@ -55,6 +55,7 @@ class UniversalLayers(nn.Module):
         if form == 'release' and num_layers < 2:
             raise ValueError(f"form='release' needs at least 2 layers, not {num_layers}: the last of them swaps roles")
         self.width = width
+        self.vision_width = width if vision_width is None else vision_width
         self.shared = shared
         self.swap_last = form == 'release' or not shared  # without queries there is nothing that fusion could merge
         self.layers = nn.ModuleList(

@@ -1,5 +1,7 @@
 """Wirings: how modules make vision, text and fused features, and a decoder's memory."""
 
-from .mplug2 import Features, FusedFeatures, Network, TextFeatures, VisionFeatures
+from .base import Connection, Network
+from .features import Features, FusedFeatures, TextFeatures, VisionFeatures
+from .mplug2 import MPlug2Network
 
-__all__ = ['Features', 'FusedFeatures', 'Network', 'TextFeatures', 'VisionFeatures']
+__all__ = ['Connection', 'Features', 'FusedFeatures', 'MPlug2Network', 'Network', 'TextFeatures', 'VisionFeatures']

@@ -1,140 +1,103 @@
-"""Features on demand: what a task asks for is computed, once, and nothing else.
-
-Letters in shapes: B samples, T frames, P patches per frame, L text tokens, k queries, C channels.
-"""
+"""The wiring of mPLUG-2 (Figure 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, nn
 
-from ..modules.decoder import Memory
-from ..structures import Batch, Tokens
+from ..modules.contracts import Memory
+from ..registry import MODELS
+from ..structures import Tokens
+from .base import Connection, Network
+from .features import FusedFeatures, TextFeatures, VisionFeatures
 
 
-class VisionFeatures(NamedTuple):
-    """tokens: (B, 1 + T*P, C) after the vision encoder, frame-mean class token first, then patches frame-major.
+@MODELS.register_module()
+class MPlug2Network(Network):
+    """Encoders, universal layers that both share, fusion layers in which text attends to vision, and a decoder.
 
-    num_queries: (B, k, C), the universal queries; None where the network has no universal layers.
-    memory: (B, 1 + T*P, C) after the universal num_layers: what fusion and decoder attend to.
-    """
-
-    tokens: Tensor
-    queries: Tensor | None
-    memory: Tensor
-
-    @property
-    def pooled(self) -> Tensor:
-        """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
-        return self.memory[:, 0]
-
-    def as_memory(self) -> Memory:
-        return Memory(self.memory)
-
-    def select(self, rows: Tensor) -> VisionFeatures:
-        """Reorder or repeat samples (hard negatives, many captions of one clip)."""
-        return VisionFeatures(*(None if part is None else part.index_select(0, rows) for part in self))
-
-
-class TextFeatures(NamedTuple):
-    """encoded: (B, L, C) after the text encoder. tokens: (B, L, C) after the universal layers. mask: (B, L)."""
-
-    encoded: Tensor
-    tokens: Tensor
-    mask: Tensor
-
-    @property
-    def pooled(self) -> Tensor:
-        """(B, C): the class token after the universal layers, what classification and contrastive learning read."""
-        return self.tokens[:, 0]
-
-    def as_memory(self) -> Memory:
-        return Memory(self.tokens, self.mask)
-
-    def select(self, rows: Tensor) -> TextFeatures:
-        """Reorder or repeat samples."""
-        return TextFeatures(*(part.index_select(0, rows) for part in self))
-
-
-class FusedFeatures(NamedTuple):
-    """text: (B, L, C) after the fusion layers. mask: (B, L). vision: (B, 1 + T*P, C), text-aware in the paper's form."""
-
-    text: Tensor
-    mask: Tensor
-    vision: Tensor
-
-    @property
-    def pooled(self) -> Tensor:
-        """(B, C): the fused class token, what matching reads."""
-        return self.text[:, 0]
-
-
-class Network(nn.Module):
-    """The bag of modules. Those that no task names are None.
+    Without universal layers the encoders' own tokens take their place everywhere.
 
     Args:
-        vision_encoder, text_encoder, universal, fusion, decoder: modules or None.
-
-    Raises:
-        ValueError: modules whose outputs meet differ in width.
+        vision_encoder, text_encoder, universal, fusion, decoder: modules, configs, or None. projectors: as in `Network`.
     """
+
+    stages = {
+        'vision': ('vision_encoder', 'vision_universal', 'universal'),
+        'text': ('text_encoder', 'text_universal', 'universal'),
+        'fused': ('vision_fusion', 'text_fusion', 'fusion'),
+        'decoder': ('vision_decoder', 'text_decoder', 'fused_decoder', 'decoder'),
+    }
+    optional = frozenset(
+        {
+            'universal',
+            *('vision_universal', 'text_universal', 'vision_fusion', 'text_fusion'),
+            *('vision_decoder', 'text_decoder', 'fused_decoder'),
+        }
+    )
 
     def __init__(
         self,
-        vision_encoder: nn.Module | None = None,
-        text_encoder: nn.Module | None = None,
-        universal: nn.Module | None = None,
-        fusion: nn.Module | None = None,
-        decoder: nn.Module | None = None,
+        vision_encoder: nn.Module | dict | None = None,
+        text_encoder: nn.Module | dict | None = None,
+        universal: nn.Module | dict | None = None,
+        fusion: nn.Module | dict | None = None,
+        decoder: nn.Module | dict | None = None,
+        projectors: Mapping[str, dict] | None = None,
     ) -> None:
-        super().__init__()
-        for name, module in {
-            'vision_encoder': vision_encoder,
-            'text_encoder': text_encoder,
-            'universal': universal,
-            'fusion': fusion,
-            'decoder': decoder,
-        }.items():
-            self.register_module(name, module)  # None too: a place that is empty
-        widths = {name: module.width for name, module in self.named_children() if hasattr(module, 'width')}
-        if universal is not None:
-            widths.pop('vision_encoder', None)  # universal layers project it
-        if len(set(widths.values())) > 1:
-            told = ', '.join(f'{name} {width}' for name, width in widths.items())
-            raise ValueError(f'the modules of a network must have one width, but they have: {told}')
+        super().__init__(
+            projectors,
+            vision_encoder=vision_encoder,
+            text_encoder=text_encoder,
+            universal=universal,
+            fusion=fusion,
+            decoder=decoder,
+        )
 
-    def subset(self, names: Iterable[str]) -> Network:
-        """A network of only those modules, shared with this one (for a momentum encoder)."""
-        return Network(**{name: getattr(self, name) for name in names})
+    def _source(self, stage: str) -> str:
+        """Name of the module that the features of a stage come out of."""
+        encoder = {'vision': 'vision_encoder', 'text': 'text_encoder', 'fused': 'fusion'}[stage]
+        return 'universal' if stage != 'fused' and self.universal is not None else encoder
 
-    @property
-    def width(self) -> int:
-        """C of what tasks see: that of the universal layers, else of the encoder that is there."""
-        for module in (self.universal, self.text_encoder, self.vision_encoder):
-            if module is not None:
-                return module.width
-        raise ValueError('the network has no encoder')
+    def width_of(self, stage: str) -> int:
+        source = self._source(stage)
+        if not self.has(source):
+            raise ValueError(f'the network has no {source}, so no {stage} features')
+        return getattr(self, source).width
+
+    def connections(self) -> Iterator[Connection]:
+        if self.universal is not None:
+            for stage, width in (('vision', self.universal.vision_width), ('text', self.universal.width)):
+                encoder = f'{stage}_encoder'
+                if self.has(encoder):
+                    yield Connection(f'{stage}_universal', encoder, getattr(self, encoder).width, 'universal', width)
+        for target, width, stages in (
+            ('fusion', 'width', ('vision', 'text')),
+            ('decoder', 'memory_width', ('vision', 'text', 'fused')),
+        ):
+            for stage in stages:
+                source = self._source(stage)
+                if self.has(target) and self.has(source):
+                    wanted = getattr(getattr(self, target), width)
+                    yield Connection(f'{stage}_{target}', source, self.width_of(stage), target, wanted)
 
     @property
     def reads_across(self) -> bool:
-        """Whether fusion first lets vision read the text and the text vision, as in the paper's form.
-
-        Otherwise fusion needs no more than `VisionFeatures.memory` and `TextFeatures.tokens`.
-        """
+        """Whether fusion first lets vision read the text and the text vision, as in the paper's form."""
         return self.universal is not None and not self.universal.swap_last
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
-        """frames: (B, T, 3, H, W), normalised."""
-        tokens = self.vision_encoder(frames)
+        tokens, prefix = self.vision_encoder(frames).tokens, self.vision_encoder.num_prefix_tokens
+        tokens = self.project('vision_universal', tokens)
         if self.universal is None:
-            return VisionFeatures(tokens, None, tokens)
+            return VisionFeatures(tokens, None, tokens, prefix)
         tokens = self.universal.project(tokens)
-        return VisionFeatures(tokens, *self.universal.vision(tokens))
+        return VisionFeatures(tokens, *self.universal.vision(tokens), prefix)
 
     def encode_text(self, text: Tokens) -> TextFeatures:
-        encoded = self.text_encoder(text)
+        encoded = self.project('text_universal', self.text_encoder(text))
         tokens = encoded if self.universal is None else self.universal.text(encoded, text.mask)
         return TextFeatures(encoded, tokens, text.mask)
 
@@ -142,59 +105,16 @@ class Network(nn.Module):
         tokens, memory = text.tokens, vision.memory
         if self.reads_across:
             memory, tokens = self.universal.combine(vision.tokens, vision.queries, text.encoded, text.tokens, text.mask)
-        return FusedFeatures(self.fusion(tokens, text.mask, memory), text.mask, memory)
+        fused = self.fusion(self.project('text_fusion', tokens), text.mask, self.project('vision_fusion', memory))
+        return FusedFeatures(fused, text.mask, memory)
 
-
-class Features:
-    """The features of one batch under one set of modules, each computed at its first use and kept for the forward.
-
-    Pre-training makes one `Features` for the network and one for its momentum encoder; further inputs (masked text) are
-    added to the batch under names of their own.
-
-    Args:
-        network: the bag of modules. batch: the inputs.
-    """
-
-    def __init__(self, network: Network, batch: Batch) -> None:
-        self.network = network
-        self.batch = batch
-        self._vision: dict[str, VisionFeatures] = {}
-        self._text: dict[str, TextFeatures] = {}
-        self._fused: dict[tuple[str, str], FusedFeatures] = {}
-
-    def _input(self, name: str) -> Tensor | Tokens:
-        value = self.batch.extra.get(name)
-        if value is None:
-            value = getattr(self.batch, name, None)
-        if value is None:
-            raise KeyError(
-                f'the task asks for {name!r}, which the batch lacks: add the transform that makes it to the pipeline'
-            )
-        return value
-
-    def vision(self, name: str = 'frames') -> VisionFeatures:
-        """Features of the frames of that name.
-
-        Raises:
-            KeyError: the batch has no such input.
-        """
-        if name not in self._vision:
-            self._vision[name] = self.network.encode_vision(self._input(name))
-        return self._vision[name]
-
-    def text(self, name: str = 'text') -> TextFeatures:
-        """Features of the tokens of that name.
-
-        Raises:
-            KeyError: the batch has no such input.
-        """
-        if name not in self._text:
-            self._text[name] = self.network.encode_text(self._input(name))
-        return self._text[name]
-
-    def fused(self, text: str = 'text', vision: str = 'frames') -> FusedFeatures:
-        """Text and vision of those names, sample by sample, fused. Re-paired features go to `Network.fuse` directly."""
-        key = (text, vision)
-        if key not in self._fused:
-            self._fused[key] = self.network.fuse(self.text(text), self.vision(vision))
-        return self._fused[key]
+    def memory(self, stage: str, features: VisionFeatures | TextFeatures | FusedFeatures) -> Memory:
+        """Of 'vision' (B, N, C), of 'text' (B, L, C), or of 'fused' [vision; fused text] (B, N + L, C)."""
+        if stage == 'vision':
+            return Memory(self.project('vision_decoder', features.memory))
+        if stage == 'text':
+            return Memory(self.project('text_decoder', features.tokens), features.mask)
+        vision = self.project('vision_decoder', features.vision)
+        seen = features.mask.new_ones(vision.shape[:2])
+        text = self.project('fused_decoder', features.text)
+        return Memory(torch.cat([vision, text], 1), torch.cat([seen, features.mask], 1))

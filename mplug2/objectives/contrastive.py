@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.heads import ContrastiveHead
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..registry import MODELS
 from ..structures import Batch
 from .gather import gather_features, gather_with_gradients

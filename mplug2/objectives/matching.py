@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.layers import initialize_transformer
-from ..networks.mplug2 import Network, TextFeatures, VisionFeatures
+from ..networks import Network, TextFeatures, VisionFeatures
 from ..registry import MODELS
 from .denominator import count_per_process
 from .losses import hard_negatives, matching_loss, positive_pairs
@@ -28,7 +28,7 @@ class HardNegativeMatching(nn.Module):
     def __init__(self, network: Network, weight: float = 1.0) -> None:
         super().__init__()
         self.weight = weight
-        self.classifier = nn.Linear(network.width, 2)
+        self.classifier = nn.Linear(network.width_of('fused'), 2)
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.classifier.in_features)

@@ -11,14 +11,12 @@ from torch import Tensor
 from ..modules.heads import ContrastiveHead
 from ..modules.momentum import MomentumEncoder
 from ..modules.queue import FeatureQueue
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..registry import MODELS
 from ..structures import Batch
 from .contrastive import Contrast
 from .gather import gather_features
 from .losses import contrastive_loss, contrastive_targets, positive_pairs
-
-EMBEDDING_MODULES = ('vision_encoder', 'text_encoder', 'universal')  # the modules that an embedding depends on
 
 
 @MODELS.register_module()
@@ -47,12 +45,8 @@ class MomentumContrast(Contrast):
     ) -> None:
         super().__init__(network, head, media, weight)
         self.media, self.distill_alpha = media, distill_alpha
-        parts = [name for name in EMBEDDING_MODULES if getattr(network, name) is not None]
-        # The network that a task is shown may have no storage.
-        self.momentum_encoder = MomentumEncoder(network.subset(parts), momentum).to_empty(device=head.temperature.device)
+        self.momentum_encoder = MomentumEncoder(network.averaged(), momentum)
         self.momentum_head = MomentumEncoder(head, momentum)
-        self.momentum_encoder.clear()
-        self.momentum_head.clear()
         for prefix in self._queue_prefixes():
             self.register_module(f'{prefix}vision_queue', FeatureQueue(queue_size, head.projection_dim))
             self.register_module(f'{prefix}text_queue', FeatureQueue(queue_size, head.projection_dim))

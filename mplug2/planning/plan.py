@@ -20,9 +20,10 @@ from torch.utils._pytree import tree_leaves
 
 from ..model import MPlug2
 from ..modules.blocks import blocks_of, checkpoint_blocks
+from ..modules.contracts import Decoder, VisionEncoder
 from ..modules.momentum import MomentumEncoder, momentum_encoders_of
 from ..modules.queue import FeatureQueue
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..registry import MODELS
 from ..structures import Batch, MultiModalDataSample, TargetBatch, Tokens
 from .live_memory import LiveMemory, fused_attention
@@ -72,17 +73,17 @@ class Step(NamedTuple):
 def batch_of(model: MPlug2, work: Work) -> Batch:
     """A batch with whatever the tasks' rows of Table 2 take, and the further inputs of the tasks that we have."""
     count = work.batch
-    needed = frozenset().union(*(model.tasks[name].spec.network_modules for name in work.tasks))
+    stages = frozenset().union(*(model.tasks[name].spec.stages for name in work.tasks))
 
     def tokens(length: int) -> Tokens:
         ids = torch.zeros(count, length, dtype=torch.long)
         return Tokens(ids, torch.ones(count, length, dtype=torch.bool), torch.zeros_like(ids))
 
     frames = target = None
-    if 'vision_encoder' in needed and work.media != 'text':
-        side = work.side or model.network.vision_encoder.image_size
+    if 'vision' in stages and work.media != 'text':
+        side = work.side or next(part for part in model.network.children() if isinstance(part, VisionEncoder)).image_size
         frames = torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
-    if 'decoder' in needed:
+    if 'decoder' in stages:
         ids, mask, _ = tokens(work.target)
         target = TargetBatch(ids, mask, mask, torch.arange(count), torch.ones(count))
     masked = math.ceil(0.15 * work.text)
@@ -195,7 +196,7 @@ def gathered_bytes(model: MPlug2) -> int:
     def size(module: torch.nn.Module) -> int:
         return sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
 
-    parts = [part for name, part in model.network.named_children() if name != 'decoder']
+    parts = [part for part in model.network.children() if not isinstance(part, Decoder)]
     blocks = [size(block) for part in parts for block in blocks_of(part)]
     return size(model) - sum(blocks) + max(blocks, default=0)
 

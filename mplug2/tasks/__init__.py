@@ -8,14 +8,13 @@ from .pretraining import MaskedLanguageModeling, TextCompletion
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
 from .self_critical import SelfCriticalCaptioning
-from .spec import INPUTS, MODULES, TaskSpec, vision_spec
+from .spec import INPUTS, TaskSpec, vision_spec
 from .summarization import Summarization
 from .text_classification import TextClassification
 from .text_qa import TextQA
 
 __all__ = [
     'INPUTS',
-    'MODULES',
     'Captioning',
     'Classification',
     'Grounding',

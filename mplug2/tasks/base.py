@@ -7,7 +7,7 @@ from abc import ABCMeta, abstractmethod
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..structures import Batch, MultiModalDataSample
 from .spec import TaskSpec
 
@@ -20,6 +20,7 @@ class Task(nn.Module, metaclass=ABCMeta):
     """
 
     spec: TaskSpec
+    tokenizer_role: str = 'decoder'  # whose tokenizer it is given: that of the 'text' encoder or of the 'decoder'
     training_state: tuple[str, ...] = ()  # patterns of its weights that no prediction reads
 
     def before_train(self, dataset: Dataset) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
-from .generative import Memory, TextGenerator, decode_targets, fused_memory, vision_memory
+from .generative import Memory, TextGenerator, decode_targets
 from .spec import vision_spec
 
 
@@ -41,9 +41,9 @@ class Captioning(Task):
     ) -> None:
         super().__init__()
         if condition == 'instruction':
-            self.spec = vision_spec(media, 'text', 'text_encoder universal fusion decoder')
+            self.spec = vision_spec(media, 'text', 'text fused decoder')
         elif condition == 'vision':
-            self.spec = vision_spec(media, '', 'universal decoder')
+            self.spec = vision_spec(media, '', 'decoder')
         else:
             raise ValueError(f"condition is 'instruction' or 'vision', not {condition!r}")
         self.condition, self.text = condition, text
@@ -51,8 +51,8 @@ class Captioning(Task):
 
     def memory(self, features: Features) -> Memory:
         if self.condition == 'vision':
-            return vision_memory(features.vision())
-        return fused_memory(features.fused(self.text))
+            return features.memory('vision')
+        return features.memory('fused', self.text)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         logits = decode_targets(features, self.memory(features), batch.target)

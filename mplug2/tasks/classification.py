@@ -14,23 +14,15 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..modules.heads import ContrastiveHead
 from ..modules.layers import full_precision, initialize_transformer
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample, Tokens
 from ..text.class_names import read_class_names
 from ..text.instructions import instruction as instruction_of
 from .base import Task
-from .spec import TaskSpec, vision_spec
+from .spec import vision_spec
 
 PROMPTS = 256  # texts encoded at a time
-
-
-def classification_spec(network: Network, media: str, modules: str = '') -> TaskSpec:
-    """The row of a classifier: vision encoder, universal layers where the network has them, and `modules`.
-
-    (A network without universal layers is Table 16's baseline.)
-    """
-    return vision_spec(media, '', f'{modules} {"" if network.universal is None else "universal"}')
 
 
 def average_views(scores: Tensor, samples: Sequence[MultiModalDataSample]) -> Tensor:
@@ -68,9 +60,9 @@ class Classification(Task):
 
     def __init__(self, network: Network, tokenizer, num_classes: int, media: str = 'image', dropout: float = 0.0) -> None:
         super().__init__()
-        self.spec = classification_spec(network, media)
+        self.spec = vision_spec(media)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(network.width, num_classes)
+        self.head = nn.Linear(network.width_of('vision'), num_classes)
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.head.in_features)
@@ -114,6 +106,8 @@ class ZeroShotClassification(Task):
     Predictions as those of `Classification`.
     """
 
+    tokenizer_role = 'text'
+
     def __init__(
         self,
         network: Network,
@@ -126,7 +120,7 @@ class ZeroShotClassification(Task):
         temperature: float = 0.07,
     ) -> None:
         super().__init__()
-        self.spec = classification_spec(network, media, 'text_encoder')
+        self.spec = vision_spec(media, '', 'text')
         wrong = [template for template in templates if template.count('{}') != 1]
         if wrong or not templates:
             raise ValueError(f"ZeroShotClassification: templates have one '{{}}' each, where the name goes; not {wrong}")
@@ -137,7 +131,9 @@ class ZeroShotClassification(Task):
         self.register_buffer('prompt_ids', pad_sequence(ids, True), persistent=False)
         mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in ids], True)
         self.register_buffer('prompt_mask', mask, persistent=False)
-        self.head = ContrastiveHead(network.width, projection_dim, temperature)
+        self.head = ContrastiveHead(
+            network.width_of('vision'), projection_dim, temperature, text_width=network.width_of('text')
+        )
         self._classes: Tensor | None = None
 
     def init_weights(self) -> None:

@@ -1,25 +1,13 @@
-"""What captioning and question answering share: the decoder's memory, and texts read off a generation."""
+"""What captioning and question answering share: logits of targets, and texts read off a generation."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from ..modules.decoder import Memory
+from ..modules.contracts import Memory
 from ..modules.generation import Generation, Hypothesis, generate
-from ..networks.mplug2 import Features, FusedFeatures, VisionFeatures
+from ..networks import Features
 from ..structures import TargetBatch
-
-
-def fused_memory(fused: FusedFeatures) -> Memory:
-    """[vision; fused text] with the text's padding masked: (B, N + L, C)."""
-    seen = fused.mask.new_ones(fused.vision.shape[:2])
-    return Memory(torch.cat([fused.vision, fused.text], 1), torch.cat([seen, fused.mask], 1))
-
-
-def vision_memory(vision: VisionFeatures) -> Memory:
-    """Vision alone: (B, N, C)."""
-    return vision.as_memory()
 
 
 def decode_targets(features: Features, memory: Memory, target: TargetBatch) -> Tensor:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from ..text.locations import LocationTokens
 from .base import Task
-from .generative import TextGenerator, decode_targets, fused_memory
+from .generative import TextGenerator, decode_targets
 from .spec import vision_spec
 
 
@@ -30,7 +30,7 @@ class Grounding(Task):
 
     def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None, num_beams: int = 1) -> None:
         super().__init__()
-        self.spec = vision_spec('image', 'text', 'text_encoder universal fusion decoder')
+        self.spec = vision_spec('image', 'text', 'text fused decoder')
         self.locations = LocationTokens(tokenizer, **(locations or {}))
         length = self.locations.length
         self.generator = TextGenerator(tokenizer, dict(num_beams=num_beams, min_length=length, max_length=length + 1))
@@ -39,12 +39,12 @@ class Grounding(Task):
         self.register_buffer('allowed', allowed, persistent=False)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, fused_memory(features.fused()), batch.target)
+        logits = decode_targets(features, features.memory('fused'), batch.target)
         denominator = count_per_process(learned_tokens(batch.target))
         return {'loss_box': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, fused_memory(features.fused()), self.allowed)
+        hypotheses = self.generator.hypotheses(features, features.memory('fused'), self.allowed)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_box = self.locations.decode(best.ids)
             sample.pred_score = best.score

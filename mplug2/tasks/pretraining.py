@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..modules.heads import LanguageHead
-from ..networks.mplug2 import Features, Network
+from ..networks import Features, Network
 from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import IGNORED, captioning_loss, masked_language_loss
 from ..registry import TASKS
@@ -33,15 +33,16 @@ class MaskedLanguageModeling(Task):
     place).
     """
 
+    tokenizer_role = 'text'
+
     def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
         super().__init__()
         self.fused = fused
         if fused:
-            encoders = 'text_encoder image_encoder video_encoder'
-            self.spec = TaskSpec.of('text image video', f'{encoders} universal fusion')
+            self.spec = TaskSpec.of('text image video', 'vision text fused')
         else:
-            self.spec = TaskSpec.of('text', 'text_encoder universal')
-        self.head = LanguageHead(network.width, tokenizer.vocab_size)
+            self.spec = TaskSpec.of('text', 'text')
+        self.head = LanguageHead(network.width_of('text'), tokenizer.vocab_size)
 
     def init_weights(self) -> None:
         self.head.init_weights()
@@ -95,17 +96,17 @@ class TextCompletion(Task):
 
     def __init__(self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None) -> None:
         super().__init__()
-        self.spec = TaskSpec.of('text', 'text_encoder universal decoder')
+        self.spec = TaskSpec.of('text', 'text decoder')
         self.text = text
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=1, min_length=1, max_length=64))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.text(self.text).as_memory(), batch.target)
+        logits = decode_targets(features, features.memory('text', self.text), batch.target)
         denominator = count_per_process(learned_tokens(batch.target))
         return {'loss_completion': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.text(self.text).as_memory())
+        hypotheses = self.generator.hypotheses(features, features.memory('text', self.text))
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_completion = self.generator.text(best)
         return batch.samples

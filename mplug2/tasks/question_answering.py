@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.generation import rank
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.losses import answering_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from ..text.answers import read_answers, tidy_answer
 from .base import Task
-from .generative import TextGenerator, decode_targets, fused_memory
+from .generative import TextGenerator, decode_targets
 from .spec import vision_spec
 
 
@@ -40,7 +40,7 @@ class QuestionAnswering(Task):
         top_k: int = 128,
     ) -> None:
         super().__init__()
-        self.spec = vision_spec(media, 'text', 'text_encoder universal fusion decoder')
+        self.spec = vision_spec(media, 'text', 'text fused decoder')
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=10))
         self.answers = read_answers(answers) if isinstance(answers, str) else answers
         self.top_k = top_k
@@ -54,12 +54,12 @@ class QuestionAnswering(Task):
             )
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        memory = fused_memory(features.fused())
+        memory = features.memory('fused')
         logits = decode_targets(features, memory, batch.target)
         return {'loss_answer': answering_loss(logits, batch.target, len(memory.tokens))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        memory = fused_memory(features.fused())
+        memory = features.memory('fused')
         if self.answers is None:
             hypotheses = self.generator.hypotheses(features, memory)
             found = [(tidy_answer(self.generator.text(best)), best.score) for best, *_ in hypotheses]

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ..modules.heads import ContrastiveHead
-from ..networks.mplug2 import Features, Network, TextFeatures, VisionFeatures
+from ..networks import Features, Network, TextFeatures, VisionFeatures
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
-from .spec import TaskSpec, vision_spec
+from .spec import TaskSpec
 
 
 @TASKS.register_module()
@@ -62,25 +62,15 @@ class Retrieval(Task):
                 'matching=dict(type=HardNegativeMatching) or both'
             )
         kinds = (media,) if isinstance(media, str) else tuple(media)
-        self.spec = self._row(network, kinds, fused=matching is not None)
-        self.head = ContrastiveHead(network.width, projection_dim, temperature)
+        self.spec = TaskSpec.of(f'text {" ".join(kinds)}', f'vision text {"" if matching is None else "fused"}')
+        self.head = ContrastiveHead(
+            network.width_of('vision'), projection_dim, temperature, text_width=network.width_of('text')
+        )
         self.contrastive = self.matching = None
         if contrastive is not None:
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
         if matching is not None:
             self.matching = MODELS.build(matching, default_args=dict(network=network))
-
-    @staticmethod
-    def _row(network: Network, kinds: tuple[str, ...], fused: bool) -> TaskSpec:
-        specs = [
-            vision_spec(
-                kind,
-                'text',
-                f'text_encoder {"" if network.universal is None and not fused else "universal"} {"fusion" if fused else ""}',
-            )
-            for kind in kinds
-        ]
-        return TaskSpec(frozenset().union(*(s.inputs for s in specs)), frozenset().union(*(s.modules for s in specs)))
 
     def init_weights(self) -> None:
         for part in (self.head, self.matching, self.contrastive):

@@ -16,7 +16,7 @@ from ..evaluation.caption_scores import CiderD, DocumentFrequencies
 from ..evaluation.ptb import ptb_tokens
 from ..modules.decoder import Memory, TextDecoder
 from ..modules.generation import Generation, Hypothesis, generate
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.denominator import count_per_process
 from ..objectives.losses import token_losses
 from ..registry import TASKS

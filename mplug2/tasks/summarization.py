@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..objectives.denominator import count_per_process, learned_tokens
 from ..objectives.losses import captioning_loss
 from ..registry import TASKS
@@ -25,19 +25,19 @@ class Summarization(Task):
     Predictions: ``pred_summary`` (str) and ``pred_score`` (float).
     """
 
-    spec = TaskSpec.of('text', 'text_encoder universal decoder')
+    spec = TaskSpec.of('text', 'text decoder')
 
     def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None) -> None:
         super().__init__()
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=512))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.text().as_memory(), batch.target)
+        logits = decode_targets(features, features.memory('text'), batch.target)
         denominator = count_per_process(learned_tokens(batch.target))
         return {'loss_summary': captioning_loss(logits, batch.target, denominator)}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.text().as_memory())
+        hypotheses = self.generator.hypotheses(features, features.memory('text'))
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_summary = self.generator.text(best)
             sample.pred_score = best.score

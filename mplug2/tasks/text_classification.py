@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modules.text_heads import PooledClassifier
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -23,11 +23,11 @@ class TextClassification(Task):
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_label`` (int) and ``pred_score`` (its probability).
     """
 
-    spec = TaskSpec.of('text', 'text_encoder universal')
+    spec = TaskSpec.of('text', 'text')
 
     def __init__(self, network: nn.Module, tokenizer, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
-        self.head = PooledClassifier(network.width, num_classes, dropout)
+        self.head = PooledClassifier(network.width_of('text'), num_classes, dropout)
 
     def init_weights(self) -> None:
         self.head.init_weights()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modules.text_heads import SpanHead
-from ..networks.mplug2 import Features
+from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -30,7 +30,7 @@ class TextQA(Task):
     "no answer" scores above it; the evidence against an answer is that of the window where it is weakest, as in BERT).
     """
 
-    spec = TaskSpec.of('text', 'text_encoder universal')
+    spec = TaskSpec.of('text', 'text')
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TextQA(Task):
         max_answer: int = 30,
     ) -> None:
         super().__init__()
-        self.head = SpanHead(network.width)
+        self.head = SpanHead(network.width_of('text'))
         self.unanswerable, self.null_threshold, self.max_answer = unanswerable, null_threshold, max_answer
 
     def init_weights(self) -> None:

@@ -22,7 +22,7 @@ from mplug2.modules import (
     TextDecoder,
     UniversalLayers,
 )
-from mplug2.networks import Features, Network
+from mplug2.networks import Features, MPlug2Network
 from mplug2.structures import Batch, TargetBatch, Tokens
 from tests import golden
 
@@ -169,7 +169,7 @@ def test_other_sizes_are_inferred(universal: int, vision_width: int) -> None:
     language = dict(width=128, num_heads=2, ffn_dim=72, dropout=0.0)
     words = dict(vocab_size=110, max_positions=24)
     torch.manual_seed(0)
-    network = Network(
+    network = MPlug2Network(
         vision_encoder=DualVisionEncoder(20, 5, vision_width, 1, 2, 96, dict(type=LocalTemporal, hidden_dim=24, kernel_size=5)),
         text_encoder=BertTextEncoder(num_layers=2, **words, **language),
         universal=UniversalLayers(num_layers=universal, num_queries=7, vision_width=vision_width, **language),

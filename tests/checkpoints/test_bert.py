@@ -12,7 +12,7 @@ from mplug2.checkpoints import BertFormat, BertWeights, CheckpointError
 from mplug2.checkpoints.formats.bert import bert_layer, prediction_head
 from mplug2.modules import BertTextEncoder, FusionLayers, TextDecoder, UniversalLayers
 from mplug2.modules.heads import LanguageHead
-from mplug2.networks import Network
+from mplug2.networks import MPlug2Network, Network
 from mplug2.structures import Tokens
 from tests import golden
 
@@ -36,7 +36,7 @@ def reference(kind: type = BertModel) -> nn.Module:
 
 
 def network(**others: nn.Module) -> Network:
-    return Network(
+    return MPlug2Network(
         text_encoder=BertTextEncoder(50, num_layers=3, max_positions=16, **SIZES),
         universal=UniversalLayers(num_layers=2, num_queries=4, **SIZES),
         **others,
@@ -121,7 +121,7 @@ def assert_masked_language(values: dict[str, torch.Tensor], kind: str, logits: t
 def test_masked_language_modelling_of_text_equals_the_published() -> None:
     values, state, head, words = masked_language('text_mlm_state/')
     sizes = dict(width=64, num_heads=4, ffn_dim=136)
-    ours = Network(
+    ours = MPlug2Network(
         text_encoder=BertTextEncoder(131, num_layers=3, max_positions=40, **sizes),
         universal=UniversalLayers(num_layers=2, **sizes),
     )

@@ -18,10 +18,10 @@ from mplug2.checkpoints import (
     HuggingFaceDinoFormat,
 )
 from mplug2.checkpoints.formats.adapter import Adapter
-from mplug2.checkpoints.loading import resample_patches
 from mplug2.modules import DualVisionEncoder, LocalTemporal
+from mplug2.modules.encoders.vision import resample_patches
 from mplug2.modules.layers import quick_gelu
-from mplug2.networks import Network
+from mplug2.networks import MPlug2Network, Network
 
 SIZES = dict(width=32, num_layers=2, num_heads=4, ffn_dim=64)
 DINO = dict(activation='gelu', eps=1e-6, pre_norm_embedding=False, patch_bias=True, layer_scale=1.0, position_resize='bicubic')
@@ -45,7 +45,7 @@ def dino_reference(image_size: int = 32) -> nn.Module:
 
 
 def network(image_size: int = 32, patch_size: int = 8, **how) -> Network:
-    return Network(vision_encoder=DualVisionEncoder(image_size, patch_size, **SIZES, **how)).eval()
+    return MPlug2Network(vision_encoder=DualVisionEncoder(image_size, patch_size, **SIZES, **how)).eval()
 
 
 def images(side: int = 32) -> Tensor:
@@ -57,7 +57,7 @@ def test_clip_of_transformers() -> None:
     ClipWeights(reference.state_dict())(ours)
     with torch.no_grad():
         expected = getattr(reference, 'vision_model', reference).post_layernorm(reference(images()).last_hidden_state)
-        assert_close(ours.vision_encoder(images()[:, None]), expected, rtol=1e-4, atol=1e-5)
+        assert_close(ours.vision_encoder(images()[:, None]).tokens, expected, rtol=1e-4, atol=1e-5)
 
 
 class OpenAIBlock(nn.Module):
@@ -98,7 +98,7 @@ def test_clip_of_openai_in_half_precision() -> None:
         x = nn.functional.conv2d(images(), state['visual.conv1.weight'].float(), stride=8).flatten(2).transpose(1, 2)
         x = torch.cat([state['visual.class_embedding'].float().expand(2, 1, -1), x], 1)
         x = blocks(stem.ln_pre(x + state['visual.positional_embedding'].float()))
-        assert_close(ours.vision_encoder(images()[:, None]), stem.ln_post(x), rtol=1e-4, atol=1e-5)
+        assert_close(ours.vision_encoder(images()[:, None]).tokens, stem.ln_post(x), rtol=1e-4, atol=1e-5)
 
 
 def test_clip_leaves_temporal_modules_as_they_start() -> None:
@@ -111,7 +111,7 @@ def test_clip_leaves_temporal_modules_as_they_start() -> None:
     ClipWeights(clip_reference().state_dict())(plain)
     with torch.no_grad():  # the last projection of a temporal module starts at zero, so the image model is unchanged
         clips = images()[:, None].expand(-1, 3, -1, -1, -1)
-        assert_close(ours.vision_encoder(clips), plain.vision_encoder(clips))
+        assert_close(ours.vision_encoder(clips).tokens, plain.vision_encoder(clips).tokens)
 
 
 def test_dino_of_transformers() -> None:
@@ -120,7 +120,7 @@ def test_dino_of_transformers() -> None:
     assert set(report.left_out) == {'embeddings.mask_token'}
     with torch.no_grad():
         expected = reference(images()).last_hidden_state
-        assert_close(ours.vision_encoder(images()[:, None]), expected, rtol=1e-4, atol=1e-5)
+        assert_close(ours.vision_encoder(images()[:, None]).tokens, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_positions_of_another_grid_are_resampled_as_the_source_does() -> None:
@@ -129,7 +129,7 @@ def test_positions_of_another_grid_are_resampled_as_the_source_does() -> None:
     assert report.resized == ('vision_encoder.position_embedding',)
     with torch.no_grad():
         expected = reference(images()).last_hidden_state
-        assert_close(ours.vision_encoder(images()[:, None]), expected, rtol=1e-4, atol=1e-5)
+        assert_close(ours.vision_encoder(images()[:, None]).tokens, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_patch_kernels_of_another_size_are_resampled() -> None:

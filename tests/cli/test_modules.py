@@ -11,7 +11,7 @@ from mplug2.cli import main
 from mplug2.cli.modules import describe, task_flops
 from mplug2.config.load import config_folder
 from mplug2.modules import DualVisionEncoder, UniversalLayers
-from mplug2.networks import Network
+from mplug2.networks import MPlug2Network
 from mplug2.tasks import Captioning, QuestionAnswering, TaskSpec
 
 CONFIG = """
@@ -34,8 +34,8 @@ model = dict(
 
 def test_flops_of_a_vision_encoder_equal_the_formula() -> None:
     width, layers, tokens, patch = 32, 3, 1 + 16, 8
-    network = Network(vision_encoder=DualVisionEncoder(32, patch, width, layers, 4))
-    spec = TaskSpec.of('image', 'image_encoder')
+    network = MPlug2Network(vision_encoder=DualVisionEncoder(32, patch, width, layers, 4))
+    spec = TaskSpec.of('image', 'vision')
     flops = task_flops(network, spec, 1, None, 1, 1)
     projections = 2 * (tokens - 1) * 3 * patch**2 * width
     # qkv and output 4 C^2, feed-forward 8 C^2, scores and sums 2 N C a token; a multiplication and an addition are two.

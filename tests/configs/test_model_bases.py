@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from mplug2.config.load import load_config
-from mplug2.model import build_network
 from mplug2.networks import Features, Network
+from mplug2.registry import MODELS
 from mplug2.structures import Batch, Tokens
-from mplug2.tasks.generative import fused_memory
 
 SIZES = ['tiny', 'small', 'base', 'large']
 
@@ -19,7 +18,7 @@ def network_of(name: str, device: str = 'meta', **changes) -> Network:
     for module, keys in changes.items():
         cfg[module].update(keys)
     with torch.device(device):
-        return build_network(cfg)
+        return MODELS.build(cfg)
 
 
 def millions(module: torch.nn.Module) -> float:
@@ -47,8 +46,8 @@ def test_every_base_runs(size: str, form: str) -> None:
         batch = Batch(frames=torch.zeros(2, frames, 3, side, side, device='meta'), text=text)
         features = Features(network, batch)
         patches = (side // network.vision_encoder.patch_size) ** 2
-        assert features.vision().memory.shape == (2, 1 + frames * patches, network.width)
-        logits = network.decoder(text.ids, fused_memory(features.fused()))
+        assert features.vision().memory.shape == (2, 1 + frames * patches, network.width_of('vision'))
+        logits = network.decoder(text.ids, features.memory('fused'))
         assert logits.shape == (2, 7, network.decoder.vocab_size)
 
 

@@ -44,10 +44,10 @@ def detector():
 def test_a_detector_touches_its_row_of_the_table(detector):
     inner = detector.backbone.model.network
     assert detector.backbone.spec.inputs == {'image'}
-    assert detector.backbone.spec.modules == {'image_encoder', 'universal'}
+    assert inner.modules_of(detector.backbone.spec.stages) == {'vision_encoder', 'universal'}
     with recording(inner) as seen:
         cases.step(detector)
-    assert seen['modules'] == detector.backbone.spec.network_modules
+    assert seen['modules'] == inner.modules_of(detector.backbone.spec.stages)
     assert seen['inputs'] == {'frames'}
     assert sum(seen['encoded'].values()) == 2  # a training and a test batch, each encoded once
     assert not seen['fused']
@@ -70,9 +70,9 @@ def test_without_universal_layers_the_map_is_the_encoders_own():
     built.init_weights()
     images = torch.randn(2, 3, 32, 48)
     (dense,) = built(images)
-    tokens = built.model.network.vision_encoder(images[:, None])
+    tokens = built.model.network.vision_encoder(images[:, None]).tokens
     torch.testing.assert_close(dense.flatten(2).transpose(1, 2), tokens[:, 1:])
-    assert built.spec.modules == {'image_encoder'}
+    assert built.model.network.modules_of(built.spec.stages) == {'vision_encoder'}
 
 
 def test_images_that_do_not_divide_into_patches_are_refused():
@@ -90,7 +90,7 @@ def test_windows_keep_far_places_apart_and_global_blocks_join_them():
         encoder = backbone(image_size=64, **vision).model.network.vision_encoder
         for block in encoder.blocks:  # the class token, which every window sees, is left out
             block.layer.self_attention.qkv.weight.data[32:].mul_(3)
-        tokens = encoder(changed[:, None]) - encoder(images[:, None])
+        tokens = encoder(changed[:, None]).tokens - encoder(images[:, None]).tokens
         return tokens[0, 1:].norm(dim=-1).view(8, 8)
 
     near, far = reach(window=4, num_layers=1), reach(window=4, num_layers=1, global_blocks=(0,))

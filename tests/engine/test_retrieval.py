@@ -20,7 +20,7 @@ from mplug2.engine.loops.retrieval import RetrievalTestLoop
 from mplug2.evaluation import RetrievalMetric, ranks_of_relevant, recall_at_k
 from mplug2.evaluation.gallery import gather_gallery, rank_by_cosine, ranks_after
 from mplug2.evaluation.matcher import Matcher
-from mplug2.networks.mplug2 import Features
+from mplug2.networks import Features
 from mplug2.objectives import HardNegativeMatching, InBatchContrast, MomentumContrast
 from mplug2.structures import Batch, Tokens
 from mplug2.tasks import Retrieval

@@ -16,7 +16,7 @@ from mplug2.modules import (
     TextDecoder,
     UniversalLayers,
 )
-from mplug2.networks import Network
+from mplug2.networks import MPlug2Network, Network
 from mplug2.structures import Tokens
 
 VOCAB = 61
@@ -47,7 +47,7 @@ def small_network(form: str = 'release', dropout: float = 0.0) -> Network:
             norm='post',
         )
         merging = dict(form='paper')
-    network = Network(
+    network = MPlug2Network(
         vision_encoder=DualVisionEncoder(32, 8, num_layers=2, **layer, **vision),
         text_encoder=BertTextEncoder(VOCAB, num_layers=1, max_positions=32, **language),
         universal=UniversalLayers(num_layers=2, num_queries=5, **language, **merging),

@@ -11,7 +11,7 @@ from mplug2.modules.layers import PLAIN_ATTENTION
 from mplug2.networks import Features
 from mplug2.objectives.losses import answering_loss, captioning_loss, token_losses
 from mplug2.structures import Batch, TargetBatch, Tokens
-from mplug2.tasks.generative import decode_targets, fused_memory, vision_memory
+from mplug2.tasks.generative import decode_targets
 from tests import golden
 
 
@@ -39,7 +39,7 @@ def test_every_stage_agrees() -> None:
     values = golden.numbers('modules')
     features = features_of(values)
     real = features.batch.text.mask
-    vision = features.network.vision_encoder(features.batch.frames)
+    vision = features.network.vision_encoder(features.batch.frames).tokens
     assert_close(vision, values['outputs/visual'], **golden.TOLERANCE)
     assert_close(features.vision().tokens, values['outputs/visn_fc'], **golden.TOLERANCE)
     assert_close(features.vision().queries, values['activations/text.layer3/0'], **golden.TOLERANCE)
@@ -48,7 +48,7 @@ def test_every_stage_agrees() -> None:
     assert_close(features.text().tokens[real], values['outputs/universal_text'][real], **golden.TOLERANCE)
     assert_close(features.fused().text[real], values['outputs/fusion_text'][real], **golden.TOLERANCE)
     target = targets_of(values, 'answer', [0, 1])
-    logits = decode_targets(features, fused_memory(features.fused()), target)
+    logits = decode_targets(features, features.memory('fused'), target)
     assert_close(logits[target.mask], values['outputs/decoder_logits'][target.mask], **golden.TOLERANCE)
     assert_close(token_losses(logits, target).sum(1), values['outputs/decoder_loss_per_sample_sum'], **golden.TOLERANCE)
 
@@ -89,7 +89,7 @@ def test_question_answering_loss_and_gradients() -> None:
     values = golden.numbers('vqa')
     features = features_of(values)
     target = targets_of(values, 'answer', [0, 1, 1, 2], values['weights'])
-    loss = answering_loss(decode_targets(features, fused_memory(features.fused()), target), target, 3)
+    loss = answering_loss(decode_targets(features, features.memory('fused'), target), target, 3)
     assert_close(loss, values['train_loss_no_distill'], **golden.TOLERANCE)
     loss.backward()
     assert_gradients_agree(features.network, values, golden.gradient_norms('vqa'))
@@ -99,7 +99,7 @@ def test_captioning_loss_and_gradients() -> None:
     values = golden.numbers('caption')
     features = features_of(values, question=False)
     target = targets_of(values, 'caption', [0, 1])
-    loss = captioning_loss(decode_targets(features, vision_memory(features.vision()), target), target)
+    loss = captioning_loss(decode_targets(features, features.memory('vision'), target), target)
     assert_close(loss, values['train_loss'], **golden.TOLERANCE)
     loss.backward()
     assert_gradients_agree(features.network, values, golden.gradient_norms('caption'))
@@ -109,7 +109,7 @@ def test_captioning_loss_and_gradients() -> None:
 def test_answers_and_ranking() -> None:
     values = golden.numbers('vqa')
     features = features_of(values)
-    memory = fused_memory(features.fused())
+    memory = features.memory('fused')
     found = generate(features.network.decoder, memory, Generation(5, 1, 10), golden.START, golden.END)
     for sample, (best,) in enumerate(found):
         assert best.ids == values[f'gen_ids/{sample}/0'].tolist()
@@ -125,7 +125,7 @@ def test_n_best_captions() -> None:
     values = golden.numbers('caption')
     features = features_of(values, question=False)
     how = Generation(num_beams=5, min_length=4, max_length=20, num_return=5)
-    found = generate(features.network.decoder, vision_memory(features.vision()), how, golden.START, golden.END)
+    found = generate(features.network.decoder, features.memory('vision'), how, golden.START, golden.END)
     for sample, hypotheses in enumerate(found):
         for place, hypothesis in enumerate(hypotheses):
             assert hypothesis.ids == values[f'nbest_ids/{sample}/{place}'].tolist()

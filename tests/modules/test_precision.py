@@ -10,7 +10,6 @@ from mplug2.networks import Features
 from mplug2.objectives import HardNegativeMatching
 from mplug2.objectives.losses import contrastive_loss, matching_loss
 from mplug2.structures import Batch
-from mplug2.tasks.generative import fused_memory
 from tests.modules.helpers import randomize, small_network, some_frames, some_text
 
 
@@ -27,7 +26,7 @@ def test_losses_under_autocast(form: str) -> None:
 
     def losses() -> list[torch.Tensor]:
         features = Features(network, batch)
-        logits = network.decoder(ids, fused_memory(features.fused()))
+        logits = network.decoder(ids, features.memory('fused'))
         similarity = contrastive.logits(contrastive.vision(features.vision().pooled), contrastive.text(features.text().pooled))
         assert logits.dtype == similarity.dtype == torch.float32
         return [

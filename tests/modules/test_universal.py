@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from mplug2.modules import BertTextEncoder, DualVisionEncoder, FusionLayers, UniversalLayers
-from mplug2.networks import Features, Network
+from mplug2.networks import Features, MPlug2Network
 from mplug2.structures import Batch
 from tests.modules.helpers import VOCAB, randomize, small_network, some_frames, some_text
 
@@ -129,10 +129,12 @@ def test_widths_that_cannot_meet_are_refused() -> None:
     vision = DualVisionEncoder(32, 8, 48, 1, 2)
     text = BertTextEncoder(VOCAB, 32, 1, 2, 48)
     fusion = FusionLayers(32, 1, 2, 48)
-    with pytest.raises(ValueError, match='must have one width, but they have: vision_encoder 48, text_encoder 32, fusion 32'):
-        Network(vision, text, fusion=fusion)
+    with pytest.raises(
+        ValueError, match=r'vision_encoder gives 48 channels and fusion takes 32: .* projectors=dict\(vision_fusion='
+    ):
+        MPlug2Network(vision, text, fusion=fusion)
     universal = UniversalLayers(32, 2, 2, 48, num_queries=3, vision_width=48)
-    network = Network(vision, text, universal, fusion).eval()
+    network = MPlug2Network(vision, text, universal, fusion).eval()
     assert Features(network, Batch(frames=some_frames(1, 1))).vision().memory.shape == (1, 17, 32)
 
 

@@ -38,7 +38,7 @@ def test_an_image_without_temporal_modules_is_clip() -> None:
     image = some_frames(2, 1)
     # transformers normalises the class token alone, after the blocks
     expected = getattr(theirs, 'vision_model', theirs).post_layernorm(theirs(image[:, 0]).last_hidden_state)
-    assert_close(ours(image), expected, **TOLERANCE)
+    assert_close(ours(image).tokens, expected, **TOLERANCE)
 
 
 @pytest.mark.parametrize('size', [32, 24, 48])
@@ -69,15 +69,15 @@ def test_an_image_without_temporal_modules_is_dinov2(size: int) -> None:
     ).eval()
     carry_over(ours, 'vision_encoder', entries_of(HuggingFaceDinoFormat, 2), HuggingFaceDinoFormat.clean(theirs.state_dict()))
     image = some_frames(2, 1, size)
-    assert_close(ours(image), theirs(image[:, 0]).last_hidden_state, **TOLERANCE)
+    assert_close(ours(image).tokens, theirs(image[:, 0]).last_hidden_state, **TOLERANCE)
 
 
 def test_frames_without_temporal_modules_do_not_mix() -> None:
     encoder = encoder_of(temporal=None)
     frames = some_frames(2, 3)
-    out = encoder(frames)
+    out = encoder(frames).tokens
     assert out.shape == (2, 1 + 3 * 16, 16)
-    alone = torch.cat([encoder(frames[:, t : t + 1])[:, 1:] for t in range(3)], 1)
+    alone = torch.cat([encoder(frames[:, t : t + 1]).tokens[:, 1:] for t in range(3)], 1)
     assert_close(out[:, 1:], alone, **TOLERANCE)
 
 
@@ -90,9 +90,9 @@ def test_temporal_modules_mix_frames_wherever_they_stand(kind: type, places: tup
         assert (block.temporal_before_attention is None) == ('attention' not in places)
         assert (block.temporal_before_ffn is None) == ('feed_forward' not in places)
     frames = some_frames(1, 4)
-    before = encoder(frames)[:, 1:].unflatten(1, (4, 16))
+    before = encoder(frames).tokens[:, 1:].unflatten(1, (4, 16))
     frames[:, 3] += 1
-    after = encoder(frames)[:, 1:].unflatten(1, (4, 16))
+    after = encoder(frames).tokens[:, 1:].unflatten(1, (4, 16))
     assert not torch.allclose(before[:, 2], after[:, 2])
 
 
@@ -115,10 +115,10 @@ def test_temporal_modules_on_images_are_an_argument() -> None:
     on, off, none = (encoder_of(temporal_on_images=flag) for flag in (True, False, False))
     for block in none.blocks:
         block.temporal_before_attention = block.temporal_before_ffn = None
-    assert_close(off(image), none(image))
-    assert not torch.allclose(on(image), off(image))
+    assert_close(off(image).tokens, none(image).tokens)
+    assert not torch.allclose(on(image).tokens, off(image).tokens)
     clip = some_frames(1, 2)
-    assert_close(on(clip), off(clip))
+    assert_close(on(clip).tokens, off(clip).tokens)
 
 
 @pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
@@ -133,7 +133,7 @@ def test_positions_are_resampled_on_their_grid(mode: str) -> None:
 
 
 def test_frames_need_not_be_square_nor_of_the_table_size() -> None:
-    assert encoder_of()(torch.randn(1, 2, 3, 24, 40)).shape == (1, 1 + 2 * 15, 16)
+    assert encoder_of()(torch.randn(1, 2, 3, 24, 40)).tokens.shape == (1, 1 + 2 * 15, 16)
     with pytest.raises(ValueError, match='24x36 pixels do not divide into patches of 8'):
         encoder_of()(torch.randn(1, 2, 3, 24, 36))
 
@@ -171,14 +171,14 @@ def test_a_window_that_covers_the_grid_is_global_attention(window: int) -> None:
     x = torch.randn(3, 1 + 16, 16)
     assert_close(windowed_attention(attention, x, (4, 4), window), attention(x), **TOLERANCE)
     frames = some_frames(2, 2)
-    assert_close(encoder_of(window=window)(frames), encoder_of()(frames))
+    assert_close(encoder_of(window=window)(frames).tokens, encoder_of()(frames).tokens)
 
 
 def test_some_blocks_stay_global() -> None:
     frames = some_frames(1, 2)
     windowed, mixed = encoder_of(window=2), encoder_of(window=2, global_blocks=(0, 1))
-    assert_close(mixed(frames), encoder_of()(frames))
-    assert not torch.allclose(windowed(frames), mixed(frames))
+    assert_close(mixed(frames).tokens, encoder_of()(frames).tokens)
+    assert not torch.allclose(windowed(frames).tokens, mixed(frames).tokens)
     with pytest.raises(ValueError, match=r'global_blocks names blocks \[2\], but the encoder has blocks 0 to 1'):
         encoder_of(global_blocks=(1, 2))
 
@@ -189,7 +189,7 @@ def test_some_blocks_stay_global() -> None:
 @pytest.mark.parametrize('stages', [-1, 0, 1, 2])
 def test_frozen_stages_neither_learn_nor_drop_paths(stages: int) -> None:
     encoder = encoder_of(frozen_stages=stages, drop_path=0.5).train()
-    encoder(some_frames(2, 2)).square().sum().backward()
+    encoder(some_frames(2, 2)).tokens.square().sum().backward()
     stem = [encoder.class_embedding, encoder.position_embedding, encoder.patch_embedding.weight]
     assert all((parameter.grad is None) == (stages >= 0) for parameter in stem)
     for depth, block in enumerate(encoder.blocks):

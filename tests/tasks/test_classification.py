@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mplug2.networks.mplug2 import Features
+from mplug2.networks import Features
 from mplug2.structures import MultiModalDataSample, Tokens
 from mplug2.tasks.classification import average_views
 
-from .models import small_model, some_batch
+from .models import small_model, small_network_cfg, some_batch
 
 HEAD = dict(type='Classification', num_classes=5)
 NAMES = ['zero', 'one', 'two']
@@ -49,9 +49,9 @@ def test_without_universal_layers_the_encoder_is_read() -> None:
     from mplug2.model import MPlug2
 
     full = small_model(HEAD)
-    model = MPlug2(dict(full.network_cfg, universal=None), dict(task=HEAD), tokenizer=full.tokenizer)
+    model = MPlug2(dict(small_network_cfg(), universal=None), dict(task=HEAD), tokenizer=full.tokenizers['text'])
     assert model.network.universal is None
-    assert model.tasks['task'].spec.network_modules == {'vision_encoder'}
+    assert model.network.modules_of(model.tasks['task'].spec.stages) == {'vision_encoder'}
     batch = some_batch(2, label=torch.tensor([0, 1]))
     model(batch, mode='loss')['loss_class'].backward()
     assert all(p.grad is not None for p in model.parameters())
@@ -61,8 +61,8 @@ def test_a_linear_probe_trains_the_head_alone() -> None:
     from mplug2.model import MPlug2
 
     full = small_model(HEAD)
-    cfg = {name: dict(part, dropout=0.5) if name == 'universal' else part for name, part in full.network_cfg.items()}
-    model = MPlug2(cfg, dict(task=HEAD), tokenizer=full.tokenizer, frozen=['vision_encoder', 'universal']).train()
+    cfg = {name: dict(part, dropout=0.5) if name == 'universal' else part for name, part in small_network_cfg().items()}
+    model = MPlug2(cfg, dict(task=HEAD), tokenizer=full.tokenizers['text'], frozen=['vision_encoder', 'universal']).train()
     assert model.training
     assert not any(part.training for part in model.network.children())
     batch = some_batch(2, label=torch.tensor([0, 1]))
@@ -74,7 +74,7 @@ def test_a_linear_probe_trains_the_head_alone() -> None:
         'tasks.task.head.bias',
     }
     with pytest.raises(ValueError, match="frozen names 'eyes'"):
-        MPlug2(cfg, dict(task=HEAD), tokenizer=full.tokenizer, frozen=['eyes'])
+        MPlug2(cfg, dict(task=HEAD), tokenizer=full.tokenizers['text'], frozen=['eyes'])
 
 
 def test_fine_tuned_class_texts_bring_the_temperature_back_to_its_bounds() -> None:
@@ -101,7 +101,7 @@ def test_a_class_is_the_mean_of_its_prompts() -> None:
         for name in NAMES:
             each = []
             for template in TEXTS['templates']:
-                ids = torch.tensor([model.tokenizer.encode(f'find the image . {template.format(name)}')])
+                ids = torch.tensor([model.tokenizers['decoder'].encode(f'find the image . {template.format(name)}')])
                 each.append(task.head.text(network.encode_text(Tokens(ids, torch.ones_like(ids).bool())).pooled)[0])
             classes.append(F.normalize(torch.stack(each).mean(0), dim=-1))
         vision = task.head.vision(Features(network, batch).vision().pooled)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mplug2.networks.mplug2 import Features
+from mplug2.networks import Features
 from mplug2.objectives import HardNegativeMatching, InBatchContrast, MomentumContrast, SigmoidContrast
 from mplug2.objectives.losses import hard_negatives
 from mplug2.structures import Tokens

@@ -87,7 +87,7 @@ def test_flops_are_those_of_the_matrix_products() -> None:
     clips = functions['clips_of'](network.vision_encoder, 2, 3)
     total = functions['Step'](network, clips, tokens=4).flops()
     layer = network.vision_encoder.blocks[0].layer
-    width, hidden, blocks = network.width, layer.feed_forward.up.out_features, len(network.vision_encoder.blocks)
+    width, hidden, blocks = network.width_of('vision'), layer.feed_forward.up.out_features, len(network.vision_encoder.blocks)
     tokens = 2 * 3 * 17
     linears = 2 * tokens * (4 * width * width + 2 * width * hidden) * blocks
     assert 3 * linears < total < 3 * 6 * linears  # the rest: temporal modules, attention, universal layers, decoder

@@ -65,7 +65,7 @@ def test_gaps_of_two_seeds(
     assert modality_gap(*sides['embedding']) == pytest.approx(
         {key: value for key, value in gaps[0].items() if '/' not in key}, rel=1e-4
     )
-    assert sides['class_token'][0].shape == (len(sides['embedding'][0]), model.network.width)
+    assert sides['class_token'][0].shape == (len(sides['embedding'][0]), model.network.width_of('vision'))
 
 
 def test_a_model_that_embeds_nothing_is_refused(module: ModuleType) -> None:

@@ -15,6 +15,7 @@ from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder, MaxIo
 
 from mplug2.detection import CascadeMaskRCNN, ChannelNorm, SimpleFeaturePyramid, VisionBackbone
 from mplug2.modules import DualVisionEncoder, LocalTemporal, UniversalLayers
+from mplug2.networks import MPlug2Network
 
 custom_imports = dict(imports=['mplug2.detection'])  # before mmdet.models, which may lack a compiled mmcv
 layer = dict(width=768, num_heads=12, ffn_dim=3072)
@@ -38,6 +39,7 @@ model = dict(
     backbone=dict(
         type=VisionBackbone,
         network=dict(
+            type=MPlug2Network,
             vision_encoder=dict(
                 type=DualVisionEncoder,
                 image_size=1024,

@@ -9,6 +9,7 @@ from mplug2.modules import (
     TextDecoder,
     UniversalLayers,
 )
+from mplug2.networks import MPlug2Network
 from mplug2.text import BertTokenizer
 
 layer = dict(width=1024, num_heads=16, ffn_dim=4096)
@@ -17,6 +18,7 @@ model = dict(
     type=MPlug2,
     tokenizer=dict(type=BertTokenizer),
     network=dict(
+        type=MPlug2Network,
         vision_encoder=dict(
             type=DualVisionEncoder, image_size=224, patch_size=14, num_layers=24, temporal=dict(type=LocalTemporal), **layer
         ),

@@ -10,6 +10,7 @@ from mplug2.modules import (
     UniversalLayers,
 )
 from mplug2.preprocessor import MultiModalDataPreprocessor
+from mplug2.networks import MPlug2Network
 from mplug2.text import BertTokenizer
 
 width, hidden = 384, 1536
@@ -21,6 +22,7 @@ model = dict(
     # ImageNet's channel statistics, with which DINOv2 was trained
     data_preprocessor=dict(type=MultiModalDataPreprocessor, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     network=dict(
+        type=MPlug2Network,
         vision_encoder=dict(
             type=DualVisionEncoder,
             image_size=224,

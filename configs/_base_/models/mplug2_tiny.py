@@ -8,6 +8,7 @@ from mplug2.modules import (
     TextDecoder,
     UniversalLayers,
 )
+from mplug2.networks import MPlug2Network
 from mplug2.text import BertTokenizer
 
 layer = dict(width=128, num_heads=4, ffn_dim=256)
@@ -18,6 +19,7 @@ model = dict(
     type=MPlug2,
     tokenizer=dict(type=BertTokenizer, vocab='mini'),
     network=dict(
+        type=MPlug2Network,
         vision_encoder=dict(
             type=DualVisionEncoder, image_size=40, patch_size=8, num_layers=4, temporal=dict(type=LocalTemporal), **layer
         ),

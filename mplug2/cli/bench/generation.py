@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(0)
     network = network_of(args.size, 'vision_encoder', 'decoder').eval()
     encoder, decoder = network.vision_encoder, network.decoder
-    tokens = 1 + args.frames * (len(encoder.position_embedding) - 1)
-    memory = Memory(torch.randn(args.batch, tokens, network.width))
+    tokens = encoder.num_prefix_tokens + args.frames * (encoder.image_size // encoder.patch_size) ** 2
+    memory = Memory(torch.randn(args.batch, tokens, decoder.memory_width))
     how = Generation(args.beams, args.tokens, args.tokens, num_return=args.beams)
     found: dict[str, list] = {}
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ...config.load import load_config
-from ...model import build_network
 from ...networks import Network
+from ...registry import MODELS
 
 
 def processor() -> str:
@@ -60,9 +60,9 @@ def network_of(size: str, *parts: str, device: str = 'cpu') -> Network:
     Args:
         size: 'tiny', 'small', 'base', 'large', or one of these with '_paper'.
     """
-    modules = load_config(f'_base_/models/mplug2_{size}').model.network
+    network = load_config(f'_base_/models/mplug2_{size}').model.network
     with torch.device(device):
-        network = build_network({name: modules[name] for name in parts})
+        network = MODELS.build({name: network[name] for name in ('type', *parts)})
     for module in network.children():
         module.init_weights()
     return network

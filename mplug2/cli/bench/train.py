@@ -55,7 +55,7 @@ def steps_of(
         with plain_modules() if form == 'plain' else contextlib.nullcontext():
             with torch.autocast('cpu', torch.bfloat16, enabled=bf16):
                 vision = network.encode_vision(clips)
-                loss = captioning_loss(network.decoder(ids, vision.as_memory()), target, learned_tokens(target))
+                loss = captioning_loss(network.decoder(ids, network.memory('vision', vision)), target, learned_tokens(target))
             loss.backward()
         if optimise:
             optimizer.step()

@@ -23,7 +23,6 @@ def captioning_of(size: str, frames: int) -> Callable[[], Any]:
     from ...modules import Generation, generate
     from ...networks import Features
     from ...structures import Batch, Tokens
-    from ...tasks.generative import fused_memory
     from .measure import clips_of, network_of
 
     network = network_of(size, 'vision_encoder', 'text_encoder', 'universal', 'fusion', 'decoder').eval()
@@ -32,7 +31,7 @@ def captioning_of(size: str, frames: int) -> Callable[[], Any]:
 
     def caption() -> None:
         with torch.inference_mode():
-            memory = fused_memory(Features(network, Batch(frames=clip, text=text)).fused())
+            memory = Features(network, Batch(frames=clip, text=text)).memory('fused')
             generate(network.decoder, memory, Generation(5, 20, 20), 101, 102)
 
     return caption
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
             encoder.eval()(clips)
 
     def learn() -> None:
-        encoder.train()(clips).square().mean().backward()
+        encoder.train()(clips).tokens.square().mean().backward()
         encoder.zero_grad(set_to_none=True)
 
     def plainly(call: Callable[[], None]) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ...checkpoints.errors import CheckpointError
-from ...checkpoints.loading import position_resize, resample_to
+from ...checkpoints.loading import resample_to
 from ...registry import HOOKS
 from ...utils.dtensor import local_shard, shard_like
 
@@ -95,6 +95,5 @@ class AverageWeights(Hook):
             return
         if self._loaded is None:
             raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
-        mode = position_resize(runner.bare_model)
         for name, weight in self._weights(runner).items():
-            weight.copy_(resample_to(name, self._loaded[name], weight, mode))
+            weight.copy_(resample_to(runner.bare_model, name, self._loaded[name], weight))

@@ -22,7 +22,7 @@ from ...evaluation.gallery import (
     records_of,
     vision_from_host,
 )
-from ...networks.mplug2 import VisionFeatures
+from ...networks import VisionFeatures
 from ...registry import LOOPS
 from ...utils.wrappers import unwrap
 
@@ -138,7 +138,7 @@ class _RetrievalLoop:
         for batch in loader:
             samples, vision = self._encode(batch)
             for row, sample in enumerate(samples):
-                part = VisionFeatures(*(None if part is None else part[row : row + 1] for part in vision))
+                part = vision.map(lambda value, row=row: value[row : row + 1])
                 yield index_of[sample.sample_id], part
 
 

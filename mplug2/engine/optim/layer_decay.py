@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
+from ...modules.contracts import VisionEncoder
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-_ENCODER = re.compile(
-    r'(?:^|\.)vision_encoder\.(?:blocks\.(\d+)\.|patch_embedding|class_embedding|position_embedding|norm_before)'
-)
 
-
-def vision_depth(name: str) -> int | None:
-    """Where a parameter lies in the vision encoder: 0 its embedding, n + 1 block n, None behind all blocks."""
-    found = _ENCODER.search(name)
-    if found is None:
-        return None
-    return 0 if found[1] is None else int(found[1]) + 1
+def vision_depths(model: nn.Module) -> dict[int, int]:
+    """Where parameters lie in vision encoders, by their id: 0 the embedding, n the n-th layer; none behind all layers."""
+    depths: dict[int, int] = {}
+    for module in model.modules():
+        if isinstance(module, VisionEncoder):
+            for depth, group in enumerate(module.layer_groups()):
+                for part in group:
+                    parameters = [part] if isinstance(part, nn.Parameter) else part.parameters()
+                    depths.update({id(parameter): depth for parameter in parameters})
+    return depths
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -38,14 +37,14 @@ class LayerDecayConstructor(DefaultOptimWrapperConstructor):
         if prefix:  # the method calls itself for every child
             return
         names = {id(parameter): name for name, parameter in module.named_parameters()}
-        depths = {name: vision_depth(name) for name in names.values()}
-        blocks = max((depth for depth in depths.values() if depth is not None), default=0)
+        depths = vision_depths(module)
+        num_layers = max(depths.values(), default=0)
         decay, tokens = self.paramwise_cfg['layer_decay'], self.paramwise_cfg.get('token_decay_mult', 0.0)
         for group in params:
             (parameter,) = group['params']
             name = names[id(parameter)]
-            depth = depths[name]
+            depth = depths.get(id(parameter))
             if depth is not None:
-                group['lr'] = group.get('lr', self.base_lr) * decay ** (blocks + 1 - depth)
+                group['lr'] = group.get('lr', self.base_lr) * decay ** (num_layers + 1 - depth)
             if name.endswith(('.class_embedding', '.position_embedding', '.queries')):
                 group['weight_decay'] = self.base_wd * tokens

@@ -15,13 +15,10 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.distributed.tensor import DTensor
 
 from ...modules.blocks import blocks_of
-from ...modules.decoder import TextDecoder
+from ...modules.contracts import Decoder
 from ...modules.momentum import momentum_encoders_of
 from ...registry import HOOKS
 from ...utils.dtensor import shard_like
-
-# What generation calls instead of `forward`.
-DECODER_ENTRIES = ('prefill', 'step')
 
 
 def shard_model(model: nn.Module) -> None:
@@ -36,7 +33,7 @@ def shard_model(model: nn.Module) -> None:
         model: with its weights initialised, equal on all processes.
     """
     mesh = init_device_mesh(get_device(), (get_world_size(),))
-    decoders = [module for module in model.modules() if isinstance(module, TextDecoder)]
+    decoders = [module for module in model.modules() if isinstance(module, Decoder)]
     within = {id(block) for decoder in decoders for block in blocks_of(decoder)}
     blocks = [block for block in blocks_of(model) if id(block) not in within]
     scalars = {parameter for parameter in model.parameters() if not parameter.ndim}
@@ -53,7 +50,7 @@ def shard_model(model: nn.Module) -> None:
     }
     for decoder in decoders:
         fully_shard(decoder, mesh=mesh, reshard_after_forward=False, ignored_params=scalars)
-        for name in DECODER_ENTRIES:
+        for name in decoder.entry_points:
             register_fsdp_forward_method(decoder, name)
     fully_shard(model, mesh=mesh, reshard_after_forward=False, ignored_params=whole | scalars)
 
@@ -98,7 +95,7 @@ class UnshardForValidation(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         for unit in _units(runner.model):
-            keeps = unit is runner.model or isinstance(unit, TextDecoder)
+            keeps = unit is runner.model or isinstance(unit, Decoder)
             unit.set_reshard_after_forward(not keeps, recurse=False)
             unit.reshard()
 

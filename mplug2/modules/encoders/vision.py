@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..contracts import VisionTokens
 from ..layers import Block, Residual, SelfAttention, TransformerLayer, initialize_transformer
 
 
@@ -29,6 +30,27 @@ def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bili
     table = positions[1:].unflatten(0, (side, side)).permute(2, 0, 1)[None]
     table = F.interpolate(table.float(), (rows, columns), mode=mode, align_corners=False).to(positions.dtype)
     return torch.cat([positions[:1], table[0].flatten(1).T])
+
+
+@torch.no_grad()
+def resample_patches(kernel: Tensor, size: int) -> Tensor:
+    """Change the patch size of a patch embedding so that resized images give the same tokens, as nearly as can be.
+
+    The pseudo-inverse of bilinear resizing (FlexiViT, Beyer et al. 2023).
+
+    Args:
+        kernel: (C, 3, p, p). size: the patch size wanted.
+
+    Returns:
+        (C, 3, size, size).
+    """
+    old = kernel.shape[-1]
+    basis = torch.eye(old * old, dtype=torch.float64).view(old * old, 1, old, old)
+    resize = F.interpolate(basis, (size, size), mode='bilinear', align_corners=False, antialias=size < old)
+    # Rows: old pixels; columns: new ones. A patch x becomes x @ resize; want kernel' with (x @ resize) . kernel' = x . kernel.
+    inverse = torch.linalg.pinv(resize.flatten(1))
+    flat = kernel.double().flatten(2) @ inverse.T
+    return flat.unflatten(2, (size, size)).to(kernel.dtype)
 
 
 def windowed_attention(attention: SelfAttention, x: Tensor, grid: tuple[int, int], window: int) -> Tensor:
@@ -135,6 +157,8 @@ class DualVisionEncoder(nn.Module):
         frozen_stages: -1 trains everything, 0 keeps the embedding as it is, n also the first n blocks.
     """
 
+    num_prefix_tokens = 1  # the class token
+
     def __init__(
         self,
         image_size: int = 224,
@@ -207,11 +231,29 @@ class DualVisionEncoder(nn.Module):
         for part in self._frozen():
             part.requires_grad_(False)
 
-    def _frozen(self) -> list[nn.Module | nn.Parameter]:
-        if self.frozen_stages < 0:
-            return []
+    def layer_groups(self) -> list[list[nn.Module | nn.Parameter]]:
+        """The embedding, then each block."""
         stem = [self.patch_embedding, self.class_embedding, self.position_embedding, self.norm_before]
-        return [*stem, *self.blocks[: self.frozen_stages]]
+        return [stem, *([block] for block in self.blocks)]
+
+    def _frozen(self) -> list[nn.Module | nn.Parameter]:
+        return [part for group in self.layer_groups()[: self.frozen_stages + 1] for part in group]
+
+    def resample_state(self, name: str, tensor: Tensor, mode: str | None = None) -> Tensor:
+        """Positions on this encoder's grid and the patch kernel in its patch size; anything else as it is.
+
+        Args:
+            name: key in this encoder's state dict. mode: for positions, `position_resize` if None.
+        """
+        kernel = self.patch_embedding.weight
+        if name == 'patch_embedding.weight' and tensor.ndim == 4 and tensor.shape[:2] == kernel.shape[:2]:
+            return tensor if tensor.shape == kernel.shape else resample_patches(tensor, self.patch_size)
+        if name == 'position_embedding' and tensor.ndim == 2 and tensor.shape[1] == self.width:
+            side = round((len(tensor) - 1) ** 0.5)
+            if side**2 + 1 == len(tensor):
+                grid = self.image_size // self.patch_size
+                return resize_positions(tensor, (grid, grid), mode or self.position_resize)
+        return tensor
 
     def train(self, mode: bool = True) -> DualVisionEncoder:
         """Frozen blocks stay in evaluation mode, without drop path."""
@@ -238,7 +280,7 @@ class DualVisionEncoder(nn.Module):
         """Side of the frames that the positions are made for, in pixels; others are resampled to."""
         return round((len(self.position_embedding) - 1) ** 0.5) * self.patch_size
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Tensor) -> VisionTokens:
         """frames: (B, T, 3, H, W). Returns (B, 1 + T*P, C): the class token, mean over frames, then patches frame-major.
 
         Raises:
@@ -257,4 +299,5 @@ class DualVisionEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, count, grid, with_temporal)
         x = x.unflatten(0, (-1, count))
-        return self.norm_after(torch.cat([x[:, :, 0].mean(1, keepdim=True), x[:, :, 1:].flatten(1, 2)], 1))
+        x = self.norm_after(torch.cat([x[:, :, 0].mean(1, keepdim=True), x[:, :, 1:].flatten(1, 2)], 1))
+        return VisionTokens(x, count, grid)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mplug2.evaluation.base import Metric
-from mplug2.networks.mplug2 import Features
+from mplug2.networks import Features
 from mplug2.registry import METRICS, TASKS
 from mplug2.structures import Batch, MultiModalDataSample
 from mplug2.tasks import Task, TaskSpec
@@ -27,11 +27,11 @@ class TimeDirection(Task):
         network, tokenizer: given by the model.
     """
 
-    spec = TaskSpec.of('video', 'video_encoder universal')  # a row of Table 2: what goes in, and which modules it touches
+    spec = TaskSpec.of('video', 'vision')  # what goes in, and which stages of the network it goes through
 
     def __init__(self, network: nn.Module, tokenizer: Any = None) -> None:
         super().__init__()
-        self.head = nn.Linear(network.width, 1)
+        self.head = nn.Linear(network.width_of('vision'), 1)
 
     def score(self, features: Features, frames: Tensor, name: str) -> Tensor:
         """Frames (B, T, 3, H, W) -> logits (B,). Features are kept by name, so each version of the clip needs its own."""
