@@ -51,16 +51,26 @@ COMPARED += ('custom_hooks',)
 
 HEAD = f"""# Results on the mini benchmark
 
-Written by `python experiments/mini_results.py`, which trains and tests what is missing; `--rows NAME` runs one row.
-The same numbers, with configs, commands and commits, are in [mini.json](mini.json). All are in percent but
-CIDEr-D (to 10), and mean IoU and COCO's mAP (to 1); a modality gap and the distances beside it are lengths between
-unit vectors (to 2). Mean and standard deviation over the seeds. Chance is random order for retrieval, the commonest training
-answer to the question for question answering, the commonest class for classification, and otherwise the caption, summary or box
-of a training sample drawn at random (summaries are all made alike: words shared with another one's are most of them). Minutes
-are those of the training steps of one run, as it was run: on one thread beside other work, on two threads and nothing beside
-it (text-to-video retrieval and detection among the tasks), or on a GPU. The JSON has the
-version of the benchmark (now {VERSION}) and the processor or GPU beside each. Where both are null the version was 2 or 3, whose
-images, clips and texts differ little, and the processor one with bf16."""
+Which results do the tasks and ablations reach on the mini benchmark?
+`python experiments/mini_results.py` writes this page; it trains and tests what is missing.
+`--rows NAME` runs one row.
+[mini.json](mini.json) has the same numbers, with configs, commands and commits.
+
+- **Units.** All results are in percent, with these exceptions.
+  CIDEr-D is up to 10.
+  Mean IoU and COCO's mAP are up to 1.
+  A modality gap and the distances beside it are lengths between unit vectors (up to 2).
+- **Seeds.** A result is the mean and standard deviation over the seeds.
+- **Chance** is random order for retrieval and the most frequent class for classification.
+  For question answering it is the most frequent training answer to the question.
+  Otherwise it is the caption, summary or box of a training sample chosen at random.
+  (All summaries are made alike: words shared with another summary are most of its words.)
+- **Minutes** are those of the training steps of one run.
+  Runs used one thread beside other work, two threads with nothing beside them, or a GPU.
+  Text-to-video retrieval and detection among the tasks used two threads.
+- **Hardware.** The JSON has the version of the benchmark (now {VERSION}) and the processor or GPU of each result.
+  Where both are null the version was 2 or 3, and the processor one with bf16.
+  The images, clips and texts of these versions differ little."""
 
 
 class RowError(RuntimeError):
