@@ -2,7 +2,9 @@
 # DeBERTa's weights come from the hub, or from a local folder of that name; the universal layers start anew.
 from mplug2.model import MPlug2
 from mplug2.modules import HuggingFaceTextEncoder, UniversalLayers
+from mplug2.text import HuggingFaceTokenizer
 
+deberta_tokenizer = dict(type=HuggingFaceTokenizer, source='microsoft/deberta-large')
 model = dict(
     type=MPlug2,
     network=dict(
