@@ -19,12 +19,12 @@ model['backbone']['network']['universal'].update(**large)
 model['backbone']['init_cfg'].update(source='weights/mplug2_large_pretrain.pth')
 model['neck'].update(width=1024)
 model['test_cfg']['rcnn'].update(score_thr=0.0, nms=dict(type='soft_nms', iou_threshold=0.6, method='linear', min_score=1e-3))
-for loader, side in ((train_dataloader, 1280), (val_dataloader, 1536), (test_dataloader, 1536)):
-    for step in loader['dataset']['pipeline']:
-        for key in ('size', 'scale', 'crop_size'):
-            if key in step:
-                step[key] = (side, side)
-del loader, side, step, key
+square, tested = (1280, 1280), (1536, 1536)
+train_steps = [dict(jitter, scale=square), dict(crop, crop_size=square), visible, dict(pad, size=square)]
+train_dataloader['dataset'].update(pipeline=[read, annotated, flip, *train_steps, pack])
+test_steps = [dict(fit, scale=tested), dict(pad_unseen, size=tested)]
+val_dataloader['dataset'].update(pipeline=[read, *test_steps, annotated, pack_scored])
+test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=2.5e-5)
 optim_wrapper['paramwise_cfg'] = dict(layer_decay=0.9, token_decay_mult=1.0)
 train_cfg.update(max_iters=45000)

@@ -5,20 +5,20 @@
 from mmengine.config import read_base
 
 from mplug2.datasets import NoCaps
-from mplug2.datasets.transforms import PackInputs
 from mplug2.evaluation import CaptionMetric
 
 with read_base():
     from .mplug2_base_coco import *
 
-model.pop('init_cfg')
+model.update(init_cfg=None)
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
 val_dataloader = val_cfg = val_evaluator = None
+scored.update(fields=['captions', 'image_id', 'domain'])
 test_dataloader['dataset'] = dict(
     type=NoCaps,
     ann_file='data/nocaps/nocaps_val_4500_captions.json',
     data_prefix='data/nocaps/val',
     test_mode=True,
-    pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions', 'image_id', 'domain'])],
+    pipeline=[*read_test, *ask, scored],
 )
 test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='nocaps_val.json')]

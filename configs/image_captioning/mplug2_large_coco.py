@@ -2,28 +2,14 @@
 # says 384, which patches of 14 do not divide).
 from mmengine.config import read_base
 
-from mplug2.tasks import Captioning
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune import *
-    from .._base_.datasets.coco_caption import *
+    from .mplug2_base_coco import *
+    from .._base_.models.large import *
 
-loaders = [loader for loader in (train_dataloader, val_dataloader, test_dataloader) if loader is not None]
-pipelines = [read_train, read_test, *(loader['dataset']['pipeline'] for loader in loaders)]
-for step in [step for pipeline in pipelines for step in pipeline if 'size' in step]:
-    step.update(size=378)
-del loaders, pipelines, step
-
-captioning = dict(type=Captioning, media='image', generation=dict(num_beams=5, min_length=4, max_length=25))
-model.update(
-    tasks=dict(captioning=captioning),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-)
+model.merge(large_pretrained)
 model['network']['vision_encoder'].update(image_size=378)
-optim_wrapper['optimizer'].update(lr=1e-5)
-train_cfg.update(max_epochs=5, val_interval=2214)
-auto_scale_lr.update(base_batch_size=256)
-default_hooks['checkpoint'].update(save_best='CIDEr-D')
+read_train = [load, dict(crop, size=378), flip]
+read_test = [load, dict(shorter, size=378), dict(centre, size=378)]
+train_dataloader['dataset'].update(pipeline=[*read_train, *ask, target, pack])
+val_dataloader['dataset'].update(pipeline=[*read_test, *ask, scored])
+test_dataloader['dataset'].update(pipeline=[*read_test, *ask, scored])

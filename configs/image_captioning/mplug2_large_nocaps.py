@@ -1,24 +1,11 @@
-# mPLUG-2 Large as trained on COCO captions, tested on the validation split of NoCaps; the prediction file is what the
-# evaluation server takes. For the test split, which has no captions: --cfg-options
-# test_dataloader.dataset.ann_file=data/nocaps/nocaps_test_image_info.json test_dataloader.dataset.data_prefix=data/nocaps/test
-# test_evaluator.0.out_file=nocaps_test.json
+# mPLUG-2 Large as trained on COCO captions, tested on the validation split of NoCaps; mplug2_base_nocaps says how.
 from mmengine.config import read_base
 
-from mplug2.datasets import NoCaps
-from mplug2.datasets.transforms import PackInputs
-from mplug2.evaluation import CaptionMetric
-
 with read_base():
-    from .mplug2_large_coco import *
+    from .mplug2_base_nocaps import *
+    from .._base_.models.large import *
 
-model.pop('init_cfg')
-train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
-val_dataloader = val_cfg = val_evaluator = None
-test_dataloader['dataset'] = dict(
-    type=NoCaps,
-    ann_file='data/nocaps/nocaps_val_4500_captions.json',
-    data_prefix='data/nocaps/val',
-    test_mode=True,
-    pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions', 'image_id', 'domain'])],
-)
-test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='nocaps_val.json')]
+model.merge(large)
+model['network']['vision_encoder'].update(image_size=378)
+read_test = [load, dict(shorter, size=378), dict(centre, size=378)]
+test_dataloader['dataset'].update(pipeline=[*read_test, *ask, scored])

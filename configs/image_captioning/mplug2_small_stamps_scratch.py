@@ -4,7 +4,7 @@ from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ResumableSampler
 from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
-from mplug2.engine import ValidationLoss
+from mplug2.engine import TrainLoop, ValidationLoss
 from mplug2.evaluation import CaptionMetric
 from mplug2.tasks import Captioning
 
@@ -46,11 +46,8 @@ custom_hooks = [dict(type=ValidationLoss)]
 
 optim_wrapper.update(dtype='auto')
 optim_wrapper['optimizer'].update(lr=1e-4, weight_decay=0.05)
-for step in param_scheduler:
-    step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
-del step
-train_cfg.pop('max_epochs')
-train_cfg.update(max_iters=200, val_interval=40)
+param_scheduler = [dict(warm_up, end=20), dict(decay, begin=20, eta_min=1e-6)]
+train_cfg = dict(type=TrainLoop, max_iters=200, val_interval=40)
 default_hooks['logger'].update(interval=10)
 default_hooks['checkpoint'].update(interval=100, save_best='CIDEr-D')
 auto_scale_lr.update(base_batch_size=32)

@@ -16,11 +16,13 @@ model.update(
     tasks=dict(classification=dict(type=Classification, num_classes=100)),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
-train_dataloader['dataset'].update(type=CIFAR100, split='train', data_prefix='data/cifar-100-binary')
-test_dataloader['dataset'].update(type=CIFAR100, split='test', data_prefix='data/cifar-100-binary')
-for loader in (train_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].pop(0)  # its images come as arrays
-del loader
+# Its images come as arrays, so nothing loads them.
+train_dataloader['dataset'].update(
+    type=CIFAR100, split='train', data_prefix='data/cifar-100-binary', pipeline=[crop, flip, augment, labelled]
+)
+test_dataloader['dataset'].update(
+    type=CIFAR100, split='test', data_prefix='data/cifar-100-binary', pipeline=[shorter, centre, scored]
+)
 optim_wrapper['optimizer'].update(lr=2e-5)
 train_cfg.update(max_epochs=10)
 auto_scale_lr.update(base_batch_size=256)

@@ -21,7 +21,7 @@ train_dataloader['dataset'].update(
 )
 test_dataloader['dataset'].update(type=DTD, ann_file='data/dtd/labels/test1.txt', data_prefix='data/dtd/images')
 optim_wrapper['optimizer'].update(lr=2e-5)
-param_scheduler[0].update(end=75)  # five epochs; the recipe has 735 steps
-param_scheduler[1].update(begin=75)
+# Five epochs of warm-up; the recipe has 735 steps.
+param_scheduler = [dict(warm_up, end=75), dict(decay, begin=75)]
 train_cfg.update(max_epochs=50)
 auto_scale_lr.update(base_batch_size=256)

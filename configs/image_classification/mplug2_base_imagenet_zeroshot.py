@@ -7,7 +7,7 @@ from mplug2.tasks import ZeroShotClassification
 with read_base():
     from .mplug2_base_imagenet import *
 
-model.pop('init_cfg')
+model.update(init_cfg=None)
 model['tasks'] = dict(
     retrieval=dict(  # as pre-training names what it reads the embeddings by
         type=ZeroShotClassification,

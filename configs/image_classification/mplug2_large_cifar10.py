@@ -2,25 +2,8 @@
 # Without universal layers: --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
-from mplug2.datasets import CIFAR10
-from mplug2.tasks import Classification
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune import *
-    from .._base_.datasets.transfer import *
+    from .mplug2_base_cifar10 import *
+    from .._base_.models.large import *
 
-model.update(
-    tasks=dict(classification=dict(type=Classification, num_classes=10)),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-)
-train_dataloader['dataset'].update(type=CIFAR10, split='train', data_prefix='data/cifar-10-batches-bin')
-test_dataloader['dataset'].update(type=CIFAR10, split='test', data_prefix='data/cifar-10-batches-bin')
-for loader in (train_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].pop(0)  # its images come as arrays
-del loader
-optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=10)
-auto_scale_lr.update(base_batch_size=256)
+model.merge(large_pretrained)

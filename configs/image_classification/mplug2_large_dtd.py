@@ -2,26 +2,8 @@
 # Without universal layers: --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
-from mplug2.datasets import DTD
-from mplug2.tasks import Classification
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune import *
-    from .._base_.datasets.transfer import *
+    from .mplug2_base_dtd import *
+    from .._base_.models.large import *
 
-model.update(
-    tasks=dict(classification=dict(type=Classification, num_classes=47)),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-)
-train_dataloader['dataset'].update(
-    type=DTD, ann_file=['data/dtd/labels/train1.txt', 'data/dtd/labels/val1.txt'], data_prefix='data/dtd/images'
-)
-test_dataloader['dataset'].update(type=DTD, ann_file='data/dtd/labels/test1.txt', data_prefix='data/dtd/images')
-optim_wrapper['optimizer'].update(lr=2e-5)
-param_scheduler[0].update(end=75)  # five epochs; the recipe has 735 steps
-param_scheduler[1].update(begin=75)
-train_cfg.update(max_epochs=50)
-auto_scale_lr.update(base_batch_size=256)
+model.merge(large_pretrained)

@@ -2,28 +2,15 @@
 # Without universal layers (Table 16): --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
-from mplug2.tasks import Classification
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune import *
-    from .._base_.datasets.imagenet import *
+    from .mplug2_base_imagenet import *
+    from .._base_.models.large import *
 
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    for step in loader['dataset']['pipeline']:
-        if 'size' in step:
-            step.update(size=384 if step['size'] == 256 else 336)
-del loader, step
-
-model.update(
-    tasks=dict(classification=dict(type=Classification, num_classes=1000)),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-    blocks=dict(recompute=['vision_encoder']),
-)
+model.merge(large_pretrained)
+model.update(blocks=dict(recompute=['vision_encoder']))
 model['network']['vision_encoder'].update(image_size=336)
-optim_wrapper['optimizer'].update(lr=6e-5)
-train_cfg.update(max_epochs=30, val_interval=312)
-auto_scale_lr.update(base_batch_size=4096)
-default_hooks['checkpoint'].update(save_best='top1')
+read_train = [load, dict(crop, size=336), flip, augment, erase]
+read_test = [load, dict(shorter, size=384), dict(centre, size=336)]
+train_dataloader['dataset'].update(pipeline=[*read_train, labelled])
+val_dataloader['dataset'].update(pipeline=[*read_test, scored])
+test_dataloader = val_dataloader

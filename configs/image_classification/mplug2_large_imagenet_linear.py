@@ -5,9 +5,6 @@ with read_base():
     from .mplug2_large_imagenet import *
 
 model.update(frozen=['vision_encoder', 'universal'])
-augmenting = (RandAugment, RandomErasing)
-steps = [step for step in train_dataloader['dataset']['pipeline'] if step['type'] not in augmenting]
-train_dataloader['dataset'].update(pipeline=steps)
-del augmenting, steps
+train_dataloader['dataset'].update(pipeline=[load, dict(crop, size=336), flip, labelled])
 optim_wrapper['optimizer'].update(lr=1e-3, weight_decay=0.0)
 train_cfg.update(max_epochs=10)

@@ -1,20 +1,12 @@
-# mPLUG-2 Large as pre-trained, ImageNet-1K by the names of its classes: mplug2 test CONFIG CHECKPOINT, where the checkpoint is
-# pre-training's.
+# mPLUG-2 Large as pre-trained, ImageNet-1K by the names of its classes; mplug2_base_imagenet_zeroshot says how.
 from mmengine.config import read_base
 
-from mplug2.tasks import ZeroShotClassification
-
 with read_base():
-    from .mplug2_large_imagenet import *
+    from .mplug2_base_imagenet_zeroshot import *
+    from .._base_.models.large import *
 
-model.pop('init_cfg')
-model['tasks'] = dict(
-    retrieval=dict(  # as pre-training names what it reads the embeddings by
-        type=ZeroShotClassification,
-        instruction='retrieval',
-        names=f'{data_root}/LOC_synset_mapping.txt',
-        templates=['a photo of a {}', 'a photo of the {}', 'a close photo of a {}', 'a drawing of a {}', 'many {}'],
-    )
-)
-train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
-val_dataloader = val_cfg = val_evaluator = None
+model.merge(large)
+model.update(blocks=dict(recompute=['vision_encoder']))
+model['network']['vision_encoder'].update(image_size=336)
+read_test = [load, dict(shorter, size=384), dict(centre, size=336)]
+test_dataloader['dataset'].update(pipeline=[*read_test, scored])

@@ -2,26 +2,8 @@
 # Without universal layers: --cfg-options model.network.universal=None
 from mmengine.config import read_base
 
-from mplug2.datasets import SUN397
-from mplug2.tasks import Classification
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune import *
-    from .._base_.datasets.transfer import *
+    from .mplug2_base_sun397 import *
+    from .._base_.models.large import *
 
-model.update(
-    tasks=dict(classification=dict(type=Classification, num_classes=397)),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-)
-train_dataloader['dataset'].update(
-    type=SUN397, classes='data/sun397/ClassName.txt', ann_file='data/sun397/Training_01.txt', data_prefix='data/sun397/SUN397'
-)
-test_dataloader['dataset'].update(
-    type=SUN397, classes='data/sun397/ClassName.txt', ann_file='data/sun397/Testing_01.txt', data_prefix='data/sun397/SUN397'
-)
-optim_wrapper['optimizer'].update(lr=2e-5)
-train_cfg.update(max_epochs=20)
-auto_scale_lr.update(base_batch_size=256)
+model.merge(large_pretrained)

@@ -1,7 +1,6 @@
 # The same, trained on train2014 alone and scored on val2014, whose answers are public.
 from mmengine.config import read_base
 
-from mplug2.datasets.transforms import PackInputs
 from mplug2.evaluation import VQAMetric
 
 with read_base():
@@ -11,12 +10,10 @@ train_dataloader['dataset'].update(
     questions=f'{data_root}/v2_OpenEnded_mscoco_train2014_questions.json',
     annotations=f'{data_root}/v2_mscoco_train2014_annotations.json',
 )
+scored = dict(written, fields=['question', 'question_id', 'answers', 'answer_type'])
 test_dataloader['dataset'].update(
     questions=f'{data_root}/v2_OpenEnded_mscoco_val2014_questions.json',
     annotations=f'{data_root}/v2_mscoco_val2014_annotations.json',
-    pipeline=[
-        *test_dataloader['dataset']['pipeline'][:-1],
-        dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'answer_type']),
-    ],
+    pipeline=[*read_test, ask, scored],
 )
 test_evaluator = [dict(type=VQAMetric)]

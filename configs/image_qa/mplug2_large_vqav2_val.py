@@ -1,22 +1,13 @@
-# The same, trained on train2014 alone and scored on val2014, whose answers are public.
+# The same as mplug2_base_vqav2_val at the size of mplug2_large_vqav2.
 from mmengine.config import read_base
 
-from mplug2.datasets.transforms import PackInputs
-from mplug2.evaluation import VQAMetric
-
 with read_base():
-    from .mplug2_large_vqav2 import *
+    from .mplug2_base_vqav2_val import *
+    from .._base_.models.large import *
 
-train_dataloader['dataset'].update(
-    questions=f'{data_root}/v2_OpenEnded_mscoco_train2014_questions.json',
-    annotations=f'{data_root}/v2_mscoco_train2014_annotations.json',
-)
-test_dataloader['dataset'].update(
-    questions=f'{data_root}/v2_OpenEnded_mscoco_val2014_questions.json',
-    annotations=f'{data_root}/v2_mscoco_val2014_annotations.json',
-    pipeline=[
-        *test_dataloader['dataset']['pipeline'][:-1],
-        dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'answer_type']),
-    ],
-)
-test_evaluator = [dict(type=VQAMetric)]
+model.merge(large_pretrained)
+model['network']['vision_encoder'].update(image_size=574)
+read_train = [load, dict(crop, size=574), flip]
+read_test = [load, dict(shorter, size=574), dict(centre, size=574)]
+train_dataloader['dataset'].update(pipeline=[*read_train, ask, answer, pack])
+test_dataloader['dataset'].update(pipeline=[*read_test, ask, scored])

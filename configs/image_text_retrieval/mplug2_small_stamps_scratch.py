@@ -4,7 +4,7 @@ from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ResumableSampler
 from mplug2.datasets.transforms import ChooseText, AddMediaId, PackInputs, TokenizeText, TokenizeTexts
-from mplug2.engine import RetrievalTestLoop, RetrievalValLoop
+from mplug2.engine import RetrievalTestLoop, RetrievalValLoop, TrainLoop
 from mplug2.evaluation import RetrievalMetric
 from mplug2.objectives import HardNegativeMatching, MomentumContrast
 from mplug2.tasks import Retrieval
@@ -68,11 +68,8 @@ test_evaluator = val_evaluator
 
 optim_wrapper.update(dtype='auto')
 optim_wrapper['optimizer'].update(lr=1e-4, weight_decay=0.05)
-for step in param_scheduler:
-    step.update(**({'end': 15} if 'start_factor' in step else {'begin': 15, 'eta_min': 1e-6}))
-del step
-train_cfg.pop('max_epochs')
-train_cfg.update(max_iters=150, val_interval=50)
+param_scheduler = [dict(warm_up, end=15), dict(decay, begin=15, eta_min=1e-6)]
+train_cfg = dict(type=TrainLoop, max_iters=150, val_interval=50)
 default_hooks['logger'].update(interval=10)
 # Before re-ranking: matching learns from pairs that embeddings confuse, so later than they do.
 default_hooks['checkpoint'].update(interval=50, save_best='dual_R@mean')

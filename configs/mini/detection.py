@@ -21,23 +21,19 @@ model['data_preprocessor'].update(pad_size_divisor=16)
 model.update(num_classes=10)
 model['rpn_head'].update(in_channels=64, feat_channels=64, num_convs=1)
 model['rpn_head']['anchor_generator'].update(strides=[4, 8, 16])
-for extractor in (model['roi_head']['bbox_roi_extractor'], model['roi_head']['mask_roi_extractor']):
-    extractor.update(out_channels=64, featmap_strides=[4, 8, 16])
-for head in model['roi_head']['bbox_head']:
-    head.update(type=Shared2FCBBoxHead, in_channels=64, conv_out_channels=64, fc_out_channels=256)
-    head.pop('norm_cfg')
+model['roi_head']['bbox_roi_extractor'].update(out_channels=64, featmap_strides=[4, 8, 16])
+model['roi_head']['mask_roi_extractor'].update(out_channels=64, featmap_strides=[4, 8, 16])
+head = dict(type=Shared2FCBBoxHead, in_channels=64, conv_out_channels=64, fc_out_channels=256, norm_cfg=None)
+model['roi_head'].update(bbox_head=[dict(stage, **head) for stage in model['roi_head']['bbox_head']])
 model['roi_head']['mask_head'].update(num_convs=2, in_channels=64, conv_out_channels=64)
 model['train_cfg']['rpn']['sampler'].update(num=64)
 model['train_cfg']['rpn_proposal'].update(nms_pre=200, max_per_img=100)
-for stage in model['train_cfg']['rcnn']:
-    stage['sampler'].update(num=48)
+model['train_cfg'].update(rcnn=[dict(stage, sampler=dict(stage['sampler'], num=48)) for stage in model['train_cfg']['rcnn']])
 model['test_cfg']['rpn'].update(nms_pre=200, max_per_img=50)
 model['test_cfg']['rcnn'].update(nms=dict(type='nms', iou_threshold=0.5, class_agnostic=True), max_per_img=20)
-del extractor, head, stage
 
 data_root = 'data/mini/coco'
 digits = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
-read = dict(type=LoadImageFromFile)
 train_dataloader.update(batch_size=8, num_workers=1)
 train_dataloader['dataset'].update(
     data_root=data_root,

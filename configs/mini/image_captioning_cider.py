@@ -9,10 +9,8 @@ with read_base():
 load_from = 'work_dirs/mini/image_captioning'
 model['tasks']['captioning'].update(type=SelfCriticalCaptioning, num_samples=5)
 train_dataloader.update(batch_size=16)
-train_dataloader['dataset']['pipeline'] = [*read, instruct, pack]  # the reward takes the captions as they are
+train_dataloader['dataset'].update(pipeline=[*read, instruct, pack])  # the reward takes the captions as they are
 optim_wrapper['optimizer'].update(lr=5e-5)
-for step in param_scheduler:
-    step.update(**({'end': 20} if 'start_factor' in step else {'begin': 20, 'eta_min': 1e-6}))
-del step
+param_scheduler = [dict(warm_up, end=20), dict(decay, begin=20, eta_min=1e-6)]
 auto_scale_lr.update(base_batch_size=16)
 train_cfg.update(max_iters=600, val_interval=300)

@@ -55,7 +55,7 @@ train_dataloader = dict(
         ),
     ),
 )
-for loader in (val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].insert(0, dict(type=AddConstant, key='task', value='answering'))
-del loader
+tell = dict(type=AddConstant, key='task', value='answering')
+val_dataloader['dataset'].update(pipeline=[tell, *read, instruct, pack])
+test_dataloader['dataset'].update(pipeline=[tell, *read, instruct, pack])
 train_cfg.update(type=PretrainLoop, max_iters=750, val_interval=750)

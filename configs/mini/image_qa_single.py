@@ -7,7 +7,9 @@ with read_base():
 
 model['network']['universal'].update(shared=False)
 model['init_cfg'].update(parts=['vision_encoder', 'decoder'])
-optim_wrapper['paramwise_cfg']['custom_keys'].pop('universal')
+optim_wrapper['paramwise_cfg'] = dict(
+    norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys=dict(vision_encoder=taught, decoder=taught)
+)
 train_dataloader.update(batch_size=16)
 auto_scale_lr.update(base_batch_size=16)
 train_cfg.update(max_iters=250, val_interval=250)

@@ -21,13 +21,13 @@ tokenizer = dict(type=BertTokenizer, vocab='mini')
 pair = dict(
     type=TokenizePair, tokenizer=tokenizer, first='sentence1', second='sentence2', instruction='classification', max_length=64
 )
+labelled = dict(type=PackInputs, inputs=['label'])
+scored = dict(type=PackInputs, fields=['label', 'index'])
 train_dataloader = dict(
     batch_size=64,
     num_workers=1,
     sampler=dict(type=ResumableSampler),
-    dataset=dict(
-        type=GLUE, task='rte', ann_file=f'{data_root}/train.tsv', pipeline=[pair, dict(type=PackInputs, inputs=['label'])]
-    ),
+    dataset=dict(type=GLUE, task='rte', ann_file=f'{data_root}/train.tsv', pipeline=[pair, labelled]),
 )
 val_dataloader = dict(
     batch_size=250,
@@ -38,7 +38,7 @@ val_dataloader = dict(
         task='rte',
         ann_file=f'{data_root}/dev.tsv',
         test_mode=True,
-        pipeline=[pair, dict(type=PackInputs, fields=['label', 'index'])],
+        pipeline=[pair, scored],
     ),
 )
 test_dataloader = val_dataloader

@@ -4,7 +4,8 @@ from mmengine.config import read_base
 with read_base():
     from .text_classification import *
 
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'][0].update(first='sentence2', second=None)
-del loader
+statement = dict(pair, first='sentence2', second=None)
+train_dataloader['dataset'].update(pipeline=[statement, labelled])
+val_dataloader['dataset'].update(pipeline=[statement, scored])
+test_dataloader = val_dataloader
 train_cfg.update(max_iters=600, val_interval=600)

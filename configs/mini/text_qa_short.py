@@ -5,7 +5,7 @@ from mmengine.config import read_base
 with read_base():
     from .text_qa import *
 
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset']['max_words'] = 25
-del loader
+train_dataloader['dataset'].update(max_words=25)
+val_dataloader['dataset'].update(max_words=25)
+test_dataloader = val_dataloader
 load_from = 'work_dirs/mini/text_classification'

@@ -32,28 +32,21 @@ mirrored = [
 ]
 small = dict(type=Resize, scale=(40, 40), keep_ratio=False, interpolation='area')
 packed = [dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInputs)]
-read_train = dict(
-    type=ActionPipeline,
-    steps=[
-        dict(type=DecordInit),
-        dict(type=UniformSample, clip_len=4),
-        dict(type=DecordDecode),
-        dict(type=RandomResizedCrop, area_range=(0.8, 1.0), aspect_ratio_range=(0.9, 1.1)),
-        small,
-        *mirrored,
-        *packed,
-    ],
-)
-read_test = dict(
-    type=ActionPipeline,
-    steps=[
-        dict(type=DecordInit),
-        dict(type=UniformSample, clip_len=4, num_clips=2, test_mode=True),
-        dict(type=DecordDecode),
-        small,
-        *packed,
-    ],
-)
+sample = dict(type=UniformSample, clip_len=4)
+augment = [
+    dict(type=DecordDecode),
+    dict(type=RandomResizedCrop, area_range=(0.8, 1.0), aspect_ratio_range=(0.9, 1.1)),
+    small,
+    *mirrored,
+    *packed,
+]
+sample_test = dict(type=UniformSample, clip_len=4, num_clips=2, test_mode=True)
+fit = [dict(type=DecordDecode), small, *packed]
+read_train = dict(type=ActionPipeline, steps=[dict(type=DecordInit), sample, *augment])
+read_test = dict(type=ActionPipeline, steps=[dict(type=DecordInit), sample_test, *fit])
+colours = dict(type=ColorJitter, brightness=0.3, contrast=0.3, saturation=0.3)
+labelled = dict(type=PackInputs, inputs=['label'])
+scored = dict(type=PackInputs, fields=['label'])
 clips = dict(type=Kinetics, data_prefix='data/mini/msvd/videos')
 train_dataloader = dict(
     batch_size=32,
@@ -62,14 +55,10 @@ train_dataloader = dict(
     dataset=dict(
         **clips,
         ann_file='data/mini/kinetics/kinetics_train_list_videos.txt',
-        pipeline=[
-            read_train,
-            dict(type=ColorJitter, brightness=0.3, contrast=0.3, saturation=0.3),
-            dict(type=PackInputs, inputs=['label']),
-        ],
+        pipeline=[read_train, colours, labelled],
     ),
 )
-tested = dict(test_mode=True, pipeline=[read_test, dict(type=PackInputs, fields=['label'])])
+tested = dict(test_mode=True, pipeline=[read_test, scored])
 val_dataloader = dict(
     batch_size=50,
     num_workers=2,

@@ -4,6 +4,8 @@ from mmengine.config import read_base
 with read_base():
     from .video_classification import *
 
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'][0]['steps'][1].update(clip_len=1)
-del loader
+read_train.update(steps=[dict(type=DecordInit), dict(sample, clip_len=1), *augment])
+read_test.update(steps=[dict(type=DecordInit), dict(sample_test, clip_len=1), *fit])
+train_dataloader['dataset'].update(pipeline=[read_train, colours, labelled])
+val_dataloader['dataset'].update(pipeline=[read_test, scored])
+test_dataloader['dataset'].update(pipeline=[read_test, scored])

@@ -6,7 +6,8 @@ from mplug2.datasets.transforms import BlankFrames
 with read_base():
     from .video_qa import *
 
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'].insert(2, dict(type=BlankFrames))
-del loader
+blank = dict(type=BlankFrames)
+train_dataloader['dataset'].update(pipeline=[*read, blank, instruct, target, pack])
+val_dataloader['dataset'].update(pipeline=[*read, blank, instruct, pack])
+test_dataloader['dataset'].update(pipeline=[*read, blank, instruct, pack])
 train_cfg.update(max_iters=600, val_interval=600)

@@ -36,13 +36,13 @@ val_dataloader = dict(
     batch_size=50,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**phrases, refs=every[2], split='val', **tested),
+    dataset=dict(**phrases, refs=f'{data_root}/refcoco/refcocog/refs.json', split='val', **tested),
 )
 test_dataloader = dict(
     batch_size=50,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**phrases, refs=every[2], split='test', **tested),
+    dataset=dict(**phrases, refs=f'{data_root}/refcoco/refcocog/refs.json', split='test', **tested),
 )
 val_evaluator = [dict(type=GroundingMetric)]
 test_evaluator = val_evaluator

@@ -34,9 +34,7 @@ model.update(
     ),
 )
 samples = 1024  # a step, of all GPUs
-for source in train_dataloader['dataset']['sources'].values():
-    source.update(batch_size=samples // 8)
-del source
+train_dataloader['dataset'].update(sources={name: dict(source, batch_size=samples // 8) for name, source in sources.items()})
 optim_wrapper['optimizer'].update(lr=1e-4)
 train_cfg.update(max_iters=round(30 * pairs / samples / pairs_share))
 auto_scale_lr = dict(base_batch_size=samples, enable=False)

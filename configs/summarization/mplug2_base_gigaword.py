@@ -1,6 +1,7 @@
 # mPLUG-2 Base, Gigaword: 50,000 steps at 3e-5, 256 pairs a step; 5 beams, at most 512 tokens (Appendix B.2.2).
 from mmengine.config import read_base
 
+from mplug2.engine import TrainLoop
 from mplug2.tasks import Summarization
 from mplug2.checkpoints import MPlug2Weights
 
@@ -15,7 +16,6 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=3e-5)
-train_cfg.pop('max_epochs')
-train_cfg.update(max_iters=50_000, val_interval=5000)
+train_cfg = dict(type=TrainLoop, max_iters=50_000, val_interval=5000)
 default_hooks['checkpoint'].update(interval=5000, save_best='ROUGE-L')
 auto_scale_lr.update(base_batch_size=256)

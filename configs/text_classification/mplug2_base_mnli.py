@@ -15,8 +15,7 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=5e-5)
-param_scheduler[0].update(end=920)
-param_scheduler[1].update(begin=920)
+param_scheduler = [dict(warm_up, end=920), dict(decay, begin=920)]
 train_cfg.update(max_epochs=5, val_interval=3068)
 default_hooks['checkpoint'].update(interval=3068, save_best='accuracy/matched')
 auto_scale_lr.update(base_batch_size=128)

@@ -15,8 +15,7 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=5e-5)
-param_scheduler[0].update(end=600)
-param_scheduler[1].update(begin=600)
+param_scheduler = [dict(warm_up, end=600), dict(decay, begin=600)]
 train_cfg.update(max_epochs=5, val_interval=2105)
 default_hooks['checkpoint'].update(interval=2105, save_best='accuracy')
 auto_scale_lr.update(base_batch_size=32)

@@ -1,22 +1,13 @@
 # mPLUG-2 with DeBERTa, SST-2: 5 epochs at 3e-5, 32 samples a step; glue_sweep.py searches the paper's space.
 from mmengine.config import read_base
 
-from mplug2.tasks import TextClassification
-from mplug2.text import HuggingFaceTokenizer
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_deberta import *
-    from .._base_.schedules.finetune_language import *
-    from .._base_.datasets.glue_sst2 import *
+    from .mplug2_base_sst2 import *
+    from .._base_.models.mplug2_deberta import deberta_tokenizer, model as deberta
 
-model.update(tasks=dict(text_classification=dict(type=TextClassification, num_classes=2)))
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset']['pipeline'][0]['tokenizer'] = dict(type=HuggingFaceTokenizer, source='microsoft/deberta-large')
-del loader
+model = dict(**deberta, tasks=model['tasks'])
+texts = dict(texts, tokenizer=deberta_tokenizer)
+train_dataloader['dataset'].update(pipeline=[texts, labelled])
+val_dataloader['dataset'].update(pipeline=[texts, scored])
+test_dataloader = val_dataloader
 optim_wrapper['optimizer'].update(lr=3e-5)
-param_scheduler[0].update(end=600)
-param_scheduler[1].update(begin=600)
-train_cfg.update(max_epochs=5, val_interval=2105)
-default_hooks['checkpoint'].update(interval=2105, save_best='accuracy')
-auto_scale_lr.update(base_batch_size=32)

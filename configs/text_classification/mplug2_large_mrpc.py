@@ -1,22 +1,9 @@
 # mPLUG-2 Large, MRPC: 10 epochs at 3e-5, 32 samples a step; glue_sweep.py searches the paper's space.
 from mmengine.config import read_base
 
-from mplug2.tasks import TextClassification
-from mplug2.checkpoints import MPlug2Weights
-
 with read_base():
-    from .._base_.default_runtime import *
-    from .._base_.models.mplug2_large import *
-    from .._base_.schedules.finetune_language import *
-    from .._base_.datasets.glue_mrpc import *
+    from .mplug2_base_mrpc import *
+    from .._base_.models.large import *
 
-model.update(
-    tasks=dict(text_classification=dict(type=TextClassification, num_classes=2)),
-    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_large_pretrain.pth', new=['tasks.*']),
-)
+model.merge(large_pretrained)
 optim_wrapper['optimizer'].update(lr=3e-5)
-param_scheduler[0].update(end=70)
-param_scheduler[1].update(begin=70)
-train_cfg.update(max_epochs=10, val_interval=115)
-default_hooks['checkpoint'].update(interval=115, save_best='accuracy')
-auto_scale_lr.update(base_batch_size=32)

@@ -44,9 +44,7 @@ test_evaluator = val_evaluator
 
 optim_wrapper.update(dtype='auto')
 optim_wrapper['optimizer'].update(lr=1e-4)
-for step in param_scheduler:
-    step.update(**({'end': 60} if 'start_factor' in step else {'begin': 60}))
-del step
+param_scheduler = [dict(warm_up, end=60), dict(decay, begin=60)]
 train_cfg.update(max_epochs=2, val_interval=266)
 default_hooks['checkpoint'].update(interval=266, save_best='accuracy')
 auto_scale_lr.update(base_batch_size=32)

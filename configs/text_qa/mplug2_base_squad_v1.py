@@ -15,7 +15,6 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=5e-5)
-param_scheduler[0].update(end=800)
-param_scheduler[1].update(begin=800)
+param_scheduler = [dict(warm_up, end=800), dict(decay, begin=800)]
 train_cfg.update(max_epochs=3)
 auto_scale_lr.update(base_batch_size=32)

@@ -16,7 +16,6 @@ model.update(
 )
 train_dataloader.update(batch_size=48)
 optim_wrapper['optimizer'].update(lr=5e-5)
-param_scheduler[0].update(end=540)
-param_scheduler[1].update(begin=540)
+param_scheduler = [dict(warm_up, end=540), dict(decay, begin=540)]
 train_cfg.update(max_epochs=2)
 auto_scale_lr.update(base_batch_size=48)

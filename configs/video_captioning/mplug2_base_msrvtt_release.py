@@ -25,8 +25,7 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
 train_dataloader['dataset'].update(split='train+validate', ids=None)
-test_dataloader['dataset'].update(split='test', ids=None)
-test_dataloader['dataset']['pipeline'][1].update(interpolation='nearest')
+test_dataloader['dataset'].update(split='test', ids=None, pipeline=[load, dict(squash, interpolation='nearest'), *ask, scored])
 optim_wrapper['optimizer'].update(lr=2e-5)
 train_cfg.update(max_epochs=10)
 auto_scale_lr.update(base_batch_size=128)

@@ -7,7 +7,7 @@ with read_base():
 
 model['tasks']['classification'].update(num_classes=400)
 model['init_cfg'].update(source='weights/mplug2_base_kinetics710_to_400.pth', new=[])
-for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
-    loader['dataset'].update(ann_file=f'data/kinetics400/{part}_list_videos.txt', data_prefix='data/kinetics400/videos')
-del loader, part
+train_dataloader['dataset'].update(ann_file='data/kinetics400/train_list_videos.txt', data_prefix='data/kinetics400/videos')
+val_dataloader['dataset'].update(ann_file='data/kinetics400/val_list_videos.txt', data_prefix='data/kinetics400/videos')
+test_dataloader['dataset'].update(ann_file='data/kinetics400/val_list_videos.txt', data_prefix='data/kinetics400/videos')
 train_cfg.update(max_epochs=5, val_interval=937)

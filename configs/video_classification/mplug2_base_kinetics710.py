@@ -14,9 +14,9 @@ model.update(
     tasks=dict(classification=dict(type=Classification, num_classes=710, media='video')),
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
 )
-for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
-    loader['dataset'].update(ann_file=f'data/kinetics710/{part}_list_videos.txt', data_prefix='data')
-del loader, part
+train_dataloader['dataset'].update(ann_file='data/kinetics710/train_list_videos.txt', data_prefix='data')
+val_dataloader['dataset'].update(ann_file='data/kinetics710/val_list_videos.txt', data_prefix='data')
+test_dataloader['dataset'].update(ann_file='data/kinetics710/val_list_videos.txt', data_prefix='data')
 optim_wrapper['optimizer'].update(lr=1e-5)
 train_cfg.update(max_epochs=40, val_interval=2540)
 auto_scale_lr.update(base_batch_size=256)

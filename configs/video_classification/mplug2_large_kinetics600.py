@@ -3,11 +3,13 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .mplug2_large_kinetics710 import *
+    from .mplug2_base_kinetics600 import *
+    from .._base_.models.large import *
 
-model['tasks']['classification'].update(num_classes=600)
-model['init_cfg'].update(source='weights/mplug2_large_kinetics710_to_600.pth', new=[])
-for loader, part in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
-    loader['dataset'].update(ann_file=f'data/kinetics600/{part}_list_videos.txt', data_prefix='data/kinetics600/videos')
-del loader, part
-train_cfg.update(max_epochs=5, val_interval=3046)
+model.merge(large)
+model['init_cfg'].update(source='weights/mplug2_large_kinetics710_to_600.pth')
+model.update(blocks=dict(recompute=['vision_encoder']))
+train_dataloader.update(batch_size=16)
+optim_wrapper['optimizer'].update(lr=5e-6)
+auto_scale_lr.update(base_batch_size=128)
+train_cfg.update(val_interval=3046)

@@ -6,7 +6,7 @@ from mmengine.config import read_base
 with read_base():
     from .mplug2_base_msvd import *
 
-model.pop('init_cfg')
+model.update(init_cfg=None)
 model['tasks']['question_answering'].update(answers='data/msvd_qa/answers.json')
 train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
 val_dataloader = val_cfg = val_evaluator = None

@@ -4,9 +4,7 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .mplug2_large_msvd import *
+    from .mplug2_base_msvd_zeroshot import *
+    from .._base_.models.large import *
 
-model.pop('init_cfg')
-model['tasks']['question_answering'].update(answers='data/msvd_qa/answers.json')
-train_dataloader = train_cfg = optim_wrapper = param_scheduler = None
-val_dataloader = val_cfg = val_evaluator = None
+model.merge(large)

@@ -23,8 +23,8 @@ model.update(
     init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', absent=['tasks.*']),
 )
 optim_wrapper['optimizer'].update(lr=2e-5)
-param_scheduler[0].update(end=44)  # an epoch: the usual 500 steps of warm-up are more than the 440 of this recipe
-param_scheduler[1].update(begin=44)
+# An epoch: the usual 500 steps of warm-up are more than the 440 of this recipe.
+param_scheduler = [dict(warm_up, end=44), dict(decay, begin=44)]
 train_cfg.update(max_epochs=10, val_interval=44)
 auto_scale_lr.update(base_batch_size=192)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')

@@ -6,13 +6,10 @@ with read_base():
     from .mplug2_base_refcoco_union import *
 
 model['init_cfg'].update(source='weights/mplug2_base_refcoco_union.pth', new=[])
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset'].update(refs=f'{data_root}/refcoco+/refs.json', instances=f'{data_root}/refcoco+/instances.json')
-    for step in loader['dataset']['pipeline']:
-        if 'max_words' in step:
-            step.update(max_words=20)
-del loader, step
-train_dataloader['dataset'].update(exclude=None)
-test_dataloader['dataset'].update(split='testA')
+phrases = dict(refs=f'{data_root}/refcoco+/refs.json', instances=f'{data_root}/refcoco+/instances.json')
+words.update(max_words=20)
+train_dataloader['dataset'].update(**phrases, exclude=None, pipeline=[*read_train, words, boxes, pack])
+val_dataloader['dataset'].update(**phrases, pipeline=[*read_test, words, boxes, scored])
+test_dataloader['dataset'].update(**phrases, split='testA', pipeline=[*read_test, words, boxes, scored])
 optim_wrapper['optimizer'].update(lr=2e-6)
 train_cfg.update(max_epochs=30)

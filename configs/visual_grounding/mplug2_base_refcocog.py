@@ -5,13 +5,9 @@ with read_base():
     from .mplug2_base_refcoco_union import *
 
 model['init_cfg'].update(source='weights/mplug2_base_refcoco_union.pth', new=[])
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset'].update(refs=f'{data_root}/refcocog/refs.json', instances=f'{data_root}/refcocog/instances.json')
-    for step in loader['dataset']['pipeline']:
-        if 'max_words' in step:
-            step.update(max_words=40)
-del loader, step
-train_dataloader['dataset'].update(exclude=None)
-test_dataloader['dataset'].update(split='test')
+phrases = dict(refs=f'{data_root}/refcocog/refs.json', instances=f'{data_root}/refcocog/instances.json')
+train_dataloader['dataset'].update(**phrases, exclude=None)
+val_dataloader['dataset'].update(**phrases)
+test_dataloader['dataset'].update(**phrases, split='test')
 optim_wrapper['optimizer'].update(lr=2e-6)
 train_cfg.update(max_epochs=30)

@@ -3,16 +3,8 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .mplug2_large_refcoco_union import *
+    from .mplug2_base_refcoco_plus import *
+    from .._base_.models.large import *
 
-model['init_cfg'].update(source='weights/mplug2_large_refcoco_union.pth', new=[])
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset'].update(refs=f'{data_root}/refcoco+/refs.json', instances=f'{data_root}/refcoco+/instances.json')
-    for step in loader['dataset']['pipeline']:
-        if 'max_words' in step:
-            step.update(max_words=20)
-del loader, step
-train_dataloader['dataset'].update(exclude=None)
-test_dataloader['dataset'].update(split='testA')
-optim_wrapper['optimizer'].update(lr=2e-6)
-train_cfg.update(max_epochs=30)
+model.merge(large)
+model['init_cfg'].update(source='weights/mplug2_large_refcoco_union.pth')

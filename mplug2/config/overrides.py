@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NEW = '+'  # before a key that is to be added although nothing is known of it
-# Read by our config loader, our runner or MMEngine's, beside the arguments of the runner.
+# Read by our config loader, our commands, our runner or MMEngine's, beside the arguments of the runner.
 TOP_LEVEL = (
     'parallel',
     'runner_type',
@@ -20,6 +20,7 @@ TOP_LEVEL = (
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'compile',
+    'drawn_by',
 )
 
 

@@ -130,13 +130,17 @@ def test_custom_imports_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ('key', 'file', 'line'),
     [
-        ('optim_wrapper.clip_grad.max_norm', '_base_/schedules/mini.py', 'optim_wrapper = dict('),
-        ('model.network.universal.num_queries', '_base_/models/mplug2_tiny.py', 'model = dict('),
+        ('optim_wrapper.clip_grad.max_norm', '_base_/schedules/mini.py', 'clip_grad=dict(max_norm=1.0),'),
+        ('model.network.universal.num_queries', '_base_/models/mplug2_tiny.py', 'universal=dict(type=UniversalLayers'),
         ('train_cfg.max_iters', 'mini/video_captioning_demo.py', 'train_cfg.update('),
-        ('model.tasks.captioning.generation.num_beams', 'mini/video_captioning_demo.py', "model['tasks']"),
-        ('model.tasks.captioning.generation.max_length', 'mini/video_captioning.py', 'model.update('),
+        (
+            'model.tasks.captioning.generation.num_beams',
+            'mini/video_captioning_demo.py',
+            "model['tasks']['captioning']['generation'].update(num_beams=1)",
+        ),
+        ('model.tasks.captioning.generation.max_length', 'mini/video_captioning.py', 'captioning=dict(type=Captioning'),
         ('default_hooks.logger.interval', '_base_/default_runtime.py', 'default_hooks = dict('),
-        ('val_dataloader.batch_size', 'mini/video_captioning.py', 'val_dataloader = dict('),
+        ('val_dataloader.batch_size', 'mini/video_captioning.py', 'batch_size=50,'),
     ],
 )
 def test_explain_names_value_file_and_line(key: str, file: str, line: str) -> None:
@@ -145,7 +149,7 @@ def test_explain_names_value_file_and_line(key: str, file: str, line: str) -> No
     for part in key.split('.'):
         value = value[part]
     assert (found, path.resolve()) == (value, (config_folder() / file).resolve())
-    assert path.read_text().splitlines()[number - 1].startswith(line)
+    assert path.read_text().splitlines()[number - 1].strip().startswith(line)
 
 
 def test_configs_of_other_projects_build_on_ours(tmp_path: Path) -> None:

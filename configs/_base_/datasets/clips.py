@@ -4,9 +4,9 @@ from mplug2.datasets.transforms import HorizontalFlip, LoadVideo, RandomResizedC
 from mplug2.text import BertTokenizer
 
 tokenizer = dict(type=BertTokenizer)
-read_train = [
-    dict(type=LoadVideo, num_frames=16),
-    dict(type=RandomResizedCrop, size=224, scale=(0.5, 1.0), interpolation='bicubic'),
-    dict(type=HorizontalFlip, prob=0.5),
-]
-read_test = [dict(type=LoadVideo, num_frames=16), dict(type=Resize, size=224, interpolation='bicubic')]
+load = dict(type=LoadVideo, num_frames=16)
+crop = dict(type=RandomResizedCrop, size=224, scale=(0.5, 1.0), interpolation='bicubic')
+flip = dict(type=HorizontalFlip, prob=0.5)
+squash = dict(type=Resize, size=224, interpolation='bicubic')
+read_train = [load, crop, flip]
+read_test = [load, squash]

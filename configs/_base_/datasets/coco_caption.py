@@ -9,10 +9,8 @@ from mplug2.evaluation import CaptionMetric
 with read_base():
     from .images import *
 
-for step in (*read_train, *read_test):
-    if 'size' in step:
-        step.update(size=384)
-del step
+read_train = [load, dict(crop, size=384), flip]
+read_test = [load, dict(shorter, size=384), dict(centre, size=384)]
 
 data_root = 'data/coco'
 images = dict(type=CocoCaption, ann_file=f'{data_root}/annotations/dataset_coco.json', data_prefix=data_root)
@@ -21,13 +19,15 @@ ask = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='prompt', instruction='captioning'),
 ]
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)
+pack = dict(type=PackInputs)
+scored = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
     batch_size=32,
     num_workers=8,
     sampler=dict(type=ResumableSampler),
-    dataset=dict(**images, split='train', each='caption', pipeline=[*read_train, *ask, target, dict(type=PackInputs)]),
+    dataset=dict(**images, split='train', each='caption', pipeline=[*read_train, *ask, target, pack]),
 )
-tested = dict(test_mode=True, pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions'])])
+tested = dict(test_mode=True, pipeline=[*read_test, *ask, scored])
 val_dataloader = dict(
     batch_size=64,
     num_workers=8,

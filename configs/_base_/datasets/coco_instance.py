@@ -18,8 +18,18 @@ from mplug2.detection import CocoDetection, PadUnseen
 
 data_root = 'data/coco'
 square = (1024, 1024)
+read = dict(type=LoadImageFromFile)
 annotated = dict(type=LoadAnnotations, with_bbox=True, with_mask=True)
 padding = dict(size=square, pad_val=dict(img=(114, 114, 114)))
+flip = dict(type=RandomFlip, prob=0.5)
+jitter = dict(type=RandomResize, scale=square, ratio_range=(0.1, 2.0), keep_ratio=True, resize_type=Resize)
+crop = dict(type=RandomCrop, crop_size=square, crop_type='absolute', recompute_bbox=True, allow_negative_crop=True)
+visible = dict(type=FilterAnnotations, min_gt_bbox_wh=(1e-2, 1e-2), by_mask=True)
+pad = dict(type=Pad, **padding)
+pack = dict(type=PackDetInputs)
+fit = dict(type=Resize, scale=square, keep_ratio=True)
+pad_unseen = dict(type=PadUnseen, **padding)
+pack_scored = dict(type=PackDetInputs, meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))
 train_dataloader = dict(
     batch_size=1,  # of each of 64 processes
     num_workers=4,
@@ -31,16 +41,7 @@ train_dataloader = dict(
         ann_file='annotations/instances_train2017.json',
         data_prefix=dict(img='train2017/'),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
-        pipeline=[
-            dict(type=LoadImageFromFile),
-            annotated,
-            dict(type=RandomFlip, prob=0.5),
-            dict(type=RandomResize, scale=square, ratio_range=(0.1, 2.0), keep_ratio=True, resize_type=Resize),
-            dict(type=RandomCrop, crop_size=square, crop_type='absolute', recompute_bbox=True, allow_negative_crop=True),
-            dict(type=FilterAnnotations, min_gt_bbox_wh=(1e-2, 1e-2), by_mask=True),
-            dict(type=Pad, **padding),
-            dict(type=PackDetInputs),
-        ],
+        pipeline=[read, annotated, flip, jitter, crop, visible, pad, pack],
     ),
 )
 val_dataloader = dict(
@@ -54,13 +55,7 @@ val_dataloader = dict(
         ann_file='annotations/instances_val2017.json',
         data_prefix=dict(img='val2017/'),
         test_mode=True,
-        pipeline=[
-            dict(type=LoadImageFromFile),
-            dict(type=Resize, scale=square, keep_ratio=True),
-            dict(type=PadUnseen, **padding),
-            annotated,
-            dict(type=PackDetInputs, meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
-        ],
+        pipeline=[read, fit, pad_unseen, annotated, pack_scored],
     ),
 )
 test_dataloader = val_dataloader

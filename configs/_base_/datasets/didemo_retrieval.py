@@ -10,9 +10,9 @@ from mplug2.evaluation import RetrievalMetric
 with read_base():
     from .clips import *
 
-for step in (read_train[0], read_test[0]):
-    step.update(num_frames=12)
-del step
+load.update(num_frames=12)
+read_train = [load, crop, flip]
+read_test = [load, squash]
 
 data_root = 'data/didemo'
 clips = dict(type=DiDeMoParagraph, data_prefix=f'{data_root}/videos')

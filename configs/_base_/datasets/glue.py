@@ -15,11 +15,13 @@ texts = dict(
     instruction='classification',
     max_length=128,
 )
+labelled = dict(type=PackInputs, inputs=['label'])
+scored = dict(type=PackInputs, fields=['label', 'index'])
 train_dataloader = dict(
     batch_size=32,
     num_workers=4,
     sampler=dict(type=ResumableSampler),
-    dataset=dict(type=GLUE, pipeline=[texts, dict(type=PackInputs, inputs=['label'])]),
+    dataset=dict(type=GLUE, pipeline=[texts, labelled]),
 )
 val_dataloader = dict(
     batch_size=128,
@@ -28,7 +30,7 @@ val_dataloader = dict(
     dataset=dict(
         type=GLUE,
         test_mode=True,
-        pipeline=[texts, dict(type=PackInputs, fields=['label', 'index'])],
+        pipeline=[texts, scored],
     ),
 )
 test_dataloader = val_dataloader

@@ -1,13 +1,14 @@
 # GLUE, MRPC: do two sentences say the same? 3,668 to train on.
 from mmengine.config import read_base
 
+from mplug2.evaluation import GLUEMetric
+
 with read_base():
     from .glue import *
 
 data_root = 'data/glue/MRPC'
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader['dataset'].update(task='mrpc', ann_file=f'{data_root}/dev.tsv')
-for evaluator in (val_evaluator, test_evaluator):
-    evaluator[0].update(task='mrpc')
-train_dataloader['dataset'].update(ann_file=f'{data_root}/train.tsv')
-del loader, evaluator
+train_dataloader['dataset'].update(task='mrpc', ann_file=f'{data_root}/train.tsv')
+val_dataloader['dataset'].update(task='mrpc', ann_file=f'{data_root}/dev.tsv')
+test_dataloader = val_dataloader
+val_evaluator = [dict(type=GLUEMetric, task='mrpc')]
+test_evaluator = val_evaluator

@@ -16,14 +16,17 @@ from mplug2.datasets.transforms import (
 from mplug2.evaluation import ClassificationMetric
 
 data_root = 'data/imagenet'
-read_train = [
-    dict(type=LoadImage),
-    dict(type=RandomResizedCrop, size=224, scale=(0.08, 1.0), interpolation='bicubic'),
-    dict(type=HorizontalFlip, prob=0.5),
-    dict(type=RandAugment, num_ops=2, magnitude=9),
-    dict(type=RandomErasing, prob=0.25),
-]
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
+load = dict(type=LoadImage)
+crop = dict(type=RandomResizedCrop, size=224, scale=(0.08, 1.0), interpolation='bicubic')
+flip = dict(type=HorizontalFlip, prob=0.5)
+augment = dict(type=RandAugment, num_ops=2, magnitude=9)
+erase = dict(type=RandomErasing, prob=0.25)
+shorter = dict(type=ResizeShorter, size=256)
+centre = dict(type=CenterCrop, size=224)
+labelled = dict(type=PackInputs, inputs=['label'])
+scored = dict(type=PackInputs, fields=['label'])
+read_train = [load, crop, flip, augment, erase]
+read_test = [load, shorter, centre]
 train_dataloader = dict(
     batch_size=512,
     num_workers=12,
@@ -32,7 +35,7 @@ train_dataloader = dict(
         type=ImageNet,
         synsets=f'{data_root}/LOC_synset_mapping.txt',
         data_prefix=f'{data_root}/train',
-        pipeline=[*read_train, dict(type=PackInputs, inputs=['label'])],
+        pipeline=[*read_train, labelled],
     ),
 )
 val_dataloader = dict(
@@ -45,7 +48,7 @@ val_dataloader = dict(
         solution=f'{data_root}/LOC_val_solution.csv',
         data_prefix=f'{data_root}/val',
         test_mode=True,
-        pipeline=[*read_test, dict(type=PackInputs, fields=['label'])],
+        pipeline=[*read_test, scored],
     ),
 )
 test_dataloader = val_dataloader

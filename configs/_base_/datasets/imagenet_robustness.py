@@ -15,7 +15,11 @@ variants = {
     'IN-R': dict(folder='imagenet-r', num_classes=200),
     'IN-Sketch': dict(folder='sketch'),
 }
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
+load = dict(type=LoadImage)
+shorter = dict(type=ResizeShorter, size=256)
+centre = dict(type=CenterCrop, size=224)
+scored = dict(type=PackInputs, fields=['labels', 'variant'])
+read_test = [load, shorter, centre]
 test_dataloader = dict(
     batch_size=128,
     num_workers=8,
@@ -26,7 +30,7 @@ test_dataloader = dict(
         variants=variants,
         data_prefix=data_root,
         test_mode=True,
-        pipeline=[*read_test, dict(type=PackInputs, fields=['labels', 'variant'])],
+        pipeline=[*read_test, scored],
     ),
 )
 test_evaluator = [dict(type=RobustnessMetric)]

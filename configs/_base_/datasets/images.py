@@ -3,9 +3,10 @@ from mplug2.datasets.transforms import CenterCrop, HorizontalFlip, LoadImage, Ra
 from mplug2.text import BertTokenizer
 
 tokenizer = dict(type=BertTokenizer)
-read_train = [
-    dict(type=LoadImage),
-    dict(type=RandomResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
-    dict(type=HorizontalFlip, prob=0.5),
-]
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=336), dict(type=CenterCrop, size=336)]
+load = dict(type=LoadImage)
+crop = dict(type=RandomResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic')
+flip = dict(type=HorizontalFlip, prob=0.5)
+shorter = dict(type=ResizeShorter, size=336)
+centre = dict(type=CenterCrop, size=336)
+read_train = [load, crop, flip]
+read_test = [load, shorter, centre]

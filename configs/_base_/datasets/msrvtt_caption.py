@@ -21,6 +21,7 @@ ask = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='prompt', instruction='captioning'),
 ]
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)
+scored = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
@@ -42,7 +43,7 @@ test_dataloader = dict(
         split='1k-A',
         ids=f'{data_root}/MSRVTT_JSFUSION_test.csv',
         test_mode=True,
-        pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions'])],
+        pipeline=[*read_test, *ask, scored],
     ),
 )
 test_evaluator = [dict(type=CaptionMetric, spice=True, out_file='msrvtt_captions.json', file_format='msrvtt')]

@@ -11,9 +11,9 @@ from mplug2.evaluation import RetrievalMetric
 with read_base():
     from .clips import *
 
-for step in (read_train[0], read_test[0]):
-    step.update(num_frames=12)
-del step
+load.update(num_frames=12)
+read_train = [load, crop, flip]
+read_test = [load, squash]
 
 data_root = 'data/msrvtt'
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30)

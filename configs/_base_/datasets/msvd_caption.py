@@ -16,6 +16,7 @@ ask = [
     dict(type=TokenizeText, tokenizer=tokenizer, key='prompt', instruction='captioning'),
 ]
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)
+scored = dict(type=PackInputs, fields=['captions'])
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
@@ -27,7 +28,7 @@ train_dataloader = dict(
         pipeline=[*read_train, *ask, target, dict(type=PackInputs)],
     ),
 )
-tested = dict(test_mode=True, pipeline=[*read_test, *ask, dict(type=PackInputs, fields=['captions'])])
+tested = dict(test_mode=True, pipeline=[*read_test, *ask, scored])
 val_dataloader = dict(
     batch_size=32,
     num_workers=8,

@@ -26,6 +26,14 @@ phrases = dict(
 )
 words = dict(type=TokenizeText, tokenizer=tokenizer, key='phrase', instruction='grounding', clean='question', max_words=40)
 boxes = dict(type=BoxTarget, tokenizer=tokenizer, locations=locations)
+read_train = [
+    dict(type=LoadImage),
+    dict(type=BoxSafeResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
+    dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
+]
+read_test = [dict(type=LoadImage), dict(type=Resize, size=336, interpolation='bicubic')]
+pack = dict(type=PackInputs)
+scored = dict(type=PackInputs, fields=['phrase', 'box'])
 train_dataloader = dict(
     batch_size=32,
     num_workers=8,
@@ -35,37 +43,24 @@ train_dataloader = dict(
         refs=every,
         split='train',
         exclude=every,
-        pipeline=[
-            dict(type=LoadImage),
-            dict(type=BoxSafeResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
-            dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
-            words,
-            boxes,
-            dict(type=PackInputs),
-        ],
+        pipeline=[*read_train, words, boxes, pack],
     ),
 )
 tested = dict(
     test_mode=True,
-    pipeline=[
-        dict(type=LoadImage),
-        dict(type=Resize, size=336, interpolation='bicubic'),
-        words,
-        boxes,
-        dict(type=PackInputs, fields=['phrase', 'box']),
-    ],
+    pipeline=[*read_test, words, boxes, scored],
 )
 val_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**phrases, refs=every[2], split='val', **tested),
+    dataset=dict(**phrases, refs=f'{data_root}/refcocog/refs.json', split='val', **tested),
 )
 test_dataloader = dict(
     batch_size=64,
     num_workers=8,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    dataset=dict(**phrases, refs=every[2], split='test', **tested),
+    dataset=dict(**phrases, refs=f'{data_root}/refcocog/refs.json', split='test', **tested),
 )
 val_evaluator = [dict(type=GroundingMetric)]
 test_evaluator = val_evaluator

@@ -10,10 +10,8 @@ from mplug2.evaluation import VQAMetric
 with read_base():
     from .images import *
 
-for step in (*read_train, *read_test):
-    if 'size' in step:
-        step.update(size=576)
-del step
+read_train = [load, dict(crop, size=576), flip]
+read_test = [load, dict(shorter, size=576), dict(centre, size=576)]
 
 data_root = 'data/vqa'
 images = dict(type=VQAv2, data_prefix='data/coco')
@@ -21,6 +19,8 @@ ask = dict(
     type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30
 )
 answer = dict(type=TokenizeTarget, tokenizer=tokenizer, key='answers', choose='all', max_length=10)
+pack = dict(type=PackInputs)
+written = dict(type=PackInputs, fields=['question', 'question_id'])
 train_dataloader = dict(
     batch_size=64,
     num_workers=8,
@@ -29,7 +29,7 @@ train_dataloader = dict(
         **images,
         questions=[f'{data_root}/v2_OpenEnded_mscoco_{part}2014_questions.json' for part in ('train', 'val')],
         annotations=[f'{data_root}/v2_mscoco_{part}2014_annotations.json' for part in ('train', 'val')],
-        pipeline=[*read_train, ask, answer, dict(type=PackInputs)],
+        pipeline=[*read_train, ask, answer, pack],
     ),
 )
 test_dataloader = dict(
@@ -40,7 +40,7 @@ test_dataloader = dict(
         **images,
         questions=f'{data_root}/v2_OpenEnded_mscoco_test2015_questions.json',
         test_mode=True,
-        pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id'])],
+        pipeline=[*read_test, ask, written],
     ),
 )
 test_evaluator = [dict(type=VQAMetric, out_file='vqa_OpenEnded_mscoco_test_results.json')]

@@ -3,7 +3,9 @@
 from mplug2.model import MPlug2
 from mplug2.modules import HuggingFaceTextEncoder, UniversalLayers
 from mplug2.networks import MPlug2Network
+from mplug2.text import HuggingFaceTokenizer
 
+deberta_tokenizer = dict(type=HuggingFaceTokenizer, source='microsoft/deberta-large')
 model = dict(
     type=MPlug2,
     network=dict(

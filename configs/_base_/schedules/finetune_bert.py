@@ -7,7 +7,5 @@ with read_base():
     from .finetune_language import *
 
 optim_wrapper['optimizer'].update(betas=(0.9, 0.999), weight_decay=0.01)
-param_scheduler = [
-    dict(type=LinearLR, start_factor=0.01, end=500, by_epoch=False),
-    dict(type=LinearLR, start_factor=1.0, end_factor=0.0, begin=500, by_epoch=False),
-]
+decay = dict(type=LinearLR, start_factor=1.0, end_factor=0.0, begin=500, by_epoch=False)
+param_scheduler = [warm_up, decay]

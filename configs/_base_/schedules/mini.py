@@ -15,8 +15,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
-param_scheduler = [
-    dict(type=LinearLR, start_factor=0.01, end=100, by_epoch=False),
-    dict(type=CosineAnnealingLR, begin=100, eta_min=1e-5, by_epoch=False),
-]
+warm_up = dict(type=LinearLR, start_factor=0.01, end=100, by_epoch=False)
+decay = dict(type=CosineAnnealingLR, begin=100, eta_min=1e-5, by_epoch=False)
+param_scheduler = [warm_up, decay]
 auto_scale_lr = dict(enable=False, base_batch_size=64)
