@@ -22,9 +22,9 @@ _CORE = [
 ]
 NEEDS = {
     'image captioning, question answering, retrieval; visual grounding': _CORE,
-    'video captioning, question answering, retrieval': [*_CORE, ('decord', "decord (or av, with backend='pyav')")],
+    'video captioning, question answering, retrieval': [*_CORE, ('av', 'av')],
     'image classification': _CORE,
-    'video classification': [*_CORE, ('mmaction', 'mmaction2 without its dependencies'), ('decord', 'decord')],
+    'video classification': [*_CORE, ('mmaction', 'mmaction2 without its dependencies'), ('av', 'av')],
     'detection and segmentation': [*_CORE, ('mmdet', 'mmdet without its dependencies'), ('pycocotools', 'pycocotools')],
     'text classification, text question answering': _CORE,
     'summarization': [*_CORE, ('rouge_score', 'rouge-score')],

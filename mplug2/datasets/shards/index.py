@@ -42,7 +42,8 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _is_part(member: tarfile.TarInfo) -> bool:
-    return member.isfile() and not member.name.rpartition('/')[2].startswith('__')  # webdataset's own notes
+    name = member.name.rpartition('/')[2]
+    return member.isfile() and not name.startswith(('__', '._'))  # webdataset's own notes, and macOS'
 
 
 def scan(path: str) -> ShardIndex:
