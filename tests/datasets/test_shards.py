@@ -393,3 +393,12 @@ def test_shards_are_read_few_at_a_time():
     assert any((orders[0] != other).any() for other in orders[1:])
     with pytest.raises(ValueError, match='together is a number of shards, not 0'):
         ShardSampler(dataset, shards_open=0)
+
+
+def test_hidden_files_of_macos_are_no_parts(tmp_path):
+    samples = pairs(2)
+    keys = [key for number in range(2) for key in (f'./._{number:04d}', f'./{number:04d}')]
+    hidden = {suffix: b'\0\5\x16\7' * 40 for suffix in samples[0]}
+    path = write_shard(tmp_path / 'a.tar', [hidden, samples[0], hidden, samples[1]], keys)
+    data = ShardedPairs(str(path), pipeline=[LoadImage()])
+    assert [data[number]['captions'] for number in range(len(data))] == [['sample 0'], ['sample 1']]

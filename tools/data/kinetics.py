@@ -4,7 +4,8 @@
     python tools/data/kinetics.py mix data/kinetics710 --root data --test data/kinetics{400,600,700}/test.csv
 
 ``lists`` writes ``{train,val}_list_videos.txt`` and ``label_map.txt`` beside the CSV files, of the clips that are there:
-``videos/**/YOUTUBEID_000012_000022.mp4`` (or ``.mkv``, ``.webm``, ...), in any folders. Labels are places of the sorted class names.
+``videos/**/YOUTUBEID_000012_000022.mp4`` (or ``.mkv``, ``.webm``, ...), in any folders. Labels are places of the sorted
+class names.
 
 ``mix`` reads what ``lists`` has written for Kinetics-400, 600 and 700 under --root. A class of the mixture is one name, after
 Kinetics' own renamings; a clip whose YouTube id is in a validation list, or a CSV given by --test, is left out of training, and

@@ -17,13 +17,13 @@ from mplug2.evaluation import ClassificationMetric
 
 data_root = 'data/imagenet'
 read_train = [
-    dict(type=LoadImage),
+    dict(type=LoadImage, orient=False),
     dict(type=RandomResizedCrop, size=224, scale=(0.08, 1.0), interpolation='bicubic'),
     dict(type=HorizontalFlip, prob=0.5),
     dict(type=RandAugment, num_ops=2, magnitude=9),
     dict(type=RandomErasing, prob=0.25),
 ]
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
+read_test = [dict(type=LoadImage, orient=False), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
 train_dataloader = dict(
     batch_size=512,
     num_workers=12,

@@ -15,7 +15,7 @@ variants = {
     'IN-R': dict(folder='imagenet-r', num_classes=200),
     'IN-Sketch': dict(folder='sketch'),
 }
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
+read_test = [dict(type=LoadImage, orient=False), dict(type=ResizeShorter, size=256), dict(type=CenterCrop, size=224)]
 test_dataloader = dict(
     batch_size=128,
     num_workers=8,

@@ -36,7 +36,7 @@ train_dataloader = dict(
         split='train',
         exclude=every,
         pipeline=[
-            dict(type=LoadImage),
+            dict(type=LoadImage, orient=False),
             dict(type=BoxSafeResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
             dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
             words,
@@ -48,7 +48,7 @@ train_dataloader = dict(
 tested = dict(
     test_mode=True,
     pipeline=[
-        dict(type=LoadImage),
+        dict(type=LoadImage, orient=False),
         dict(type=Resize, size=336, interpolation='bicubic'),
         words,
         boxes,

@@ -15,12 +15,12 @@ from mplug2.datasets.transforms import (
 from mplug2.evaluation import ClassificationMetric
 
 read_train = [
-    dict(type=LoadImage),
+    dict(type=LoadImage, orient=False),
     dict(type=RandomResizedCrop, size=224, scale=(0.25, 1.0), interpolation='bicubic'),
     dict(type=HorizontalFlip, prob=0.5),
     dict(type=RandAugment, num_ops=2, magnitude=9),
 ]
-read_test = [dict(type=LoadImage), dict(type=ResizeShorter, size=224), dict(type=CenterCrop, size=224)]
+read_test = [dict(type=LoadImage, orient=False), dict(type=ResizeShorter, size=224), dict(type=CenterCrop, size=224)]
 train_dataloader = dict(
     batch_size=32,
     num_workers=8,

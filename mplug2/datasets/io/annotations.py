@@ -23,7 +23,7 @@ def as_list(files: Files | None) -> list[str]:
 
 def _text(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding='utf-8')
+        return Path(path).read_text(encoding='utf-8-sig')  # with a byte-order mark or without
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
     except UnicodeDecodeError as error:
@@ -95,7 +95,9 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str = ',')
     Raises:
         FileNotFoundError: no such file. AnnotationError: a column is missing; names those that are there.
     """
-    table = csv.DictReader(io.StringIO(_text(path)), delimiter=delimiter)
+    # In tables with tabs a quote is a character like others: as csv reads it, an open one would swallow the rows that follow.
+    quoting = csv.QUOTE_NONE if delimiter == '\t' else csv.QUOTE_MINIMAL
+    table = csv.DictReader(io.StringIO(_text(path)), delimiter=delimiter, quoting=quoting)
     for column in columns:
         if column not in (table.fieldnames or ()):
             raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(table.fieldnames or ())}')

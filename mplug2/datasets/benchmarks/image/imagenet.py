@@ -14,8 +14,8 @@ from ....text.class_names import read_synsets
 from ...base import MultiModalDataset
 from ...io.annotations import read_json
 from ...io.bad_samples import AnnotationError
+from ...io.files import is_media
 
-_IMAGES = ('.jpeg', '.jpg', '.png')
 _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
 
 
@@ -25,7 +25,7 @@ def images_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str,
         place = Path(root) / folder
         if place.is_dir():
             for name in sorted(entry.name for entry in os.scandir(place)):
-                if name.lower().endswith(_IMAGES):
+                if is_media(Path(name), 'image'):
                     yield folder, f'{folder}/{name}'
 
 
