@@ -60,7 +60,7 @@ def _table(path: Path, folder: str | None, columns: tuple[str, str]) -> Iterator
     Raises:
         AnnotationError: the first line is none of these, so it is another kind of list.
     """
-    with open(path, encoding='utf-8', newline='\n') as file:  # a carriage return may be part of a caption
+    with open(path, encoding='utf-8-sig', newline='\n') as file:  # a carriage return may be part of a caption
         for number, line in enumerate(file, 1):
             row = line.rstrip('\r\n').split('\t')
             if len(row) == len(columns):
@@ -90,7 +90,7 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
         AnnotationError: the two differ in length.
     """
     captions = path.with_name(path.name.replace('_urls', '_captions'))
-    with open(path, encoding='utf-8', newline='\n') as urls, open(captions, encoding='utf-8', newline='\n') as texts:
+    with open(path, encoding='utf-8-sig', newline='\n') as urls, open(captions, encoding='utf-8-sig', newline='\n') as texts:
         number = 0
         for number, url in enumerate(urls, 1):
             caption = texts.readline()
@@ -103,7 +103,7 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
 
 def webvid(path: Path, folder: str | None) -> Iterator[Item]:
     """WebVid's csv (videoid, contentUrl, duration, page_dir, name). Clips lie as ``page_dir/videoid.mp4``."""
-    with open(path, encoding='utf-8', newline='') as file:
+    with open(path, encoding='utf-8-sig', newline='') as file:
         keys = ('videoid', 'contentUrl', 'page_dir', 'name')
         for video, url, place, caption in rows(path, csv.DictReader(file), keys, 'row'):
             if caption is None:  # the row is cut short

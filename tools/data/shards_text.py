@@ -33,7 +33,7 @@ from mplug2.text import BertTokenizer
 def _lines(path: Path) -> Iterator[str]:
     number = 0
     try:
-        with gzip.open(path, 'rt', encoding='utf-8') if path.suffix == '.gz' else open(path, encoding='utf-8') as file:
+        with gzip.open(path, 'rt', encoding='utf-8-sig') if path.suffix == '.gz' else open(path, encoding='utf-8-sig') as file:
             for line in file:
                 number += 1
                 yield line

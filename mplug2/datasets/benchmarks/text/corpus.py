@@ -30,7 +30,7 @@ class TextCorpus(MultiModalDataset):
     def load_records(self) -> list[dict]:
         found = []
         for path in self.files:
-            with open(path, encoding='utf-8') as file:
+            with open(path, encoding='utf-8-sig') as file:
                 for number, line in enumerate(file, 1):
                     if line.strip():
                         found.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))

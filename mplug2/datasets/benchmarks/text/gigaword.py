@@ -60,7 +60,7 @@ def _lines(path: str) -> list[str]:
         FileNotFoundError: no such file.
     """
     try:
-        text = Path(path).read_bytes().decode('utf-8')
+        text = Path(path).read_bytes().decode('utf-8-sig')
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
     # Not splitlines: texts hold characters that Python takes for ends of lines.
