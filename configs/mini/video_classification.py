@@ -1,8 +1,6 @@
 # Video classification on the mini benchmark, in Kinetics' lists and by mmaction2's transforms: the motion of a digit is the
 # action, one of twelve. Mirrored clips have the mirrored motion.
 from mmaction.datasets.transforms import (
-    DecordDecode,
-    DecordInit,
     Flip,
     FormatShape,
     PackActionInputs,
@@ -14,7 +12,7 @@ from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import Kinetics, ResumableSampler
-from mplug2.datasets.transforms import ActionPipeline, ColorJitter, PackInputs
+from mplug2.datasets.transforms import ActionPipeline, ColorJitter, DecodeClip, OpenClip, PackInputs
 from mplug2.evaluation import ClassificationMetric
 from mplug2.tasks import Classification
 
@@ -34,16 +32,16 @@ small = dict(type=Resize, scale=(40, 40), keep_ratio=False, interpolation='area'
 packed = [dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInputs)]
 sample = dict(type=UniformSample, clip_len=4)
 augment = [
-    dict(type=DecordDecode),
+    dict(type=DecodeClip),
     dict(type=RandomResizedCrop, area_range=(0.8, 1.0), aspect_ratio_range=(0.9, 1.1)),
     small,
     *mirrored,
     *packed,
 ]
 sample_test = dict(type=UniformSample, clip_len=4, num_clips=2, test_mode=True)
-fit = [dict(type=DecordDecode), small, *packed]
-read_train = dict(type=ActionPipeline, steps=[dict(type=DecordInit), sample, *augment])
-read_test = dict(type=ActionPipeline, steps=[dict(type=DecordInit), sample_test, *fit])
+fit = [dict(type=DecodeClip), small, *packed]
+read_train = dict(type=ActionPipeline, steps=[dict(type=OpenClip), sample, *augment])
+read_test = dict(type=ActionPipeline, steps=[dict(type=OpenClip), sample_test, *fit])
 colours = dict(type=ColorJitter, brightness=0.3, contrast=0.3, saturation=0.3)
 labelled = dict(type=PackInputs, inputs=['label'])
 scored = dict(type=PackInputs, fields=['label'])

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
+from ..datasets.io.image import read_image
 from ..datasets.io.video import read_video
 
 
@@ -76,8 +76,8 @@ def _draw(cards: list[Card], path: Path) -> Path:
 
 def _photo(path: Path, frames: int = 5) -> np.ndarray:
     if path.suffix != '.mp4':
-        return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-    strip = read_video(path, lambda total: [round(i) for i in np.linspace(0, total - 1, frames)], 'pyav')
+        return read_image(str(path))
+    strip = read_video(path, lambda total: [round(i) for i in np.linspace(0, total - 1, frames)])
     return np.concatenate(list(strip), 1)
 
 

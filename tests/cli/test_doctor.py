@@ -26,11 +26,11 @@ def test_where_everything_is_there(capsys: pytest.CaptureFixture) -> None:
 
 def test_what_is_missing_and_how_to_get_it(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     find = installed.find_spec
-    monkeypatch.setattr(installed, 'find_spec', lambda name: None if name == 'decord' else find(name))
+    monkeypatch.setattr(installed, 'find_spec', lambda name: None if name == 'av' else find(name))
     lines = report(capsys, 1).splitlines()
     video = next(line for line in lines if 'video captioning' in line)
     assert video.startswith('  missing  ')
-    assert video.endswith(": install decord (or av, with backend='pyav')")
+    assert video.endswith(': install av')
     assert next(line for line in lines if 'image captioning' in line).startswith('  ready ')
 
 

@@ -170,5 +170,5 @@ def test_faulty_folders_are_named(tmp_path):
         READERS['frames'](str(tmp_path / 'none'), lambda length: [0])
     with pytest.raises(BadSampleError, match='no frames'):
         READERS['frames'](str(tmp_path), lambda length: [0])
-    with pytest.raises(ValueError, match="'decord', 'pyav', 'frames'"):
+    with pytest.raises(ValueError, match="'pyav', 'decord', 'torchcodec', 'frames'"):
         LoadVideo(backend='other')

@@ -426,3 +426,12 @@ def test_hidden_files_marks_and_other_encodings_of_names(tmp_path):
     samples = [dataset[index]['data_samples'] for index in range(len(dataset))]
     assert [sample.captions for sample in samples] == [['one'], ['two']]
     assert samples[1].path.endswith('caf\\xe9.jpg')
+
+
+def test_hidden_files_of_macos_are_no_parts(tmp_path):
+    samples = pairs(2)
+    keys = [key for number in range(2) for key in (f'./._{number:04d}', f'./{number:04d}')]
+    hidden = {suffix: b'\0\5\x16\7' * 40 for suffix in samples[0]}
+    path = write_shard(tmp_path / 'a.tar', [hidden, samples[0], hidden, samples[1]], keys)
+    data = ShardedPairs(str(path), pipeline=[LoadImage()])
+    assert [data[number]['captions'] for number in range(len(data))] == [['sample 0'], ['sample 1']]

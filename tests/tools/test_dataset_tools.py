@@ -99,3 +99,18 @@ def test_gifs_become_clips(tmp_path):
     (tmp_path / 'b.gif').write_bytes(b'GIF89a')
     assert 'b.gif: ' in convert(tmp_path / 'b.gif', tmp_path)
     assert sorted(path.name for path in tmp_path.glob('*b*')) == ['b.gif']
+
+
+def test_clips_of_gifs_have_each_frame_once(tmp_path, monkeypatch, capsys):
+    frames = [Image.fromarray(np.full((33, 48, 3), 20 * number, np.uint8)) for number in range(12)]
+    (tmp_path / 'gifs').mkdir()
+    delays = [100] * 12, [40, 200, 30, 1000, 20, 20, 500, 100, 70, 30, 20, 900]  # ms
+    for name, delay in zip(('even.gif', 'uneven.GIF'), delays, strict=True):
+        frames[0].save(tmp_path / 'gifs' / name, 'GIF', save_all=True, append_images=frames[1:], duration=delay)
+    (tmp_path / 'gifs/._even.gif').write_bytes(b'\0\5\x16\7')
+    assert not run('tgif.py', monkeypatch, tmp_path / 'gifs', tmp_path / 'clips', '--workers', 1)
+    assert '2 clips of 2 GIFs' in capsys.readouterr().out
+    for name in ('even.mp4', 'uneven.mp4'):
+        clip = read_video(tmp_path / 'clips' / name, lambda length: list(range(length)))
+        assert clip.shape == (12, 32, 48, 3)
+        assert [round(frame.mean() / 20) for frame in clip] == list(range(12))

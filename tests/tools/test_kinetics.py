@@ -105,3 +105,11 @@ def test_chance_is_the_commonest_class(script, mini_home, monkeypatch):
     row = script('experiments/mini_rows').ROWS['image_classification']
     found = script('experiments/mini_chance').chance(load_config(row.config), row.chance, row.metrics)
     assert found == {'top1': 10.0}  # ten classes in turn
+
+
+def test_clips_of_any_container_are_listed(tmp_path, script):
+    kinetics = script('tools/data/kinetics')
+    for name in ('a/1.mp4', 'a/2.mkv', 'b/3.webm', 'b/4.MP4', 'b/._4.MP4', '.ipynb_checkpoints/5.mp4', 'b/6.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b'x')
+    assert kinetics.find_clips(tmp_path) == {'1': 'a/1.mp4', '2': 'a/2.mkv', '3': 'b/3.webm', '4': 'b/4.MP4'}

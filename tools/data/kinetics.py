@@ -4,7 +4,8 @@
     python tools/data/kinetics.py mix data/kinetics710 --root data --test data/kinetics{400,600,700}/test.csv
 
 ``lists`` writes ``{train,val}_list_videos.txt`` and ``label_map.txt`` beside the CSV files, of the clips that are there:
-``videos/**/YOUTUBEID_000012_000022.mp4``, in any folders. Labels are places of the sorted class names.
+``videos/**/YOUTUBEID_000012_000022.mp4`` (or ``.mkv``, ``.webm``, ...), in any folders. Labels are places of the sorted
+class names.
 
 ``mix`` reads what ``lists`` has written for Kinetics-400, 600 and 700 under --root. A class of the mixture is one name, after
 Kinetics' own renamings; a clip whose YouTube id is in a validation list, or a CSV given by --test, is left out of training, and
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mplug2.datasets.io.annotations import read_columns, read_lines
+from mplug2.datasets.io.files import find_media
 
 SETS = ('kinetics400', 'kinetics600', 'kinetics700')
 # Names of one class in an earlier and a later edition: what is left is the 710 classes that the mixture is named after.
@@ -41,7 +43,7 @@ RENAMED = {
 
 def find_clips(root: Path) -> dict[str, str]:
     """Name without ending -> path below `root`, of every clip in it."""
-    return {path.stem: path.relative_to(root).as_posix() for path in sorted(root.rglob('*.mp4'))}
+    return {path.stem: path.relative_to(root).as_posix() for path in find_media(root, 'video')}
 
 
 def clip_name(youtube_id: str, start: str, end: str) -> str:

@@ -11,8 +11,11 @@ import argparse
 import multiprocessing
 import os
 import sys
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
+
+from mplug2.datasets.io.files import find_media
 
 
 def convert(source: Path, folder: Path) -> str | None:
@@ -26,13 +29,17 @@ def convert(source: Path, folder: Path) -> str | None:
     try:
         with av.open(str(source)) as gif, av.open(str(part), 'w', format='mp4') as clip:
             video = gif.streams.video[0]
-            stream = clip.add_stream('libx264', rate=video.average_rate or 10, options={'crf': '20', 'g': '12'})
+            rate = video.average_rate or 10
+            stream = clip.add_stream('libx264', rate=rate, options={'crf': '20', 'g': '12'})
             stream.width, stream.height = video.width // 2 * 2, video.height // 2 * 2
             stream.pix_fmt = 'yuv420p'
+            stream.codec_context.time_base = 1 / Fraction(rate)
             frames = 0
             for frame in gif.decode(video):
-                frame.pts = None  # the output's own rate
-                for packet in stream.encode(frame.reformat(stream.width, stream.height, 'yuv420p')):
+                # Frame n at time n of the output's own rate: a GIF's delays vary, and none is to be dropped or doubled.
+                frame = frame.reformat(stream.width, stream.height, 'yuv420p')
+                frame.pts, frame.time_base = frames, stream.codec_context.time_base
+                for packet in stream.encode(frame):
                     clip.mux(packet)
                 frames += 1
             for packet in stream.encode():
@@ -53,7 +60,7 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=4)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    files = sorted(args.gifs.glob('*.gif'))
+    files = [path for path in find_media(args.gifs, 'video') if path.suffix.lower() == '.gif']
     with multiprocessing.get_context('spawn').Pool(args.workers) as pool:
         wrong = [line for line in pool.imap_unordered(partial(convert, folder=args.out), files, chunksize=16) if line]
     print(f'{args.out}: {len(files) - len(wrong)} clips of {len(files)} GIFs', *wrong, sep='\n')

@@ -16,7 +16,7 @@ from mplug2.datasets.transforms import (
 from mplug2.evaluation import ClassificationMetric
 
 data_root = 'data/imagenet'
-load = dict(type=LoadImage)
+load = dict(type=LoadImage, orient=False)
 crop = dict(type=RandomResizedCrop, size=224, scale=(0.08, 1.0), interpolation='bicubic')
 flip = dict(type=HorizontalFlip, prob=0.5)
 augment = dict(type=RandAugment, num_ops=2, magnitude=9)

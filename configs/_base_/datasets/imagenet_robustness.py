@@ -15,7 +15,7 @@ variants = {
     'IN-R': dict(folder='imagenet-r', num_classes=200),
     'IN-Sketch': dict(folder='sketch'),
 }
-load = dict(type=LoadImage)
+load = dict(type=LoadImage, orient=False)
 shorter = dict(type=ResizeShorter, size=256)
 centre = dict(type=CenterCrop, size=224)
 scored = dict(type=PackInputs, fields=['labels', 'variant'])

@@ -2,8 +2,6 @@
 # flips; validation one clip and its middle; tests take 4 clips of 3 crops each, whose probabilities are averaged.
 from mmaction.datasets.transforms import (
     CenterCrop,
-    DecordDecode,
-    DecordInit,
     Flip,
     FormatShape,
     PackActionInputs,
@@ -16,7 +14,7 @@ from mmaction.evaluation import AccMetric
 from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import Kinetics, ResumableSampler
-from mplug2.datasets.transforms import ActionPipeline, PackInputs
+from mplug2.datasets.transforms import ActionPipeline, DecodeClip, OpenClip, PackInputs
 from mplug2.evaluation import ClassificationMetric
 
 data_root = 'data/kinetics400'
@@ -25,9 +23,9 @@ packed = [dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInpu
 read_train = dict(
     type=ActionPipeline,
     steps=[
-        dict(type=DecordInit),
+        dict(type=OpenClip),
         dict(type=SampleFrames, **clip, num_clips=1),
-        dict(type=DecordDecode),
+        dict(type=DecodeClip),
         dict(type=Resize, scale=(-1, 256)),
         dict(type=RandomResizedCrop, area_range=(0.5, 1.0)),
         dict(type=Resize, scale=(224, 224), keep_ratio=False),
@@ -38,9 +36,9 @@ read_train = dict(
 read_val = dict(
     type=ActionPipeline,
     steps=[
-        dict(type=DecordInit),
+        dict(type=OpenClip),
         dict(type=SampleFrames, **clip, num_clips=1, test_mode=True),
-        dict(type=DecordDecode),
+        dict(type=DecodeClip),
         dict(type=Resize, scale=(-1, 224)),
         dict(type=CenterCrop, crop_size=224),
         *packed,
@@ -49,9 +47,9 @@ read_val = dict(
 read_test = dict(
     type=ActionPipeline,
     steps=[
-        dict(type=DecordInit),
+        dict(type=OpenClip),
         dict(type=SampleFrames, **clip, num_clips=4, test_mode=True),
-        dict(type=DecordDecode),
+        dict(type=DecodeClip),
         dict(type=Resize, scale=(-1, 224)),
         dict(type=ThreeCrop, crop_size=224),
         *packed,

@@ -27,11 +27,11 @@ phrases = dict(
 words = dict(type=TokenizeText, tokenizer=tokenizer, key='phrase', instruction='grounding', clean='question', max_words=40)
 boxes = dict(type=BoxTarget, tokenizer=tokenizer, locations=locations)
 read_train = [
-    dict(type=LoadImage),
+    dict(type=LoadImage, orient=False),
     dict(type=BoxSafeResizedCrop, size=336, scale=(0.5, 1.0), interpolation='bicubic'),
     dict(type=HorizontalFlip, prob=0.5, texts=['phrase']),
 ]
-read_test = [dict(type=LoadImage), dict(type=Resize, size=336, interpolation='bicubic')]
+read_test = [dict(type=LoadImage, orient=False), dict(type=Resize, size=336, interpolation='bicubic')]
 pack = dict(type=PackInputs)
 scored = dict(type=PackInputs, fields=['phrase', 'box'])
 train_dataloader = dict(

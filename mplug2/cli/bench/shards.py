@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> None:
             ('jpeg', 'image', LoadImage(), lambda content: read_image('', content), images),
             *(
                 ('mp4', 'video', LoadVideo(4, backend), lambda content, b=backend: read_video('', frames, b, content), clips)
-                for backend in ('decord', 'pyav')
+                for backend in ('pyav', 'decord')
             ),
         ]
         for name, media, load, decode, contents in kinds:

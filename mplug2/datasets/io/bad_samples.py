@@ -30,7 +30,8 @@ class BadSamples:
         size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller, and a test scores fewer samples
             (several processes need equal batches, so they may not);
             'replace': another sample, drawn from the seed and the position in the stream, takes the place.
-        max_bad: how many samples may be bad, as a count (int) or a share of the dataset (float below 1). One more ends the run.
+        max_bad: how many samples may be bad, as a count (int) or a share of the dataset (float below 1; of a
+            small one it allows at least one, unless it is 0). One more ends the run.
     """
 
     def __init__(self, size: int, policy: str = 'raise', max_bad: int | float = 0.01) -> None:
@@ -39,7 +40,7 @@ class BadSamples:
         if max_bad < 0 or (isinstance(max_bad, float) and max_bad >= 1):
             raise ValueError(f'max_bad is a count (int), or a share (float) from 0 to below 1, not {max_bad!r}')
         self.policy = policy
-        self.bound = int(size * max_bad) if isinstance(max_bad, float) else max_bad
+        self.bound = max(int(size * max_bad), max_bad > 0) if isinstance(max_bad, float) else max_bad
         # A flag a sample in shared memory: setting one twice, or from two workers at once, is harmless, so no lock is needed.
         self._flags = None if policy == 'raise' else torch.zeros(size, dtype=torch.uint8).share_memory_()
 
@@ -54,6 +55,7 @@ class BadSamples:
         Raises:
             BadSampleError: the policy is 'raise'. TooManyBadSamples: the bound is passed.
         """
+        message = message.encode('utf-8', 'backslashreplace').decode()  # names of files need not be text
         if self._flags is None:
             raise BadSampleError(message)
         if self._flags[index]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import random
 import re
 from collections.abc import Callable
@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from mmengine.logging import MMLogger
 
 from .bad_samples import BadSampleError
-from .files import check_file, last_line, source_of
+from .clip import Clip, WrongLengthError, stack_frames
+from .files import is_media, last_line, media_errors, source_of
 from .image import read_image
 
 Choose = Callable[[int], list[int]]
-_SHORT = 64  # frames
-_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they stand for B-frames packed with others
+_QUICK_CODECS = ('h264', 'hevc', 'mpeg4', 'vp8', 'vp9')  # that decord's FFmpeg knows and its seeking was tried with
+_QUICK_SIDE = 32  # pixels; decord crashes on less than some 24
 
 
 def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
@@ -36,10 +37,8 @@ def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
     return frames + frames[-1:] * (num_frames - taken)
 
 
-def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
-    """Frames by decord, which decodes from the nearest key frame only: (T, H, W, 3) uint8 RGB.
-
-    Containers that do not say when each frame is shown (`has_times`) are read by PyAV, from their start.
+def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
+    """Frames by PyAV, right in every container and codec (`Clip`): (T, H, W, 3) uint8 RGB, upright.
 
     Args:
         choose: number of frames -> which of them, in order. content: the file's bytes, where they are at hand.
@@ -47,148 +46,99 @@ def read_decord(path: str, choose: Choose, content: bytes | None = None) -> np.n
     Raises:
         BadSampleError: missing, empty, truncated or not a video.
     """
-    if not has_times(path, content):  # decord gives other frames of it than those asked for, or ends the process
-        return read_pyav(path, choose, content)
+    return _read_clip(Clip(path, content), choose)
+
+
+def _read_clip(clip: Clip, choose: Choose) -> np.ndarray:
+    try:
+        return clip.read(choose(len(clip)))
+    except WrongLengthError:
+        return clip.read(choose(len(clip)))
+
+
+def _reads_plain(name: str, read: Callable[[Any, Choose], np.ndarray]) -> Callable[[str, Choose, bytes | None], np.ndarray]:
+    """A reader for a decoder that seeks less carefully: it gets the clips of which it gives the right frames, PyAV the others.
+
+    Args:
+        name: of the decoder. read: (a path or a stream, choose) -> frames.
+    """
+
+    def read_by(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
+        clip = Clip(path, content)
+        codec, sides = clip.index.codec, clip.index.sides
+        if codec not in _QUICK_CODECS or min(sides) < _QUICK_SIDE or not clip.is_plain():
+            _notify(name, path)
+            return _read_clip(clip, choose)
+        with media_errors(path, f'{name} cannot read it, so it is truncated or no video'):
+            return read(source_of(path, content, 'video'), choose)
+
+    return read_by
+
+
+_notified: set[str] = set()
+
+
+def _notify(name: str, path: str) -> None:
+    """Say once a process that a decoder does not get all clips."""
+    if name not in _notified:
+        _notified.add(name)
+        MMLogger.get_current_instance().warning(
+            f'{path} is read by PyAV: {name} gives wrong frames of some codecs, open groups of pictures, edit lists, turned '
+            'pixels and containers without times. Other clips like it are too, without notice'
+        )
+
+
+def _read_decord(source: Any, choose: Choose) -> np.ndarray:
     import decord
 
-    source = source_of(path, content)
-    try:
-        reader = decord.VideoReader(source, num_threads=1)
-        frames = choose(_length(path, len(reader)))
-        wanted = sorted(set(frames))
-        pixels = reader.get_batch(wanted).asnumpy()
-        reader.seek(0)  # lets go of the frames that it decoded ahead
-    except (RuntimeError, decord.DECORDError) as error:
-        raise BadSampleError(f'{path}: decord cannot read it, so it is truncated or no video ({last_line(error)})') from None
+    reader = decord.VideoReader(source, num_threads=1)
+    frames = choose(len(reader))
+    wanted = sorted(set(frames))
+    pixels = reader.get_batch(wanted).asnumpy()
+    reader.seek(0)  # lets go of the frames that it decoded ahead
     return pixels if wanted == frames else pixels[[wanted.index(frame) for frame in frames]]
 
 
-def has_times(path: str, content: bytes | None = None) -> bool:
-    """Is it MP4, QuickTime, Matroska or WebM? Those say when each frame is shown; AVI, MPEG, WMV and others do not, and
-    decord, which seeks by such times, gives wrong frames of them.
-
-    Raises:
-        BadSampleError: missing, empty or not to be read.
-    """
-    if content is None:
-        check_file(path)
-        try:
-            with open(path, 'rb') as file:
-                content = file.read(8)
-        except OSError as error:
-            raise BadSampleError(f'{path}: cannot be read ({last_line(error)})') from None
-    return content[4:8] in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip') or content.startswith(b'\x1a\x45\xdf\xa3')
-
-
-def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.ndarray:
-    """As `read_decord`, by PyAV."""
-    import av
-
-    source = source_of(path, content)
+def _read_torchcodec(source: Any, choose: Choose) -> np.ndarray:
     try:
-        with _opened(source) as container:
-            stream = container.streams.video[0]
-            if not has_times(path, content):
-                length = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
-                with _opened(source) as container:
-                    return _read_through(container, path, choose, length, held_back=_HELD_BACK)
-            if 0 < stream.frames <= _SHORT:  # as the container says
-                return _read_through(container, path, choose, stream.frames)
-            packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream) if packet.pts is not None]
-            times = sorted(time for time, _ in packets)
-            keys = np.array(sorted(time for time, is_key in packets if is_key))
-            frames = choose(_length(path, len(times)))
-            found: dict[int, np.ndarray] = {}
-            reached = None
-            for time in sorted({times[frame] for frame in frames}):
-                key = int(keys[max(0, np.searchsorted(keys, time, side='right') - 1)])
-                if reached is None or key > reached:
-                    container.seek(key, stream=stream)
-                    decoded = container.decode(stream)
-                for frame in decoded:
-                    reached = frame.pts
-                    if reached >= time:
-                        found[time] = frame.to_ndarray(format='rgb24')
-                        break
-            return _stacked(path, [found[times[frame]] for frame in frames])
-    except (av.FFmpegError, IndexError, KeyError) as error:
-        raise BadSampleError(f'{path}: PyAV cannot read it, so it is truncated or no video ({last_line(error)})') from None
-
-
-def _opened(source: str | io.BytesIO) -> Any:
-    import av
-
-    if not isinstance(source, str):
-        source.seek(0)
-    container = av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
-    for stream in container.streams.video:
-        stream.thread_count = 1  # or each worker decodes on all cores
-    return container
-
-
-def _read_through(container: Any, path: str, choose: Choose, length: int, held_back: int = 0) -> np.ndarray:
-    """Decode a clip from its start to the last frame that is wanted. Of a short one that is cheaper than seeking.
-
-    Args:
-        held_back: so many frames may be missing at the end, for which the last one stands in.
-    """
-    from av.video.reformatter import VideoReformatter
-
-    frames = choose(_length(path, length))
-    last, wanted, found = max(frames), set(frames), {}
-    to_rgb = VideoReformatter()  # one for all frames: each new one sets the colour conversion up anew
-    place = -1
-    for place, frame in enumerate(container.decode(video=0)):
-        if place in wanted:
-            found[place] = to_rgb.reformat(frame, format='rgb24').to_ndarray()
-        if place == last:
-            break
-    if place < last:
-        if place < 0 or length - 1 - place > held_back:
-            raise BadSampleError(f'{path}: truncated: it ends before frame {last} of {length}')
-        end = to_rgb.reformat(frame, format='rgb24').to_ndarray()
-        found |= {later: end for later in wanted if later > place}
-    return _stacked(path, [found[frame] for frame in frames])
+        from torchcodec.decoders import VideoDecoder
+    except (ImportError, OSError, RuntimeError) as error:  # it is there, but FFmpeg's libraries are not
+        raise ImportError(
+            "the backend 'torchcodec' needs the package torchcodec and FFmpeg's shared libraries (apt-get install ffmpeg): "
+            f"{last_line(error)}; the backend 'pyav' brings its own"
+        ) from None
+    decoder = VideoDecoder(source, dimension_order='NHWC', num_ffmpeg_threads=1, seek_mode='exact')
+    return decoder.get_frames_at(indices=choose(len(decoder))).data.numpy()
 
 
 def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
-    """As `read_decord`, from a folder of images, one a frame, in the order of the numbers in their names."""
-    if content is not None or not Path(path).is_dir():
+    """As `read_pyav`, from a folder of images, one a frame, in the order of the numbers in their names."""
+    if content is not None or not os.path.isdir(path):
         raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of images")
-    files = [file for file in Path(path).iterdir() if file.suffix.lower() in Image.registered_extensions()]
+    files = [file for file in Path(path).iterdir() if is_media(file, 'image')]
+    if not files:
+        raise BadSampleError(f'{path}: the clip has no frames')
     files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
-    return _stacked(path, [read_image(str(files[frame])) for frame in choose(_length(path, len(files)))])
-
-
-def _stacked(path: str, frames: list[np.ndarray]) -> np.ndarray:
-    sizes = {frame.shape for frame in frames}
-    if len(sizes) > 1:
-        (height, width, _), (other_height, other_width, _), *_ = sorted(sizes)
-        raise BadSampleError(f'{path}: its frames differ in size: {width} x {height} and {other_width} x {other_height} pixels')
-    return np.stack(frames)
+    return stack_frames(path, [read_image(str(files[frame])) for frame in choose(len(files))])
 
 
 READERS: dict[str, Callable[[str, Choose, bytes | None], np.ndarray]] = {
-    'decord': read_decord,
     'pyav': read_pyav,
+    'decord': _reads_plain('decord', _read_decord),
+    'torchcodec': _reads_plain('torchcodec', _read_torchcodec),
     'frames': read_frames,
 }
 
 
-def read_video(path: str | Path, choose: Choose, backend: str = 'decord', content: bytes | None = None) -> np.ndarray:
-    """Frames of a clip: (T, H, W, 3) uint8 RGB; only what they need is decoded of containers with times (`has_times`).
+def read_video(path: str | Path, choose: Choose, backend: str = 'pyav', content: bytes | None = None) -> np.ndarray:
+    """Frames of a clip: (T, H, W, 3) uint8 RGB, upright. All backends count and give the same frames.
 
     Args:
-        choose: number of frames -> which of them, in order. backend: of `READERS`. content: the file's bytes, where they are
-            at hand; the path then only names it.
+        choose: number of frames -> which of them, in order. backend: of `READERS`; 'decord' and 'torchcodec' read only the
+            clips of which they give the right frames, PyAV the others. content: the file's bytes, where they are at hand; the
+            path then only names it.
 
     Raises:
-        BadSampleError: missing, empty, truncated or not a video.
+        BadSampleError: missing, empty, truncated or not a video. ImportError: the backend is not installed.
     """
     return READERS[backend](str(path), choose, content)
-
-
-def _length(path: str, length: int) -> int:
-    if length == 0:
-        raise BadSampleError(f'{path}: the clip has no frames')
-    return length

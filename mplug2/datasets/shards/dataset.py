@@ -17,17 +17,13 @@ from ...registry import DATA_SAMPLERS, DATASETS
 from ..base import MultiModalDataset
 from ..io.annotations import Files
 from ..io.bad_samples import AnnotationError, BadSampleError
+from ..io.files import SUFFIXES
 from ..sampling.sampler import ResumableSampler
 from .files import RangeReader, expand
 from .index import load_indices, read_members
 
 if TYPE_CHECKING:
     from ..stand_ins import MiniBenchmark
-
-SUFFIXES = {
-    'image': ('jpg', 'jpeg', 'png', 'webp', 'bmp', 'gif'),
-    'video': ('mp4', 'webm', 'mkv', 'avi', 'mov', 'm4v'),
-}
 
 
 class ShardedDataset(MultiModalDataset):

@@ -29,9 +29,9 @@ from PIL import Image
 from ...utils.files import replace_file
 from ...utils.retrying import tried
 from ..io.bad_samples import AnnotationError, BadSampleError
-from ..io.image import IMAGE_ERRORS
+from ..io.files import SUFFIXES, media_errors
+from ..io.image import check_size, to_rgb
 from ..io.video import read_pyav
-from .dataset import SUFFIXES
 from .index import load_index
 
 NOTES = 'shards.json'  # beside the shards: what they are made of
@@ -139,25 +139,26 @@ def check_image(source: str, content: bytes, short_side: int | None = None) -> t
     """An image's suffix and bytes, if it can be decoded.
 
     Args:
-        short_side: pixels; an image whose shorter side is longer is shrunk.
+        short_side: pixels; an image whose shorter side is longer is shrunk. What is stored anew is as `to_rgb` makes it.
 
     Raises:
         BadSampleError: it cannot be decoded.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with media_errors(source, 'no image, or a damaged one'), Image.open(io.BytesIO(content)) as image:
+            check_size(source, image)
             image.load()
             small = short_side is None or min(image.size) <= short_side
             if small and image.format in _FORMATS:
                 return _FORMATS[image.format], content
-            image = image.convert('RGB')
+            image = to_rgb(image)
             if not small:
                 scale = short_side / min(image.size)
                 image = image.resize([round(side * scale) for side in image.size], Image.Resampling.LANCZOS)
             stream = io.BytesIO()
             image.save(stream, 'JPEG', quality=95)
             return 'jpg', stream.getvalue()
-    except IMAGE_ERRORS:
+    except BadSampleError:
         raise BadSampleError('no image, or a damaged one') from None
 
 

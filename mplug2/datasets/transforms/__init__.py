@@ -1,6 +1,6 @@
 """Transforms: a record of a dataset -> what the collate takes. All are registered in ``TRANSFORMS``."""
 
-from .action import ActionPipeline
+from .action import ActionPipeline, DecodeClip, OpenClip
 from .aspect import ResizeShorter
 from .augment import RandAugment, RandomErasing
 from .constant import AddConstant
@@ -25,11 +25,13 @@ __all__ = [
     'CenterCrop',
     'ChooseText',
     'ColorJitter',
+    'DecodeClip',
     'HorizontalFlip',
     'LoadImage',
     'LoadVideo',
     'MaskTokens',
     'MultiCrop',
+    'OpenClip',
     'PackInputs',
     'RandAugment',
     'RandomErasing',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from ...registry import TRANSFORMS
 from ..foreign import Description, description_of
 from ..io.bad_samples import BadSampleError
-from ..io.video import has_times
+from ..io.clip import Clip
 from .base import BaseTransform
 
 if TYPE_CHECKING:
@@ -19,23 +18,29 @@ if TYPE_CHECKING:
     from ..shapes import SampleShape
 
 
-@cache
-def _decoding_errors() -> tuple[type[Exception], ...]:
-    """What decoders raise of broken files."""
-    found: list[type[Exception]] = [RuntimeError, OSError]
-    try:
-        from decord import DECORDError
+@TRANSFORMS.register_module()
+class OpenClip(BaseTransform):
+    """``filename`` -> ``video_reader``, ``total_frames`` and ``avg_fps``: stands where mmaction2 has DecordInit or PyAVInit."""
 
-        found.append(DECORDError)
-    except ImportError:
-        pass
-    try:
-        from av import FFmpegError
+    def transform(self, results: dict) -> dict:
+        clip = Clip(results['filename'])
+        return results | dict(video_reader=clip, total_frames=len(clip), avg_fps=clip.fps)
 
-        found.append(FFmpegError)
-    except ImportError:
-        pass
-    return tuple(found)
+
+@TRANSFORMS.register_module()
+class DecodeClip(BaseTransform):
+    """``frame_inds`` of the ``video_reader`` -> ``imgs``: stands where mmaction2 has DecordDecode or PyAVDecode."""
+
+    def transform(self, results: dict) -> dict:
+        frames = np.squeeze(results['frame_inds']).reshape(-1)
+        images = list(results.pop('video_reader').read(frames.tolist()))
+        size = images[0].shape[:2]
+        return results | dict(frame_inds=frames, imgs=images, original_shape=size, img_shape=size)
+
+
+# Steps of mmaction2 that read by decoders of their own, which give wrong frames of many clips, and the one for them here.
+_READING = {f'{decoder}Init': OpenClip for decoder in ('Decord', 'PyAV', 'OpenCV')}
+_READING |= {f'{decoder}Decode': DecodeClip for decoder in ('Decord', 'PyAV', 'OpenCV')}
 
 
 @TRANSFORMS.register_module()
@@ -43,38 +48,31 @@ class ActionPipeline(BaseTransform):
     """Runs transforms of mmaction2 and takes over what they packed: ``path`` and ``label`` -> ``frames`` and ``label``.
 
     ``frames`` is (T, H, W, 3) uint8, or (V, T, H, W, 3) with ``num_views`` where tests make V clips and crops of a sample.
-    ``gt_label`` stays beside, for mmaction2's metrics.
+    ``gt_label`` stays beside, for mmaction2's metrics. `OpenClip` and `DecodeClip` read the clips, also where
+    a pipeline of mmaction2 names its own steps for that (``DecordInit``, ``PyAVDecode``, ...).
 
     Args:
         steps: configs of mmaction2's transforms, from decoding to ``FormatShape`` (NCTHW) and ``PackActionInputs``.
 
     Raises:
-        ValueError: the last step does not pack. BadSampleError: the clip is missing, empty, truncated or no video, or decord is
-            to read a container that it gives wrong frames of (`has_times`).
+        ValueError: the last step does not pack. BadSampleError: the clip is missing, empty, truncated or no video.
     """
 
     def __init__(self, steps: Sequence[dict | Callable]) -> None:
         import mmaction.datasets.transforms  # noqa: F401  (registers them)
-        from mmaction.registry import TRANSFORMS as ACTION_TRANSFORMS
 
-        self.steps = [ACTION_TRANSFORMS.build(step) if isinstance(step, dict) else step for step in steps]
+        self.steps = [_build(step) if isinstance(step, dict) else step for step in steps]
         if not self.steps or type(self.steps[-1]).__name__ != 'PackActionInputs':
             raise ValueError("ActionPipeline: the last of its steps is mmaction2's PackActionInputs")
 
     def transform(self, results: dict) -> dict:
-        path = results['path']
-        if not has_times(path) and any(type(step).__name__.startswith('Decord') for step in self.steps):
-            raise BadSampleError(
-                f'{path}: no MP4, QuickTime, Matroska or WebM, and of others decord gives wrong frames: if it is a video, '
-                'take PyAVInit and PyAVDecode in place of DecordInit and DecordDecode'
-            )
-        packed = dict(filename=path, label=results['label'], start_index=0, modality='RGB')
+        packed = dict(filename=results['path'], label=results['label'], start_index=0, modality='RGB')
         for step in self.steps:
             try:
                 packed = step(packed)
-            except _decoding_errors() as error:
-                told = str(error).strip().split('\n')[0]
-                raise BadSampleError(f'{path}: {type(step).__name__} of mmaction2 failed ({told})') from None
+            except (RuntimeError, OSError) as error:
+                reason = (str(error).strip() or type(error).__name__).split('\n')[0]
+                raise BadSampleError(f'{results["path"]}: {type(step).__name__} of mmaction2 failed ({reason})') from None
         views = packed['inputs']
         if views.dim() != 5:
             raise ValueError(f"ActionPipeline: FormatShape is to make 'NCTHW', but inputs are {tuple(views.shape)}")
@@ -101,10 +99,17 @@ class ActionPipeline(BaseTransform):
 
     @classmethod
     def requires(cls, cfg: dict) -> dict[str, str]:
-        names = [kind if isinstance(kind, str) else kind.__name__ for kind in (step['type'] for step in cfg['steps'])]
-        reader = {'decord': 'decord'} if any(name.startswith('Decord') for name in names) else {'av': 'av'}
-        return {'mmaction': 'mmaction2 without its dependencies'} | reader
+        return {'mmaction': 'mmaction2 without its dependencies', 'av': 'av'}
 
 
 def _description(step: dict) -> Description:
     return description_of(step['type'], 'mmaction')
+
+
+def _build(step: dict) -> Callable:
+    from mmaction.registry import TRANSFORMS as ACTION_TRANSFORMS
+
+    name = step['type'] if isinstance(step['type'], str) else step['type'].__name__
+    if name in _READING:
+        return _READING[name]()
+    return TRANSFORMS.build(step) if name in (OpenClip.__name__, DecodeClip.__name__) else ACTION_TRANSFORMS.build(step)

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 class LoadImage(BaseTransform):
     """``path`` -> ``frames`` (1, H, W, 3) uint8 RGB: an image is a clip of one frame.
 
-    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
+    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped. `to_rgb` says what becomes of
+    transparency, 16 bits and other kinds.
+
+    Args:
+        orient: turn the image as its EXIF says. False for benchmarks whose published code reads the pixels as stored.
     """
 
+    def __init__(self, orient: bool = True) -> None:
+        self.orient = orient
+
     def transform(self, results: dict) -> dict:
-        results['frames'] = read_image(results['path'], results.pop('content', None))[None]
+        results['frames'] = read_image(results['path'], results.pop('content', None), self.orient)[None]
         return results
 
     @classmethod
@@ -38,10 +45,11 @@ class LoadVideo(BaseTransform):
     Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
 
     Args:
-        num_frames: T. backend: 'decord'; 'pyav', where decord has no wheel; 'frames': each clip is a folder of images.
+        num_frames: T. backend: 'pyav'; 'decord' or 'torchcodec', where they give the right frames; 'frames': each clip is a
+            folder of images.
     """
 
-    def __init__(self, num_frames: int = 4, backend: str = 'decord') -> None:
+    def __init__(self, num_frames: int = 4, backend: str = 'pyav') -> None:
         if backend not in READERS:
             raise ValueError(f'LoadVideo: backend is one of {", ".join(map(repr, READERS))}, not {backend!r}')
         self.num_frames = num_frames
@@ -62,6 +70,5 @@ class LoadVideo(BaseTransform):
 
     @classmethod
     def requires(cls, cfg: dict) -> dict[str, str]:
-        if cfg.get('backend', 'decord') == 'decord':
-            return {'decord': "decord (or av, with backend='pyav')"}
-        return {'av': 'av'} if cfg['backend'] == 'pyav' else {}
+        optional = {'decord': {'decord': 'decord'}, 'torchcodec': {'torchcodec': 'torchcodec, and FFmpeg'}, 'frames': {}}
+        return {'av': 'av'} | optional.get(cfg.get('backend', 'pyav'), {})

@@ -14,11 +14,11 @@ from ....text.class_names import read_class_folders, read_synsets
 from ...base import MultiModalDataset
 from ...io.annotations import read_json
 from ...io.bad_samples import AnnotationError
+from ...io.files import is_media
 
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
 
-_IMAGES = ('.jpeg', '.jpg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.avif')
 _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
 
 
@@ -40,7 +40,7 @@ def _images_below(root: Path, folder: str) -> Iterator[str]:
             continue
         if entry.is_dir():
             yield from _images_below(root, f'{folder}/{entry.name}')
-        elif entry.name.lower().endswith(_IMAGES):
+        elif is_media(Path(entry.name), 'image'):
             yield f'{folder}/{entry.name}'
 
 

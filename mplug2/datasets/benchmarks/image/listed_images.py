@@ -82,7 +82,7 @@ class DTD(ListedImages):
         root = Path(self.data_prefix)
         if not root.is_dir():
             raise FileNotFoundError(f'no folder {root}: it is to hold the class folders of DTD')
-        return sorted(path.name for path in root.iterdir() if path.is_dir())
+        return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith('.'))
 
 
 class _WithClassFile(ListedImages):
