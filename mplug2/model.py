@@ -14,6 +14,7 @@ from .modules.generation import Generation, generate
 from .modules.momentum import momentum_encoders_of
 from .networks.mplug2 import Features, Network
 from .preprocessor import MultiModalDataPreprocessor
+from .pretrained import PretrainedModel
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
@@ -21,7 +22,7 @@ from .tasks.generative import fused_memory, vision_memory
 
 
 @MODELS.register_module()
-class MPlug2(BaseModel):
+class MPlug2(PretrainedModel, BaseModel):
     """mPLUG-2 (Figure 2): modules composed by config, and one or more tasks.
 
     Args:
@@ -50,6 +51,8 @@ class MPlug2(BaseModel):
     ) -> None:
         init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
         super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
+        self.config = dict(network=network, tasks=tasks, tokenizer=tokenizer, data_preprocessor=data_preprocessor)
+        self.preprocessing, self.class_names = {}, {}
         self.tokenizer = TOKENIZERS.build(tokenizer) if isinstance(tokenizer, dict) else tokenizer
         self.network_cfg = {name: cfg for name, cfg in network.items() if cfg is not None}
         with torch.device('meta'):  # tasks read sizes from a network without storage; only what they name is then built

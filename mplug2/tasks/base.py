@@ -20,6 +20,7 @@ class Task(nn.Module, metaclass=ABCMeta):
 
     spec: TaskSpec
     training_state: tuple[str, ...] = ()  # patterns of its weights that no prediction reads
+    prediction_config: dict = {}  # arguments that leave those weights out, for a model that is not to be trained further
 
     def begin_step(self, network: Network) -> None:
         """Called once before a step of pre-training that the task takes part in, for state that moves with steps."""

@@ -49,6 +49,7 @@ class Retrieval(Task):
     """
 
     training_state = ('momentum_encoder.*', 'momentum_head.*', '*_queue.*')
+    prediction_config = dict(momentum=None)
 
     def __init__(
         self,
