@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.load import type_name
+from ..datasets.benchmarks.text.glue import GLUE_TASKS
 from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, TokenizeText
 from ..registry import TRANSFORMS
 from ..tasks.base import Task
@@ -49,6 +50,8 @@ def class_names_of(cfg: Mapping[str, Any]) -> dict[str, list[str]]:
     for dataset, _ in _datasets(cfg):
         names = (dataset.get('metainfo') or {}).get('classes')
         file = dataset.get('synsets')
+        if names is None and dataset.get('task') in GLUE_TASKS:
+            names = GLUE_TASKS[dataset['task']].classes
         if names is None and file and Path(file).is_file():
             names = read_class_names(file)
         if names and len(tasks) == 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.files import CheckpointError, checkpoint_of, find_weights, read_state
 from ..checkpoints.formats.release import ReleaseFormat
+from ..checkpoints.loading import load_strictly
 from ..config.load import load_config
 from ..model import MPlug2
 from ..pretrained import fill, folder_files, shipped_names
@@ -15,8 +16,11 @@ from ..text import BertTokenizer
 from .pipeline import class_names_of, preprocessing_of, published_preprocessing
 from .release import load_release
 
+if TYPE_CHECKING:
+    from .detection import Detector
 
-def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **published: Any) -> MPlug2:
+
+def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **published: Any) -> MPlug2 | Detector:
     """The model of a source, with its preprocessing, in evaluation mode.
 
     Args:
@@ -46,24 +50,31 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     return from_config(config, source)
 
 
-def from_config(config: str | Path, weights: str | Path) -> MPlug2:
+def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
     """The model of a config file with weights: a checkpoint, a work directory or a shipped name.
 
     Raises:
-        CheckpointError: unreadable weights. ModelFolderError: they do not fit. ValueError: not a config of an `MPlug2`.
+        CheckpointError: unreadable weights. ModelFolderError: they do not fit. ValueError: a config of neither an `MPlug2` nor
+            a detector.
     """
     cfg = load_config(config)
     model_cfg = {key: value for key, value in cfg.model.items() if key not in ('init_cfg', 'frozen', 'blocks')}
     kind = resolve(dict(type=model_cfg['type']), MODELS)['type']
+    checkpoint = find_weights(checkpoint_of(weights))
+    if any(base.__name__ == 'BaseDetector' for base in kind.__mro__):
+        from .detection import Detector  # mmdet takes seconds to import
+
+        detector = MODELS.build({**model_cfg, 'type': kind})
+        load_strictly(detector, read_state(checkpoint), str(checkpoint))
+        return Detector(detector, cfg)
     if not issubclass(kind, MPlug2):
-        raise ValueError(f"{config}: the config's model is a {kind.__name__}; an Inferencer takes an MPlug2")
+        raise ValueError(f"{config}: the config's model is a {kind.__name__}; an Inferencer takes an MPlug2 or a detector")
     model_cfg['tasks'] = {
         name: {**task, **resolve(dict(type=task['type']), TASKS)['type'].prediction_config}
         for name, task in model_cfg['tasks'].items()
     }
     model = MODELS.build({**model_cfg, 'type': kind})
     model.preprocessing, model.class_names = preprocessing_of(cfg), class_names_of(cfg)
-    checkpoint = find_weights(checkpoint_of(weights))
     fill(model, read_state(checkpoint), checkpoint, others=True)
     return model.eval()
 

@@ -232,9 +232,43 @@ def test_texts() -> None:
 def test_class_names_of_data_sets(mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mini_home)
     assert class_names_of(load_config('mini/image_classification'))['classification'][7] == 'seven'
+    entailment = ['entailment', 'not_entailment']
+    assert class_names_of(load_config('mini/text_classification')) == {'classification': entailment}
 
 
 def test_preprocessing_of_configs_leaves_randomness_out() -> None:
     parts = preprocessing_of(load_config('pretraining/mplug2_base'))
     names = {step['type'].__name__ for kind in ('image', 'video') for step in parts[kind]}
     assert names <= {'LoadImage', 'LoadVideo', 'Resize', 'ResizeShorter', 'CenterCrop'}
+
+
+def test_detection(
+    mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: list[str], clips: list[str]
+) -> None:
+    monkeypatch.chdir(mini_home)
+    cfg = load_config('mini/detection')
+    torch.manual_seed(0)
+    detector = MODELS.build(resolve(cfg.model, MODELS))
+    torch.save({'state_dict': detector.state_dict()}, tmp_path / 'random.pth')
+    model = Inferencer(tmp_path / 'random.pth', config='mini/detection')
+    assert model.methods == ['detect', 'segment']
+    broken, single, *others = model.detect(
+        [tmp_path / 'none.jpg', images[0], clips[0], np.zeros((64, 90, 3), np.uint8)], threshold=0.0
+    )
+    assert 'no such file' in broken.error
+    assert 'reads images, and this is a video' in others[0].error
+    width, height = Image.open(images[0]).size
+    assert single.boxes
+    assert len(single.boxes) == len(single.labels) == len(single.scores)
+    assert single.scores == sorted(single.scores, reverse=True)
+    assert all(0 <= box[0] <= box[2] <= width and 0 <= box[1] <= box[3] <= height for box in single.boxes)
+    assert set(single.labels) <= {'zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'}
+    masks = model.segment(images[0], threshold=0.0).masks
+    assert masks[0].shape == (height, width)
+    with pytest.raises(ValueError, match=r'cannot caption .* it can detect, segment'):
+        model.caption(images[0])
+
+
+def test_what_is_no_detector_detects_nothing(model: Inferencer, images: list[str]) -> None:
+    with pytest.raises(ValueError, match=r'cannot detect \(it is no detector\); it can caption'):
+        model.detect(images[0])
