@@ -22,13 +22,14 @@ from .utils.files import replace_file
 from .version import __version__
 
 CONFIG, WEIGHTS, CARD, VOCAB = 'config.json', 'model.safetensors', 'README.md', 'vocab.txt'
+TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
 SHIPPED = Path(__file__).with_name('checkpoints') / 'shipped'
 # Which registries know the names of a section. A task's registry falls back on that of models.
 SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
 SCOPES = ('mmaction', 'mmdet')  # packages whose transforms a pipeline may name, as 'mmaction.DecordInit'
 _CARD = """# {name}
 
-A model of [mplug2](https://github.com/X-PLUG/mPLUG-2), written by version {version}.
+A model of the Python package mplug2, written by its version {version}.
 
 - tasks: {tasks}
 - parameters: {parameters:,}
@@ -205,7 +206,8 @@ def _to_names(value: Any, registries: tuple[Registry, ...], vocabularies: dict[s
             plain[str(key)] = _to_names(item, registries, vocabularies, f'{where}.{key}')
         return plain
     if isinstance(value, (list, tuple)):
-        return [_to_names(item, registries, vocabularies, f'{where}[{place}]') for place, item in enumerate(value)]
+        plain = [_to_names(item, registries, vocabularies, f'{where}[{place}]') for place, item in enumerate(value)]
+        return plain if isinstance(value, list) else {TUPLE: plain}  # some transforms take a tuple and no list
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Path):
@@ -249,6 +251,8 @@ def _to_classes(value: Any, registries: tuple[Registry, ...], config: Path) -> A
     Raises:
         NotRegistered: a name that no table has. ModelFolderError: a key that would read further files.
     """
+    if isinstance(value, dict) and value.keys() == {TUPLE}:
+        return tuple(_to_classes(item, registries, config) for item in value[TUPLE])
     if isinstance(value, dict):
         if 'init_cfg' in value:
             raise ModelFolderError(f'{config} has an init_cfg: the weights of a model folder lie beside it')

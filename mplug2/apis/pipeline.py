@@ -147,7 +147,9 @@ class InputPipeline:
             return kind
         if kind == 'image' and 'video' in self.vision:
             return 'video'
-        raise ValueError('the model reads images, and this is a video' if self.vision else 'the model reads texts only')
+        if not self.vision:
+            raise ValueError('the model reads texts only, or nothing says how it reads images and clips (its preprocessing)')
+        raise ValueError('the model reads images, and this is a video')
 
     def __call__(self, task: str, media: Media | None, fields: Mapping[str, Any], with_text: bool = True) -> Prepared:
         """Read and pack one input.

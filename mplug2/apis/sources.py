@@ -33,18 +33,21 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
 
     Raises:
         CheckpointError: no such source, or weights without a config. ModelFolderError: see `MPlug2.from_pretrained`.
+        TypeError: keywords of a published file with another source.
     """
-    if isinstance(source, MPlug2):
+    path = Path(source) if isinstance(source, (str, Path)) else None
+    if path is not None and config is None and path.is_file() and _is_published(path):
+        return _published(path, **published)
+    if published:
+        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
+    if path is None:
         return source.eval()
     if config is None and folder_files(source) is not None:
         return MPlug2.from_pretrained(source)
-    path = Path(source)
     if not path.exists() and config is None:
         raise CheckpointError(
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'
         )
-    if config is None and path.is_file() and _is_published(path):
-        return _published(path, **published)
     if config is None:
         config = _config_beside(path)
     return from_config(config, source)

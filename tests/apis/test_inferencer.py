@@ -210,13 +210,18 @@ def test_grounding_gives_pixels(images: list[str], monkeypatch: pytest.MonkeyPat
         grounding.ground(np.zeros((3, 8, 8, 3), np.uint8), 'x')
 
 
-def test_classes_of_a_head(mini_home: Path, monkeypatch: pytest.MonkeyPatch, images: list[str], clips: list[str]) -> None:
+def test_classes_of_a_head(
+    mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: list[str], clips: list[str]
+) -> None:
     monkeypatch.chdir(mini_home)
     result = untrained('mini/image_classification').classify(images[0])
     assert result.text in map(str, range(10))
     assert sum(candidate.score for candidate in result.candidates) <= 1
-    by_mmaction = untrained('mini/video_classification').classify(clips[:2])
-    assert [len(result.candidates) for result in by_mmaction] == [5, 5]
+    by_mmaction = untrained('mini/video_classification')
+    results = list(by_mmaction.classify(clips[:2]))
+    assert [len(result.candidates) for result in results] == [5, 5]
+    again = Inferencer(by_mmaction.model.save_pretrained(tmp_path / 'actions'), dtype='float32').classify(clips[:2])
+    assert [result.score for result in again] == [result.score for result in results]
 
 
 def test_texts() -> None:

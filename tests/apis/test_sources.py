@@ -81,5 +81,7 @@ def test_a_name_that_is_nothing_is_an_error() -> None:
         CheckpointError, match='no model mplug2_huge: neither a file or folder nor a shipped model; those are mplug2_tiny'
     ):
         Inferencer('mplug2_huge')
+    with pytest.raises(TypeError, match='tokenizer: keywords for a published file, which mplug2_tiny is not'):
+        Inferencer('mplug2_tiny', tokenizer={})
     with pytest.raises(ValueError, match="dtype is 'auto' or one of"):
         Inferencer('mplug2_tiny', dtype='int8')
