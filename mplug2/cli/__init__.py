@@ -17,6 +17,7 @@ COMMANDS = {
     'embed': 'embed images and clips',
     'ground': 'find what a phrase refers to in images',
     'classify': 'classify images and clips',
+    'detect': 'find objects in images, with the weights of a detection config',
     'summarize': 'summarise texts',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',

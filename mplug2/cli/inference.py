@@ -12,7 +12,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ('source', 'prompt', 'text', 'score', 'similarity', 'boxes', 'candidates', 'times', 'embedding', 'error')
+COLUMNS = ('source', 'prompt', 'text', 'score', 'similarity', 'boxes', 'labels', 'scores', 'candidates', 'times', 'embedding')
+COLUMNS += ('error',)
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 
 

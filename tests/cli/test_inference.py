@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mplug2.apis import Result
 from mplug2.cli import main
+from mplug2.cli.inference import COLUMNS
 from mplug2.cli.summarize import lines_of
 from mplug2.version import __version__
 
@@ -56,8 +59,14 @@ def test_answers_matches_and_classes_are_written_whole(clips: list[str], tmp_pat
 def test_what_cannot_be_done_is_one_sentence(clips: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(['ground', clips[0], '--phrase', 'the red one']) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith('mplug2 ground: the model cannot ground')
+    assert main(['detect', clips[0]]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith('mplug2 detect: the model cannot detect')
     assert main(['caption', clips[0], '--out', str(tmp_path / 'a.txt')]) == 1
     assert '--out ends in .jsonl or .csv, not' in capsys.readouterr().err
+
+
+def test_every_field_of_a_result_has_a_column() -> None:
+    assert set(COLUMNS) == {entry.name for entry in dataclasses.fields(Result)} - {'masks'}
 
 
 def test_texts_are_lines(tmp_path: Path) -> None:
