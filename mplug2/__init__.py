@@ -8,9 +8,14 @@ from typing import Any
 from .version import __version__
 
 # Imported at first use, so that ``import mplug2`` stays light.
-_LAZY = {'MPlug2': 'mplug2.model', 'load_release': 'mplug2.apis'}
+_LAZY = {
+    'Inferencer': 'mplug2.apis',
+    'MPlug2': 'mplug2.model',
+    'list_models': 'mplug2.apis',
+    'load_release': 'mplug2.apis',
+}
 
-__all__ = ['MPlug2', '__version__', 'load_release']
+__all__ = ['Inferencer', 'MPlug2', '__version__', 'list_models', 'load_release']
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from .modules.generation import Generation, generate
 from .modules.momentum import momentum_encoders_of
 from .networks import Features, MPlug2Network, Network
 from .preprocessor import MultiModalDataPreprocessor
+from .pretrained import PretrainedModel
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
@@ -23,7 +24,7 @@ ROLES = ('text', 'decoder')  # of tokenizers
 
 
 @MODELS.register_module()
-class MPlug2(BaseModel):
+class MPlug2(PretrainedModel, BaseModel):
     """mPLUG-2 (Figure 2): modules composed by config, and one or more tasks.
 
     Args:
@@ -54,6 +55,14 @@ class MPlug2(BaseModel):
     ) -> None:
         init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
         super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
+        self.config = dict(
+            network={'type': MPlug2Network, **network},
+            tasks=tasks,
+            tokenizer=tokenizer,
+            tokenizers=tokenizers,
+            data_preprocessor=data_preprocessor,
+        )
+        self.preprocessing, self.class_names = {}, {}
         if tokenizer is not None and tokenizers is not None:
             raise ValueError('give tokenizer, which serves every role, or tokenizers, one for each; not both')
         self.tokenizers = {

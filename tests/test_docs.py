@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from mplug2 import Inferencer
+from mplug2.cli import main
 from mplug2.config.load import load_config
 from mplug2.datasets.shapes import SampleShape
 from mplug2.datasets.stand_ins import MiniBenchmark
@@ -68,6 +72,26 @@ def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: py
     described: dict = {}
     exec(f'class Repeat:\n{describe_shape}', described)
     assert described['Repeat'].describe_shape(dict(times=3), SampleShape(frames=4)).frames == 12
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/get_started/first_caption.md', 'docs/guides/inference.md'])
+def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python as it stands there, in one session a page, and the command lines."""
+    clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
+    image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
+    monkeypatch.chdir(tmp_path)
+    Path('clips').mkdir()
+    for clip in clips:
+        Path('clips', clip.name).write_bytes(clip.read_bytes())
+    Path('clip.mp4').write_bytes(clips[0].read_bytes())
+    Image.open(image).save('image.png')
+    names: dict = {}
+    for block in blocks(page, 'python')[: 1 if page == 'README.md' else None]:
+        exec(block, names)
+    assert isinstance(names['model'], Inferencer)
+    lines = [line for block in blocks(page, 'bash') for line in block.splitlines()]
+    for line in lines if page != 'README.md' else ():
+        assert main(shlex.split(line)[1:]) == 0
 
 
 PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))

@@ -8,7 +8,17 @@ import sys
 import traceback
 from importlib import import_module
 
+from ..version import __version__
+
 COMMANDS = {
+    'caption': 'describe images and clips',
+    'answer': 'answer a question about images and clips',
+    'match': 'say whether a text belongs to images and clips',
+    'embed': 'embed images and clips',
+    'ground': 'find what a phrase refers to in images',
+    'classify': 'classify images and clips',
+    'detect': 'find objects in images, with the weights of a detection config',
+    'summarize': 'summarise texts',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',
     'data': 'build the mini benchmark, or draw samples of it',
@@ -28,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog='mplug2', description='mPLUG-2: text, image and video on MMEngine.')
+    parser.add_argument('--version', action='version', version=f'mplug2 {__version__}')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     wanted = next((word for word in arguments if word in COMMANDS), None)
     for name, summary in COMMANDS.items():

@@ -22,6 +22,12 @@ class Task(nn.Module, metaclass=ABCMeta):
     spec: TaskSpec
     tokenizer_role: str = 'decoder'  # whose tokenizer it is given: that of the 'text' encoder or of the 'decoder'
     training_state: tuple[str, ...] = ()  # patterns of its weights that no prediction reads
+    methods: tuple[str, ...] = ()  # of the `Inferencer`, which it serves
+
+    @classmethod
+    def for_prediction(cls, cfg: dict) -> dict:
+        """The task's config without what only training uses, for a model that is not to be trained further."""
+        return cfg
 
     def before_train(self, dataset: Dataset) -> None:
         """Called once before training, for what a task takes from the whole training set."""

@@ -29,6 +29,8 @@ class Captioning(Task):
     Predictions: ``pred_caption`` (str) and ``pred_score`` (float).
     """
 
+    methods = ('caption',)
+
     def __init__(
         self,
         network: nn.Module,

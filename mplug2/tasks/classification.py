@@ -58,6 +58,8 @@ class Classification(Task):
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_score`` (K,), probabilities; ``pred_label`` (int).
     """
 
+    methods = ('classify',)
+
     def __init__(self, network: Network, tokenizer, num_classes: int, media: str = 'image', dropout: float = 0.0) -> None:
         super().__init__()
         self.spec = vision_spec(media)
@@ -105,6 +107,8 @@ class ZeroShotClassification(Task):
 
     Predictions as those of `Classification`.
     """
+
+    methods = ('classify',)
 
     tokenizer_role = 'text'
 

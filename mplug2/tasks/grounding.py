@@ -28,6 +28,8 @@ class Grounding(Task):
     no box; and ``pred_score`` (float).
     """
 
+    methods = ('ground',)
+
     def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None, num_beams: int = 1) -> None:
         super().__init__()
         self.spec = vision_spec('image', 'text', 'text fused decoder')

@@ -30,6 +30,8 @@ class QuestionAnswering(Task):
     Predictions: ``pred_answer`` (str) and ``pred_score`` (float: the search's score, or the probability when ranking).
     """
 
+    methods = ('answer',)
+
     def __init__(
         self,
         network: nn.Module,

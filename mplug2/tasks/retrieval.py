@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..modules.heads import ContrastiveHead
 from ..networks import Features, Network, TextFeatures, VisionFeatures
+from ..objectives.contrastive import InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -38,6 +39,7 @@ class Retrieval(Task):
         ValueError: neither objective is given.
     """
 
+    methods = ('match', 'embed', 'search')
     training_state = (
         'contrastive.momentum_encoder.*',
         'contrastive.momentum_head.*',
@@ -71,6 +73,11 @@ class Retrieval(Task):
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
         if matching is not None:
             self.matching = MODELS.build(matching, default_args=dict(network=network))
+
+    @classmethod
+    def for_prediction(cls, cfg: dict) -> dict:
+        # A contrast without state takes the place of momentum encoder and queues.
+        return cfg if cfg.get('contrastive') is None else {**cfg, 'contrastive': dict(type=InBatchContrast)}
 
     def init_weights(self) -> None:
         for part in (self.head, self.matching, self.contrastive):

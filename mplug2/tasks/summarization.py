@@ -25,6 +25,8 @@ class Summarization(Task):
     Predictions: ``pred_summary`` (str) and ``pred_score`` (float).
     """
 
+    methods = ('summarize',)
+
     spec = TaskSpec.of('text', 'text decoder')
 
     def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None) -> None:

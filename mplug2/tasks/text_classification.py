@@ -23,6 +23,8 @@ class TextClassification(Task):
     Training reads ``label`` (B,) of the batch. Predictions: ``pred_label`` (int) and ``pred_score`` (its probability).
     """
 
+    methods = ('classify_text',)
+
     spec = TaskSpec.of('text', 'text')
 
     def __init__(self, network: nn.Module, tokenizer, num_classes: int, dropout: float = 0.1) -> None:

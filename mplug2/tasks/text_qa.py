@@ -30,6 +30,8 @@ class TextQA(Task):
     "no answer" scores above it; the evidence against an answer is that of the window where it is weakest, as in BERT).
     """
 
+    methods = ('answer_text',)
+
     spec = TaskSpec.of('text', 'text')
 
     def __init__(

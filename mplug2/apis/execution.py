@@ -1,0 +1,244 @@
+"""How `Inferencer` runs its methods: requests are read by threads, grouped into forward passes, and answered in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ..datasets.collate import multimodal_collate
+from ..datasets.io.bad_samples import BadSampleError
+from ..model import MPlug2
+from ..networks import Features
+from ..structures import Batch
+from ..tasks import (
+    Task,
+)
+from .inputs import as_media, pair_up
+from .pipeline import InputPipeline
+from .results import Result
+from .sources import load_model
+from .stream import prepared_batches
+
+METHODS = (
+    *('caption', 'answer', 'match', 'embed', 'search', 'ground', 'classify'),
+    *('classify_text', 'answer_text', 'summarize'),
+)
+DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+# What a bad input raises; anything else is a fault of the program and ends the run.
+BAD_INPUT = (BadSampleError, OSError, ValueError, TypeError)
+
+Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
+
+
+class Request(NamedTuple):
+    """number: place among the inputs. value: an image, clip or text. prompt: the text that goes with it, or None."""
+
+    number: int
+    value: Any
+    prompt: str | None
+
+
+class Ready(NamedTuple):
+    """An input that was read. result: to be filled. task: name of the model's. packed, size: see `Prepared`."""
+
+    result: Result
+    task: str
+    packed: dict[str, Any]
+    size: tuple[int, int] | None
+
+
+class Failed(NamedTuple):
+    """An input that could not be read, and why."""
+
+    result: Result
+    error: Exception
+
+
+class Execution:
+    """The loaded model and the running of its methods; the arguments are those of `Inferencer`."""
+
+    def __init__(
+        self,
+        model: str | Path | MPlug2,
+        config: str | Path | None = None,
+        device: str = 'auto',
+        dtype: str = 'auto',
+        workers: int = 4,
+        **published: Any,
+    ) -> None:
+        if dtype != 'auto' and dtype not in DTYPES:
+            raise ValueError(f"dtype is 'auto' or one of {', '.join(DTYPES)}, not {dtype!r}")
+        self.device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
+        if dtype == 'auto':
+            dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
+        self.dtype, self.workers = DTYPES[dtype], workers
+        loaded = load_model(model, config, **published)
+        self.detector = None if isinstance(loaded, MPlug2) else loaded
+        self.model = (loaded if self.detector is None else self.detector.model).to(self.device)
+        if self.detector is None:
+            self.pipeline = InputPipeline(self.model.preprocessing, self.model.tasks, self.model.tokenizers.get('text'))
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods that the model can do."""
+        if self.detector is not None:
+            return list(DETECTION)
+        tasks = list(self.model.tasks.values())
+        able = [name for name in METHODS if any(name in task.methods for task in tasks)]
+        return able if 'classify' in able or 'embed' not in able else [*able, 'classify']
+
+    def _tasks(self, method: str) -> dict[str, Task]:
+        if self.detector is not None:
+            return {}
+        return {name: task for name, task in self.model.tasks.items() if method in task.methods}
+
+    def _task_for(self, method: str, kind: str) -> str:
+        """The task of a method for a kind of media, or, where only another kind is read, for that."""
+        tasks = self._tasks(method)
+        return next((name for name, task in tasks.items() if kind in task.spec.inputs), next(iter(tasks)))
+
+    def _run(
+        self,
+        method: str,
+        inputs: Any,
+        field: str | tuple[str, str] | None,
+        prompts: Any,
+        predict: Predict,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        batch_size: int = 8,
+        progress: bool = False,
+        text_steps: bool = True,
+        text_media: str | None = None,
+    ) -> Result | Iterator[Result]:
+        """Run a method on inputs and the prompts that go with them.
+
+        Args:
+            field: the record's name of the prompt; where inputs are texts, that of the text, or of it and the prompt.
+            text_steps: whether the task's text goes in. text_media: set where inputs are texts: what they are about.
+        """
+        if not self._tasks(method):
+            raise ValueError(f'the model has no task that can {method}; it can {", ".join(self.methods)}')
+        many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
+        requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
+        prepare = partial(self._prepare, method, field, text_steps, text_media, start, end)
+        forward = partial(self._forward, predict)
+        results = self._results(prepared_batches(requests, prepare, batch_size, self.workers), forward)
+        return self._deliver(results, many, total, method if progress else None)
+
+    def _detect(
+        self, method: str, inputs: Any, threshold: float, *, batch_size: int = 8, progress: bool = False
+    ) -> Result | Iterator[Result]:
+        if self.detector is None:
+            raise ValueError(f'the model cannot {method} (it is no detector); it can {", ".join(self.methods)}')
+        many, total, pairs = pair_up(inputs)
+        requests = (Request(number, value, None) for number, (value, _) in enumerate(pairs))
+
+        def forward(task: str, members: list[Ready]) -> list[dict[str, Any]]:
+            return self.detector.predict([ready.packed for ready in members], threshold, method == 'segment')
+
+        results = self._results(prepared_batches(requests, self._prepare_image, batch_size, self.workers), forward)
+        return self._deliver(results, many, total, method if progress else None)
+
+    def _deliver(
+        self, results: Iterator[tuple[Result, Exception | None]], many: bool, total: int | None, bar: str | None
+    ) -> Result | Iterator[Result]:
+        """One result, or an iterator of several under a progress bar of that name."""
+        if not many:
+            ((result, error),) = results
+            if error is not None:
+                raise error
+            return result
+        if bar is not None:
+            from tqdm import tqdm
+
+            results = tqdm(results, total=total, desc=bar, unit='input')
+        return (result for result, _ in results)
+
+    def _prepare_image(self, request: Request) -> Ready | Failed:
+        """Read one input of a detector; in a worker thread."""
+        result = Result(_name(request.value, request.number))
+        try:
+            media = as_media(request.value, number=request.number)
+            result.source = media.source
+            media.fetch()
+            return Ready(result, '', self.detector.prepare(media), None)
+        except BAD_INPUT as error:
+            result.error = str(error) or type(error).__name__
+            return Failed(result, error)
+
+    def _prepare(
+        self,
+        method: str,
+        field: str | tuple[str, str] | None,
+        text_steps: bool,
+        text_media: str | None,
+        start: float | None,
+        end: float | None,
+        request: Request,
+    ) -> Ready | Failed:
+        """Read one input; in a worker thread."""
+        result = Result(_name(request.value, request.number), request.prompt)
+        try:
+            if text_media is None:
+                media = as_media(request.value, start, end, request.number)
+                result.source, result.times = media.source, media.times
+                media.fetch()
+                task = self._task_for(method, self.pipeline.kind_for(media.kind))
+                fields = {} if field is None else {field: request.prompt}
+            else:
+                media, task = None, self._task_for(method, text_media)
+                texts = (request.value, request.prompt)
+                fields = dict(zip((field,) if isinstance(field, str) else field, texts, strict=False)) | {'media': text_media}
+            return Ready(result, task, *self.pipeline(task, media, fields, text_steps))
+        except BAD_INPUT as error:
+            result.error = str(error) or type(error).__name__
+            return Failed(result, error)
+
+    def _results(
+        self,
+        batches: Iterator[list[tuple[Request, Ready | Failed]]],
+        forward: Callable[[str, list[Ready]], list[dict[str, Any]]],
+    ) -> Iterator[tuple[Result, Exception | None]]:
+        """Results in order, and the errors of the failed ones."""
+        for batch in batches:
+            groups: dict[tuple, list[Ready]] = {}  # what one forward pass takes
+            for _, ready in batch:
+                if isinstance(ready, Ready):
+                    inputs = ready.packed['inputs']
+                    frames = inputs.get('frames') if isinstance(inputs, dict) else None  # a detector pads images itself
+                    groups.setdefault((ready.task, None if frames is None else frames.shape), []).append(ready)
+            for (task, _), members in groups.items():
+                for ready, values in zip(members, forward(task, members), strict=True):
+                    _set(ready, values)
+            for _, ready in batch:
+                yield ready.result, ready.error if isinstance(ready, Failed) else None
+
+    @torch.inference_mode()
+    def _forward(self, predict: Predict, task: str, members: list[Ready]) -> list[dict[str, Any]]:
+        data = multimodal_collate([ready.packed for ready in members])
+        cast = nullcontext() if self.dtype is torch.float32 else torch.autocast(self.device.type, self.dtype)
+        with cast:
+            batch = self.model.data_preprocessor(data)['inputs']
+            return predict(self.model.tasks[task], Features(self.model.network, batch), batch)
+
+
+def _set(ready: Ready, values: dict[str, Any]) -> None:
+    """Fill a result; a box in shares of the input becomes one in pixels."""
+    if 'box' in values:
+        box = values.pop('box')
+        height, width = ready.size
+        ready.result.boxes = [] if box is None else [(box[0] * width, box[1] * height, box[2] * width, box[3] * height)]
+    for name, value in values.items():
+        setattr(ready.result, name, value)
+
+
+def _name(value: Any, number: int) -> str:
+    return str(value) if isinstance(value, (str, Path)) else f'{type(value).__name__} {number}'

@@ -1,0 +1,68 @@
+"""From what tasks compute to the fields of results."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..datasets.collate import pad
+from ..modules.generation import Generation, Hypothesis
+from ..tasks import Task
+from ..tasks.generative import TextGenerator
+from .results import Candidate
+
+COMMON = ('start', 'end', 'batch_size', 'progress')  # keywords of every method
+TOP_CLASSES = 5
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The common keywords, and settings of `Generation`.
+
+    Raises:
+        TypeError: a keyword that is neither.
+    """
+    run = {key: value for key, value in options.items() if key in COMMON}
+    settings = {key: value for key, value in options.items() if key not in COMMON}
+    known = [entry.name for entry in dataclasses.fields(Generation) if entry.name != 'num_return']
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise TypeError(f'no keyword {", ".join(unknown)}; there are {", ".join((*COMMON, *known))}')
+    return run, settings
+
+
+def generator_of(task: Task, settings: Mapping[str, Any], n_best: int) -> TextGenerator:
+    """The task's own, with other settings."""
+    generator = copy.copy(task.generator)
+    how = dataclasses.replace(generator.how, num_return=n_best, **settings)
+    if how.temperature is None and how.num_beams < n_best:
+        how = dataclasses.replace(how, num_beams=n_best)
+    generator.how = how
+    return generator
+
+
+def read_texts(
+    generator: TextGenerator, hypotheses: list[list[Hypothesis]], tidy: Callable[[str], str] = str
+) -> list[dict[str, Any]]:
+    return [best_of([Candidate(tidy(generator.text(one)), one.score) for one in sample]) for sample in hypotheses]
+
+
+def best_of(candidates: list[Candidate]) -> dict[str, Any]:
+    return dict(text=candidates[0].text, score=candidates[0].score, candidates=candidates if len(candidates) > 1 else [])
+
+
+def read_classes(scores: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The likeliest classes of each row (B, K)."""
+    top = scores.float().topk(min(TOP_CLASSES, scores.shape[1]), 1)
+    rows = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    return [best_of([Candidate(names[place], score) for place, score in zip(*row, strict=True)]) for row in rows]
+
+
+def encode_answers(tokenizer: Any, answers: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids (A, L) of answers and their mask."""
+    ids, mask = pad([tokenizer.encode_target(answer)[0] for answer in answers], value=tokenizer.pad_id)
+    return ids.to(device), mask.to(device)

@@ -1,0 +1,65 @@
+"""What a caller gets back."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Candidate:
+    """One of several answers. text: a caption, an answer, a class name. score: what candidates are sorted by."""
+
+    text: str
+    score: float
+
+
+@dataclass(repr=False)
+class Result:
+    """What a model says of one input; fields that the method does not fill are None or empty.
+
+    Attributes:
+        source: path or URL of the input, else its kind and number ('array 3'), or the text itself. error: why there is no
+            result; None where there is one.
+        prompt: the question, phrase or caption that came with the input.
+        text: caption, answer, summary, or name of the class. score: of the text: the search's score when it was generated, else
+            a probability; of `match` the probability that the text belongs to the input. candidates: the best texts with their
+            scores, best first.
+        similarity: cosine of the embeddings of input and text. embedding: (E,) float32, of length one.
+        boxes: corners (x1, y1, x2, y2) in pixels of the input. labels, scores: their names and scores.
+        masks: for each box (H, W) bool.
+        times: seconds (start, end) of the part of a clip that was read, if it was not the whole.
+    """
+
+    source: str
+    prompt: str | None = None
+    text: str | None = None
+    score: float | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    similarity: float | None = None
+    embedding: np.ndarray | None = None
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    masks: list[np.ndarray] = field(default_factory=list)
+    times: tuple[float, float | None] | None = None
+    error: str | None = None
+
+    def __repr__(self) -> str:
+        filled = ', '.join(f'{key}={value!r}' for key, value in self.to_dict().items() if key != 'embedding')
+        return f'Result({filled})'
+
+    def to_dict(self) -> dict[str, Any]:
+        """The filled fields as plain data for JSON. Masks are left out."""
+        content = {}
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if entry.name == 'masks' or value is None or (isinstance(value, list) and not value):
+                continue
+            if entry.name == 'candidates':
+                value = [dataclasses.asdict(candidate) for candidate in value]
+            content[entry.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        return content

@@ -1,0 +1,110 @@
+"""A model from whatever a caller names: a shipped name, a model folder, a work directory, a checkpoint, a published file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..checkpoints.errors import CheckpointError
+from ..checkpoints.files import read_state
+from ..checkpoints.find import find_weights
+from ..checkpoints.formats.release import ReleaseFormat
+from ..checkpoints.loading import load_strictly
+from ..config.load import load_config
+from ..model import MPlug2
+from ..pretrained import fill, folder_files, shipped_names
+from ..registry import MODELS, TASKS, resolve
+from ..text import BertTokenizer
+from .pipeline import class_names_of, preprocessing_of, published_preprocessing
+from .release import load_release
+
+if TYPE_CHECKING:
+    from .detection import Detector
+
+
+def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **published: Any) -> MPlug2 | Detector:
+    """The model of a source, with its preprocessing, in evaluation mode.
+
+    Args:
+        source: a model; the name of a shipped one; a model folder; a work directory (its best checkpoint, or else its latest,
+            and its config); a checkpoint file, whose config lies beside it or is given; or a published file.
+        config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
+            it is run.
+        published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
+            given, a name with 'qa' in it says that questions are answered.
+
+    Raises:
+        CheckpointError: no such source, or weights without a config. ModelFolderError: see `MPlug2.from_pretrained`.
+        TypeError: keywords of a published file with another source.
+    """
+    path = Path(source) if isinstance(source, (str, Path)) else None
+    if path is not None and config is None and path.is_file() and _is_published(path):
+        return _published(path, **published)
+    if published:
+        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
+    if path is None:
+        return source.eval()
+    if config is None and folder_files(source) is not None:
+        return MPlug2.from_pretrained(source)
+    if not path.exists() and config is None:
+        raise CheckpointError(
+            f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'
+        )
+    if config is None:
+        config = _config_beside(path)
+    return from_config(config, source)
+
+
+def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
+    """The model of a config file with weights: a checkpoint, a work directory or a shipped name.
+
+    Raises:
+        CheckpointError: unreadable weights. ModelFolderError: they do not fit. ValueError: a config of neither an `MPlug2` nor
+            a detector.
+    """
+    cfg = load_config(config)
+    model_cfg = {key: value for key, value in cfg.model.items() if key not in ('init_cfg', 'frozen', 'blocks')}
+    kind = resolve(dict(type=model_cfg['type']), MODELS)['type']
+    checkpoint = find_weights(weights)
+    if any(base.__name__ == 'BaseDetector' for base in kind.__mro__):
+        from .detection import Detector  # mmdet takes seconds to import
+
+        detector = MODELS.build({**model_cfg, 'type': kind})
+        load_strictly(detector, read_state(checkpoint), str(checkpoint))
+        return Detector(detector, cfg)
+    if not issubclass(kind, MPlug2):
+        raise ValueError(f"{config}: the config's model is a {kind.__name__}; an Inferencer takes an MPlug2 or a detector")
+    model_cfg['tasks'] = {
+        name: resolve(dict(type=task['type']), TASKS)['type'].for_prediction(dict(task))
+        for name, task in model_cfg['tasks'].items()
+    }
+    model = MODELS.build({**model_cfg, 'type': kind})
+    model.preprocessing, model.class_names = preprocessing_of(cfg), class_names_of(cfg)
+    fill(model, read_state(checkpoint), checkpoint, others=True)
+    return model.eval()
+
+
+def _is_published(path: Path) -> bool:
+    return ReleaseFormat.recognises(ReleaseFormat.clean(read_state(path)))
+
+
+def _published(path: Path, task: str | None = None, tokenizer: dict | None = None, **sizes: Any) -> MPlug2:
+    task = task or ('qa' if 'qa' in path.stem.lower() else 'caption')
+    model = load_release(path, task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
+    model.preprocessing = published_preprocessing(model.network.vision_encoder.image_size)
+    for asked in model.tasks.values():
+        if task == 'caption':
+            asked.generator.prompt = 'a video of'  # the published captions begin with it
+    return model
+
+
+def _config_beside(path: Path) -> Path:
+    folder = path if path.is_dir() else path.parent
+    configs = sorted(folder.glob('*.py'))
+    if len(configs) != 1:
+        listed = f'{len(configs)} configs ({", ".join(file.name for file in configs)})' if configs else 'no config'
+        raise CheckpointError(
+            f'{path} are weights with {listed} beside them: say which model they are of, as config=... (a file, or the name '
+            'of a shipped config)'
+        )
+    return configs[0]

@@ -1,0 +1,282 @@
+"""Model folders: a model as data that loads anywhere. Loading one executes nothing that the folder brings.
+
+A folder holds ``config.json`` (registered names and plain arguments), ``model.safetensors``, the vocabulary where it is not one
+of the package's, and ``README.md``, the model card.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from .registry import MODELS, TASKS, TOKENIZERS, TRANSFORMS, NotRegistered, Registry
+from .utils.files import replace_file
+from .version import __version__
+
+CONFIG, WEIGHTS, CARD, VOCAB = 'config.json', 'model.safetensors', 'README.md', 'vocab.txt'
+TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
+SHIPPED = Path(__file__).with_name('checkpoints') / 'shipped'
+# Which registries know the names of a section. A task's registry falls back on that of models.
+SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
+SCOPES = ('mmaction', 'mmdet')  # packages whose transforms a pipeline may name, as 'mmaction.DecordInit'
+_CARD = """# {name}
+
+A model of the Python package mplug2, written by its version {version}.
+
+- tasks: {tasks}
+- parameters: {parameters:,}
+- data and measured numbers: not stated by whoever wrote this folder
+
+```python
+from mplug2 import Inferencer
+
+model = Inferencer('{name}')
+```
+"""
+
+
+class ModelFolderError(RuntimeError):
+    """A model folder that cannot be read or written; the message is one sentence for the user."""
+
+
+class PretrainedModel:
+    """Mixin of a model that is saved to a model folder and built from one.
+
+    ``config``: the arguments that the model was built from. ``preprocessing``: how its inputs are made: ``image`` and
+    ``video``, pipelines from a file to frames, and ``text``, for each task the steps from a text to tokens.
+    ``class_names``: for each classifying task the names of its classes.
+    """
+
+    config: dict[str, Any]
+    preprocessing: dict[str, Any]
+    class_names: dict[str, list[str]]
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the model folder; what only training reads (momentum encoder, queues) is left out. An existing card stays.
+
+        Raises:
+            ModelFolderError: the config holds objects or unregistered classes, or the folder cannot be written.
+        """
+        folder = Path(folder)
+        vocabularies: dict[str, str] = {}
+        content = json.dumps(describe(self, vocabularies), indent=1)  # first: it may fail, and then nothing is written
+        state = {key: value for key, value in self.state_dict().items() if not is_training_state(self, key)}
+        state = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
+        count = sum(value.numel() for value in state.values())
+        card = _CARD.format(name=folder.name, version=__version__, tasks=', '.join(self.tasks), parameters=count)
+        files = {WEIGHTS: save(state, {'format': 'pt'}), CONFIG: content.encode()}
+        files |= {name: Path(path).read_bytes() for path, name in vocabularies.items()}
+        if not (folder / CARD).exists():
+            files[CARD] = card.encode()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, data in files.items():
+                replace_file(folder / name, lambda file, data=data: file.write(data))
+        except OSError as error:
+            raise ModelFolderError(f'could not write the model folder {folder}: {error.strerror or error}') from error
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path) -> PretrainedModel:
+        """The model of a folder, or of a name that this package has weights of, in evaluation mode.
+
+        Raises:
+            ModelFolderError: no such folder, or its files are damaged or do not fit each other.
+            NotRegistered: the config names a class that no registry knows.
+        """
+        files = folder_files(source)
+        if files is None:
+            raise ModelFolderError(
+                f'{source} is no model folder (one holds {CONFIG} and {WEIGHTS}) and no shipped model '
+                f'({", ".join(shipped_names())})'
+            )
+        config, weights = files
+        try:
+            stored = json.loads(config.read_text(encoding='utf-8'))
+            sections = {name: stored[name] for name in SECTIONS}
+        except (ValueError, KeyError) as error:
+            raise ModelFolderError(f'{config} is no config of a model folder: {type(error).__name__}: {error}') from None
+        sections = {name: _to_classes(value, SECTIONS[name], config) for name, value in sections.items()}
+        kind = sections['model'].get('type')
+        if not (isinstance(kind, type) and issubclass(kind, cls)):
+            raise ModelFolderError(f"{config}: the model's type is to be {cls.__name__}")
+        model = MODELS.build(sections['model'])
+        model.preprocessing, model.class_names = sections['preprocessing'], stored.get('class_names', {})
+        try:
+            state = load_file(weights)
+        except Exception as error:  # the reader has no exception of its own
+            raise ModelFolderError(f'cannot read {weights}: {str(error).splitlines()[0]}') from error
+        fill(model, state, weights)
+        return model.eval()
+
+
+def folder_files(source: str | Path) -> tuple[Path, Path] | None:
+    """Config and weights of a model folder or shipped name; None where `source` is neither."""
+    folder = Path(source)
+    if (folder / CONFIG).is_file():
+        return folder / CONFIG, folder / WEIGHTS
+    if not folder.exists() and str(source) in shipped_names():
+        return SHIPPED / f'{source}.json', SHIPPED / f'{source}.safetensors'
+    return None
+
+
+def shipped_names() -> list[str]:
+    """Names of the models that this package has weights and a config of."""
+    return sorted(path.stem for path in SHIPPED.glob('*.json'))
+
+
+def describe(model: PretrainedModel, vocabularies: dict[str, str] | None = None) -> dict[str, Any]:
+    """What ``config.json`` holds of a model.
+
+    Args:
+        vocabularies: gets path -> name in the folder of the vocabulary files that have to lie there.
+
+    Raises:
+        ModelFolderError: as in `PretrainedModel.save_pretrained`.
+    """
+    vocabularies = {} if vocabularies is None else vocabularies
+    config = {'type': type(model), **{key: value for key, value in model.config.items() if value is not None}}
+    config['tasks'] = {name: _task_config(cfg, model.tasks[name]) for name, cfg in config['tasks'].items()}
+    return {
+        'version': __version__,
+        'model': _to_names(config, SECTIONS['model'], vocabularies, 'model'),
+        'preprocessing': _to_names(model.preprocessing, SECTIONS['preprocessing'], vocabularies, 'preprocessing'),
+        'class_names': {name: list(names) for name, names in model.class_names.items()},
+    }
+
+
+def _task_config(cfg: Mapping[str, Any], task: nn.Module) -> dict[str, Any]:
+    cfg = type(task).for_prediction(dict(cfg))
+    for key in ('names', 'answers'):  # lists that a task read from a file go into the config themselves
+        if isinstance(cfg.get(key), str):
+            cfg[key] = list(getattr(task, key))
+    return cfg
+
+
+def is_training_state(model: PretrainedModel, key: str) -> bool:
+    """Whether a weight is of what only training reads of a task (`Task.training_state`)."""
+    return any(
+        fnmatchcase(key, f'tasks.{name}.{pattern}') for name, task in model.tasks.items() for pattern in task.training_state
+    )
+
+
+def fill(model: PretrainedModel, state: Mapping[str, Tensor], source: str | Path, others: bool = False) -> None:
+    """Load weights, all that the model predicts with.
+
+    Args:
+        others: the file may hold weights that the model has no place for, as pre-training's does for a benchmark.
+
+    Raises:
+        ModelFolderError: missing, unexpected or misshaped weights, with an example of each; the model is then unchanged.
+    """
+    own = {key: value for key, value in model.state_dict().items() if not is_training_state(model, key)}
+    state = {key: value for key, value in state.items() if not is_training_state(model, key)}
+    problems = {
+        'missing from the file': [key for key in own if key not in state],
+        'unknown to the model': [] if others else [key for key in state if key not in own],
+        'of another shape': [key for key in own if key in state and state[key].shape != own[key].shape],
+    }
+    listed = [f'{len(keys)} {what}, such as {keys[0]}' for what, keys in problems.items() if keys]
+    if listed:
+        raise ModelFolderError(f'the weights of {source} do not fit the model: {"; ".join(listed)}')
+    model.load_state_dict({key: state[key] for key in own}, strict=False)
+
+
+def _to_names(value: Any, registries: tuple[Registry, ...], vocabularies: dict[str, str], where: str) -> Any:
+    """A config with classes -> plain data with registered names.
+
+    Raises:
+        ModelFolderError: something has no such form; says where.
+    """
+    if isinstance(value, Mapping):
+        plain = {}
+        for key, item in value.items():
+            if key == 'type':
+                item = _name_of(item, registries, where)
+            elif key == 'vocab' and isinstance(item, (str, Path)) and Path(item).is_file():
+                item = vocabularies.setdefault(str(item), VOCAB if not vocabularies else f'{len(vocabularies)}_{VOCAB}')
+            plain[str(key)] = _to_names(item, registries, vocabularies, f'{where}.{key}')
+        return plain
+    if isinstance(value, (list, tuple)):
+        plain = [_to_names(item, registries, vocabularies, f'{where}[{place}]') for place, item in enumerate(value)]
+        return plain if isinstance(value, list) else {TUPLE: plain}  # some transforms take a tuple and no list
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    raise ModelFolderError(f'{where} is a {type(value).__name__}: a stored config holds registered names and plain data only')
+
+
+def _name_of(kind: Any, registries: tuple[Registry, ...], where: str) -> str:
+    if isinstance(kind, str):  # of a config of ours, which may name a class by its module
+        for registry in registries:
+            try:
+                kind = registry.find(kind)
+                break
+            except NotRegistered:
+                continue
+    for name, other in _registered(registries):
+        if other is kind:
+            return name
+    scope = getattr(kind, '__module__', '').partition('.')[0]
+    if scope in SCOPES:
+        return f'{scope}.{kind.__name__}'
+    raise ModelFolderError(f'{where}.type is {kind!r}, which is not registered: a stored config names registered classes only')
+
+
+def _registered(registries: tuple[Registry, ...]) -> Iterator[tuple[str, Callable]]:
+    """Names and classes, those first that a look-up meets first."""
+    for registry in registries:
+        registry.import_from_location()
+        level = registry
+        while level is not None:
+            yield from level.module_dict.items()
+            level = level.parent
+
+
+def _to_classes(value: Any, registries: tuple[Registry, ...], config: Path) -> Any:
+    """Plain data of a downloaded config -> the same with classes for names.
+
+    Names are looked up in the registries' tables and nowhere else: MMEngine's own look-up imports any module that a name
+    spells (``type: os.system``).
+
+    Raises:
+        NotRegistered: a name that no table has. ModelFolderError: a key that would read further files.
+    """
+    if isinstance(value, dict) and value.keys() == {TUPLE}:
+        return tuple(_to_classes(item, registries, config) for item in value[TUPLE])
+    if isinstance(value, dict):
+        if 'init_cfg' in value:
+            raise ModelFolderError(f'{config} has an init_cfg: the weights of a model folder lie beside it')
+        built = {key: _to_classes(item, registries, config) for key, item in value.items()}
+        if 'type' in value:
+            built['type'] = _class_of(value['type'], registries)
+        vocab = value.get('vocab')
+        if isinstance(vocab, str) and re.fullmatch(r'[\w.-]+', vocab) and (config.parent / vocab).is_file():
+            built['vocab'] = str(config.parent / vocab)
+        return built
+    if isinstance(value, list):
+        return [_to_classes(item, registries, config) for item in value]
+    return value
+
+
+def _class_of(name: Any, registries: tuple[Registry, ...]) -> Callable:
+    scope, _, bare = str(name).rpartition('.')
+    if scope in SCOPES:
+        tables = (import_module(f'{scope}.registry').TRANSFORMS,)
+    else:
+        tables, bare = registries, str(name)
+    known = {}
+    for registered, kind in _registered(tables):
+        known.setdefault(registered, kind)
+    if bare not in known:
+        raise NotRegistered(registries[0]._not_found(str(name)))
+    return known[bare]
