@@ -38,8 +38,8 @@ def targets_of(values: dict, name: str, sample: list[int], weight: torch.Tensor 
 def test_every_stage_agrees() -> None:
     values = golden.numbers('modules')
     features = features_of(values)
-    real = features.batch.text.mask
-    vision = features.network.vision_encoder(features.batch.frames).tokens
+    real = features.batch['text'].mask
+    vision = features.network.vision_encoder(features.batch['frames']).tokens
     assert_close(vision, values['outputs/visual'], **golden.TOLERANCE)
     assert_close(features.vision().tokens, values['outputs/visn_fc'], **golden.TOLERANCE)
     assert_close(features.vision().queries, values['activations/text.layer3/0'], **golden.TOLERANCE)
