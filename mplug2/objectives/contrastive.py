@@ -47,7 +47,7 @@ class InBatchContrast(Contrast):
     """Softmax contrast over the batch of all processes, with their gradients and hard targets (CLIP, Radford et al. 2021)."""
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         all_vision, all_text = gather_with_gradients(vision, text)
         (all_ids,) = gather_features(ids)
         targets = contrastive_targets(positive_pairs(ids, all_ids))
@@ -77,7 +77,7 @@ class SigmoidContrast(Contrast):
         nn.init.constant_(self.bias, self.initial)
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         (all_text,) = gather_with_gradients(text)
         (all_ids,) = gather_features(ids)
         return sigmoid_contrastive_loss(head.logits(vision, all_text) + self.bias, positive_pairs(ids, all_ids))

@@ -16,6 +16,7 @@ from ..objectives.contrastive import InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -40,6 +41,7 @@ class Retrieval(Task):
     """
 
     methods = ('match', 'embed', 'search')
+    inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'media_id': InputKind.MEDIA_ID}
     training_state = (
         'contrastive.momentum_encoder.*',
         'contrastive.momentum_head.*',
@@ -137,7 +139,7 @@ class Retrieval(Task):
         return odds + self.head.logits(text_embeddings, vision_embedding[None])[:, 0]
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        if 'media_id' not in batch.extra:
+        if 'media_id' not in batch:
             raise KeyError(
                 "retrieval needs 'media_id' in the batch: add AddMediaId to the pipeline and 'media_id' to PackInputs"
             )
@@ -156,7 +158,7 @@ class Retrieval(Task):
             similarity = self.head.logits(vision_embedding.detach(), text_embedding.detach())
             if not self.contrasts:
                 similarity = torch.zeros_like(similarity)  # nothing trains the embeddings
-            loss = self.matching.loss(features.network, vision, text, similarity, batch.extra['media_id'])
+            loss = self.matching.loss(features.network, vision, text, similarity, batch['media_id'])
             losses.update(loss_matching=self.matching.weight * loss)
         return losses
 
