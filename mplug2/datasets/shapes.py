@@ -16,7 +16,8 @@ class SampleShape(NamedTuple):
     """A sample, or the longest of a batch. The defaults are guesses for what nothing describes.
 
     media: 'image', 'video' or 'text'. frames: T of a clip. side: of a frame, pixels; None is what the network's positions are
-    made for. text, target: tokens. instruction: tokens of an instruction that is read alone.
+    made for. text, target: tokens. instruction: tokens of an instruction that is read alone. inputs: further inputs and their
+    tokens, 0 of a number (`with_input`).
     """
 
     media: str = 'text'
@@ -25,6 +26,11 @@ class SampleShape(NamedTuple):
     text: int = 30
     target: int = 20
     instruction: int = 6
+    inputs: tuple[tuple[str, int], ...] = ()
+
+    def with_input(self, name: str, tokens: int = 0) -> SampleShape:
+        """The same with an input that `PackInputs` packs by name: ids of so many tokens, or a number if they are 0."""
+        return self._replace(inputs=(*self.inputs, (name, tokens)))
 
 
 def describe_shape(cfg: dict, shape: SampleShape, registry: Registry) -> SampleShape:

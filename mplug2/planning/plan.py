@@ -71,7 +71,8 @@ class Step(NamedTuple):
 
 
 def batch_of(model: MPlug2, work: Work) -> Batch:
-    """A batch with whatever the tasks' rows of Table 2 take, and the further inputs of the tasks that we have."""
+    """A batch with whatever the tasks' rows of Table 2 take, the further inputs of the tasks that we have, and those that the
+    transforms describe."""
     count = work.batch
     stages = frozenset().union(*(model.tasks[name].spec.stages for name in work.tasks))
 
@@ -96,6 +97,8 @@ def batch_of(model: MPlug2, work: Work) -> Batch:
         prefix=tokens(work.text),
         instruction=tokens(work.instruction),
     )
+    for name, length in work.inputs:
+        extra[name] = tokens(length) if length else torch.zeros(count, dtype=torch.long)
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
     return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
 

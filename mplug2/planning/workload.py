@@ -22,7 +22,7 @@ class Work(NamedTuple):
 
     tasks: names in the model; all of them if empty. media: 'image', 'video' or 'text'. batch: B. frames: T of a clip. side: of
     a frame, pixels; None is what the positions are made for. text, target, instruction: tokens, the last of an instruction that
-    is read alone. share: of the steps.
+    is read alone. share: of the steps. inputs: further inputs and their tokens, as in `SampleShape`.
     """
 
     tasks: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class Work(NamedTuple):
     target: int = _GUESS.target
     share: float = 1.0
     instruction: int = _GUESS.instruction
+    inputs: tuple[tuple[str, int], ...] = ()
 
 
 def works_of(cfg: Config) -> list[Work]:
