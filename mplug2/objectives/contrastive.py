@@ -25,6 +25,8 @@ class Contrast(nn.Module, metaclass=ABCMeta):
         network, head: that make the embeddings. media: kinds of media in the batches. weight: of the loss; 0 leaves it out.
     """
 
+    training_state: tuple[str, ...] = ('*',)  # as in `Task`: no prediction reads what an objective holds
+
     def __init__(self, network: Network, head: ContrastiveHead, media: tuple[str, ...], weight: float = 1.0) -> None:
         super().__init__()
         self.weight = weight
