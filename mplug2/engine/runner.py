@@ -90,6 +90,8 @@ class Runner(_Runner):
             optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
             if 'optimizer' in optim_wrapper:
                 optim_wrapper['optimizer'] = fused(resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS))
+            if isinstance(optim_wrapper.get('constructor'), str):
+                optim_wrapper['constructor'] = registry.OPTIM_WRAPPER_CONSTRUCTORS.find(optim_wrapper['constructor'])
         self.logger.addFilter(not_a_parameter)
         try:
             built = super().build_optim_wrapper(optim_wrapper)

@@ -68,6 +68,7 @@ class UniversalLayers(nn.Module):
         if not shared:
             return
         self.queries = nn.Parameter(torch.zeros(num_queries, width))
+        self.token_parameters = ('queries',)
         if self.swap_last:
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)

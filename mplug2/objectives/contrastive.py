@@ -6,6 +6,7 @@ Letters in shapes: B samples of a process, M of all processes, E channels of an 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,9 @@ class Contrast(nn.Module, metaclass=ABCMeta):
     Args:
         network, head: that make the embeddings. media: kinds of media in the batches. weight: of the loss; 0 leaves it out.
     """
+
+    inputs: Mapping[str, Callable[[int], Tensor]] = {}  # further ones of a batch: name -> example of so many samples
+    training_state: tuple[str, ...] = ('*',)  # as in `Task`: no prediction reads what an objective holds
 
     def __init__(self, network: Network, head: ContrastiveHead, media: tuple[str, ...], weight: float = 1.0) -> None:
         super().__init__()

@@ -33,6 +33,8 @@ class MomentumContrast(Contrast):
         distill_alpha: share of the momentum encoder's softmax in the targets.
     """
 
+    training_state = ('momentum_encoder.*', 'momentum_head.*', '*_queue.*')  # a file may lack one, and have the others
+
     def __init__(
         self,
         network: Network,

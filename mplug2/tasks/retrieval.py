@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..modules.heads import ContrastiveHead
 from ..networks import Features, Network, TextFeatures, VisionFeatures
-from ..objectives.contrastive import InBatchContrast
+from ..objectives.contrastive import Contrast, InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -42,12 +42,6 @@ class Retrieval(Task):
 
     methods = ('match', 'embed', 'search')
     inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'media_id': InputKind.MEDIA_ID}
-    training_state = (
-        'contrastive.momentum_encoder.*',
-        'contrastive.momentum_head.*',
-        'contrastive.*_queue.*',
-        'contrastive.bias',
-    )
 
     def __init__(
         self,
@@ -73,6 +67,9 @@ class Retrieval(Task):
         self.contrastive = self.matching = None
         if contrastive is not None:
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
+            self.inputs = {**self.inputs, **self.contrastive.inputs}
+        own = Contrast.training_state if self.contrastive is None else self.contrastive.training_state
+        self.training_state = tuple(f'contrastive.{pattern}' for pattern in own)
         if matching is not None:
             self.matching = MODELS.build(matching, default_args=dict(network=network))
 
