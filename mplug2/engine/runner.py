@@ -99,8 +99,9 @@ class Runner(_Runner):
         return built
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
-        """Scale the learning rates with the samples of a step (`lr_scaling`)."""
+        """Scale the learning rates with the samples of a step, those accumulated included (`lr_scaling`)."""
         samples = samples_per_step(self.train_dataloader, self.world_size)
+        samples = samples and samples * getattr(optim_wrapper, '_accumulative_counts', 1)
         self.lr_scale = scale_lr(optim_wrapper.optimizer, auto_scale_lr, samples, self.logger)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
