@@ -17,7 +17,7 @@ from ..checkpoints.state import message_hub_state, restore_message_hub, to_plain
 from ..version import __version__
 from .optim.lr_scaling import rescale_lr
 from .parallel.sharding import is_sharded, place_optimizer_state
-from .resume_check import changes, describe_stream
+from .resume_check import changes, describe_stream, describe_training, refuse_other_parameters, setting_changes
 
 
 class Checkpointer:
@@ -85,6 +85,7 @@ class Checkpointer:
                 seed=runner.seed,
                 lr_scale=runner.lr_scale,
                 **describe_stream(runner.train_dataloader, runner.world_size),
+                **describe_training(runner.bare_model, runner.optim_wrapper.optimizer),
                 experiment_name=runner.experiment_name,
                 time=time.strftime('%Y-%m-%d %H:%M:%S'),
                 mplug2_version=__version__,
@@ -178,25 +179,28 @@ class Checkpointer:
                 f'{source} was written with {len(states)} parameter schedulers and the config has {len(schedulers)}: '
                 'resume with the config of that run'
             )
-        meta = checkpoint['meta']
+        meta, groups, optimizer = checkpoint['meta'], checkpoint['optimizer']['param_groups'], runner.optim_wrapper.optimizer
+        refuse_other_parameters(str(source), meta, groups, describe_training(runner.bare_model, optimizer))
+        scales = meta.get('lr_scale', runner.lr_scale), runner.lr_scale
+        for change in setting_changes(groups, optimizer.param_groups, scales, list(zip(states, schedulers, strict=True))):
+            runner.logger.warning(change)
         runner.train_loop._iter = meta['iter']
         if meta['seed'] != runner.seed:
             runner.logger.info(f'taking the seed {meta["seed"]} of the resumed run')
             runner._randomness_cfg.update(seed=meta['seed'])
             runner.set_randomness(**runner._randomness_cfg)
         restore_message_hub(runner.message_hub, checkpoint['message_hub'])
-        optimizer = checkpoint['optimizer']
+        optimizer_state = checkpoint['optimizer']
         if Path(source).suffix == f'.{SHARDS}':
             from ..checkpoints.sharded import read_optimizer
 
-            optimizer['state'] = read_optimizer(Path(source), runner.optim_wrapper.optimizer)
+            optimizer_state['state'] = read_optimizer(Path(source), optimizer)
         else:
-            optimizer = place_optimizer_state(optimizer, runner.optim_wrapper.optimizer)
-        runner.optim_wrapper.load_state_dict(optimizer)
+            optimizer_state = place_optimizer_state(optimizer_state, optimizer)
+        runner.optim_wrapper.load_state_dict(optimizer_state)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-        before = meta.get('lr_scale', runner.lr_scale)
-        rescale_lr(runner.optim_wrapper.optimizer, schedulers, before, runner.lr_scale, runner.logger)
+        rescale_lr(optimizer, schedulers, *scales, runner.logger)
         for change in changes(meta, describe_stream(runner.train_dataloader, runner.world_size)):
             runner.logger.warning(change)
         runner.logger.info(f'resumed at step {runner.iter} of {runner.max_iters}')

@@ -47,6 +47,8 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, trained: 
     assert mplug2(mini_home, 'train', TINY, *arguments, *options) == 0
     assert_ends_like(trained, tmp_path, since=5)
     assert min(logged(tmp_path)) == 5  # nothing was done twice
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'resuming with' not in log.read_text()
 
 
 def test_a_resumed_run_takes_the_rate_scaled_for_its_samples(mini_home: Path, tmp_path: Path) -> None:
@@ -190,6 +192,19 @@ def test_another_schedule_cannot_be_resumed(
     arguments = ['--work-dir', tmp_path, '--resume', trained / LAST, '--cfg-options', 'param_scheduler=None']
     assert mplug2(mini_home, 'train', TINY, *arguments) == 1
     assert 'was written with 1 parameter schedulers and the config has 0' in last_line(capsys)
+
+
+def test_settings_of_the_checkpoint_stay_in_use_and_other_parameters_are_refused(
+    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ['--work-dir', tmp_path, '--resume', trained / 'iter_4.pth', '--cfg-options', 'train_cfg.max_iters=5']
+    arguments += ['train_cfg.val_begin=99', 'default_hooks.checkpoint.save_best=None']
+    assert mplug2(mini_home, 'train', TINY, *arguments, 'optim_wrapper.optimizer.lr=0.0001') == 0
+    assert logged(tmp_path, 'lr')[5] == logged(trained, 'lr')[5]
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'resuming with another learning rate: 0.001 before, 0.0001 in the config; the former stays' in log.read_text()
+    assert mplug2(mini_home, 'train', TINY, *arguments, 'model.frozen=[fusion]') == 1
+    assert re.search(r'other trained parameters: \d+ that are not trained now \(network\.fusion\.', last_line(capsys))
 
 
 def test_loading_starts_from_weights_at_step_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:
