@@ -83,13 +83,14 @@ def parts_of(path: Path) -> list[Path]:
 
 def latest_checkpoint(folder: str | Path) -> Path | None:
     """The training checkpoint of a work directory after most steps, or None."""
-    return max(training_checkpoints(folder), key=lambda path: (step_of(path), path.stat().st_mtime_ns), default=None)
+    return next(iter(training_checkpoints(folder)), None)
 
 
 def training_checkpoints(folder: str | Path) -> list[Path]:
-    """The files, and folders of sharded ones, from which the training of a work directory can go on."""
+    """The files, and folders of sharded ones, from which the training of a work directory can go on, the latest first."""
     paths = [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
-    return [path for path in paths if step_of(path) >= 0]
+    paths = [path for path in paths if step_of(path) >= 0]
+    return sorted(paths, key=lambda path: (step_of(path), path.stat().st_mtime_ns), reverse=True)
 
 
 def step_of(path: Path) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.optim import ZeroRedundancyOptimizer
 
-from ..checkpoints.errors import CheckpointError
+from ..checkpoints.errors import CheckpointError, DamagedCheckpointError
 from ..checkpoints.files import save_checkpoint
-from ..checkpoints.find import SHARDS, find_weights, latest_checkpoint
+from ..checkpoints.find import SHARDS, find_weights, training_checkpoints
 from ..checkpoints.load import Policy, load
 from ..checkpoints.state import message_hub_state, restore_message_hub, to_plain_data
 from ..version import __version__
@@ -118,16 +118,19 @@ class Checkpointer:
 
     def find_start(self) -> str | None:
         """What is loaded before the first step: ``load_from`` (of a folder what `find_weights` finds in it), or, resuming, that
-        checkpoint or the latest of the work directory. All processes ask for it together.
+        checkpoint, or the latest of that folder or else of the work directory. All processes ask for it together.
 
         Raises:
             CheckpointError: there is none, or processes found different ones, each on a disk of its own.
         """
         runner, error, path = self.runner, None, None
         try:
-            if runner._load_from is None:
-                path = latest_checkpoint(runner.work_dir) if runner._resume else None
-            else:
+            folder = self._resumed_folder()
+            if folder is not None:
+                path = next(iter(training_checkpoints(folder)), None)
+                if path is None and runner._load_from is not None:
+                    raise CheckpointError(f'nothing to resume in {folder}: there is no iter_*.pth')
+            elif runner._load_from is not None:
                 path = find_weights(runner._load_from) if Path(runner._load_from).is_dir() else runner._load_from
         except CheckpointError as failed:  # the others are waiting
             error = failed
@@ -145,8 +148,18 @@ class Checkpointer:
             raise error
         return path
 
+    def _resumed_folder(self) -> Path | None:
+        """The folder whose latest checkpoint the run goes on from, if it resumes and no file is named."""
+        runner = self.runner
+        source = Path(runner._load_from or runner.work_dir)
+        named = runner._load_from is not None and (source.suffix == f'.{SHARDS}' or not source.is_dir())
+        return source if runner._resume and not named else None
+
     def load_or_resume(self) -> None:
-        """Resume from a checkpoint, or load its weights, as the config says (`find_start`)."""
+        """Resume from a checkpoint, or load its weights, as the config says (`find_start`).
+
+        Of a folder whose latest checkpoint is damaged, the latest that is not is taken, with a warning.
+        """
         runner = self.runner
         if runner._has_loaded:
             return
@@ -155,9 +168,20 @@ class Checkpointer:
             if runner._resume:
                 runner.logger.info(f'nothing to resume in {runner.work_dir}: starting at step 0')
         elif runner._resume:
-            runner.resume(path)
+            self._resume_latest(path)
         else:
             runner.load_checkpoint(path)
+
+    def _resume_latest(self, path: str) -> None:
+        folder = self._resumed_folder()
+        earlier = [] if folder is None else training_checkpoints(folder)[1:]
+        for other in earlier:
+            try:
+                return self.runner.resume(path)
+            except DamagedCheckpointError as error:
+                self.runner.logger.warning(f'{error}; going back to {other}')
+                path = str(other)
+        self.runner.resume(path)
 
     def resume(self, source: str | Path, map_location: Any = 'cpu') -> None:
         """Go on where a checkpoint of `save` was written.

@@ -180,6 +180,33 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     assert_ends_like(trained, tmp_path, since=1)
 
 
+@pytest.mark.parametrize('damage', ['truncated', 'empty', 'changed'])
+def test_a_damaged_latest_checkpoint_is_passed_over(mini_home: Path, trained: Path, tmp_path: Path, damage: str) -> None:
+    for step in (4, 8):
+        shutil.copy(trained / f'iter_{step}.pth', tmp_path)
+    latest = tmp_path / 'iter_8.pth'
+    content = bytearray(latest.read_bytes())
+    if damage == 'changed':
+        content[len(content) // 2] ^= 1
+    latest.write_bytes(content[: dict(truncated=len(content) // 2, empty=0, changed=None)[damage]])
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume') == 0
+    assert_ends_like(trained, tmp_path, since=5)
+    (log,) = tmp_path.glob('*/*.log')
+    assert re.search(rf'cannot read the checkpoint {latest}: .*; going back to {tmp_path}/iter_4\.pth', log.read_text())
+
+
+def test_a_folder_is_resumed_from_its_latest_checkpoint(
+    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """And not from its best, which has no state of the training."""
+    assert best_checkpoint(trained) is not None
+    options = ['--cfg-options', 'train_cfg.max_iters=13', 'train_cfg.val_begin=99', 'default_hooks.checkpoint.save_best=None']
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path / 'run', '--resume', trained, *options) == 0
+    assert list(logged(tmp_path / 'run')) == [13]
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path / 'run', '--resume', tmp_path) == 1
+    assert last_line(capsys) == f'mplug2 train: nothing to resume in {tmp_path}: there is no iter_*.pth'
+
+
 def test_weights_alone_cannot_be_resumed(mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (best,) = trained.glob('best_*.pth')
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', best) == 1

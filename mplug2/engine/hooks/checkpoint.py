@@ -117,8 +117,7 @@ class CheckpointHook(Hook):
         runner.save_checkpoint(runner.work_dir, f'iter_{step}.{self.ending}', meta=dict(iter=step))
         if self.max_keep_ckpts is None or not is_main_process():
             return
-        paths = sorted(training_checkpoints(runner.work_dir), key=step_of)
-        for path in paths[: -self.max_keep_ckpts]:
+        for path in training_checkpoints(runner.work_dir)[self.max_keep_ckpts :]:
             shutil.rmtree(move_aside(path)) if path.is_dir() else path.unlink()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
