@@ -19,6 +19,9 @@ class Metric(BaseMetric):
     """
 
     default_prefix = ''  # None would make MMEngine warn
+    # Patterns of all names that its results can have, without prefix, so that what the best checkpoint goes by is checked
+    # before training; None: not known beforehand.
+    result_names: tuple[str, ...] | None = None
 
 
 def field(sample: dict, name: str, metric: Metric) -> Any:

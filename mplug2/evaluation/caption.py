@@ -123,6 +123,8 @@ class CaptionMetric(Metric):
         super().__init__(**kwargs)
         if file_format not in FILE_FORMATS:
             raise ValueError(f'CaptionMetric: file_format is one of {", ".join(map(repr, FILE_FORMATS))}, not {file_format!r}')
+        java = ('METEOR',) * meteor + ('SPICE',) * spice
+        self.result_names = ('BLEU-[1-4]', 'ROUGE-L', 'CIDEr-D', 'CIDEr-D/*', 'exact_match', *java)
         self.file_format = file_format
         self.meteor = meteor
         self.spice = spice
@@ -185,6 +187,7 @@ class WordAccuracy(Metric):
         for group, phrases in groups.items():
             tokenized = sorted({' '.join(ptb_tokens(phrase)) for phrase in phrases}, key=len, reverse=True)
             self.patterns[group] = re.compile(rf'(?<!\S)(?:{"|".join(map(re.escape, tokenized))})(?!\S)')
+        self.result_names = tuple(f'word_accuracy/{group}' for group in groups)
         self.words = words
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

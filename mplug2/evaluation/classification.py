@@ -26,6 +26,7 @@ class ClassificationMetric(Metric):
     def __init__(self, topk: Sequence[int] = (1, 5), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.topk = tuple(topk)
+        self.result_names = tuple(f'top{k}' for k in topk)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         candidates = (self.dataset_meta or {}).get('candidates', {})
@@ -58,6 +59,7 @@ class RobustnessMetric(ClassificationMetric):
 
     def __init__(self, reference: str = 'IN-1K', **kwargs: Any) -> None:
         super().__init__(topk=(1,), **kwargs)
+        self.result_names = ('top1/*', 'average', 'gap')
         self.reference = reference
 
     def compute_metrics(self, results: list) -> dict[str, float]:

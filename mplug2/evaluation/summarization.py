@@ -58,6 +58,7 @@ class RougeMetric(Metric):
         self.scorer = RougeScorer(list(_NAMES), tokenizer=_AnyScript(DefaultTokenizer(stem)))
         self.words = gigaword_words if gigaword else str
         self.out_file = out_file
+        self.result_names = tuple(_NAMES.values())
 
     @classmethod
     def requires(cls, cfg: dict) -> dict[str, str]:

@@ -66,6 +66,8 @@ class SQuADMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    result_names = ('exact_match', 'F1', '*answerable/exact_match', '*answerable/F1', 'best_*')
+
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file
