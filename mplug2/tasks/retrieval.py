@@ -45,6 +45,7 @@ class Retrieval(Task):
         'contrastive.momentum_head.*',
         'contrastive.*_queue.*',
         'contrastive.bias',
+        'contrastive.distill_steps',
     )
 
     def __init__(
