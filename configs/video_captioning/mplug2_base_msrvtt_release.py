@@ -1,8 +1,9 @@
 # mPLUG-2 Base, MSRVTT captioning as the published weights were trained and tested: vision alone is decoded, official train +
 # validate (7,010 clips) and test (2,990) splits, frames squashed with nearest neighbours, and the prompt 'a video of', which
 # those weights say first, cut off. From the paper's recipe training differs as theirs does: 2e-6 for the vision encoder, betas
-# 0.9 and 0.999, 200 steps of warm-up, RandAugment(2, 5), and the prompt before each caption, without a space between them and
-# with its last word learned ("a video of ##a man"). Weight decay here reaches norms and biases of the vision encoder too.
+# 0.9 and 0.999, 200 steps of warm-up, RandAugment(2, 5), frames drawn as theirs are, and the prompt before each caption,
+# without a space between them and with its last word learned ("a video of ##a man"). Weight decay here reaches norms and biases
+# of the vision encoder too.
 from mmengine.config import read_base
 
 from mplug2.datasets.transforms import PackInputs, RandAugment
@@ -29,7 +30,9 @@ model.update(
 prompted = dict(target, prompt='a video of', prompt_space=False)
 augment = dict(type=RandAugment, num_ops=2, magnitude=5)
 train_dataloader['dataset'].update(
-    split='train+validate', ids=None, pipeline=[*read_train, augment, prompted, dict(type=PackInputs)]
+    split='train+validate',
+    ids=None,
+    pipeline=[dict(load, sampling='published'), crop, flip, augment, prompted, dict(type=PackInputs)],
 )
 test_dataloader['dataset'].update(split='test', ids=None, pipeline=[*read_as_published, scored])
 optim_wrapper['optimizer'].update(lr=2e-5, betas=(0.9, 0.999))
