@@ -14,6 +14,6 @@ scored = dict(written, fields=['question', 'question_id', 'answers', 'answer_typ
 test_dataloader['dataset'].update(
     questions=f'{data_root}/v2_OpenEnded_mscoco_val2014_questions.json',
     annotations=f'{data_root}/v2_mscoco_val2014_annotations.json',
-    pipeline=[*read_test, ask, scored],
+    pipeline=[*read_test, dict(ask, max_words=50), scored],
 )
 test_evaluator = [dict(type=VQAMetric)]

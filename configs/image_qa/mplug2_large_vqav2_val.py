@@ -10,4 +10,4 @@ model['network']['vision_encoder'].update(image_size=574)
 read_train = [load, dict(crop, size=574), flip]
 read_test = [load, dict(shorter, size=574), dict(centre, size=574)]
 train_dataloader['dataset'].update(pipeline=[*read_train, ask, answer, pack])
-test_dataloader['dataset'].update(pipeline=[*read_test, ask, scored])
+test_dataloader['dataset'].update(pipeline=[*read_test, dict(ask, max_words=50), scored])

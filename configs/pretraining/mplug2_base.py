@@ -26,10 +26,11 @@ model.update(
             contrastive=dict(type=MomentumContrast, momentum=0.995, queue_size=65536, distill_alpha=0.4),
             matching=dict(type=HardNegativeMatching),
         ),
-        mlm=dict(type=MaskedLanguageModeling),
+        mlm=dict(type=MaskedLanguageModeling, fused=True),  # on fused text too, which the paper does not list (..._text_mlm)
         image_captioning=dict(type=Captioning, media='image', text='instruction'),
         video_captioning=dict(type=Captioning, media='video', text='instruction'),
         image_answering=dict(type=QuestionAnswering, media='image'),
+        video_answering=dict(type=QuestionAnswering, media='video'),
         completion=dict(type=TextCompletion),
     ),
 )

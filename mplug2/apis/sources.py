@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmengine.logging import print_log
+
+from ..checkpoints.conditioning import conditioning_warning
 from ..checkpoints.errors import CheckpointError
 from ..checkpoints.files import read_state
 from ..checkpoints.find import find_weights
@@ -66,6 +70,9 @@ def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
     model_cfg = {key: value for key, value in cfg.model.items() if key not in ('init_cfg', 'frozen', 'blocks')}
     kind = resolve(dict(type=model_cfg['type']), MODELS)['type']
     checkpoint = find_weights(weights)
+    warning = conditioning_warning(cfg, checkpoint)
+    if warning is not None:
+        print_log(warning, logger='current', level=logging.WARNING)
     if any(base.__name__ == 'BaseDetector' for base in kind.__mro__):
         from .detection import Detector  # mmdet takes seconds to import
 

@@ -18,6 +18,7 @@ from .find import SHARDS, find_weights, parts_of
 
 # Where published files keep the weights inside their dict.
 WRAPPERS = ('state_dict', 'model', 'module')
+ORIGIN = 'origin'  # key in the header of a safetensors file
 
 
 def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
@@ -117,8 +118,24 @@ def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
         ) from error
 
 
-def write_state(state: Mapping[str, Tensor], path: str | Path) -> None:
+def read_origin(path: Path) -> str | None:
+    """Name of the file that weights were converted from, as `write_state` noted it; None where nothing is noted."""
+    from safetensors import safe_open
+
+    if path.suffix != '.safetensors':
+        return None
+    try:
+        with safe_open(path, 'pt') as file:
+            return (file.metadata() or {}).get(ORIGIN)
+    except Exception:  # the reader has no exception of its own; whoever reads the weights says what is wrong
+        return None
+
+
+def write_state(state: Mapping[str, Tensor], path: str | Path, origin: str | None = None) -> None:
     """Write weights as safetensors, all or nothing.
+
+    Args:
+        origin: name of the file that they were converted from, kept in the header.
 
     Raises:
         CheckpointError: the name does not end in .safetensors, or the file could not be written.
@@ -130,7 +147,7 @@ def write_state(state: Mapping[str, Tensor], path: str | Path) -> None:
         raise CheckpointError(f'weights are written as .safetensors, so {path} needs that ending')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: file.write(save(_apart(state))))
+        replace_file(path, lambda file: file.write(save(_apart(state), None if origin is None else {ORIGIN: origin})))
     except OSError as error:
         raise CheckpointError(f'could not write {path}: {error.strerror or error}') from error
 

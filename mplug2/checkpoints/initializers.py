@@ -21,7 +21,7 @@ from .formats.adapter import Adapter
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
-from .loading import LoadReport, load_strictly, show, unread_training_state
+from .loading import LoadReport, load_strictly, matches, show, unread_training_state
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -74,9 +74,23 @@ class ForeignWeights:
 
 class _VisionWeights(ForeignWeights):
     """Fills the vision encoder. Positions are resampled to its grid, and the patch kernel to its patch size, where they
-    differ; temporal modules, which images know nothing of, start as they are."""
+    differ; temporal modules, which images know nothing of, start as they are.
+
+    Raises:
+        CheckpointError: the encoder's blocks are post-norm (the paper's form), in which weights of pre-norm blocks compute
+            something else, and ``new`` does not name them."""
 
     known_parts = ('vision_encoder',)
+
+    def __call__(self, module: nn.Module) -> LoadReport:
+        encoder = find_network(module).vision_encoder
+        blocks = [f'vision_encoder.{key}' for key in encoder.state_dict() if key.startswith('blocks.')]
+        if getattr(encoder, 'norm', 'pre') == 'post' and not all(matches(key, self.new) for key in blocks):
+            raise CheckpointError(
+                f'{self.name} holds pre-norm blocks, and the vision encoder has norm="post": the weights would load and '
+                'compute something else. Take the embedding alone, by new=["vision_encoder.blocks.*"], or set norm="pre"'
+            )
+        return super().__call__(module)
 
 
 @WEIGHT_INITIALIZERS.register_module()

@@ -35,11 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from ..checkpoints import convert, read_state, write_state
 
     state, report = convert(
         read_state(args.source), args.source, args.format, args.to, args.universal_layers, args.fusion_layers
     )
-    write_state(state, args.out)
+    write_state(state, args.out, origin=Path(args.source).stem)
     print(report)
     print(f'wrote {args.out}: {args.to}, {len(state)} tensors, {sum(value.numel() for value in state.values()):,} values')

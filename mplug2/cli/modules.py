@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument(
-        '--frames', type=int, default=8, metavar='T', help='frames of a clip, for tasks over videos (default 8)'
+        '--frames', type=int, metavar='T', help="frames of a clip, for tasks over videos (default: the config's)"
     )
     parser.add_argument('--size', type=int, help="side of a frame in pixels (default: what the model's positions are made for)")
     parser.add_argument('--text', type=int, default=30, metavar='L', help='tokens of the text (default 30)')
@@ -27,7 +27,21 @@ def run(args: argparse.Namespace) -> None:
     from ..config.load import load_config
 
     cfg = load_config(args.config, args.cfg_options)
-    print(describe(cfg.model, args.frames, args.size, args.text, args.target))
+    frames = frames_of(cfg) if args.frames is None else args.frames
+    print(describe(cfg.model, frames, args.size, args.text, args.target))
+
+
+def frames_of(cfg: dict) -> int:
+    """Frames of a clip as a config's data sets read it, in training first; of a config without clips, 8."""
+    from ..planning.workload import Work, work_of
+
+    for loader in filter(None, map(cfg.get, ('train_dataloader', 'val_dataloader', 'test_dataloader'))):
+        sources = loader['dataset'].get('sources')
+        for dataset in [source['dataset'] for source in sources.values()] if sources else [loader['dataset']]:
+            work = work_of(dataset, 1)
+            if work.media == 'video':
+                return work.frames
+    return Work().frames
 
 
 def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: int = 30, target: int = 20) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.optim import ZeroRedundancyOptimizer
 
+from ..checkpoints.conditioning import conditioning_warning
 from ..checkpoints.errors import CheckpointError, DamagedCheckpointError
 from ..checkpoints.files import save_checkpoint
 from ..checkpoints.find import SHARDS, find_weights, training_checkpoints
@@ -111,10 +112,17 @@ class Checkpointer:
             runner.call_hook('after_load_checkpoint', checkpoint=content)
             checkpoint.update(content)
 
+        self.warn_of_conditioning(source)
         load(runner.bare_model, source, policy, map_location=map_location, on_read=on_read)
         runner._has_loaded = True
         runner.logger.info(f'loaded {source}')
         return checkpoint
+
+    def warn_of_conditioning(self, source: Any) -> None:
+        """Log what the config asks of a published file that it was not trained for."""
+        warning = conditioning_warning(self.runner.cfg, source)
+        if warning is not None:
+            self.runner.logger.warning(warning)
 
     def find_start(self) -> str | None:
         """What is loaded before the first step: ``load_from`` (of a folder what `find_weights` finds in it), or, resuming, that

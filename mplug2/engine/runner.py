@@ -220,6 +220,10 @@ class Runner(_Runner):
         if self.checkpointer.find_start() is not None:
             for model in [part for part in self.bare_model.modules() if isinstance(part, MPlug2)]:
                 model.init_cfg = None
+        elif isinstance(self.cfg.get('model'), dict):
+            start = self.cfg.model.get('init_cfg') or []
+            for initializer in [start] if isinstance(start, dict) else start:
+                self.checkpointer.warn_of_conditioning(initializer.get('source'))
         # MMEngine would log for each parameter that its initialisers left it alone.
         self.bare_model._dump_init_info = lambda: None
         super()._init_model_weights()

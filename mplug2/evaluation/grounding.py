@@ -29,12 +29,15 @@ def box_iou(first: Box, second: Box) -> float:
 class GroundingMetric(Metric):
     """``accuracy@0.5``, the share in percent of boxes whose overlap with the right one exceeds 0.5, and ``mean_iou``.
 
+    An overlap of exactly 0.5 is wrong: a prediction is right "if the IoU ... is larger than 0.5" (Table 7). Published code of
+    referring expressions is not uniform; some counts 0.5 as right.
+
     Reads ``box`` and ``pred_box``, both (x1, y1, x2, y2) in the same unit; a ``pred_box`` of None (the text that was
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap that counts. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
-            are in the unit of ``pred_box``, None where there is none.
+        threshold: the overlap that a box has to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples'
+            ``sample_id``; boxes are in the unit of ``pred_box``, None where there is none.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
@@ -56,6 +59,6 @@ class GroundingMetric(Metric):
             write_json([record for _, record in results], self.out_file)
         overlaps = [iou for iou, _ in results]
         return {
-            f'accuracy@{self.threshold:g}': percent([iou >= self.threshold for iou in overlaps]),
+            f'accuracy@{self.threshold:g}': percent([iou > self.threshold for iou in overlaps]),
             'mean_iou': mean(overlaps),
         }

@@ -34,6 +34,8 @@ class UniversalLayers(nn.Module):
             if it is not C the tokens are projected. dropout, eps: as in BERT. shared: False is the ablation of Table 17 and
             Figure 4: the layers serve text alone, vision has no queries, and its memory is its own tokens; the two forms are
             then one.
+        pool_first: the queries attend to the vision tokens once before the first layer, so that what enters it is "a fixed
+            number k of visual tokens" made of V^N (Section 3.1); otherwise the learned queries themselves enter.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class UniversalLayers(nn.Module):
         dropout: float = 0.1,
         eps: float = 1e-12,
         shared: bool = True,
+        pool_first: bool = False,
     ) -> None:
         super().__init__()
         if form not in FORMS:
@@ -69,6 +72,10 @@ class UniversalLayers(nn.Module):
             return
         self.queries = nn.Parameter(torch.zeros(num_queries, width))
         self.token_parameters = ('queries',)
+        self.pool_attention = self.pool_residual = None
+        if pool_first:
+            self.pool_attention = CrossAttention(width, num_heads, dropout)
+            self.pool_residual = Residual(width, 'post', eps, dropout)
         if self.swap_last:
             self.merge_norm = nn.LayerNorm(width, eps)
             self.merge_dropout = nn.Dropout(dropout)
@@ -97,6 +104,8 @@ class UniversalLayers(nn.Module):
         if not self.shared:
             return None, tokens
         queries = self.queries.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
+        if self.pool_attention is not None:
+            queries = self.pool_residual(queries, lambda y: self.pool_attention(y, tokens))
         for layer in self.layers[:-1] if self.swap_last else self.layers:
             queries = layer(queries, memory=tokens)
         if self.swap_last:

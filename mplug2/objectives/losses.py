@@ -55,7 +55,9 @@ def positive_pairs(rows: Tensor, columns: Tensor) -> Tensor:
     return rows[:, None] == columns[None, :]
 
 
-def contrastive_targets(positives: Tensor, momentum_logits: Tensor | None = None, distill_alpha: float = 0.4) -> Tensor:
+def contrastive_targets(
+    positives: Tensor, momentum_logits: Tensor | None = None, distill_alpha: float | Tensor = 0.4
+) -> Tensor:
     """What the rows of a similarity matrix should look like: shared among the positives, softened by the momentum encoder.
 
     Args:

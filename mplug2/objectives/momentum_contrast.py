@@ -30,10 +30,12 @@ class MomentumContrast(Contrast):
     Args:
         network, head, media, weight: as in `Contrast`. momentum: how much of the momentum encoder stays at a step.
         queue_size: features kept of earlier steps, of vision and of text, for each kind of media.
-        distill_alpha: share of the momentum encoder's softmax in the targets.
+        distill_alpha: share of the momentum encoder's softmax in the targets. distill_warmup: steps over which the share grows
+            from 0 (ALBEF: those of the first epoch); 0 has it whole from the first step on.
     """
 
-    training_state = ('momentum_encoder.*', 'momentum_head.*', '*_queue.*')  # a file may lack one, and have the others
+    # A file may lack one of these, and have the others.
+    training_state = ('momentum_encoder.*', 'momentum_head.*', '*_queue.*', 'distill_steps')
 
     def __init__(
         self,
@@ -44,9 +46,12 @@ class MomentumContrast(Contrast):
         momentum: float = 0.995,
         queue_size: int = 65536,
         distill_alpha: float = 0.4,
+        distill_warmup: int = 0,
     ) -> None:
         super().__init__(network, head, media, weight)
-        self.media, self.distill_alpha = media, distill_alpha
+        self.media, self.distill_alpha, self.distill_warmup = media, distill_alpha, distill_warmup
+        if distill_warmup:
+            self.register_buffer('distill_steps', torch.zeros(()))
         self.momentum_encoder = MomentumEncoder(network.averaged(), momentum)
         self.momentum_head = MomentumEncoder(head, momentum)
         for prefix in self._queue_prefixes():
@@ -73,6 +78,13 @@ class MomentumContrast(Contrast):
     def begin_step(self, network: Network, head: ContrastiveHead) -> None:
         self.momentum_encoder.update(network)
         self.momentum_head.update(head)
+        if self.distill_warmup:
+            self.distill_steps += 1
+
+    def _alpha(self) -> float | Tensor:
+        if not self.distill_warmup:
+            return self.distill_alpha
+        return self.distill_alpha * ((self.distill_steps - 1) / self.distill_warmup).clamp(0, 1)
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
         """See `Contrast.forward`.
@@ -112,5 +124,5 @@ class MomentumContrast(Contrast):
         logits = head.logits(rows, columns).masked_fill(empty, float('-inf'))
         with torch.no_grad():
             momentum_logits = head.logits(momentum_rows, columns).masked_fill(empty, float('-inf'))
-        targets = contrastive_targets(positive_pairs(ids, column_ids), momentum_logits, self.distill_alpha)
+        targets = contrastive_targets(positive_pairs(ids, column_ids), momentum_logits, self._alpha())
         return contrastive_loss(logits, targets)

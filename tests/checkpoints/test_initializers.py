@@ -32,9 +32,11 @@ LANGUAGE = dict(width=32, num_heads=4, ffn_dim=48)
 WORDS = dict(vocab_size=50, max_positions=16)
 
 
-def build(init_cfg: dict | list | None = None, task: dict | None = None, image_size: int = 32, seed: int = 0) -> MPlug2:
+def build(
+    init_cfg: dict | list | None = None, task: dict | None = None, image_size: int = 32, seed: int = 0, norm: str = 'pre'
+) -> MPlug2:
     torch.manual_seed(seed)
-    vision = dict(width=32, num_layers=2, num_heads=4, ffn_dim=64, image_size=image_size, patch_size=8)
+    vision = dict(width=32, num_layers=2, num_heads=4, ffn_dim=64, image_size=image_size, patch_size=8, norm=norm)
     return MPlug2(
         dict(
             vision_encoder=dict(type=DualVisionEncoder, **vision),
@@ -185,3 +187,14 @@ def test_positions_of_another_grid_are_resampled_and_the_table_says_so(tmp_path:
     assert any(line.split()[:1] == ['resized'] and line.split()[-1] == f'{37 * 32:,}' for line in lines)
     blocks = next(line for line in lines if 'vision_encoder.blocks.*' in line)
     assert blocks.split() == ['renamed', 'visual.transformer.resblocks.*', 'vision_encoder.blocks.*', '24', '17,088']
+
+
+def test_weights_of_pre_norm_blocks_are_refused_by_a_post_norm_encoder(tmp_path: Path) -> None:
+    source, clip, _ = saved(tmp_path)
+    with pytest.raises(CheckpointError, match=r'clip.safetensors holds pre-norm blocks.*new=\["vision_encoder.blocks.\*"\]'):
+        ClipWeights(clip)(build(norm='post'))
+    model = build(norm='post', seed=2)
+    ClipWeights(clip, new=['vision_encoder.blocks.*'])(model)
+    assert_close(model.network.vision_encoder.position_embedding, source.network.vision_encoder.position_embedding)
+    block, clips = (one.network.vision_encoder.blocks[0].layer.feed_forward.up.weight for one in (model, source))
+    assert not torch.equal(block, clips)

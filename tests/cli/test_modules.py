@@ -8,8 +8,8 @@ import pytest
 from mmengine.config import Config
 
 from mplug2.cli import main
-from mplug2.cli.modules import describe, task_flops
-from mplug2.config.load import config_folder
+from mplug2.cli.modules import describe, frames_of, task_flops
+from mplug2.config.load import config_folder, load_config
 from mplug2.modules import DualVisionEncoder, UniversalLayers
 from mplug2.networks import MPlug2Network
 from mplug2.tasks import Captioning, QuestionAnswering, TaskSpec
@@ -70,3 +70,16 @@ def test_a_model_of_another_library_is_named(tmp_path: Path, capsys: pytest.Capt
     config.write_text('from torch.nn import Linear\nmodel = dict(type=Linear, in_features=2, out_features=3)\n')
     assert main(['modules', str(config)]) == 1
     assert "the config's model is a Linear" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ('name', 'frames'),
+    [
+        ('video_captioning/mplug2_base_msrvtt', 16),
+        ('video_text_retrieval/mplug2_base_msrvtt', 12),
+        ('pretraining/mplug2_base', 4),
+        ('image_captioning/mplug2_base_coco', 8),  # no clips
+    ],
+)
+def test_frames_are_those_of_the_config(name: str, frames: int) -> None:
+    assert frames_of(load_config(name)) == frames

@@ -68,3 +68,21 @@ def test_the_paper_form_differs_where_the_equations_do(size: str) -> None:
     )
     for name in ('text_encoder', 'fusion', 'decoder'):
         assert millions(getattr(release, name)) == millions(getattr(paper, name))
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'pretraining/mplug2_base',
+        'video_captioning/mplug2_base_msrvtt',
+        'mini/pretrain',
+        'mini/video_captioning',
+    ],
+)
+def test_recipes_in_the_paper_s_form_differ_in_the_network_alone(name: str) -> None:
+    release, paper = load_config(name), load_config(f'{name}_paper')
+    assert paper.model.network.universal.form == 'paper'
+    assert paper.model.network.vision_encoder.norm == 'post'
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        assert paper[key] == release[key]
+    assert paper.model.tasks == release.model.tasks

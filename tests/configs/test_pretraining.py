@@ -30,3 +30,15 @@ def test_the_recipe_is_that_of_the_paper(name: str, samples: int, gpus: int, rat
     assert all(step.max_length <= 64 for step in steps if 'clean' in step), 'some "words" have hundreds of tokens'
     named = {task for source in sources.values() for task in source.tasks}
     assert named == set(cfg.model.tasks)
+
+
+@pytest.mark.parametrize('name', ['pretraining/mplug2_base', 'pretraining/mplug2_large', 'mini/pretrain'])
+def test_all_generation_tasks_of_section_3_2_are_trained(name: str) -> None:
+    tasks = set(load_config(name).model.tasks)
+    assert {f'{media}_{task}' for media in ('image', 'video') for task in ('captioning', 'answering')} < tasks
+    assert {'completion', 'mlm', 'retrieval'} < tasks
+
+
+def test_masked_words_of_text_alone_are_a_recipe() -> None:
+    assert load_config('pretraining/mplug2_base').model.tasks.mlm.fused
+    assert not load_config('pretraining/mplug2_base_text_mlm').model.tasks.mlm.fused

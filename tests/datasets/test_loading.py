@@ -34,6 +34,12 @@ def test_training_frames_are_random_in_their_intervals():
     assert sample_frames(2, 4, test_mode=False) == [0, 1, 1, 1]
 
 
+def test_the_published_sampling_never_draws_an_interval_s_last_frame() -> None:
+    drawn = np.array([sample_frames(10, 4, test_mode=False, sampling='published') for _ in range(300)])
+    assert [sorted(set(column)) for column in drawn.T.tolist()] == [[0], [2, 3], [5], [7, 8]]
+    assert sample_frames(2, 4, test_mode=False, sampling='published') == [0, 1, 1, 1]
+
+
 @pytest.fixture(scope='module')
 def clip(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp('clips') / 'clip.mp4')

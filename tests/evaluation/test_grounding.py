@@ -34,7 +34,7 @@ def test_iou_is_symmetric_and_bounded(first, second):
     assert box_iou(first, second) == box_iou(second, first)
 
 
-def test_accuracy_needs_one_half():
+def test_accuracy_needs_more_than_one_half():
     samples = [
         dict(box=(0, 0, 2, 2), pred_box=(0, 0, 2, 2)),
         dict(box=(0, 0, 2, 2), pred_box=(0, 0, 2, 1)),
@@ -43,7 +43,7 @@ def test_accuracy_needs_one_half():
     ]
     metric = GroundingMetric()
     metric.process(None, samples)
-    assert metric.evaluate(4) == pytest.approx({'accuracy@0.5': 75, 'mean_iou': (1 + 0.5 + 0.75 + 0) / 4})
+    assert metric.evaluate(4) == pytest.approx({'accuracy@0.5': 50, 'mean_iou': (1 + 0.5 + 0.75 + 0) / 4})
 
 
 def test_result_file(tmp_path):

@@ -162,3 +162,17 @@ def test_layers_that_are_not_shared_serve_text_alone(form: dict) -> None:
     assert_close(features.text().tokens, expected.text().tokens)
     features.fused().text.square().sum().backward()
     assert all(parameter.grad is not None for parameter in alone.universal.parameters())
+
+
+@pytest.mark.parametrize('form', ['release', 'paper'])
+def test_queries_may_be_made_of_vision_before_the_first_layer(form: str) -> None:
+    """Section 3.1: V^N gives k visual tokens, which then enter the layers."""
+    plain = randomize(UniversalLayers(16, 2, 2, 24, num_queries=3, form=form)).eval()
+    pooling = randomize(UniversalLayers(16, 2, 2, 24, num_queries=3, form=form, pool_first=True)).eval()
+    plain.load_state_dict({key: pooling.state_dict()[key] for key in plain.state_dict()})
+    tokens = torch.randn(1, 9, 16)
+    entering = pooling.pool_residual.norm(pooling.pool_attention(pooling.queries[None], tokens) + pooling.queries)
+    with torch.no_grad():
+        plain.queries.copy_(entering[0])
+    for ours, expected in zip(pooling.vision(tokens), plain.vision(tokens), strict=True):
+        assert_close(ours, expected, **TOLERANCE)

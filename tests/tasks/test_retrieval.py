@@ -244,3 +244,19 @@ def test_a_batch_without_negatives_is_told() -> None:
     model = small_model(task_cfg()).train()
     with pytest.warns(UserWarning, match="one sample here, so that it learns 'yes' alone"):
         run(model, some_batch(1, media_id=IDS[:1]))
+
+
+def test_soft_targets_grow_over_the_first_steps():
+    """Step n of the warm-up has the share (n - 1) / warm-up of `distill_alpha`, as in ALBEF, and a checkpoint goes on there."""
+
+    def losses(**cfg):
+        contrastive = dict(type=MomentumContrast, queue_size=6, momentum=0.9, **cfg)
+        torch.manual_seed(0)
+        model = small_model(task_cfg(contrastive=contrastive))
+        return model, [run(model, some_batch(4, seed=seed, media_id=IDS))['loss_contrastive'] for seed in range(4)]
+
+    model, ramped = losses(distill_alpha=0.6, distill_warmup=2)
+    for step, share in enumerate((0.0, 0.5, 1.0, 1.0)):
+        assert torch.allclose(ramped[step], losses(distill_alpha=0.6 * share)[1][step])
+    assert model.state_dict()['tasks.task.contrastive.distill_steps'] == 4
+    assert not [key for key in losses()[0].state_dict() if 'distill' in key]

@@ -10,3 +10,4 @@ flip = dict(type=HorizontalFlip, prob=0.5)
 squash = dict(type=Resize, size=224, interpolation='bicubic')
 read_train = [load, crop, flip]
 read_test = [load, squash]
+read_as_published = [load, dict(squash, interpolation='nearest')]  # the published weights' tests

@@ -21,10 +21,8 @@ train_dataloader = dict(
     sampler=dict(type=ResumableSampler),
     dataset=dict(**clips, ann_file=f'{data_root}/train_qa.json', pipeline=[*read_train, ask, answer, dict(type=PackInputs)]),
 )
-tested = dict(
-    test_mode=True,
-    pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type'])],
-)
+scored = dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type'])
+tested = dict(test_mode=True, pipeline=[*read_test, dict(ask, max_words=50), scored])
 val_dataloader = dict(
     batch_size=32,
     num_workers=8,

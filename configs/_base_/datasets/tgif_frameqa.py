@@ -28,7 +28,11 @@ train_dataloader = dict(
 )
 tested = dict(
     test_mode=True,
-    pipeline=[*read_test, ask, dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type'])],
+    pipeline=[
+        *read_test,
+        dict(ask, max_words=50),
+        dict(type=PackInputs, fields=['question', 'question_id', 'answers', 'question_type']),
+    ],
 )
 val_dataloader = dict(
     batch_size=32,

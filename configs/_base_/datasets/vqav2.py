@@ -40,7 +40,7 @@ test_dataloader = dict(
         **images,
         questions=f'{data_root}/v2_OpenEnded_mscoco_test2015_questions.json',
         test_mode=True,
-        pipeline=[*read_test, ask, written],
+        pipeline=[*read_test, dict(ask, max_words=50), written],
     ),
 )
 test_evaluator = [dict(type=VQAMetric, out_file='vqa_OpenEnded_mscoco_test_results.json')]

@@ -85,6 +85,7 @@ class BertFormat(Adapter):
         '*.cross_residual.*',
         'universal.queries',
         'universal.merge_*',
+        'universal.pool_*',
         'universal.projection.*',
         'decoder.head.*',
     )

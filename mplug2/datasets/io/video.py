@@ -19,21 +19,27 @@ from .files import is_media, last_line, media_errors, source_of
 from .image import read_image
 
 Choose = Callable[[int], list[int]]
+SAMPLINGS = ('whole', 'published')
 _QUICK_CODECS = ('h264', 'hevc', 'mpeg4', 'vp8', 'vp9')  # that decord's FFmpeg knows and its seeking was tried with
 _QUICK_SIDE = 32  # pixels; decord crashes on less than some 24
 
 
-def sample_frames(length: int, num_frames: int, test_mode: bool) -> list[int]:
+def sample_frames(length: int, num_frames: int, test_mode: bool, sampling: str = 'whole') -> list[int]:
     """Split [0, length) into equal intervals and take a frame of each: the middle one in tests, a random one in training.
 
-    A clip with fewer frames than asked repeats the last that was taken. (As the published code samples.)
+    A clip with fewer frames than asked repeats the last that was taken. Tests take the frames that the published code takes.
+
+    Args:
+        sampling: of `SAMPLINGS`, in training. 'whole' draws from the whole interval; 'published' never draws its last frame
+            where it has another, as the published code.
     """
     taken = min(length, num_frames)
     bounds = np.linspace(0, length, taken + 1).astype(int).tolist()
     if test_mode:
         frames = [(start + end - 1) // 2 for start, end in pairwise(bounds)]
     else:
-        frames = [random.randrange(start, end) for start, end in pairwise(bounds)]
+        last = 1 if sampling == 'published' else 0
+        frames = [random.randrange(start, max(start + 1, end - last)) for start, end in pairwise(bounds)]
     return frames + frames[-1:] * (num_frames - taken)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
 from ..io.image import read_image
-from ..io.video import READERS, read_video, sample_frames
+from ..io.video import READERS, SAMPLINGS, read_video, sample_frames
 from .base import BaseTransform
 
 if TYPE_CHECKING:
@@ -46,17 +46,20 @@ class LoadVideo(BaseTransform):
 
     Args:
         num_frames: T. backend: 'pyav'; 'decord' or 'torchcodec', where they give the right frames; 'frames': each clip is a
-            folder of images.
+            folder of images. sampling: of `sample_frames`.
     """
 
-    def __init__(self, num_frames: int = 4, backend: str = 'pyav') -> None:
+    def __init__(self, num_frames: int = 4, backend: str = 'pyav', sampling: str = 'whole') -> None:
+        if sampling not in SAMPLINGS:
+            raise ValueError(f'LoadVideo: sampling is one of {", ".join(map(repr, SAMPLINGS))}, not {sampling!r}')
         if backend not in READERS:
             raise ValueError(f'LoadVideo: backend is one of {", ".join(map(repr, READERS))}, not {backend!r}')
         self.num_frames = num_frames
         self.backend = backend
+        self.sampling = sampling
 
     def transform(self, results: dict) -> dict:
-        choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'])
+        choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'], sampling=self.sampling)
         results['frames'] = read_video(results['path'], choose, self.backend, results.pop('content', None))
         return results
 

@@ -109,7 +109,8 @@ class TokenizeTarget(_Cleaning):
     Args:
         tokenizer: config. key: of a text or a list of texts. choose: of a list: 'random' one (captions in training), the
             'first', or 'all': every distinct one, weighted by its share (the answers of VQA's annotators).
-        prompt: words before each text, given and not learned. max_length: tokens; the rest is cut.
+        prompt: words before each text, given and not learned. prompt_space: False joins the two without a space and learns the
+            prompt's last token, as the published captions were trained. max_length: tokens; the rest is cut.
         clean: 'caption', 'question' or None. max_words: kept by the cleaning. out: key of the result.
     """
 
@@ -123,11 +124,13 @@ class TokenizeTarget(_Cleaning):
         clean: str | None = None,
         max_words: int | None = None,
         out: str = 'target',
+        prompt_space: bool = True,
     ) -> None:
         super().__init__(tokenizer, clean, max_words)
         if choose not in CHOICES:
             raise ValueError(f'TokenizeTarget: choose is one of {", ".join(map(repr, CHOICES))}, not {choose!r}')
         self.key, self.choose, self.prompt, self.max_length, self.out = key, choose, prompt, max_length, out
+        self.prompt_space = prompt_space
 
     def transform(self, results: dict) -> dict:
         texts = self.value(results, self.key)
@@ -136,11 +139,15 @@ class TokenizeTarget(_Cleaning):
             shares = {text: count / len(texts) for text, count in Counter(map(self.clean, texts)).items()}
         else:
             shares = {self.clean(random.choice(texts) if self.choose == 'random' else texts[0]): 1.0}
-        results[self.out] = [
-            TargetText(*self.tokenizer.encode_target(text, self.prompt, self.max_length), weight)
-            for text, weight in shares.items()
-        ]
+        results[self.out] = [TargetText(*self._encode(text), weight) for text, weight in shares.items()]
         return results
+
+    def _encode(self, text: str) -> tuple[list[int], list[bool]]:
+        if self.prompt_space:
+            return self.tokenizer.encode_target(text, self.prompt, self.max_length)
+        ids, _ = self.tokenizer.encode_target(self.prompt + text, max_length=self.max_length)
+        first = len(self.tokenizer.encode_target(self.prompt)[0]) - 2  # the prompt's last token, between [CLS] and [SEP]
+        return ids, [place >= first for place in range(len(ids))]
 
     @classmethod
     def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:

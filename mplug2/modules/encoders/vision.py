@@ -198,6 +198,7 @@ class DualVisionEncoder(nn.Module):
         self.patch_size = patch_size
         self.position_resize = position_resize
         self.temporal_on_images = temporal_on_images
+        self.norm = norm
         self.patch_embedding = nn.Conv2d(3, width, patch_size, patch_size, bias=patch_bias)
         self.class_embedding = nn.Parameter(torch.zeros(width))
         self.position_embedding = nn.Parameter(torch.zeros((image_size // patch_size) ** 2 + 1, width))

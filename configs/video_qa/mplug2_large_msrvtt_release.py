@@ -1,0 +1,8 @@
+# mPLUG-2 Large, MSRVTT-QA as the published weights (mPLUG2_MSRVTT_QA.pth) were tested; mplug2_base_msrvtt_release says how.
+from mmengine.config import read_base
+
+with read_base():
+    from .mplug2_base_msrvtt_release import *
+    from .._base_.models.large import *
+
+model.merge(large_pretrained)
