@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import save
+from torch import nn
 
+from .checkpoints.errors import CheckpointError
+from .checkpoints.find import SHIPPED
+from .checkpoints.load import Policy, load
+from .checkpoints.loading import matches
 from .registry import MODELS, TASKS, TOKENIZERS, TRANSFORMS, NotRegistered, Registry
 from .utils.files import replace_file
 from .version import __version__
 
 CONFIG, WEIGHTS, CARD, VOCAB = 'config.json', 'model.safetensors', 'README.md', 'vocab.txt'
 TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
-SHIPPED = Path(__file__).with_name('checkpoints') / 'shipped'
 # Which registries know the names of a section. A task's registry falls back on that of models.
 SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
 SCOPES = ('mmaction', 'mmdet')  # packages whose transforms a pipeline may name, as 'mmaction.DecordInit'
@@ -43,7 +45,7 @@ model = Inferencer('{name}')
 """
 
 
-class ModelFolderError(RuntimeError):
+class ModelFolderError(CheckpointError):
     """A model folder that cannot be read or written; the message is one sentence for the user."""
 
 
@@ -89,7 +91,7 @@ class PretrainedModel:
         """The model of a folder, or of a name that this package has weights of, in evaluation mode.
 
         Raises:
-            ModelFolderError: no such folder, or its files are damaged or do not fit each other.
+            ModelFolderError: no such folder, or its config is damaged. CheckpointError: its weights are, or do not fit.
             NotRegistered: the config names a class that no registry knows.
         """
         files = folder_files(source)
@@ -110,11 +112,7 @@ class PretrainedModel:
             raise ModelFolderError(f"{config}: the model's type is to be {cls.__name__}")
         model = MODELS.build(sections['model'])
         model.preprocessing, model.class_names = sections['preprocessing'], stored.get('class_names', {})
-        try:
-            state = load_file(weights)
-        except Exception as error:  # the reader has no exception of its own
-            raise ModelFolderError(f'cannot read {weights}: {str(error).splitlines()[0]}') from error
-        fill(model, state, weights)
+        load(model, weights, Policy.TEST)
         return model.eval()
 
 
@@ -163,31 +161,7 @@ def _task_config(cfg: Mapping[str, Any], task: nn.Module) -> dict[str, Any]:
 
 def is_training_state(model: PretrainedModel, key: str) -> bool:
     """Whether a weight is of what only training reads of a task (`Task.training_state`)."""
-    return any(
-        fnmatchcase(key, f'tasks.{name}.{pattern}') for name, task in model.tasks.items() for pattern in task.training_state
-    )
-
-
-def fill(model: PretrainedModel, state: Mapping[str, Tensor], source: str | Path, others: bool = False) -> None:
-    """Load weights, all that the model predicts with.
-
-    Args:
-        others: the file may hold weights that the model has no place for, as pre-training's does for a benchmark.
-
-    Raises:
-        ModelFolderError: missing, unexpected or misshaped weights, with an example of each; the model is then unchanged.
-    """
-    own = {key: value for key, value in model.state_dict().items() if not is_training_state(model, key)}
-    state = {key: value for key, value in state.items() if not is_training_state(model, key)}
-    problems = {
-        'missing from the file': [key for key in own if key not in state],
-        'unknown to the model': [] if others else [key for key in state if key not in own],
-        'of another shape': [key for key in own if key in state and state[key].shape != own[key].shape],
-    }
-    listed = [f'{len(keys)} {what}, such as {keys[0]}' for what, keys in problems.items() if keys]
-    if listed:
-        raise ModelFolderError(f'the weights of {source} do not fit the model: {"; ".join(listed)}')
-    model.load_state_dict({key: state[key] for key in own}, strict=False)
+    return any(matches(key, [f'tasks.{name}.{part}' for part in task.training_state]) for name, task in model.tasks.items())
 
 
 def _to_names(value: Any, registries: tuple[Registry, ...], vocabularies: dict[str, str], where: str) -> Any:

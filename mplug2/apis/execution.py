@@ -14,10 +14,9 @@ from ..datasets.collate import multimodal_collate
 from ..datasets.io.bad_samples import BadSampleError
 from ..model import MPlug2
 from ..networks import Features
+from ..registry import TASKS
 from ..structures import Batch
-from ..tasks import (
-    Task,
-)
+from ..tasks import Task
 from .inputs import as_media, pair_up
 from .pipeline import InputPipeline
 from .results import Result
@@ -125,7 +124,9 @@ class Execution:
             text_steps: whether the task's text goes in. text_media: set where inputs are texts: what they are about.
         """
         if not self._tasks(method):
-            raise ValueError(f'the model has no task that can {method}; it can {", ".join(self.methods)}')
+            serving = sorted({kind.__name__ for kind in TASKS.module_dict.values() if method in kind.methods})
+            lacking = 'it is a detector' if self.detector else f'it has no task {" or ".join(serving)}'
+            raise ValueError(f'the model cannot {method} ({lacking}); it can {", ".join(self.methods)}')
         many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
         prepare = partial(self._prepare, method, field, text_steps, text_media, start, end)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from ..checkpoints.errors import CheckpointError
-from ..checkpoints.files import read_state
-from ..checkpoints.find import find_weights
+from ..checkpoints.files import load_checkpoint, read_state
 from ..checkpoints.formats.release import ReleaseFormat
-from ..checkpoints.loading import load_strictly
+from ..checkpoints.load import Policy, load
 from ..config.load import load_config
 from ..model import MPlug2
-from ..pretrained import fill, folder_files, shipped_names
+from ..pretrained import folder_files, shipped_names
 from ..registry import MODELS, TASKS, resolve
 from ..text import BertTokenizer
 from .pipeline import class_names_of, preprocessing_of, published_preprocessing
-from .release import load_release
+from .release import build_release
 
 if TYPE_CHECKING:
     from .detection import Detector
@@ -38,8 +40,12 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         TypeError: keywords of a published file with another source.
     """
     path = Path(source) if isinstance(source, (str, Path)) else None
-    if path is not None and config is None and path.is_file() and _is_published(path):
-        return _published(path, **published)
+    weights: Any = source
+    if path is not None and config is None and path.is_file():
+        weights = load_checkpoint(path)
+        state = ReleaseFormat.clean(read_state(weights))
+        if ReleaseFormat.recognises(state):
+            return _published(state, path, **published)
     if published:
         raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
     if path is None:
@@ -52,25 +58,28 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         )
     if config is None:
         config = _config_beside(path)
-    return from_config(config, source)
+    return from_config(config, weights, str(source))
 
 
-def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
-    """The model of a config file with weights: a checkpoint, a work directory or a shipped name.
+def from_config(config: str | Path, weights: str | Path | Mapping[str, Any], name: str | None = None) -> MPlug2 | Detector:
+    """The model of a config file with weights.
+
+    Args:
+        weights: what `checkpoints.load` takes: a checkpoint or its content, a work directory or a shipped name. name: what
+            messages call them.
 
     Raises:
-        CheckpointError: unreadable weights. ModelFolderError: they do not fit. ValueError: a config of neither an `MPlug2` nor
+        CheckpointError: unreadable weights, or they do not fit. ValueError: a config of neither an `MPlug2` nor
             a detector.
     """
     cfg = load_config(config)
     model_cfg = {key: value for key, value in cfg.model.items() if key not in ('init_cfg', 'frozen', 'blocks')}
     kind = resolve(dict(type=model_cfg['type']), MODELS)['type']
-    checkpoint = find_weights(weights)
     if any(base.__name__ == 'BaseDetector' for base in kind.__mro__):
         from .detection import Detector  # mmdet takes seconds to import
 
         detector = MODELS.build({**model_cfg, 'type': kind})
-        load_strictly(detector, read_state(checkpoint), str(checkpoint))
+        load(detector, weights, Policy.TEST, name=name)
         return Detector(detector, cfg)
     if not issubclass(kind, MPlug2):
         raise ValueError(f"{config}: the config's model is a {kind.__name__}; an Inferencer takes an MPlug2 or a detector")
@@ -80,17 +89,15 @@ def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
     }
     model = MODELS.build({**model_cfg, 'type': kind})
     model.preprocessing, model.class_names = preprocessing_of(cfg), class_names_of(cfg)
-    fill(model, read_state(checkpoint), checkpoint, others=True)
+    load(model, weights, Policy.TEST, name=name)
     return model.eval()
 
 
-def _is_published(path: Path) -> bool:
-    return ReleaseFormat.recognises(ReleaseFormat.clean(read_state(path)))
-
-
-def _published(path: Path, task: str | None = None, tokenizer: dict | None = None, **sizes: Any) -> MPlug2:
+def _published(
+    state: dict[str, Tensor], path: Path, task: str | None = None, tokenizer: dict | None = None, **sizes: Any
+) -> MPlug2:
     task = task or ('qa' if 'qa' in path.stem.lower() else 'caption')
-    model = load_release(path, task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
+    model = build_release(state, str(path), task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
     model.preprocessing = published_preprocessing(model.network.vision_encoder.image_size)
     for asked in model.tasks.values():
         if task == 'caption':
