@@ -45,8 +45,8 @@ setup(
     package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*']},
     install_requires=requirements('runtime'),
     extras_require={
-        **{name: requirements(name) for name in ('mini', 'tests', 'optional', 'detection', 'action')},
-        'all': [line for name in ('mini', 'optional', 'detection', 'action') for line in requirements(name)],
+        **{name: requirements(name) for name in ('mini', 'tests', 'optional', 'detection', 'action', 'search')},
+        'all': [line for name in ('mini', 'optional', 'detection', 'action', 'search') for line in requirements(name)],
     },
     entry_points={'console_scripts': ['mplug2=mplug2.cli:main']},
     cmdclass={'build_py': BuildWithConfigs},

@@ -19,6 +19,8 @@ COMMANDS = {
     'classify': 'classify images and clips',
     'detect': 'find objects in images, with the weights of a detection config',
     'summarize': 'summarise texts',
+    'index': 'embed images and clips into an index on disk, and keep it up to date',
+    'search': 'find what a text describes in an index',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',
     'data': 'build the mini benchmark, or draw samples of it',

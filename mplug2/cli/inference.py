@@ -20,13 +20,15 @@ DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or folders of them') -> None:
     """Arguments of every command; `inputs` says what its PATHs are."""
     parser.add_argument('paths', nargs='+', metavar='PATH', help=inputs)
-    parser.add_argument(
-        '--model',
-        default='mplug2_tiny',
-        help='a shipped name, a model folder, a work directory, a checkpoint or a published file (default mplug2_tiny)',
-    )
-    parser.add_argument('--config', help='config of weights that lie without theirs')
+    add_model(parser)
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
+
+
+def add_model(parser: argparse.ArgumentParser, default: str | None = 'mplug2_tiny') -> None:
+    """Arguments that say which model runs and how. `default`: its name; None where the command finds it."""
+    kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
+    parser.add_argument('--model', default=default, help=f'{kinds} (default {default})' if default else kinds)
+    parser.add_argument('--config', help='config of weights that lie without theirs')
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', default='auto', choices=DTYPES, help='bfloat16 on a GPU, else float32')
@@ -66,10 +68,9 @@ def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any
         raise ValueError(f'--out ends in .jsonl or .csv, not {args.out.name!r}')
     with redirect_stdout(sys.stderr):  # the output is results alone
         from ..apis import Inferencer
-        from ..apis.inputs import files_of
 
         if inputs is None:
-            inputs = [file for path in args.paths for file in (files_of(path) if Path(path).is_dir() else [path])]
+            inputs = files(args.paths)
         model = Inferencer(args.model, args.config, args.device, args.dtype)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     progress = args.out is not None and sys.stderr.isatty()
@@ -94,6 +95,13 @@ def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any
         writer = write_csv if args.out.suffix == '.csv' else write_jsonl
         replace_file(args.out, lambda file: writer(file.write, counted()))
     return 1 if failed else 0
+
+
+def files(paths: Iterable[str]) -> list[str]:
+    """Paths, with the images and clips of folders in their place."""
+    from ..apis.inputs import files_of
+
+    return [file for path in paths for file in (files_of(path) if Path(path).is_dir() else [path])]
 
 
 def write_jsonl(write: Callable[[bytes], Any], contents: Iterable[dict[str, Any]]) -> None:
