@@ -23,6 +23,8 @@ COMMANDS = {
     'search': 'find what a text describes in an index',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',
+    'predict': 'run a config and its weights on images, clips or texts without labels',
+    'evaluate': 'score predictions that mplug2 test --predictions wrote',
     'data': 'build the mini benchmark, or draw samples of it',
     'configs': 'list the shipped configs with task, data set, size, samples a step and result',
     'config': 'print the whole recipe of a config, ready to save and run',

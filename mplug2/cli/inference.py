@@ -29,6 +29,11 @@ def add_model(parser: argparse.ArgumentParser, default: str | None = 'mplug2_tin
     kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
     parser.add_argument('--model', default=default, help=f'{kinds} (default {default})' if default else kinds)
     parser.add_argument('--config', help='config of weights that lie without theirs')
+    add_running(parser)
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', default='auto', choices=DTYPES, help='bfloat16 on a GPU, else float32')
@@ -55,11 +60,13 @@ def generation(args: argparse.Namespace) -> dict[str, Any]:
     return {'n_best': args.n_best} | {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any] | None = None, **options: Any) -> int:
+def run(
+    args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any] | None = None, model: Any = None, **options: Any
+) -> int:
     """Run a method of `Inferencer` on the paths and write its results.
 
     Args:
-        inputs: in place of the paths.
+        inputs: in place of the paths. model: in place of the one that the arguments name.
 
     Returns:
         exit status: 1 if an input failed.
@@ -71,7 +78,7 @@ def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any
 
         if inputs is None:
             inputs = files(args.paths)
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+        model = model or Inferencer(args.model, args.config, args.device, args.dtype)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     progress = args.out is not None and sys.stderr.isatty()
     results = getattr(model, method)(inputs, *texts, batch_size=args.batch_size, progress=progress, **clips, **options)

@@ -142,7 +142,7 @@ def embed_gallery(
             own[index] = Media(sample.sample_id, embeddings[row].clone(), texts[row], text_embeddings[row].clone())
             if options.top_k and index not in kept and size < options.limit:
                 kept[index] = lean_vision(vision, row, network)
-                size += sum(part.numel() * part.element_size() for part in kept[index] if part is not None)
+                size += sum(part.numel() * part.element_size() for part in kept[index] if isinstance(part, Tensor))
     return own, kept
 
 
