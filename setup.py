@@ -42,7 +42,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['mplug2', 'mplug2.*']),
-    package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*']},
+    package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json']},
     install_requires=requirements('runtime'),
     extras_require={
         **{name: requirements(name) for name in ('mini', 'tests', 'optional', 'detection', 'action', 'search')},

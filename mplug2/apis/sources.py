@@ -28,8 +28,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     """The model of a source, with its preprocessing, in evaluation mode.
 
     Args:
-        source: a model; the name of a shipped one; a model folder; a work directory (its best checkpoint, or else its latest,
-            and its config); a checkpoint file, whose config lies beside it or is given; or a published file.
+        source: a model; the name of a shipped one; a model folder, here or on the hub ('owner/name', 'owner/name@revision');
+            a work directory (its best checkpoint, or else its latest, and its config); a checkpoint file, whose config lies
+            beside it or is given; or a published file.
         config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
             it is run.
         published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
@@ -57,7 +58,7 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'
         )
     if config is None:
-        config = _config_beside(path)
+        config = config_beside(path)
     return from_config(config, weights, str(source))
 
 
@@ -105,7 +106,12 @@ def _published(
     return model
 
 
-def _config_beside(path: Path) -> Path:
+def config_beside(path: Path) -> Path:
+    """The only config beside weights or in a folder.
+
+    Raises:
+        CheckpointError: there is none, or there are several.
+    """
     folder = path if path.is_dir() else path.parent
     configs = sorted(folder.glob('*.py'))
     if len(configs) != 1:

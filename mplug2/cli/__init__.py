@@ -25,6 +25,8 @@ COMMANDS = {
     'test': 'test a checkpoint of a config',
     'predict': 'run a config and its weights on images, clips or texts without labels',
     'evaluate': 'score predictions that mplug2 test --predictions wrote',
+    'publish': 'write a work directory as a model folder with a card',
+    'push': 'upload a model folder to the hub',
     'data': 'build the mini benchmark, or draw samples of it',
     'configs': 'list the shipped configs with task, data set, size, samples a step and result',
     'config': 'print the whole recipe of a config, ready to save and run',
