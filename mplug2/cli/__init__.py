@@ -32,7 +32,7 @@ COMMANDS = {
     'config': 'print the whole recipe of a config, ready to save and run',
     'explain': "print a config key's value and the line that set it",
     'doctor': 'say which tasks can run on this machine, and what the others miss',
-    'bench': 'measure the loader, a training step, generation or the vision encoder',
+    'bench': 'measure the loader, a training step, generation, inference or the vision encoder',
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
     'plan': 'memory by part, FLOPs, time and loader throughput that a training needs on some GPUs',
