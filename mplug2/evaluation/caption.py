@@ -112,6 +112,8 @@ class CaptionMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('captions',)
+
     def __init__(
         self,
         meteor: bool = True,
@@ -144,6 +146,12 @@ class CaptionMetric(Metric):
                 )
             image_id = sample.get('image_id', sample.get('sample_id'))
             self.results.append((image_id, field(sample, 'pred_caption', self), references, sample.get('domain')))
+
+    def score_sample(self, sample: dict) -> dict[str, float]:
+        if not self.is_labelled(sample):
+            return {}
+        words, references = ptb_tokens(sample['pred_caption']), [ptb_tokens(caption) for caption in sample['captions']]
+        return {'ROUGE-L': rouge_l(words, references), 'exact_match': 100.0 * (words in references)}
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
@@ -180,6 +188,8 @@ class WordAccuracy(Metric):
         words: count only samples whose first reference has that many words of the group (1: images of one thing).
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
+
+    references = ('captions',)
 
     def __init__(self, groups: dict[str, Sequence[str]], words: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

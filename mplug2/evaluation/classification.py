@@ -23,6 +23,9 @@ class ClassificationMetric(Metric):
         topk: the ks. collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('labels', 'label')
+    per_sample = True
+
     def __init__(self, topk: Sequence[int] = (1, 5), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.topk = tuple(topk)
@@ -56,6 +59,8 @@ class RobustnessMetric(ClassificationMetric):
     Args:
         reference: name of a variant. collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
+
+    per_sample = False
 
     def __init__(self, reference: str = 'IN-1K', **kwargs: Any) -> None:
         super().__init__(topk=(1,), **kwargs)

@@ -41,6 +41,9 @@ class GroundingMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('box',)
+    per_sample = True
+
     def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.threshold = threshold

@@ -87,6 +87,8 @@ class VQAMetric(Metric):
     """
 
     result_names = ('accuracy', 'accuracy/*')
+    references = ('answers',)
+    per_sample = True
 
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -133,6 +135,8 @@ class ExactMatch(Metric):
     """
 
     result_names = ('accuracy', 'accuracy/*')
+    references = ('answers',)
+    per_sample = True
 
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -48,6 +48,9 @@ class RougeMetric(Metric):
         ImportError: ``rouge-score`` is not installed.
     """
 
+    references = ('summaries',)
+    per_sample = True
+
     def __init__(self, stem: bool = True, gigaword: bool = False, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         try:

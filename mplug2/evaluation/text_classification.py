@@ -49,6 +49,8 @@ class GLUEMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('label',)
+
     def __init__(self, task: str, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if task not in _OF_TASK:
