@@ -1,4 +1,4 @@
-"""Visual grounding: accuracy at an overlap of one half."""
+"""Visual grounding: accuracy at an IoU of 0.5."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def box_iou(first: Box, second: Box) -> float:
 
 @METRICS.register_module()
 class GroundingMetric(Metric):
-    """``accuracy@0.5``, the share in percent of boxes whose overlap with the right one exceeds 0.5, and ``mean_iou``.
+    """``accuracy@0.5``, the percentage of boxes whose IoU with the right one exceeds 0.5, and ``mean_iou``.
 
     Reads ``box`` and ``pred_box``, both (x1, y1, x2, y2) in the same unit; a ``pred_box`` of None (the text that was
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap that counts. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
+        threshold: the IoU that counts. out_file: write ``[{"sent_id", "box"}]`` here, by the samples' ``sample_id``; boxes
             are in the unit of ``pred_box``, None where there is none.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
