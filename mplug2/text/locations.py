@@ -1,4 +1,4 @@
-"""Boxes as words: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
+"""Boxes as location tokens: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ Box = Sequence[float]
 
 
 class LocationTokens:
-    """A run of vocabulary entries that stand for coordinates, from 0 to 1 in equal steps.
+    """A range of vocabulary entries that encode coordinates from 0 to 1 in equal steps.
 
     A box is written ``[marker] x1 y1 x2 y2``, each the nearest of the steps.
 
     Args:
-        tokenizer: whose vocabulary it is. num_bins: how many coordinates there are; with one more than the image has pixels,
+        tokenizer: has the vocabulary. num_bins: number of coordinates. With one more than the image has pixels,
             each is a border between two pixels (337 at 336, the nearest published relative's).
-        first: entry of coordinate 0; the next `bins` - 1 entries are the others. marker: entry before every box, or None.
+        first: entry of coordinate 0; the next `num_bins` - 1 entries are the others. marker: entry before every box, or None.
 
     Raises:
-        ValueError: the entries after `first` are too few, are no ``[unused]`` ones, or the marker is one of them.
+        ValueError: too few entries after `first`, entries that are not ``[unused]``, or a marker that is one of them.
         KeyError: no such entry.
     """
 
@@ -28,7 +28,7 @@ class LocationTokens:
         self, tokenizer: BertTokenizer, num_bins: int = 337, first: str = '[unused340]', marker: str | None = '[unused339]'
     ) -> None:
         if num_bins < 2:
-            raise ValueError(f'bins is the number of coordinates, at least 2, not {num_bins}')
+            raise ValueError(f'num_bins is the number of coordinates, at least 2, not {num_bins}')
         self.bins = num_bins
         self.first = tokenizer.token_id(first)
         self.marker = None if marker is None else tokenizer.token_id(marker)
@@ -49,21 +49,21 @@ class LocationTokens:
 
     @property
     def length(self) -> int:
-        """Tokens of a box."""
+        """Number of tokens of a box."""
         return 4 + (self.marker is not None)
 
     @property
     def ids(self) -> list[int]:
-        """All entries that a box is written with."""
+        """Ids of all location tokens."""
         return [*(() if self.marker is None else (self.marker,)), *range(self.first, self.first + self.bins)]
 
     def encode(self, box: Box) -> list[int]:
-        """Ids of a box of corners x1 y1 x2 y2, as shares of the image's width and height; what is outside is cut."""
+        """Ids of a box x1 y1 x2 y2, in fractions of the image's width and height, clipped to the image."""
         steps = [round(min(1.0, max(0.0, float(side))) * (self.bins - 1)) for side in box]
         return [*(() if self.marker is None else (self.marker,)), *(self.first + step for step in steps)]
 
     def decode(self, ids: Sequence[int]) -> tuple[float, float, float, float] | None:
-        """The box that ids name; None unless they hold exactly four coordinates. Other ids are passed over."""
+        """The box of ids; None unless they hold exactly four coordinates. Other ids are ignored."""
         steps = [token - self.first for token in ids if 0 <= token - self.first < self.bins]
         if len(steps) != 4:
             return None
