@@ -1,16 +1,16 @@
-"""Images and pages for people."""
+"""Figures and pages of predictions for people to read."""
 
 from .modality_gap import draw_gap, modality_gap, principal_plane
 from .predictions import draw_predictions, is_shown, write_predictions
-from .retrieved import draw_retrieved, found_by_text
+from .retrieved import draw_retrieved, retrieved_by_text
 
 __all__ = [
     'draw_gap',
     'draw_predictions',
     'draw_retrieved',
-    'found_by_text',
     'is_shown',
     'modality_gap',
     'principal_plane',
+    'retrieved_by_text',
     'write_predictions',
 ]
