@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='where logs and result files go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
     parser.add_argument('--show-dir', help='draw predictions here')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
