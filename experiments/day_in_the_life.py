@@ -132,7 +132,8 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
         ),
     )
     for module in cfg.model.network.values():
-        module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
+        if isinstance(module, dict):  # the wiring's type is not a module
+            module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
     cfg.model.network.universal.update(num_layers=2, num_queries=4)
     cfg.model.network.vision_encoder.update(image_size=SIDE, patch_size=SIDE // 2)
     cfg.merge_from_dict({'train_cfg.max_iters': steps})
