@@ -1,4 +1,4 @@
-"""The operators that stand in for a compiled mmcv against the compiled ones, as ratios of time (above 1: ours are slower).
+"""Times our replacements of mmcv's operators against the compiled ones, as ratios (above 1: ours are slower).
 
     python experiments/bench_mmcv_ops.py --compiled FOLDER [--json FILE]
 
@@ -25,7 +25,7 @@ STRIDES = (4, 8, 16, 32, 64)
 
 
 def seconds(call: Callable[[], object], repeat: int) -> float:
-    """Median time of a call, after one that is not counted."""
+    """Median time of a call, after one of warm-up."""
     call()
     times = []
     for _ in range(repeat):
@@ -45,7 +45,7 @@ def nms_call() -> Callable[[], object]:
 
 
 def align_call() -> Callable[[], object]:
-    """Regions on the level that their size belongs to, as `SingleRoIExtractor` assigns them, about a hundred a level."""
+    """Regions on the level of their size, as `SingleRoIExtractor` assigns them, about a hundred on each level."""
     from mmcv.ops import roi_align
 
     levels = [torch.randn(1, 256, 1024 // stride, 1024 // stride, requires_grad=True) for stride in STRIDES]
@@ -91,7 +91,7 @@ def step_call() -> Callable[[], object]:
     return call
 
 
-# Name -> (what makes the call, how often it is timed).
+# Name -> (maker of the call, number of timed calls).
 CASES = {
     'nms, 2,000 boxes': (nms_call, 20),
     'roi_align, 512 regions, 5 levels': (align_call, 5),
@@ -100,18 +100,18 @@ CASES = {
 
 
 def measure() -> dict:
-    """Times in seconds of the operators that this process has."""
-    from mplug2.detection.mmcv_ops import torchvision_operators  # with it come the operators, where none are compiled
+    """Times in seconds of this process's operators."""
+    from mplug2.detection.mmcv_ops import torchvision_operators  # imports our operators if none are compiled
 
     import mmcv._ext  # isort: skip
 
     compiled = getattr(mmcv._ext.__spec__, 'origin', '').endswith('.so')
-    found: dict = {}
+    times: dict = {}
     for name, (make, repeat) in CASES.items():
         torch.manual_seed(0)
-        found[name] = seconds(make(), repeat)
+        times[name] = seconds(make(), repeat)
     behind = 'compiled mmcv' if compiled else 'PyTorch' if torchvision_operators() is None else 'torchvision'
-    return dict(operators=behind, threads=torch.get_num_threads(), seconds=found)
+    return dict(operators=behind, threads=torch.get_num_threads(), seconds=times)
 
 
 def in_a_process(path: str) -> dict:
@@ -134,7 +134,7 @@ def main() -> None:
         parser.error('--compiled FOLDER is needed to compare with')
     ours, theirs = in_a_process(''), in_a_process(str(Path(args.compiled).resolve()))
     if theirs['operators'] != 'compiled mmcv':
-        parser.error(f'{args.compiled} holds no compiled mmcv')
+        parser.error(f'{args.compiled} has no compiled mmcv')
     ratios = {name: ours['seconds'][name] / theirs['seconds'][name] for name in CASES}
     print(f'{"":34}  {ours["operators"]:>10}  {theirs["operators"]}  ratio   ({ours["threads"]} threads)')
     for name, ratio in ratios.items():

@@ -33,7 +33,7 @@ GROWTH = 0.05
 
 
 class Day(NamedTuple):
-    """rows: (step, resident bytes of the process, of its workers, bad samples counted so far). bad: those that there are."""
+    """rows: (step, resident bytes of the process, of its workers, bad samples counted so far). bad: their true number."""
 
     rows: list[tuple[int, int, int, int]]
     bad: int
@@ -51,7 +51,7 @@ class Day(NamedTuple):
 
 
 def write_damaged_shards(folder: Path, samples: int, per_shard: int = 500, seed: int = 0) -> int:
-    """Write shards with all the damage; returns how many of the samples that can be found are bad."""
+    """Write damaged shards; returns the number of bad samples among those that an index finds."""
     generator = np.random.default_rng(seed)
     corrupt = set(generator.choice(samples, max(1, round(CORRUPT * samples)), replace=False).tolist())
     silent = next(number for number in range(samples) if number not in corrupt)
@@ -71,13 +71,13 @@ def write_damaged_shards(folder: Path, samples: int, per_shard: int = 500, seed:
                 text = '' if number == silent else f'a small {name} zero'
                 shard.add(f'{number:09d}', {'jpg': content, 'txt': text.encode()})
     bad = {silent, *corrupt}
-    for place in (1, 2):  # the second and the third, if there are so many, are cut off in the middle of an image
-        if place < len(shards):
-            starts = load_index(str(shards[place])).starts
+    for index in (1, 2):  # the second and third shard, if they exist, are cut off inside an image
+        if index < len(shards):
+            starts = load_index(str(shards[index])).starts
             last = len(starts) * 3 // 4
-            shards[place].write_bytes(shards[place].read_bytes()[: int(starts[last]) + 700])
-            lost = range(place * per_shard + last + 1, min(samples, (place + 1) * per_shard))
-            bad = {number for number in bad if number not in lost} | {place * per_shard + last}
+            shards[index].write_bytes(shards[index].read_bytes()[: int(starts[last]) + 700])
+            lost = range(index * per_shard + last + 1, min(samples, (index + 1) * per_shard))
+            bad = {number for number in bad if number not in lost} | {index * per_shard + last}
     return len(bad)
 
 
@@ -131,8 +131,9 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
             bad_samples=dict(policy='replace', max_bad=bad),
         ),
     )
-    for module in filter(lambda value: isinstance(value, dict), cfg.model.network.values()):
-        module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
+    for module in cfg.model.network.values():
+        if isinstance(module, dict):  # the wiring's type is not a module
+            module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
     cfg.model.network.universal.update(num_layers=2, num_queries=4)
     cfg.model.network.vision_encoder.update(image_size=SIDE, patch_size=SIDE // 2)
     cfg.merge_from_dict({'train_cfg.max_iters': steps})
@@ -150,13 +151,13 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--steps', type=int, default=2000)
-    parser.add_argument('--samples', type=int, default=4000, help='in the shards (default 4,000)')
-    parser.add_argument('--batch', type=int, default=8)
-    parser.add_argument('--interval', type=int, default=200, help='steps between two looks at memory (default 200)')
+    parser.add_argument('--samples', type=int, default=4000, help='samples in the shards (default: 4,000)')
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--interval', type=int, default=200, help='steps between two measurements of memory (default: 200)')
     parser.add_argument('--workers', type=int, default=2)
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        day = live(Path(folder), args.steps, args.samples, args.batch, args.interval, args.workers)
+        day = live(Path(folder), args.steps, args.samples, args.batch_size, args.interval, args.workers)
     print(f'{day.counted} bad samples counted of {day.bad}; memory grew by {day.growth:.1%} after the first fifth')
     return int(day.counted != day.bad or day.growth > GROWTH)
 

@@ -1,12 +1,12 @@
 """Trains a GLUE config at every point of the paper's search space, and prints the best on dev.
 
     python experiments/glue_sweep.py text_classification/mplug2_base_rte
-    python experiments/glue_sweep.py text_classification/mplug2_base_mnli --processes 8 --epochs 5 --rates 3e-5 5e-5
+    python experiments/glue_sweep.py text_classification/mplug2_base_mnli --processes 8 --epochs 5 --learning-rates 3e-5 5e-5
 
-The space (Appendix B.2.2): 5, 7 or 10 epochs, rates of 3e-5, 5e-5, 6e-5, 7e-5 or 1e-4, batches of 32, 64 or 128; the best
-performance on dev is reported. Each run warms up over 6 % of its steps and validates once an epoch. Its best checkpoint is kept
-in work_dirs/glue_sweep/CONFIG/...; a run is not repeated, and goes on where it was stopped. --list prints the runs and starts
-none.
+The space (Appendix B.2.2): 5, 7 or 10 epochs, learning rates of 3e-5, 5e-5, 6e-5, 7e-5 or 1e-4, batch sizes of 32, 64 or 128.
+The best score on dev is reported. Each run warms up over 6 % of its steps and validates once an epoch. Its best checkpoint is
+kept in work_dirs/glue_sweep/CONFIG/...; a finished run is not repeated, and a stopped one continues. --list only prints the
+runs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from mplug2.checkpoints.find import latest_checkpoint, read_best
 from mplug2.config.load import load_config, tools_folder
 from mplug2.registry import resolve
 
-EPOCHS, RATES, BATCHES = (5, 7, 10), (3e-5, 5e-5, 6e-5, 7e-5, 1e-4), (32, 64, 128)
-WARM_UP = 0.06  # share of the steps; the paper does not say
+EPOCHS, LEARNING_RATES, BATCHES = (5, 7, 10), (3e-5, 5e-5, 6e-5, 7e-5, 1e-4), (32, 64, 128)
+WARM_UP = 0.06  # share of the steps; the paper gives none
 OUT = Path('work_dirs/glue_sweep')
 DONE = 'done.json'
 
 
 class Point(NamedTuple):
-    """Of the search space: epochs, rate, and batch, the samples of a step over all processes."""
+    """A point of the search space: epochs, learning rate, and batch, the samples of a step over all processes."""
 
     epochs: int
     rate: float
@@ -47,7 +47,7 @@ def options(point: Point, samples: int, processes: int = 1) -> dict[str, object]
     """Overrides of the config for a point.
 
     Args:
-        samples: to train on. processes: that share a step.
+        samples: training samples. processes: of data parallel training.
 
     Raises:
         ValueError: the batch is not a multiple of the processes.
@@ -92,7 +92,7 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
     folder = out / f'{point.name}_s{seed}'
     done = folder / DONE
     if not done.is_file():
-        # dist_train.sh runs the first python of the path: this one
+        # dist_train.sh runs the first python of PATH: this one
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
         ended = subprocess.run(
             command(config, point, samples, folder, processes, seed), env=os.environ | {'PATH': path}
@@ -103,7 +103,7 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
         if best is None:
             raise RuntimeError(f'{folder} has no best checkpoint: the config needs default_hooks.checkpoint.save_best')
         done.write_text(json.dumps(best))
-        for checkpoint in folder.glob('iter_*.pth'):  # to go on from; of many runs they would fill the disk
+        for checkpoint in folder.glob('iter_*.pth'):  # only for resuming; those of many runs would fill the disk
             checkpoint.unlink()
     return json.loads(done.read_text()) | dict(folder=folder.name)
 
@@ -122,14 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--epochs', type=int, nargs='+', default=EPOCHS)
-    parser.add_argument('--rates', type=float, nargs='+', default=RATES)
+    parser.add_argument('--learning-rates', type=float, nargs='+', default=LEARNING_RATES)
     parser.add_argument('--batches', type=int, nargs='+', default=BATCHES)
-    parser.add_argument('--processes', type=int, default=1, help='data parallel, of each run')
+    parser.add_argument('--processes', type=int, default=1, help='processes of each run, in data parallel')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', type=Path, default=OUT)
     parser.add_argument('--list', action='store_true')
     args = parser.parse_args()
-    points = [Point(*values) for values in itertools.product(args.epochs, args.rates, args.batches)]
+    points = [Point(*values) for values in itertools.product(args.epochs, args.learning_rates, args.batches)]
     if args.list:
         print('\n'.join(point.name for point in points))
         return

@@ -1,11 +1,11 @@
-"""Speed on a GPU: how much of its peak a training step reaches, eager and compiled, and how fast captions come.
+"""Speed on a GPU: MFU of a training step, eager and compiled, and captions a second.
 
     python experiments/gpu_speed.py                       # Large, bf16, 4 and 16 frames
-    python experiments/gpu_speed.py --batch 8 --recompute # what does not fit otherwise
+    python experiments/gpu_speed.py --batch-size 8 --recompute # what does not fit otherwise
     python experiments/gpu_speed.py --pretraining pretraining/mplug2_base --recompute
 
-With --pretraining it is the step of a pre-training config, optimizer and momentum encoder included, for each of its sources and
-for their mixture: the config's own pipelines and loop, on pixels and words that mean nothing, with random weights.
+With --pretraining it measures the step of a pre-training config, with optimizer and momentum encoder, for each of its sources
+and for their mixture: the config's own pipelines and loop, on random pixels and words, with random weights.
 
 MFU counts the floating-point operations of the forward and backward pass once (those recomputed in the backward pass do not
 count) over the step's time and the GPU's dense bf16 peak.
@@ -39,11 +39,11 @@ from mplug2.objectives.losses import captioning_loss
 from mplug2.planning.workload import Work, work_of
 from mplug2.structures import TargetBatch
 
-# Dense bf16 TFLOP/s without sparsity, by a part of the device's name.
+# Dense bf16 TFLOP/s, by a part of the device's name.
 PEAKS = {'H200': 989.0, 'H100': 989.0, 'A100': 312.0, 'L40': 362.0, 'A10': 125.0, '4090': 165.0}
 PARTS = ('vision_encoder', 'universal', 'decoder')
-WORDS = ('a', 'small', 'large', 'red', 'blue', 'nine', 'two', 'and')  # which every shipped vocabulary has
-FREE = (200, 900)  # ids that no special token has
+WORDS = ('a', 'small', 'large', 'red', 'blue', 'nine', 'two', 'and')  # in every shipped vocabulary
+FREE = (200, 900)  # range of ids without special tokens
 
 
 def arguments() -> argparse.Namespace:
@@ -52,23 +52,23 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--pretraining', metavar='CONFIG', help='measure the step of this config instead')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--frames', type=int, nargs='+', default=[4, 16])
-    parser.add_argument('--batch', type=int, help="clips a step; 64 frames in all if left out, or the config's own")
+    parser.add_argument('--batch-size', type=int, help="clips a step; 64 frames in all if left out, or the config's own")
     parser.add_argument('--tokens', type=int, default=20, help='caption length (default: 20)')
     parser.add_argument('--repeat', type=int, default=10)
     parser.add_argument(
         '--recompute',
         nargs='*',
         metavar='MODULE',
-        help='recompute blocks of these in the backward pass; none named: vision and universal ones, or all with --pretraining',
+        help='recompute blocks of these modules in the backward pass (default: vision and universal; all with --pretraining)',
     )
     parser.add_argument('--every', type=int, default=1, metavar='N', help='recompute one block in N of them (default: all)')
     parser.add_argument('--forms', nargs='+', default=['eager', 'compiled'], choices=['eager', 'compiled'])
-    parser.add_argument('--sources', nargs='+', help="of --pretraining's, in place of all and their mixture")
+    parser.add_argument('--sources', nargs='+', help='sources of --pretraining to measure (default: all and their mixture)')
     parser.add_argument('--backend', default='inductor', help='of torch.compile (default: inductor)')
-    parser.add_argument('--static', action='store_true', help='compile for the very sizes that are measured')
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument('--mode', help='of torch.compile, as reduce-overhead, which launches CUDA graphs')
-    how.add_argument('--inductor', nargs='+', metavar='OPTION', help="of Inductor's, to be switched on, as cpp_wrapper")
+    parser.add_argument('--static', action='store_true', help='compile for the measured sizes only')
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument('--mode', help='mode of torch.compile, such as reduce-overhead, which uses CUDA graphs')
+    group.add_argument('--inductor', nargs='+', metavar='OPTION', help='options of Inductor to switch on, such as cpp_wrapper')
     parser.add_argument(
         '--profile', type=int, default=0, metavar='ROWS', help="of --pretraining's steps: print what takes longest"
     )
@@ -92,12 +92,12 @@ def peak_of(args: argparse.Namespace) -> float | None:
 
 
 def print_profile(step: Callable[[], object], rows: int, device: str) -> None:
-    """Where a step's time goes, kernels first on a GPU."""
-    with profile() as found:
+    """Print the profile of a step, sorted by kernel time on a GPU."""
+    with profile() as profiler:
         step()
         synchronise()
-    by = 'self_cpu_time_total' if device == 'cpu' else 'self_device_time_total'
-    print(found.key_averages().table(by, row_limit=rows, max_name_column_width=80), flush=True)
+    sort_key = 'self_cpu_time_total' if device == 'cpu' else 'self_device_time_total'
+    print(profiler.key_averages().table(sort_key, row_limit=rows, max_name_column_width=80), flush=True)
 
 
 class Step:
@@ -132,7 +132,7 @@ class Step:
 
 
 def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
-    batch = args.batch or max(1, 64 // frames)
+    batch = args.batch_size or max(1, 64 // frames)
     network = network_of(args.size, *PARTS, device=args.device)
     clips = clips_of(network.vision_encoder, batch, frames).to(args.device)
     step = Step(network, clips, args.tokens)
@@ -158,10 +158,10 @@ def training(args: argparse.Namespace, frames: int, peak: float | None) -> None:
 
 
 class MadeUp(MultiModalDataset):
-    """A source's samples without its files: the pipeline but for loading, on random pixels and words.
+    """A source's samples without its files: the pipeline without loading, on random pixels and words.
 
     Args:
-        source: config of the data set. work: what its batches are. words: of captions and questions. side: pixels.
+        source: config of the data set. work: shape of its batches. words: of captions and questions. side: pixels.
     """
 
     def __init__(self, source: dict, work: Work, words: int, side: int) -> None:
@@ -177,20 +177,20 @@ class MadeUp(MultiModalDataset):
 
     def record(self, index: int) -> dict:
         draws, work = np.random.default_rng(index), self.work
-        said = ' '.join(draws.choice(WORDS, self.words))
-        found = dict(sample_id=index, media=work.media, path=f'{index}', captions=[said], question=said, answers=['red'])
+        text = ' '.join(draws.choice(WORDS, self.words))
+        record = dict(sample_id=index, media=work.media, path=f'{index}', captions=[text], question=text, answers=['red'])
         if work.media == 'text':
-            found['text'] = ' '.join(draws.choice(WORDS, work.text))
+            record['text'] = ' '.join(draws.choice(WORDS, work.text))
             if self.packed:
-                found['text'] = [101, *draws.integers(*FREE, work.text - 1).tolist()]
+                record['text'] = [101, *draws.integers(*FREE, work.text - 1).tolist()]
         else:
             frames = work.frames if work.media == 'video' else 1
-            found['frames'] = draws.integers(0, 256, (frames, self.side, self.side, 3), np.uint8)
-        return found
+            record['frames'] = draws.integers(0, 256, (frames, self.side, self.side, 3), np.uint8)
+        return record
 
 
 def longest(samples: list[dict]) -> list[dict]:
-    """Some of a batch's samples, which alone are padded to the same lengths."""
+    """The longest samples of a batch: alone they are padded to the same lengths as the whole batch."""
 
     def length(number: int, key: str) -> int:
         value = samples[number]['inputs'][key]
@@ -215,7 +215,7 @@ def pretraining_loop(args: argparse.Namespace, folder: str) -> PretrainLoop:
     runner.model.train()
     side, sources = runner.model.network.vision_encoder.image_size, {}
     for name, source in loader.dataset.sources.items():
-        work = work_of(source.dataset, args.batch or source.batch_size)
+        work = work_of(source.dataset, args.batch_size or source.batch_size)
         made = MadeUp(source.dataset, work, args.tokens, work.side or side)
         sources[name] = {**source, 'dataset': made, 'batch_size': work.batch}
     dataset = InterleavedSources(sources, loader.dataset.get('weights'))
@@ -233,12 +233,12 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
     parts = [name for name, part in network.named_children() if any(blocks_of(part))]
     steps, flops = {}, {}
     for name in chosen:
-        drawn = dataset[BatchIndex(name, range(dataset.sources[name].batch_size))]
-        few = longest(drawn.samples)
+        batch = dataset[BatchIndex(name, range(dataset.sources[name].batch_size))]
+        few = longest(batch.samples)
         with FlopCounterMode(display=False) as counter:  # before blocks are recomputed or compiled, which takes memory
-            loop.optimize([source_collate(SourceSamples(name, few, drawn.weights))])
-        flops[name] = counter.get_total_flops() / len(few) * len(drawn.samples)
-        steps[name] = partial(loop.optimize, [source_collate(drawn)])
+            loop.optimize([source_collate(SourceSamples(name, few, batch.weights))])
+        flops[name] = counter.get_total_flops() / len(few) * len(batch.samples)
+        steps[name] = partial(loop.optimize, [source_collate(batch)])
     recomputed = ''
     if args.recompute is not None:
         checkpoint_blocks(network, args.recompute or parts, args.every)
@@ -256,7 +256,9 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
         times = seconds(steps, args.repeat)
         rows = [(name, sizes[name], times[name], flops[name]) for name in steps]
         if len(rows) == len(shares):
-            means = (np.average([row[place] for row in rows], weights=[shares[row[0]] for row in rows]) for place in (1, 2, 3))
+            means = (
+                np.average([row[column] for row in rows], weights=[shares[row[0]] for row in rows]) for column in (1, 2, 3)
+            )
             rows.append(('the mixture', *means))
         for name, size, time, count in rows:
             utilisation = f', MFU {100 * count / time / 1e12 / peak:.1f} %' if peak else ''
@@ -275,7 +277,7 @@ def pretraining(args: argparse.Namespace, peak: float | None) -> None:
 @torch.inference_mode()
 def captioning(args: argparse.Namespace) -> None:
     network = network_of(args.size, *PARTS, device=args.device).eval()
-    how = Generation(5, args.tokens, args.tokens)
+    options = Generation(5, args.tokens, args.tokens)
     for batch in (1, 16):
         clips = clips_of(network.vision_encoder, batch, args.frames[0]).to(args.device)
 
@@ -283,7 +285,7 @@ def captioning(args: argparse.Namespace) -> None:
             return network.memory('vision', network.encode_vision(clips))
 
         def decode(memory: Memory) -> None:
-            generate(network.decoder, memory, how, 1, 2)
+            generate(network.decoder, memory, options, 1, 2)
 
         with torch.autocast(args.device, torch.bfloat16):
             memory = encode()

@@ -1,10 +1,10 @@
-"""What guessing without looking scores on a config's test data, by the config's own metrics.
+"""Chance levels: scores of guesses on a config's test data, by the config's own metrics.
 
-- ``majority``: to every question, the answer that training gives it most often (over all questions, to a new one);
-- ``drawn``: the caption, the summary or the box of a training sample drawn at random;
+- ``majority``: for every question, its most frequent training answer (for a new question, that of all questions);
+- ``sampled``: the caption, the summary or the box of a random training sample;
 - ``ranking``: galleries in random order;
-- ``class``: the class that training shows most often;
-- ``none``: no guess (detection: whoever does not look finds nothing).
+- ``class``: the most frequent class in training;
+- ``none``: no guess (detection without the image finds nothing).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
     """Scores of guesses by metric.
 
     Args:
-        cfg: of the row. kind: of guess. metrics: those wanted; one that guessing has no value for is left out.
+        cfg: of the row. kind: of guess. metrics: names to report; metrics without a value for guesses are left out.
     """
     if kind == 'none':
         return {}
@@ -32,7 +32,7 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
         sizes = [len(record['captions']) for record in test]
         return {metric: _random_recall(metric, sizes) for metric in metrics}
     train = _records(cfg.train_dataloader.dataset)
-    guesses = {'majority': _majority, 'class': _common_class}.get(kind, _drawn)(train, test)
+    guesses = {'majority': _majority, 'class': _common_class}.get(kind, _sampled)(train, test)
     scores: dict[str, float] = {}
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     for evaluator in evaluators:
@@ -44,7 +44,7 @@ def chance(cfg: Config, kind: str, metrics: tuple[str, ...]) -> dict[str, float]
 
 
 def _records(dataset: dict) -> list[dict]:
-    if 'sources' in dataset:  # several in turn, of which the first is that of the task tested
+    if 'sources' in dataset:  # interleaved; the first is that of the tested task
         dataset = next(iter(dataset['sources'].values()))['dataset']
     data = registry.DATASETS.build(resolve(dataset | dict(pipeline=[]), registry.DATASETS))
     return [data.record(index) for index in range(len(data))]
@@ -53,7 +53,7 @@ def _records(dataset: dict) -> list[dict]:
 def _majority(train: list[dict], test: list[dict]) -> list[dict]:
     answers: dict[str, Counter] = defaultdict(Counter)
     for record in train:
-        answers[record['question']].update(record['answers'] or [''])  # '' says that a text has no answer
+        answers[record['question']].update(record['answers'] or [''])  # '' means that a text has no answer
     overall = sum(answers.values(), Counter())
     return [record | dict(pred_answer=answers.get(record['question'], overall).most_common(1)[0][0]) for record in test]
 
@@ -65,17 +65,17 @@ def _common_class(train: list[dict], test: list[dict]) -> list[dict]:
     return [record | dict(pred_score=scores, pred_label=common) for record in test]
 
 
-def _drawn(train: list[dict], test: list[dict]) -> list[dict]:
-    draw = random.Random(0)
+def _sampled(train: list[dict], test: list[dict]) -> list[dict]:
+    rng = random.Random(0)
     guesses = []
     for record in test:
-        drawn = draw.choice(train)
-        if 'boxes' in record:  # in pixels, of images that are all of one size
-            guesses.append(record | dict(box=record['boxes'][0], pred_box=drawn['boxes'][0]))
+        sample = rng.choice(train)
+        if 'boxes' in record:  # in pixels; all images have one size
+            guesses.append(record | dict(box=record['boxes'][0], pred_box=sample['boxes'][0]))
         elif 'summaries' in record:
-            guesses.append(record | dict(pred_summary=drawn['summaries'][0]))
+            guesses.append(record | dict(pred_summary=sample['summaries'][0]))
         else:
-            guesses.append(record | dict(pred_caption=draw.choice(drawn['captions'])))
+            guesses.append(record | dict(pred_caption=rng.choice(sample['captions'])))
     return guesses
 
 

@@ -6,10 +6,10 @@
     python experiments/mini_results.py --list
     python experiments/mini_results.py --adopt image_qa=work_dirs/image_qa
 
-A run is kept as soon as it is tested, in work_dirs/mini_results/ROW/seed_N, and one that was stopped goes on from its last
-checkpoint when the command is given again. --adopt takes in a run made by hand: a work directory of the row's very config, with
-the metrics that tools/test.py wrote there by --out as test.json. What docs/results/mini.json says of a row stays until as many
-seeds of it are done here, or the row is another: what it overrides and starts from is noted with each result.
+A run is stored once it is tested, in work_dirs/mini_results/ROW/seed_N. The same command continues a stopped run from its last
+checkpoint. --adopt adds a run made by hand: a work directory of the row's exact config, with the metrics that tools/test.py
+wrote there with --out as test.json. The records of a row in docs/results/mini.json stay until as many seeds are done here, or
+until the row changes: each result has the row's overrides and start.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from mplug2.mini.build import MANIFEST, VERSION
 from mplug2.utils.files import replace_file
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs/results')
-MEASURED = 'measured.json'  # beside run.json: what other commands measured of a run, reported with its metrics
-# What a result depends on; the rest of a config is where files go, what is printed and which metrics are computed.
+MEASURED = 'measured.json'  # beside run.json: measurements of a run by other commands, reported with its metrics
+# The keys that decide a result. The rest of a config is about output files, logs and metrics.
 COMPARED = ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'test_cfg', 'optim_wrapper', 'param_scheduler')
 COMPARED += ('custom_hooks',)
 
@@ -74,15 +74,15 @@ Which results do the tasks and ablations reach on the mini benchmark?
 
 
 class RowError(RuntimeError):
-    """A row that cannot be run or taken in; the message is one sentence for the user."""
+    """A row that cannot be run or adopted; the message is one sentence for the user."""
 
 
 class OutOfTime(RuntimeError):
-    """The minutes are over; what ran was stopped and goes on from its last checkpoint another time."""
+    """The minutes are over. The run was stopped, and can continue from its last checkpoint."""
 
 
 def plain(cfg: Config) -> dict[str, Any]:
-    """What is compared of a config, as a dump of it reads."""
+    """The keys of a config that are compared, as in its dump."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'config.py'
         cfg.dump(str(path))
@@ -94,18 +94,18 @@ def check_same(row: Row, folder: Path) -> int:
     """Compare the config dumped in a work directory with the row's. Returns the seed of the run.
 
     Raises:
-        RowError: there is no dumped config, or it differs; names the keys.
+        RowError: no dumped config, or it differs; names the keys.
     """
     cfg = load_config(row.config, row.options)
     path = (folder if row.trained else folder / 'test') / f'{Path(row.config).name}.py'
     if not path.is_file():
-        raise RowError(f'{path.parent}: no {path.name}, which running a config of that name leaves there')
+        raise RowError(f'{path.parent}: no {path.name}, which a run of that config writes')
     done = Config.fromfile(path)
-    if row.start in ROWS and row.start_key != 'load_from':  # the file that it started from is of the run, not of the row
+    if row.start in ROWS and row.start_key != 'load_from':  # the start's file belongs to the run, not to the row
         cfg.merge_from_dict({row.start_key: _at(done, row.start_key)})
-    wanted = plain(cfg)
+    expected = plain(cfg)
     keys = COMPARED if row.trained else ('model', 'test_dataloader', 'test_cfg')
-    different = [key for key in keys if _plain_value(done.get(key)) != _plain_value(wanted[key])]
+    different = [key for key in keys if _plain_value(done.get(key)) != _plain_value(expected[key])]
     if different:
         raise RowError(
             f'{path} differs from row {row.name} in {", ".join(different)}: remove or move {folder}, or adopt another'
@@ -114,7 +114,7 @@ def check_same(row: Row, folder: Path) -> int:
 
 
 def _at(cfg: Config, key: str) -> Any:
-    """The value at a dotted key; None if there is none."""
+    """The value at a dotted key, or None."""
     value: Any = cfg
     for name in key.split('.'):
         value = (value or {}).get(name)
@@ -122,20 +122,20 @@ def _at(cfg: Config, key: str) -> Any:
 
 
 def _plain_value(value: Any) -> Any:
-    """Lists for tuples, so that a config compares equal to its dump."""
+    """Tuples as lists, so that a config equals its dump."""
     if isinstance(value, dict):
         return {key: _plain_value(item) for key, item in value.items()}
     return [_plain_value(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
-    """Run one of the tools, its output added to a log; on one thread if OMP_NUM_THREADS does not say otherwise.
+    """Run one of the tools and append its output to a log; on one thread unless OMP_NUM_THREADS is set.
 
     Args:
-        until: the `time.monotonic` at which it is stopped.
+        until: value of `time.monotonic` at which it is stopped.
 
     Raises:
-        RowError: it failed; has the last line of its output. OutOfTime: it was stopped.
+        RowError: it failed; the message has its last line of output. OutOfTime: it was stopped.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as file:
@@ -146,14 +146,14 @@ def call(command: Sequence[str], log: Path, until: float | None = None) -> None:
                 [sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=left
             )
         except subprocess.TimeoutExpired:
-            raise OutOfTime(f'{command[0]} was stopped, as the minutes are over') from None
+            raise OutOfTime(f'{command[0]} was stopped: the minutes are over') from None
     if done.returncode:
         lines = log.read_text(errors='replace').strip().splitlines()
-        raise RowError(f'{command[0]} ended with {done.returncode}: {lines[-1] if lines else "it said nothing"} (see {log})')
+        raise RowError(f'{command[0]} ended with {done.returncode}: {lines[-1] if lines else "no output"} (see {log})')
 
 
 def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | str | None) -> list[str]:
-    """Training of a row, going on where `folder` has a checkpoint."""
+    """The training command of a row, which resumes if `folder` has a checkpoint."""
     command = [str(tools_folder() / 'train.py'), row.config, '--work-dir', str(folder), '--seed', str(seed)]
     if latest_checkpoint(folder):
         command.append('--resume')
@@ -162,7 +162,7 @@ def train_command(row: Row, seed: int, folder: Path, checkpoint: Path | str | No
 
 
 def test_commands(row: Row, folder: Path) -> dict[Path, list[str]]:
-    """Tests of a row's best checkpoint, or of its last where none is marked as best, by the files of their metrics."""
+    """Test commands for a row's best checkpoint (or its last, without a best one), by the files of their metrics."""
     commands = {}
     for number, (config, options) in enumerate((row.tests or {row.config: row.options}).items()):
         out = folder / ('test.json' if not number else f'test_{number}.json')
@@ -176,13 +176,13 @@ def _options(options: dict[str, Any]) -> list[str]:
 
 
 def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dict:
-    """Train and test a row with one seed, unless that is done. until: as `call` has it.
+    """Train and test a row with one seed, unless that is done. until: as in `call`.
 
     Returns:
-        what is kept of the run: seed, metrics, minutes, commit, folder.
+        the record of the run: seed, metrics, minutes, commit, folder.
 
     Raises:
-        RowError: it failed, was done with another config or version of the benchmark, or the row it starts from is missing.
+        RowError: it failed, was run with another config or version of the benchmark, or its start is missing.
         OutOfTime: see `call`.
     """
     folder = out / row.name / f'seed_{seed}'
@@ -190,7 +190,9 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
     if kept is not None:
         check_same(row, Path(kept['folder']))
         if not _same(row, kept):
-            raise RowError(f'{folder} was run with other overrides or from another start than row {row.name} has: remove it')
+            raise RowError(
+                f'{folder} was run with other overrides or from another start than those of row {row.name}: remove it'
+            )
         if kept['benchmark'] != VERSION:
             raise RowError(f'{folder} is of version {kept["benchmark"]} of the benchmark, not {VERSION}: remove it')
         if not _complete(row, kept):
@@ -207,35 +209,39 @@ def run(row: Row, seed: int, out: Path = OUT, until: float | None = None) -> dic
 
 
 def check_data(folder: Path = Path('data/mini')) -> None:
-    """Refuse a benchmark of another version than the code's, which runs would be noted under.
+    """Refuse a benchmark of another version than the code's, which results would name.
 
     Raises:
-        RowError: it is of another version.
+        RowError: the benchmark has another version.
     """
     path = folder / MANIFEST
-    version = json.loads(path.read_text()).get('version') if path.is_file() else VERSION  # without it nothing trains at all
+    version = (
+        json.loads(path.read_text()).get('version') if path.is_file() else VERSION
+    )  # without a benchmark training fails anyway
     if version != VERSION:
         raise RowError(f'{path} is of version {version} of the benchmark, not {VERSION}: run mplug2 data mini')
 
 
 def start_of(row: Row, seed: int, out: Path) -> Path | str | None:
-    """What a row starts from: the checkpoint of another row, or shipped weights by name.
+    """The start of a row: a checkpoint of another row, or the name of shipped weights.
 
     Raises:
         RowError: no seed of that row is done.
     """
     if row.start is None or row.start not in ROWS:
         return row.start
-    done = [read_run(place) for place in (out / row.start / f'seed_{seed}', *sorted((out / row.start).glob('seed_*')))]
-    found = [latest_checkpoint(Path(before['folder'])) for before in done if before is not None]
-    checkpoint = next((path for path in found if path is not None), None)
+    done = [
+        read_run(run_folder) for run_folder in (out / row.start / f'seed_{seed}', *sorted((out / row.start).glob('seed_*')))
+    ]
+    checkpoints = [latest_checkpoint(Path(run['folder'])) for run in done if run is not None]
+    checkpoint = next((path for path in checkpoints if path is not None), None)
     if checkpoint is None:
         raise RowError(f'{row.name} starts from {row.start}, of which no seed is done: run that row first')
     return checkpoint
 
 
 def adopt(row: Row, folder: Path, out: Path = OUT) -> dict:
-    """Take in a run made by hand. Returns what is kept of it, as `run` does.
+    """Adopt a run made by hand. Returns its record, as `run` does.
 
     Raises:
         RowError: its config is not the row's, or it has not been tested.
@@ -244,13 +250,13 @@ def adopt(row: Row, folder: Path, out: Path = OUT) -> dict:
     return keep(row, seed, folder, out / row.name / f'seed_{seed}')
 
 
-def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
-    """Write ``run.json`` of a run in `folder` to `place`.
+def keep(row: Row, seed: int, folder: Path, run_folder: Path) -> dict:
+    """Write ``run.json`` of a run in `folder` to `run_folder`.
 
     Raises:
         RowError: ``test.json`` is missing, or lacks a metric of the row.
     """
-    starts = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[:8].isdigit())
+    starts = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[:8].isdigit())
     kept = dict(
         seed=seed,
         metrics=tested(row, folder),
@@ -263,12 +269,12 @@ def keep(row: Row, seed: int, folder: Path, place: Path) -> dict:
         start=started(row),
         folder=str(folder),
     )
-    _save(kept, place)
+    _save(kept, run_folder)
     return kept
 
 
 def tested(row: Row, folder: Path) -> dict[str, float]:
-    """The row's metrics, as the tests in a work directory have them.
+    """The row's metrics from the tests in a work directory.
 
     Raises:
         RowError: a test or a metric is missing.
@@ -284,23 +290,23 @@ def tested(row: Row, folder: Path) -> dict[str, float]:
     return {metric: metrics[metric] for metric in row.metrics}
 
 
-def _save(kept: dict, place: Path) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    replace_file(place / 'run.json', lambda file: file.write(json.dumps(kept, indent=1).encode()))
+def _save(kept: dict, run_folder: Path) -> None:
+    run_folder.mkdir(parents=True, exist_ok=True)
+    replace_file(run_folder / 'run.json', lambda file: file.write(json.dumps(kept, indent=1).encode()))
 
 
 def _complete(row: Row, kept: dict) -> bool:
-    """Whether a run has all metrics of its row: it may be older than they are."""
+    """Whether a run has all metrics of its row; it may be older than some of them."""
     return all(metric in kept['metrics'] for metric in row.metrics)
 
 
 def _same(row: Row, noted: dict) -> bool:
-    """Whether a run or a record is of the row as it is: of its overrides and start."""
+    """Whether a run or a record has the row's present overrides and start."""
     return (noted.get('options'), noted.get('start')) == (row.options, started(row))
 
 
 def started(row: Row) -> str | None:
-    """What a row starts from, shipped weights with a digest of them: they may be others some day."""
+    """The start of a row. Shipped weights have a digest, because they may change."""
     return f'{row.start} {_digest(row.start)}' if row.start == PRETRAINED else row.start
 
 
@@ -309,9 +315,9 @@ def _digest(weights: str) -> str:
     return hashlib.blake2b(find_weights(weights).read_bytes(), digest_size=4).hexdigest()
 
 
-def read_run(place: Path) -> dict | None:
-    """What `keep` wrote, or None."""
-    path = place / 'run.json'
+def read_run(run_folder: Path) -> dict | None:
+    """The record that `keep` wrote, or None."""
+    path = run_folder / 'run.json'
     return json.loads(path.read_text()) if path.is_file() else None
 
 
@@ -330,7 +336,7 @@ def training_minutes(folder: Path) -> float | None:
 
 
 def hardware() -> str:
-    """The GPU, or else the processor and how many threads; and in what trainings multiply (``dtype='auto'``)."""
+    """The GPU, or else processor and number of threads; and the precision of training (``dtype='auto'``)."""
     dtype = 'bf16' if computes_bf16() else 'fp32'
     if torch.cuda.is_available():
         return f'{torch.cuda.get_device_name()}, {dtype}'
@@ -343,28 +349,28 @@ def commit_at(moment: str | None) -> str | None:
     if shutil.which('git') is None:
         return None
     until = [] if moment is None else [f'--before={time.mktime(time.strptime(moment, "%Y%m%d_%H%M%S")):.0f}']
-    found = subprocess.run(['git', 'log', '-1', '--format=%h', *until], capture_output=True, text=True)
-    return found.stdout.strip() or None
+    process = subprocess.run(['git', 'log', '-1', '--format=%h', *until], capture_output=True, text=True)
+    return process.stdout.strip() or None
 
 
 def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
-    """A record for each metric of each row of which runs are done: ``{task, config, metric, mean, std, seeds, chance, minutes,
+    """A record for each metric of each row with finished runs: ``{task, config, metric, mean, std, seeds, chance, minutes,
     steps, options, start, benchmark, hardware, command, commit}``. `std` is that of a sample and None for one seed; `seeds`
     counts them; `minutes` are one run's; `benchmark` is the version of the data. Runs with other overrides than the row's, or
     from another start, are left out."""
     records = []
     for row in rows:
         runs = [read_run(path.parent) for path in sorted((out / row.name).glob('seed_*/run.json'))]
-        runs = [one for one in runs if _complete(row, one) and _same(row, one)]
+        runs = [run for run in runs if _complete(row, run) and _same(row, run)]
         if not runs:
             continue
-        further = [_measured(out / row.name / f'seed_{one["seed"]}') for one in runs]
-        names = [*row.metrics, *(name for name in further[0] if all(name in one for one in further))]
+        further = [_measured(out / row.name / f'seed_{run["seed"]}') for run in runs]
+        names = [*row.metrics, *(name for name in further[0] if all(name in run for run in further))]
         guessed = _chance_of(row, out)
-        minutes = [one['minutes'] for one in runs if one['minutes'] is not None]
-        seeds = ' '.join(str(one['seed']) for one in runs)
+        minutes = [run['minutes'] for run in runs if run['minutes'] is not None]
+        seeds = ' '.join(str(run['seed']) for run in runs)
         for metric in names:
-            values = [(one['metrics'] | more)[metric] for one, more in zip(runs, further, strict=True)]
+            values = [(run['metrics'] | more)[metric] for run, more in zip(runs, further, strict=True)]
             records.append(
                 dict(
                     task=row.task,
@@ -379,21 +385,21 @@ def results(rows: Iterable[Row], out: Path = OUT) -> list[dict]:
                     options=row.options,
                     start=started(row),
                     benchmark=runs[0]['benchmark'],
-                    hardware='; '.join(sorted({one['hardware'] for one in runs})),
+                    hardware='; '.join(sorted({run['hardware'] for run in runs})),
                     command=f'python experiments/mini_results.py --rows {row.name} --seeds {seeds}',
-                    commit=', '.join(sorted({one['commit'] for one in runs if one['commit']})) or None,
+                    commit=', '.join(sorted({run['commit'] for run in runs if run['commit']})) or None,
                 )
             )
     return records
 
 
-def _measured(place: Path) -> dict[str, float]:
-    path = place / MEASURED
+def _measured(run_folder: Path) -> dict[str, float]:
+    path = run_folder / MEASURED
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _chance_of(row: Row, out: Path) -> dict[str, float]:
-    """Chance levels of a row, computed once and kept beside its runs."""
+    """Chance levels of a row, computed once and stored beside its runs."""
     path = out / row.name / 'chance.json'
     if not path.is_file():
         guessed = chance(load_config(row.config, row.options), row.chance, row.metrics)
@@ -402,7 +408,7 @@ def _chance_of(row: Row, out: Path) -> dict[str, float]:
 
 
 def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
-    """The records as a page: a section a group, rows that are scored alike side by side, every other metric on its own line."""
+    """The records as a page. Each group has a section. Rows with the same metrics share a table; others list their metrics."""
     lines = [HEAD]
     by_row: dict[str, list[dict]] = {}
     by_task = {row.task: row for row in rows}
@@ -439,7 +445,7 @@ def _lines(rows: Iterable[Row], by_row: dict[str, list[dict]]) -> list[str]:
 
 
 def _columns(rows: Sequence[Row], by_row: dict[str, list[dict]]) -> list[str]:
-    """A table with a line for each row and a column for each metric; chance, which they share, is the last line."""
+    """A table with a line for each row and a column for each metric; the last line is their common chance level."""
     metrics = list(dict.fromkeys(record['metric'] for row in rows for record in by_row[row.name]))
     table = [
         f'| row | | {" | ".join(metrics)} | seeds | steps | minutes |',
@@ -447,9 +453,9 @@ def _columns(rows: Sequence[Row], by_row: dict[str, list[dict]]) -> list[str]:
     ]
     levels: dict[str, float] = {}
     for row in rows:
-        found = {record['metric']: record for record in by_row[row.name]}
-        levels |= {metric: record['chance'] for metric, record in found.items() if record['chance'] is not None}
-        cells = [_result(found[metric]) if metric in found else '' for metric in metrics]
+        records = {record['metric']: record for record in by_row[row.name]}
+        levels |= {metric: record['chance'] for metric, record in records.items() if record['chance'] is not None}
+        cells = [_result(records[metric]) if metric in records else '' for metric in metrics]
         table.append(f'| {" | ".join((row.name, row.title, *cells, *_effort(by_row[row.name][0])))} |')
     if levels:
         cells = [_number(levels.get(metric), 2) for metric in metrics]
@@ -470,7 +476,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def write(rows: Sequence[Row], out: Path = OUT, docs: Path = DOCS) -> None:
-    """Write both files from the runs that are done, and from what is written already of rows with fewer seeds done here."""
+    """Write both files from the finished runs, and keep existing records of rows with fewer finished seeds."""
     path = docs / 'mini.json'
     written = json.loads(path.read_text()) if path.is_file() else []
     records = []
@@ -487,11 +493,11 @@ def _seeds(records: Sequence[dict]) -> int:
 
 
 def show_list(rows: Iterable[Row], out: Path = OUT) -> None:
-    """Print every row with the seeds that are done."""
+    """Print every row with its finished seeds."""
     for row in rows:
         done = [path.parent.name.removeprefix('seed_') for path in sorted((out / row.name).glob('seed_*/run.json'))]
-        wanted = ' '.join(map(str, row.seeds))
-        print(f'{row.name:42} {row.config:52} seeds {wanted:6} done {" ".join(done) or "-"}')
+        seeds_text = ' '.join(map(str, row.seeds))
+        print(f'{row.name:42} {row.config:52} seeds {seeds_text:6} done {" ".join(done) or "-"}')
 
 
 def in_turn(seeds: dict[str, Sequence[int]]) -> list[tuple[str, int]]:
@@ -501,31 +507,27 @@ def in_turn(seeds: dict[str, Sequence[int]]) -> list[tuple[str, int]]:
 
 
 def named(patterns: Iterable[str]) -> list[str]:
-    """The names of rows that match any of the patterns, each once, in the order of the patterns.
+    """The names of rows that match any pattern, each once, in the order of the patterns.
 
     Raises:
-        RowError: none matches one of them.
+        RowError: a pattern matches no row.
     """
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for pattern in patterns:
         matching = fnmatch.filter(ROWS, pattern)
         if not matching:
             raise RowError(f'no row {pattern!r}: --list prints them')
-        found |= dict.fromkeys(matching)
-    return list(found)
+        names |= dict.fromkeys(matching)
+    return list(names)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        '--rows', nargs='+', default=['*'], metavar='ROW', help="names or patterns ('video_*'); all if not given"
-    )
-    parser.add_argument('--seeds', nargs='+', type=int, help="in place of the rows' own")
-    parser.add_argument('--minutes', type=float, help='stop after so many; what runs then goes on when asked for again')
-    parser.add_argument('--list', action='store_true', help='print the rows and what is done')
-    parser.add_argument(
-        '--adopt', nargs='+', default=[], metavar='ROW=WORK_DIR', help='take in runs made by hand; runs nothing'
-    )
+    parser.add_argument('--rows', nargs='+', default=['*'], metavar='ROW', help="names or patterns ('video_*'); default: all")
+    parser.add_argument('--seeds', nargs='+', type=int, help='seeds (default: those of the rows)')
+    parser.add_argument('--minutes', type=float, help='stop after this many minutes; the same command continues later')
+    parser.add_argument('--list', action='store_true', help='print the rows and their finished seeds')
+    parser.add_argument('--adopt', nargs='+', default=[], metavar='ROW=WORK_DIR', help='adopt runs made by hand; runs nothing')
     args = parser.parse_args()
     try:
         names = named(args.rows)
@@ -552,7 +554,7 @@ def main() -> int:
         except OutOfTime as error:
             print(f'  {error}', flush=True)
             break
-        except RowError as error:  # the other rows are still worth their time
+        except RowError as error:  # the other rows can still run
             failed += 1
             print(f'  {error}', file=sys.stderr, flush=True)
     return int(failed > 0)

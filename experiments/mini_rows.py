@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-THREE, ONE = (0, 1, 2), (0,)  # seeds: three for runs under five minutes
-PRETRAINED = 'mplug2_tiny'  # the weights that the package has
+THREE, ONE = (0, 1, 2), (0,)  # seeds; three for runs under five minutes
+PRETRAINED = 'mplug2_tiny'  # the shipped weights
 
-# Comparisons share a budget of at most three minutes a run, below what the main rows have: steps, and samples a step.
-# (Many small steps teach more in a minute than some large ones.)
+# Comparisons have at most three minutes a run, less than the main rows: number of steps, and samples of a step.
+# (Many small steps teach more in a minute than a few large ones.)
 BRIEF = {
     'video_captioning': (450, 8),
     'video_qa': (420, 8),
@@ -33,13 +33,13 @@ class Row:
     """One config to train and test.
 
     Args:
-        name: of the row and its folder. task: as results call it. config: name of a shipped config. metrics: which of its test
-            are reported. seeds: those run if no others are asked for. options: overrides of the config. group: heading on the
-            page, whose rows of equal metrics and chance share a table. title: what tells it from them. start: row from whose
-            last checkpoint it starts, of the same seed or else of the first that is done; or the name of shipped weights.
-            chance: how `mini_chance.py` guesses. start_key: the config's key that takes the start: ``load_from`` all of it that
-            fits, an initialiser's source the parts that it names. trained: False tests the start as it is. tests: names of the
-            configs that test it, with overrides; the config itself if there are none.
+        name: of the row and its folder. task: its name in the results. config: name of a shipped config. metrics: test metrics
+            to report. seeds: the default seeds. options: overrides of the config. group: heading on the
+            page; its rows with equal metrics and chance share a table. title: label in that table. start: row from whose
+            last checkpoint it starts, of the same seed or else of the first finished one; or the name of shipped weights.
+            chance: kind of guess of `mini_chance.py`. start_key: the config's key for the start: ``load_from`` loads what
+            fits, an initialiser's source the parts that it names. trained: False tests the start untrained. tests: names of the
+            configs that test it, with overrides; by default the config itself.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Row:
     group: str = 'Tasks'
     title: str = ''
     start: str | None = None
-    chance: str = 'drawn'
+    chance: str = 'sampled'
     start_key: str = 'load_from'
     trained: bool = True
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -64,19 +64,19 @@ DOWNSTREAM = 'Some minutes of each task, with and without pre-training'
 
 
 def _brief(name: str) -> dict[str, Any]:
-    """The overrides that give a config its budget."""
+    """The overrides that give a config its brief number of steps."""
     steps, samples = BRIEF[name]
     options = _steps(steps)
     return options if samples is None else options | {'train_dataloader.batch_size': samples}
 
 
 def _steps(count: int) -> dict[str, Any]:
-    """So many, and a validation after the last."""
+    """`count` steps, and a validation after the last."""
     return {'train_cfg.max_iters': count, 'train_cfg.val_interval': count}
 
 
 def _recalls(medium: str) -> tuple[str, ...]:
-    """Both ways, and what the embeddings alone find first, before re-ranking."""
+    """Recall in both directions, and recall at 1 of the embeddings alone, before re-ranking."""
     ways = (f'text_to_{medium}', f'{medium}_to_text')
     return *(f'{way}_R@{k}' for way in ways for k in (1, 5, 10)), *(f'dual_{way}_R@1' for way in ways)
 
@@ -87,7 +87,7 @@ VIDEO_CAPTION += ('one_digit/word_accuracy/digit',)
 TOP, ANSWERS, READ = ('top1',), ('accuracy',), ('F1', 'exact_match')
 _ABLATED = dict(
     video_classification=(TOP, 'class'),
-    video_captioning=(VIDEO_CAPTION, 'drawn'),
+    video_captioning=(VIDEO_CAPTION, 'sampled'),
     video_qa=(ANSWERS, 'majority'),
     video_text_retrieval=(_recalls('video'), 'ranking'),
 )
@@ -153,7 +153,7 @@ def _comparisons() -> list[Row]:
     rows = []
     for medium in ('image', 'video'):
         name = f'{medium}_qa_blind'
-        small = {'train_dataloader.batch_size': 16}  # enough to learn what the commonest answers are
+        small = {'train_dataloader.batch_size': 16}  # enough to learn what the most frequent answers are
         rows.append(Row(name, name, f'mini/{name}', ANSWERS, THREE, small, CONTROLS, chance='majority'))
     for suffix, title in dict(demo='local temporal modelling', demo_no_temporal='no temporal module').items():
         name = f'video_captioning_{suffix}'
@@ -162,64 +162,64 @@ def _comparisons() -> list[Row]:
 
 
 def _ablations() -> list[Row]:
-    """Tables 14 and 15: the full model at the brief budget, and one thing changed.
+    """Tables 14 and 15: the full model for the brief number of steps, and one thing changed.
 
-    Captions alone teach motions so slowly that in minutes no temporal module is better than none. So each captioning arm takes
-    its vision encoder from classification of motions by the same modules, and each answering arm starts from its captioning.
+    Captions alone teach motions so slowly that in minutes no temporal module is better than none. So each captioning variant
+    starts with the vision encoder of motion classification by the same modules, and each answering variant from captioning.
     """
     rows = []
-    arms = dict(
+    variants = dict(
         brief=('ablation', 'the full model: local temporal modelling, instructions, universal layers', {}),
         no_instruction=('ablation_instruction', 'no instructions', {}),
         no_temporal=('ablation_temporal', 'no temporal module', {'model.network.vision_encoder.temporal': None}),
         temporal_attention=('ablation_temporal', 'temporal self-attention', {}),
         temporal_convolution=('ablation_temporal', 'temporal convolution', {}),
     )
-    for arm, (kind, title, changes) in arms.items():
+    for variant, (kind, title, changes) in variants.items():
         for task, (metrics, chance) in _ABLATED.items():
             options, start = _brief(task) | changes, {}
             if task == 'video_classification':
-                if arm == 'no_instruction':
-                    continue  # it reads no text
+                if variant == 'no_instruction':
+                    continue  # the task reads no text
             elif task == 'video_captioning':
-                start = dict(start=f'video_classification_{arm.replace("no_instruction", "brief")}', **PARTS)
+                start = dict(start=f'video_classification_{variant.replace("no_instruction", "brief")}', **PARTS)
                 options |= _initialiser('model', ['vision_encoder'])
             elif task == 'video_qa':
-                start = dict(start=f'video_captioning_{arm}', **PARTS)
-            config = f'mini/{task}' if arm in ('brief', 'no_temporal') else f'mini/{task}_{arm}'
-            name = f'{task}_{arm}'
+                start = dict(start=f'video_captioning_{variant}', **PARTS)
+            config = f'mini/{task}' if variant in ('brief', 'no_temporal') else f'mini/{task}_{variant}'
+            name = f'{task}_{variant}'
             rows.append(Row(name, f'{kind}/{name}', config, metrics, THREE, options, ABLATIONS, title, chance=chance, **start))
     return rows
 
 
 def _initialiser(part: str, parts: list[str] | None = None) -> dict[str, Any]:
-    """Overrides that fill a part of a config's model from the package's weights, or from what a row starts from."""
+    """Overrides that initialise a part of a config's model from the shipped weights, or from the row's start."""
     options = {f'{part}.init_cfg.type': 'MPlug2Weights', f'{part}.init_cfg.source': PRETRAINED}
     return options if parts is None else options | {f'{part}.init_cfg.parts': parts}
 
 
 def _universal() -> list[Row]:
-    """Table 17's vision-language column and Figure 4: what universal layers that text and vision share are good for."""
+    """Table 17's vision-language column and Figure 4: the effect of universal layers that text and vision share."""
     switch = 'model.network.universal.shared'
-    arms = dict(single=('image_qa_single', {}), joint=('image_qa_joint', {}), universal=('image_qa_joint', {switch: True}))
+    variants = dict(single=('image_qa_single', {}), joint=('image_qa_joint', {}), universal=('image_qa_joint', {switch: True}))
     titles = dict(
         single='question answering alone', joint='joint training, layers for text alone', universal='joint training, universal'
     )
     rows = [
         Row(
-            f'image_qa_table17_{arm}',
-            f'ablation_universal/{arm}',
+            f'image_qa_table17_{variant}',
+            f'ablation_universal/{variant}',
             f'mini/{config}',
             ('accuracy',),
             THREE,
             options,
             'Table 17, vision-language column',
-            titles[arm],
+            titles[variant],
             PRETRAINED,
             'majority',
             **PARTS,
         )
-        for arm, (config, options) in arms.items()
+        for variant, (config, options) in variants.items()
     ]
     name = 'video_text_retrieval_unshared'
     options = _brief('video_text_retrieval') | {switch: False}
@@ -238,7 +238,7 @@ def _universal() -> list[Row]:
 
 
 def _zero_shot() -> list[Row]:
-    """What pre-training alone can do: clips and images by text, and MSRVTT-QA's questions, of which it has seen none."""
+    """Pre-training alone: retrieval of clips and images by text, and MSRVTT-QA's questions, which it has never seen."""
     group = dict(group='Zero-shot, from the weights of the package', start=PRETRAINED, trained=False)
     rows = []
     for medium in ('video', 'image'):
@@ -251,26 +251,26 @@ def _zero_shot() -> list[Row]:
 def _downstream() -> list[Row]:
     """Every task for a few minutes, from the weights of the package and from scratch."""
     rows = []
-    taught = {
+    trainable = {
         f'optim_wrapper.paramwise_cfg.custom_keys.{part}.lr_mult': 1.0 for part in ('vision_encoder', 'universal', 'decoder')
     }
     for main in [row for row in _main() if row.name in BRIEF]:
         options = _brief(main.name)
-        if main.start is not None:  # not those weights in either arm, and without them no rates that spare them
+        if main.start is not None:  # neither variant has those weights, nor learning-rate multipliers that spare them
             options[main.start_key.removesuffix('.source')] = None
         common = dict(config=main.config, metrics=main.metrics, seeds=THREE, chance=main.chance)
-        for arm, title in (('pretrained', 'from the weights of the package'), ('scratch', 'from scratch')):
-            if arm == 'scratch' and main.name in ('video_classification', 'video_text_retrieval'):
+        for variant, title in (('pretrained', 'from the weights of the package'), ('scratch', 'from scratch')):
+            if variant == 'scratch' and main.name in ('video_classification', 'video_text_retrieval'):
                 continue  # the same as the full model of Tables 14 and 15
-            own = options | (taught if arm == 'scratch' and main.start_key != 'load_from' else {})
-            start = PRETRAINED if arm == 'pretrained' else None
+            own = options | (trainable if variant == 'scratch' and main.start_key != 'load_from' else {})
+            start = PRETRAINED if variant == 'pretrained' else None
             part = {}
             if main.name == 'detection' and start:  # of the model only the backbone is a network of ours
                 own, part = own | _initialiser('model.backbone'), dict(start_key='model.backbone.init_cfg.source')
             rows.append(
                 Row(
-                    f'{main.name}_{arm}',
-                    f'downstream/{main.name}_{arm}',
+                    f'{main.name}_{variant}',
+                    f'downstream/{main.name}_{variant}',
                     options=own,
                     group=DOWNSTREAM,
                     title=title,
@@ -283,22 +283,22 @@ def _downstream() -> list[Row]:
 
 
 def _second_stage() -> list[Row]:
-    """What CIDEr optimisation adds to the task's own run."""
+    """The effect of CIDEr optimisation after the task's own run."""
     name, title = 'image_captioning_cider', "CIDEr optimisation after the task's own run"
     return [Row(name, name, f'mini/{name}', CAPTION, THREE, group='Second stage', title=title, start='image_captioning')]
 
 
 def _pretraining() -> list[Row]:
-    """Brief pre-training, tested zero-shot: all of it, and with one thing left out."""
+    """Brief pre-training, tested zero-shot: all objectives, and with one thing left out."""
     weight = 'train_dataloader.dataset.weights'
     generation = ('image_captioning', 'video_captioning', 'image_answering', 'video_answering', 'completion')
     unshared = {'model.network.universal.shared': False}
-    halves = dict(image=16, video=8, image_questions=16, video_questions=8, text=8)  # of the config's samples a step
+    halves = dict(image=16, video=8, image_questions=16, video_questions=8, text=8)  # half of the config's batch sizes
     options = {f'train_dataloader.dataset.sources.{source}.batch_size': samples for source, samples in halves.items()}
     options |= _brief('pretrain')
-    # Sources of questions, 30 steps in 100, take none when nothing is generated; the others would have theirs.
+    # Without generation the sources of questions have no steps. Their 30 in 100 must not go to the other sources.
     as_many_pairs = _steps(round(0.7 * BRIEF['pretrain'][0]))
-    arms: dict[str, tuple[str, dict[str, Any]]] = dict(
+    variants: dict[str, tuple[str, dict[str, Any]]] = dict(
         all=('all objectives', {}),
         no_mlm=('without masked-language modelling', {f'{weight}.mlm': 0}),
         no_contrastive=('without the contrastive loss', {'model.tasks.retrieval.contrastive.weight': 0}),
@@ -311,23 +311,23 @@ def _pretraining() -> list[Row]:
         no_universal=('layers for text alone', unshared),
     )
     rows = []
-    for arm, (title, changes) in arms.items():
-        suffix = '_no_instruction' if arm == 'no_instruction' else ''
+    for variant, (title, changes) in variants.items():
+        suffix = '_no_instruction' if variant == 'no_instruction' else ''
         ranked: dict[str, Any] = {}
-        if arm == 'no_matching':
+        if variant == 'no_matching':
             ranked = {'test_cfg.top_k': 0}
-        elif arm == 'no_contrastive':  # nothing but matching has been taught, so it ranks the whole gallery
+        elif variant == 'no_contrastive':  # only matching is trained, so it ranks the whole gallery
             ranked = {'test_cfg.top_k': 500, **changes}
-        network = unshared if arm == 'no_universal' else {}
+        network = unshared if variant == 'no_universal' else {}
         tests = {f'mini/video_text_retrieval{suffix}': network | ranked}
         metrics = _recalls('video')
-        if arm != 'no_generation':  # nothing has taught the decoder
+        if variant != 'no_generation':  # the decoder is not trained
             tests[f'mini/video_qa{suffix}'] = network
             metrics += ANSWERS
         rows.append(
             Row(
-                f'pretrain_{arm}',
-                f'ablation_pretraining/{arm}',
+                f'pretrain_{variant}',
+                f'ablation_pretraining/{variant}',
                 f'mini/pretrain{suffix}',
                 metrics,
                 THREE,

@@ -1,5 +1,5 @@
-# Table 17's vision-language column on the mini benchmark, second arm: question answering, captioning and entailment of
-# statements in turn, as many steps of each as the first arm has. The third arm is this one with
+# Table 17's vision-language column on the mini benchmark, second variant: question answering, captioning and entailment of
+# statements in turn, as many steps of each as the first variant has. The third variant is this one with
 # model.network.universal.shared=True.
 from mmengine.config import read_base
 

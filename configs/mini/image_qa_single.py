@@ -1,5 +1,5 @@
-# Table 17's vision-language column on the mini benchmark, first arm: question answering alone, with layers that serve text
-# alone. All arms start from the vision encoder and decoder of the package's weights, and learn the rest anew.
+# Table 17's vision-language column on the mini benchmark, first variant: question answering alone, with layers that serve text
+# alone. All variants start from the vision encoder and decoder of the package's weights, and learn the rest anew.
 from mmengine.config import read_base
 
 with read_base():

@@ -1,5 +1,5 @@
-# mPLUG-2 Base as pre-trained, tested on MSRVTT-QA without fine-tuning (Table 20), choosing among the 1,000 commonest training
-# answers, which
+# mPLUG-2 Base as pre-trained, tested on MSRVTT-QA without fine-tuning (Table 20), choosing among the 1,000 most frequent
+# training answers, which
 # tools/data/answer_list.py video_qa/mplug2_base_msrvtt data/msrvtt_qa/answers.json --top 1000 writes.
 from mmengine.config import read_base
 

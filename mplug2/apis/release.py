@@ -49,8 +49,8 @@ def load_release(
         task: 'caption' (the decoder sees vision alone, as published) or 'qa' (vision and the fused question).
         text_heads, vision_heads: attention heads; width / 64 if None.
         fusion_layers: how many of the stored fusion layers are used, the last ones; if None 3 of 12 and 6 of 24.
-        dropout: of the text layers, once the model is set to training. tokenizer: config of a tokenizer; without one,
-            `MPlug2.generate` gives ids and the tasks' own predictions, which are texts, are not to be had.
+        dropout: of the text layers, once the model is set to training. tokenizer: config of a tokenizer. Without
+            one `MPlug2.generate` returns token ids only, and the tasks' `predict` is unavailable.
 
     What was loaded and what was left out is printed, and kept as the model's ``load_report``.
 

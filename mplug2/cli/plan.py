@@ -14,14 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ..config.command_line import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
-    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='in data parallel (default 1)')
+    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='GPUs in data parallel (default: 1)')
     parser.add_argument('--gpu-type', choices=['a100', 'h100', 'h200'], default='h100')
-    parser.add_argument('--mfu', type=float, default=0.15, help="share of the GPU's FLOPs that is reached (default 0.15)")
-    parser.add_argument('--batch', type=int, help="samples on a GPU (default: the config's)")
+    parser.add_argument('--mfu', type=float, default=0.15, help="achieved share of the GPU's peak FLOPs (default: 0.15)")
+    parser.add_argument('--batch-size', type=int, metavar='N', help="samples on each GPU (default: the config's)")
     parser.add_argument('--frames', type=int, metavar='T', help="frames of a clip (default: the config's)")
     parser.add_argument('--text', type=int, metavar='L', help="tokens of the text (default: the config's limit, else 30)")
     parser.add_argument('--target', type=int, metavar='L', help="tokens of the target (default: the config's limit, else 20)")
-    parser.add_argument('--samples', type=int, help='of the data set, where the config counts epochs')
+    parser.add_argument('--samples', type=int, help='samples of the data set, if the config counts epochs')
     parser.add_argument(
         '--worker-rate',
         type=float,
@@ -40,8 +40,9 @@ def run(args: argparse.Namespace) -> None:
     from ..planning.workload import works_of
 
     cfg = load_config(args.config, args.cfg_options)
-    given = {key: getattr(args, key) for key in ('batch', 'frames', 'text', 'target') if getattr(args, key) is not None}
-    works = [work._replace(**given) for work in works_of(cfg)]
+    sizes = dict(batch=args.batch_size, frames=args.frames, text=args.text, target=args.target)
+    overrides = {name: size for name, size in sizes.items() if size is not None}
+    works = [work._replace(**overrides) for work in works_of(cfg)]
     wrapper = cfg.get('optim_wrapper') or {}
     kind = wrapper.get('optimizer', dict(type='AdamW'))['type']
     bf16 = wrapper.get('dtype') in ('bfloat16', 'auto')
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def steps_of(train_cfg: dict, samples: int | None, batch: int) -> int | None:
-    """Optimizer steps of a training; None where the config counts epochs and the samples of one are not told."""
+    """Optimizer steps of a training; None if the config counts epochs and the number of samples is unknown."""
     if train_cfg.get('max_iters'):
         return int(train_cfg['max_iters'])
     epochs = train_cfg.get('max_epochs')
@@ -80,7 +81,7 @@ def report(
             number or one for each work. base: samples a step that the config's learning rate and steps are for, if known.
 
     Raises:
-        ValueError: there are some rates, but not one for each work.
+        ValueError: the number of worker rates is neither one nor that of the batches.
     """
     from ..checkpoints.loading import table
     from ..planning.plan import GPUS
@@ -91,15 +92,15 @@ def report(
         plain = plan.steps[number][0]
         size = '' if work.media == 'text' else f' of {work.frames} frames' if work.media == 'video' else ' (one frame)'
         side = '' if work.side is None or work.media == 'text' else f', {work.side} pixels'
-        asked = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
+        tasks = f'{" + ".join(work.tasks)}: ' if work.tasks else ''
         lines.append(
-            f'\n{asked}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
+            f'\n{tasks}{work.batch} x {work.media}{size}{side}, {work.text} text tokens, {work.target} target tokens a GPU'
         )
         rows = [('GB on each GPU', *plan.forms)]
         forms = [plan.parts(number, form) for form in range(len(plan.forms))]
         names = NAMES | dict(optimizer=f'state of {optimizer}', communication=COMMUNICATION[plan.shares > 1])
-        for name, told in names.items():
-            rows.append((told, *(f'{parts[name] / GB:,.2f}' for parts in forms)))
+        for name, label in names.items():
+            rows.append((label, *(f'{parts[name] / GB:,.2f}' for parts in forms)))
         peaks = [plan.peak(number, form) for form in range(len(plan.forms))]
         rows.append(('most at a time', *(f'{peak / GB:,.2f}' for peak in peaks)))
         rows.append((f'of {gpu.memory / GB:.0f} GB', *(f'{peak / gpu.memory:.0%}' for peak in peaks)))
@@ -117,10 +118,10 @@ def report(
         )
     lines.append(f'  loader     {rate:,.0f} samples/s in all, {plan.samples:,.0f} for each GPU')
     if worker_rates:
-        told = ', '.join(f'{each:,.0f}' for each in worker_rates)
-        lines.append(f'  workers    {math.ceil(plan.workers(worker_rates))} for each GPU, at {told} samples/s a worker')
+        rates = ', '.join(f'{each:,.0f}' for each in worker_rates)
+        lines.append(f'  workers    {math.ceil(plan.workers(worker_rates))} for each GPU, at {rates} samples/s a worker')
     if steps is None:
-        lines.append('  training   the config counts epochs: give --samples, the number of samples of one')
+        lines.append('  training   the config counts epochs: give --samples, the number of samples of an epoch')
     else:
         hours = steps * plan.seconds / 3600
         lines.append(f'  training   {steps:,} steps: {hours:,.1f} hours, {hours * gpus:,.0f} GPU hours')

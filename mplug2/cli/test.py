@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32', help='of the forward pass')
     parser.add_argument('--show-dir', help='draw predictions here')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
     parser.add_argument('--seed', type=int, help='of everything random')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 

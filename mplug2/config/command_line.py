@@ -1,4 +1,4 @@
-"""Values of ``--cfg-options``: what was written is what arrives."""
+"""Values of ``--cfg-options``, kept as written until the key's type is known."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Keys whose values are texts, also where the config has none yet: a folder or a run may be called 2026.
+# Keys whose values are strings even if the config has none yet: a folder or a run may be called 2026.
 TEXTS = ('load_from', 'work_dir', 'experiment_name')
 _BRACKETS = {'[': ']', '(': ')', '{': '}'}
 
 
 class Written(str):
-    """A value as the command line has it. `interpret` says what it means, which depends on the key."""
+    """A value as on the command line. `interpret` converts it, depending on the key."""
 
 
 class DictAction(argparse.Action):
-    """``key=value`` words into a dict. A value keeps its blanks, commas and further equal signs.
+    """Parse ``key=value`` words into a dict. A value keeps its blanks, commas and further equal signs.
 
-    MMEngine's action of this name takes blanks away and makes a list of what holds a comma.
+    MMEngine's action of this name strips blanks and splits at commas.
     """
 
     def __call__(
@@ -35,10 +35,10 @@ class DictAction(argparse.Action):
 
 
 def interpret(cfg: Mapping, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with what was written on a command line turned into values; others stay as they are.
+    """Options with command-line texts converted to values; other values stay as they are.
 
-    Numbers, True, False, None, quoted texts, lists, tuples and dicts are what Python takes them for; words within brackets need
-    no quotes. A key whose value is a text takes numbers as texts. All else is a text.
+    Numbers, True, False, None, quoted strings, lists, tuples and dicts are read as in Python; words inside brackets need
+    no quotes. A key whose value is a string takes numbers as strings. All else is a string.
     """
     return {
         key: _value(value, _is_text(cfg, key.lstrip('+'))) if isinstance(value, Written) else value
@@ -82,7 +82,7 @@ def _value(text: str, is_text: bool) -> Any:
 
 
 def _split(text: str) -> Sequence[str]:
-    """At the commas outside brackets and quotes."""
+    """Split at the commas outside brackets and quotes."""
     items, depth, quote = [''], 0, ''
     for sign in text:
         if quote:

@@ -13,23 +13,23 @@ from .load import _imported_from, find_config, load_config
 
 
 class Origin(NamedTuple):
-    """The place of an expression of a config file."""
+    """File and line of an expression of a config file."""
 
     path: Path
     line: int
 
 
 def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
-    """Where a config's value comes from.
+    """Find the line that sets a config's value.
 
-    The config is executed once more with every value marked by the line of the expression that gives it; the marks go where
-    the values go, through names, loops, updates, merges and base files.
+    The config is executed again with every value marked by the line of its expression. The marks follow
+    the values through names, loops, updates, merges and base files.
 
     Args:
         name: of the config. key: dotted ('optim_wrapper.optimizer.lr'; list items by number).
 
     Returns:
-        the value, the file that set it, and the line of the expression there. Of a dict or list, those of its first value.
+        the value, the file that sets it, and the line of the expression. For a dict or list, those of its first value.
 
     Raises:
         KeyError: the config has no such key; names those beside it. Or an old-style base (``_base_ = ...``) sets it.
@@ -38,7 +38,7 @@ def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
     cfg = load_config(path)._to_lazy_dict()
     value = _value(path, cfg, key)
     if key.rsplit('.', 1)[-1] == 'instruction' and not cfg.get('instructions', True):
-        key = 'instructions'  # the switch has set it to None
+        key = 'instructions'  # this switch set it to None
     try:
         origin = place_of(path, trace(path), key)
     except KeyError:
@@ -47,7 +47,7 @@ def explain(name: str | Path, key: str) -> tuple[Any, Path, int]:
 
 
 def place_of(path: Path, marked: dict[str, Any], key: str) -> Origin:
-    """The origin of a key's value in what `trace` gives; of an empty list or dict, which has none, that of what it lies in."""
+    """The origin of a key's value in the result of `trace`. An empty list or dict has the origin of its parent."""
     while key:
         if origin := origin_of(_value(path, marked, key)):
             return origin
@@ -56,10 +56,10 @@ def place_of(path: Path, marked: dict[str, Any], key: str) -> Origin:
 
 
 def trace(path: Path) -> dict[str, Any]:
-    """Execute a config file with its values marked.
+    """Execute a config file with marked values.
 
     Returns:
-        the names of the file and of its bases; their values have the structure of the config's, and leaves for `origin_of`.
+        the names of the file and of its bases. Values have the structure of the config's; `origin_of` reads the leaves.
     """
     path = Path(path).resolve()
     scope: dict[str, Any] = {'__file__': str(path), '__mark': _mark, '__plain': plain, '__path': path}
@@ -77,7 +77,7 @@ def trace(path: Path) -> dict[str, Any]:
             module = ast.Module([_Marking().visit(statement)], type_ignores=[])
             exec(compile(ast.fix_missing_locations(module), str(path), 'exec'), scope)
     names = {key: value for key, value in scope.items() if not key.startswith('__')}
-    return Config._dict_to_config_dict_lazy(names)  # as MMEngine has them, with ConfigDict's update and merge
+    return Config._dict_to_config_dict_lazy(names)  # as in MMEngine, with ConfigDict's update and merge
 
 
 def origin_of(value: Any) -> Origin | None:
@@ -89,7 +89,7 @@ def origin_of(value: Any) -> Origin | None:
 
 
 class Symbol:
-    """An imported name, which a config only passes on."""
+    """An imported name that a config only passes on."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -135,7 +135,7 @@ _CARRIERS = {int: _Int, float: _Float, str: _Str}
 
 
 def _mark(value: Any, path: Path, line: int) -> Any:
-    """The value with its origin, unless it has one: a name passes on where its value was written."""
+    """The value with its origin, unless it has one: a name keeps the line where its value was written."""
     origin = Origin(path, line)
     if carrier := _CARRIERS.get(type(value)):
         marked = carrier(value)

@@ -1,4 +1,4 @@
-"""The one way to read a config file: for training, testing, the command line and tests."""
+"""Reads config files for training, testing, the command line and tests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def config_folder() -> Path:
-    """Where the shipped configs lie; ``from mplug2.configs... import *`` under ``read_base()`` finds them there too."""
+    """The folder of the shipped configs. ``from mplug2.configs... import *`` under ``read_base()`` reads it too."""
     return (_PACKAGE / 'configs').resolve()
 
 
 def tools_folder() -> Path:
-    """Where the scripts lie: inside an installed package, or beside it in a checkout."""
+    """The folder of the scripts: inside an installed package, or beside it in a checkout."""
     installed = _PACKAGE / '.mim' / 'tools'
     return installed if installed.is_dir() else _PACKAGE.parent / 'tools'
 
@@ -34,7 +34,7 @@ def find_config(name: str | Path) -> Path:
     """A config file by its path, or a shipped one by its name under ``configs/`` ('mini/video_qa').
 
     Raises:
-        FileNotFoundError: neither; names near ones.
+        FileNotFoundError: no such file or name; suggests similar names.
     """
     path = Path(name)
     if path.is_file():
@@ -46,23 +46,23 @@ def find_config(name: str | Path) -> Path:
 
     known = [str(file.relative_to(config_folder()).with_suffix('')) for file in config_folder().rglob('*.py')]
     known = [name for name in known if not name.startswith('_base_')]
-    wanted = str(path.with_suffix('')).split('configs/', 1)[-1]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    below_configs = str(path.with_suffix('')).split('configs/', 1)[-1]
+    near = difflib.get_close_matches(below_configs, known, n=3, cutoff=0.5)
     hint = f'; did you mean {" or ".join(near)}?' if near else ''
     raise FileNotFoundError(f'no config file {name}, and none of that name under {config_folder()}{hint}')
 
 
 def default_work_dir(name: str | Path) -> Path:
-    """Where a config's runs go if nothing else is said: ``work_dirs/mini/video_qa`` of a shipped one, whose folder counts
-    because several tasks have configs of one name, and ``work_dirs/my_config`` of any other."""
+    """The default folder of a config's runs: ``work_dirs/mini/video_qa`` for a shipped one, whose folder counts
+    because several tasks have configs of one name, and ``work_dirs/my_config`` for any other."""
     path = find_config(name).resolve()
     inside = path.is_relative_to(config_folder())
     return Path('work_dirs') / (path.relative_to(config_folder()).with_suffix('') if inside else path.stem)
 
 
 def own_work_dir(cfg: Config, name: str | Path, smoke_test: bool) -> str:
-    """Where a run goes if the command does not say: as the config says, or `default_work_dir`; tiny ones apart, since no run is
-    to go on from them."""
+    """The folder of a run without ``--work-dir``: the config's, or `default_work_dir`. Tiny runs have their own, since no run
+    must resume from them."""
     own = cfg.get('work_dir') or str(default_work_dir(name))
     return f'{own}_tiny' if smoke_test else own
 
@@ -77,9 +77,9 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
         name: a path, or the name of a shipped config. options: dotted key -> value; see `check_options` for new keys.
 
     Raises:
-        FileNotFoundError: no such file. SyntaxError: it is not Python. ImportError: a module of ``custom_imports`` does not
+        FileNotFoundError: no such file. SyntaxError: not Python. ImportError: a module of ``custom_imports`` does not
             import.
-        KeyError: an override is of a key that nothing knows, or goes through one that is no dict or list.
+        KeyError: an override has an unknown key, or a key below a value that is not a dict or list.
     """
     path = find_config(name)
     load_plugins()
@@ -113,7 +113,7 @@ def _drop_instructions(node: Any) -> None:
     """Set every key ``instruction`` below a node of a config to None, in place."""
     if isinstance(node, dict) and 'instruction' in node:
         node['instruction'] = None
-    # A ConfigDict's own `values` would build what is lazy.
+    # A ConfigDict's own `values` would build lazy objects.
     for item in dict.values(node) if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
         _drop_instructions(item)
 
@@ -122,7 +122,7 @@ def _imported_from(package: str) -> Path:
     """The folder that Python imports a package from.
 
     Raises:
-        ImportError: there is no such package.
+        ImportError: no such package.
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -132,9 +132,9 @@ def _imported_from(package: str) -> Path:
 
 @contextmanager
 def _packages_as_imported() -> Iterator[None]:
-    """Let ``from package.configs... import *`` under ``read_base()`` look where Python imports the package from.
+    """Let ``from package.configs... import *`` under ``read_base()`` read the folder that Python imports the package from.
 
-    MMEngine asks the installer's records instead, which for an editable install name a folder that does not exist.
+    MMEngine reads the installer's records, which for an editable install name a folder that does not exist.
     """
     original = config_module.get_installed_path
     config_module.get_installed_path = lambda package: str(_imported_from(package))
@@ -145,7 +145,7 @@ def _packages_as_imported() -> Iterator[None]:
 
 
 def type_name(node: dict) -> str:
-    """The name of the class of a config's ``type``, '' where it has none."""
+    """The class name of a config's ``type``, '' without one."""
     kind = node.get('type') or ''
     return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__
 

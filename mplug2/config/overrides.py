@@ -1,4 +1,4 @@
-"""Overrides of config keys (``--cfg-options``): a mistyped key is an error, not a new key that nothing reads."""
+"""Overrides of config keys (``--cfg-options``). A mistyped key is an error, not a new key that nothing reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-NEW = '+'  # before a key that is to be added although nothing is known of it
-# Read by our config loader, our commands, our runner or MMEngine's, beside the arguments of the runner.
+NEW = '+'  # prefix that adds an unknown key
+# Keys that our config loader, our commands, our runner or MMEngine's read, beside the arguments of the runner.
 TOP_LEVEL = (
     'parallel',
     'runner_type',
@@ -25,11 +25,11 @@ TOP_LEVEL = (
 
 
 def check_options(cfg: Mapping, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that only set what a config or a class in it knows.
+    """Check that options set only keys that the config or a class in it knows.
 
-    A key is known if the config has it, if the class of the dict that it is for takes an argument of that name, or if it is an
-    argument of the runner or of a loader. A dict whose class is named by a string or replaced by another option, and one that
-    the config does not have yet, take any key. Elsewhere a new key is written with a plus: ``+model.tasks.mine.extra=1``.
+    A key is known if the config has it, if the class of its dict takes an argument of that name, or if it is an
+    argument of the runner or of a loader. A dict whose class is a string or replaced by another option, and one that
+    the config does not have, take any key. Elsewhere a plus adds a new key: ``+model.tasks.mine.extra=1``.
 
     Args:
         cfg: the config, unchanged. options: dotted key -> value.
@@ -38,7 +38,7 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> dict[str, Any]:
         the options without the plus signs.
 
     Raises:
-        KeyError: an unknown key; names near ones.
+        KeyError: an unknown key; suggests similar ones.
     """
     checked = {}
     for key, value in options.items():
@@ -56,7 +56,7 @@ def _check(cfg: Mapping, key: str, options: Mapping[str, Any]) -> None:
     for part in key.split('.'):
         if isinstance(node, (list, tuple)):
             if not part.isdigit() or int(part) >= len(node):
-                return  # told by merging
+                return  # merging reports it
             node = node[int(part)]
         elif isinstance(node, Mapping):
             if part not in node:
@@ -71,7 +71,7 @@ def _check(cfg: Mapping, key: str, options: Mapping[str, Any]) -> None:
 
 
 def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[str] | None:
-    """Arguments that a dict may get beside the keys it has; None for any."""
+    """Arguments that a dict takes beside its own keys; None for any."""
     if '.'.join([*walked, 'type']) in options:
         return None
     if not walked:
@@ -91,7 +91,7 @@ def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[
 
 
 def arguments(kind: Any) -> set[str] | None:
-    """Names that a class or function takes, those that it hands on to its base classes included; None if that is any name."""
+    """Argument names of a class or function, including those it passes to its base classes; None for any name."""
     if not inspect.isclass(kind):
         parameters = inspect.signature(kind).parameters.values()
         return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else {p.name for p in parameters}

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def nodes(value: Any) -> Iterator[dict]:
-    """Every dict in a config, outermost first. What a caller changes in one is seen in what follows."""
+    """Every dict in a config, outermost first. The walk sees changes that the caller makes."""
     if isinstance(value, dict):
         yield value
         for item in list(value.values()):

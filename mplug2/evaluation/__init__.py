@@ -1,4 +1,4 @@
-"""Metrics: MMEngine metrics over data samples, and the pure functions they rest on."""
+"""Metrics: MMEngine metrics over data samples, and the pure functions that they use."""
 
 from .caption import CaptionMetric, WordAccuracy
 from .caption_scores import CiderD, DocumentFrequencies

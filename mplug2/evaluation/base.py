@@ -12,9 +12,9 @@ from mmengine.evaluator import BaseMetric
 
 
 class Metric(BaseMetric):
-    """A metric over data samples that come as dicts, with results under bare names (or ``prefix/name`` if given).
+    """A metric over data samples, which are dicts; results have plain names, or ``prefix/name`` with a prefix.
 
-    Distributed runs: samplers give rank r the samples r, r + ranks, ... and repeat the first ones to fill the last round.
+    Distributed runs: samplers give rank r the samples r, r + world size, ... and repeat the first ones to fill the last round.
     MMEngine interleaves the results of the ranks and cuts them at the data set's length, which removes exactly the
     repeated ones, provided that `process` appends one result a sample and none of them is None.
     """
@@ -70,10 +70,10 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence], path: str | Pa
 
 
 def mean(values: list[float]) -> float:
-    """The mean; 0 of nothing."""
+    """The mean; 0 of an empty sequence."""
     return sum(values) / len(values) if values else 0.0
 
 
 def percent(values: list[float]) -> float:
-    """The mean of shares, in percent."""
+    """The mean of fractions, in percent."""
     return 100.0 * mean(values)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @cache
 def _java_runs(name: str, files: Sequence[str] = ()) -> bool:
-    """Whether pycocoevalcap's metric `name` can be computed; says once what it lacks. files: as `is_installed` takes them."""
+    """Whether pycocoevalcap's metric `name` can be computed; logs once what is missing. files: arguments of `is_installed`."""
     missing = [what for what in ('pycocoevalcap', 'java', *files) if not is_installed(what)]
     if missing:
         _left_out(name, f'{" and ".join(missing)} not found')
@@ -55,26 +55,26 @@ def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -
         score, _ = scorer.compute_score(*_texts(candidates, references))
     except (OSError, ValueError) as error:  # as with SPICE; Java's end is a broken pipe or an empty answer
         if scorer is not None and scorer.lock.locked():
-            scorer.lock.release()  # its destructor would wait for it for ever
+            scorer.lock.release()  # or its destructor waits for it for ever
         _left_out('METEOR', f'Java failed ({error})')
         return None
     return score
 
 
-# Which pycocoevalcap does not bring, and would download on its own.
+# pycocoevalcap does not ship these files and would download them without asking.
 STANFORD = tuple(f'pycocoevalcap/spice/lib/stanford-corenlp-3.6.0{part}.jar' for part in ('', '-models'))
 
 
 def spice(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:
     """Mean SPICE of tokenized captions; None, with a notice, where Java, pycocoevalcap or the Stanford parser is missing, or
-    Java fails (SPICE 1.0 is made for Java 8 and wants 8 GB)."""
+    Java fails (SPICE 1.0 is made for Java 8 and needs 8 GB)."""
     if not _java_runs('SPICE', STANFORD):
         return None
     from pycocoevalcap.spice.spice import Spice
 
     try:
         score, _ = Spice().compute_score(*_texts(candidates, references))
-    except (subprocess.CalledProcessError, OSError) as error:  # the other scores of a long test are not lost with it
+    except (subprocess.CalledProcessError, OSError) as error:  # must not lose the other scores of a long test
         _left_out('SPICE', str(error))
         return None
     return float(score)
@@ -104,8 +104,8 @@ class CaptionMetric(Metric):
     a ``CIDEr-D/<domain>`` as well.
 
     Args:
-        meteor: compute METEOR, which needs Java and pycocoevalcap and is left out with a notice without them.
-        spice: compute SPICE, which needs the Stanford parser's files too, and minutes.
+        meteor: compute METEOR. It needs Java and pycocoevalcap; without them it is left out with a notice.
+        spice: compute SPICE. It also needs the Stanford parser's files, and takes minutes.
         out_file: write the captions here.
         file_format: 'coco': ``[{"image_id", "caption"}]``. 'msrvtt', of the MSR-VTT challenge: ``{"version", "result":
             [{"video_id", "caption"}], "external_data": {"used", "details"}}``.
@@ -134,7 +134,7 @@ class CaptionMetric(Metric):
 
     @classmethod
     def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
-        cfg['meteor'] = cfg['spice'] = False  # start Java
+        cfg['meteor'] = cfg['spice'] = False  # both start Java
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
@@ -165,10 +165,10 @@ class CaptionMetric(Metric):
         metrics['ROUGE-L'] = mean([rouge_l(words, refs) for words, refs in zip(candidates, references, strict=True)])
         metrics['CIDEr-D'] = mean(cider_d(candidates, references))
         for domain in sorted({domain for *_, domain in results if domain is not None}):
-            part = [place for place, record in enumerate(results) if record[3] == domain]
+            part = [row for row, record in enumerate(results) if record[3] == domain]
             metrics[f'CIDEr-D/{domain}'] = mean(cider_d([candidates[i] for i in part], [references[i] for i in part]))
-        for name, wanted, through_java in (('METEOR', self.meteor, meteor), ('SPICE', self.spice, spice)):
-            if wanted and (score := through_java(candidates, references)) is not None:
+        for name, enabled, through_java in (('METEOR', self.meteor, meteor), ('SPICE', self.spice, spice)):
+            if enabled and (score := through_java(candidates, references)) is not None:
                 metrics[name] = score
         metrics['exact_match'] = percent([words in refs for words, refs in zip(candidates, references, strict=True)])
         return metrics
@@ -178,8 +178,8 @@ class CaptionMetric(Metric):
 class WordAccuracy(Metric):
     """Share, in percent, of the words of a group (colours, digits, ...) that captions get right.
 
-    Of a caption, the group's words count, with repetitions and in any order: as right those that the best fitting reference
-    says as well, out of as many as the longer of the two has. Results are ``word_accuracy/<group>``, over all samples' words.
+    A caption's words of the group are compared with those of the reference that fits best, as multisets. Words in both
+    are right, out of as many as the longer of the two has. Results are ``word_accuracy/<group>``, over all samples' words.
 
     Reads ``captions`` and ``pred_caption``.
 
@@ -205,12 +205,15 @@ class WordAccuracy(Metric):
             caption, *references = (
                 ' '.join(ptb_tokens(text)) for text in (field(sample, 'pred_caption', self), *field(sample, 'captions', self))
             )
-            counts = {}  # of a group: words that are right, and words
+            counts = {}  # group -> (right words, words)
             for group, pattern in self.patterns.items():
-                said = Counter(pattern.findall(caption))
-                expected = [Counter(pattern.findall(reference)) for reference in references]
-                if self.words is None or expected[0].total() == self.words:
-                    overlaps = [((said & one).total(), max(said.total(), one.total())) for one in expected]
+                predicted = Counter(pattern.findall(caption))
+                reference_counts = [Counter(pattern.findall(reference)) for reference in references]
+                if self.words is None or reference_counts[0].total() == self.words:
+                    overlaps = [
+                        ((predicted & reference).total(), max(predicted.total(), reference.total()))
+                        for reference in reference_counts
+                    ]
                     counts[group] = max(overlaps, key=lambda overlap: overlap[0] / overlap[1] if overlap[1] else 1)
             self.results.append(counts)
 

@@ -26,14 +26,14 @@ def bleu(candidates: Sequence[Words], references: Sequence[Sequence[Words]], n: 
         length += len(words)
         reference_length += min((abs(len(ref) - len(words)), len(ref)) for ref in refs)[1]
         for order in range(1, n + 1):
-            found = _ngrams(words, order)
-            if not found:
+            ngrams = _ngrams(words, order)
+            if not ngrams:
                 break
             allowed: Counter[tuple[str, ...]] = Counter()
             for ref in refs:
                 allowed |= _ngrams(ref, order)
-            guessed[order - 1] += sum(found.values())
-            correct[order - 1] += sum((found & allowed).values())
+            guessed[order - 1] += sum(ngrams.values())
+            correct[order - 1] += sum((ngrams & allowed).values())
     # The official constants: an order without a match is almost zero, not zero.
     tiny, small = 1e-15, 1e-9
     ratio = (length + tiny) / (reference_length + small)
@@ -47,13 +47,13 @@ def bleu(candidates: Sequence[Words], references: Sequence[Sequence[Words]], n: 
 
 def lcs_length(first: Words, second: Words) -> int:
     """Length of the longest common subsequence, by Hyyrö's bit-parallel recurrence."""
-    places: dict[str, int] = {}
-    for place, word in enumerate(first):
-        places[word] = places.get(word, 0) | 1 << place
+    positions: dict[str, int] = {}
+    for position, word in enumerate(first):
+        positions[word] = positions.get(word, 0) | 1 << position
     full = (1 << len(first)) - 1
     state = full
     for word in second:
-        hit = state & places.get(word, 0)
+        hit = state & positions.get(word, 0)
         state = ((state + hit) | (state - hit)) & full
     return len(first) - state.bit_count()
 
@@ -69,14 +69,14 @@ def rouge_l(words: Words, references: Sequence[Words], beta: float = 1.2) -> flo
 
 
 class DocumentFrequencies(NamedTuple):
-    """In how many items' references each n-gram occurs, and how many items there are."""
+    """Number of samples in whose references each n-gram occurs, and number of samples."""
 
     counts: Counter[tuple[str, ...]]
     items: int
 
     @classmethod
     def of(cls, references: Iterable[Sequence[Words]], n: int = 4) -> DocumentFrequencies:
-        """Count over items, each with one or more tokenized references."""
+        """Count over samples, each with one or more tokenized references."""
         counts: Counter[tuple[str, ...]] = Counter()
         items = 0
         for refs in references:
@@ -94,7 +94,7 @@ class Cooked(NamedTuple):
 
 
 class CiderD:
-    """CIDEr-D of single captions, 0 to 10: the document frequencies are fixed, references are cooked once.
+    """CIDEr-D of single captions, 0 to 10, with fixed document frequencies. References are cooked once.
 
     Args:
         frequencies: of the references of the test corpus (the official score) or of the training set (a reward).

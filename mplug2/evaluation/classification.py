@@ -14,10 +14,10 @@ from .base import Metric, field, mean, percent
 
 @METRICS.register_module()
 class ClassificationMetric(Metric):
-    """Share of samples, in percent, with a right class first (``top1``) and among the first five (``top5``).
+    """Top-1 and top-5 accuracy in percent (``top1``, ``top5``): a right class is first, or among the first five.
 
-    Reads ``pred_score`` (K,), and ``labels``, the right ones, or ``label``. Where the data set's meta information has
-    ``candidates`` for a sample's ``variant``, the other classes are not chosen from (ImageNet-A and -R).
+    Reads ``pred_score`` (K,), and ``labels``, all right ones, or ``label``. If the data set's meta information has
+    ``candidates`` for a sample's ``variant``, only those classes can be predicted (ImageNet-A and -R).
 
     Args:
         topk: the ks. collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
@@ -46,12 +46,12 @@ class ClassificationMetric(Metric):
             self.results.append((variant, hits))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        return {f'top{k}': percent([hits[place] for _, hits in results]) for place, k in enumerate(self.topk)}
+        return {f'top{k}': percent([hits[column] for _, hits in results]) for column, k in enumerate(self.topk)}
 
 
 @METRICS.register_module()
 class RobustnessMetric(ClassificationMetric):
-    """Robustness as in Table 13: ``top1/<variant>``, their mean ``average``, and ``gap``, how far it lies below the reference.
+    """Robustness as in Table 13: ``top1/<variant>``, their mean ``average``, and ``gap``, the reference minus the average.
 
     The reference is one of the variants and counts in the average, as in the paper. Reads what `ClassificationMetric` reads,
     and ``variant``.
@@ -72,8 +72,8 @@ class RobustnessMetric(ClassificationMetric):
         for variant, (hit,) in results:
             hits[variant].append(hit)
         if self.reference not in hits:
-            raise KeyError(f'RobustnessMetric: no sample of {self.reference!r}; there are {", ".join(map(str, hits))}')
-        scores = {variant: percent(found) for variant, found in hits.items()}
+            raise KeyError(f'RobustnessMetric: no sample of {self.reference!r}; variants are {", ".join(map(str, hits))}')
+        scores = {variant: percent(outcomes) for variant, outcomes in hits.items()}
         average = mean(list(scores.values()))
         return {f'top1/{variant}': score for variant, score in scores.items()} | {
             'average': average,

@@ -39,8 +39,8 @@ class EmbeddingTask(Protocol):
 
 
 class GalleryOptions(NamedTuple):
-    """top_k: items of each query that are re-ranked; 0 for none. pairs: texts encoded or matched at a time. block: cosines that
-    exist at once. limit: bytes of vision features, and as many of text features, that a process keeps on the host between
+    """top_k: items of each query that are re-ranked; 0 for none. pairs: texts encoded or matched at a time. block: cosines in
+    memory at a time. limit: bytes of vision features, and as many of text features, that a process keeps on the host between
     embedding and re-ranking. device: of the network.
     """
 
@@ -65,10 +65,10 @@ class Media(NamedTuple):
 
 @dataclass
 class Gallery:
-    """All of it, on every rank, in the data set's order.
+    """The whole gallery, on every rank, in the data set's order.
 
-    media: (N, E) and text: (M, E) embeddings. ids: of the media. texts: token ids. media_of_text: (M,). rows: of each of the
-    data set's samples that this rank embedded first, its place among the N.
+    media: (N, E) and text: (M, E) embeddings. ids: of the media. texts: token ids. media_of_text: (M,). rows: index in the
+    data set -> row among the N, of each sample that this rank embedded first.
     """
 
     media: Tensor
@@ -92,8 +92,8 @@ class Gallery:
 
 
 class Ranking(NamedTuple):
-    """Of one direction. ranks: (Q,) of each query's best relevant item. dual_ranks: (Q,), by cosine alone. best: (Q, k), the
-    first items, best first.
+    """One direction. ranks: (Q,) of each query's best relevant item. dual_ranks: (Q,), by cosine alone. best: (Q, k), the
+    top items, best first.
     """
 
     ranks: Tensor
@@ -102,7 +102,7 @@ class Ranking(NamedTuple):
 
 
 def records_of(gallery: Gallery, rankings: tuple[Ranking, Ranking], media: str) -> list[dict]:
-    """A record a query, as `RetrievalMetric` reads them. media: 'image' or 'video', for the names of the directions."""
+    """One record for each query, for `RetrievalMetric`. media: 'image' or 'video', for the names of the directions."""
     names = (gallery.ids, range(len(gallery.texts)))
     records = []
     for side, (direction, ranking) in enumerate(zip((f'text_to_{media}', f'{media}_to_text'), rankings, strict=True)):
@@ -126,7 +126,7 @@ def embed_gallery(
         batches: samples, with ``texts`` (token ids), and their vision features. index_of: sample id -> index in the data set.
 
     Returns:
-        By index in the data set: embeddings, and vision features for re-ranking as far as they may be kept.
+        By index in the data set: embeddings, and vision features for re-ranking up to the limit.
     """
     own: dict[int, Media] = {}
     kept: dict[int, VisionFeatures] = {}
@@ -138,7 +138,7 @@ def embed_gallery(
         text_embeddings = embed_texts(network, task, flat, options).split([len(of_sample) for of_sample in texts])
         for row, sample in enumerate(samples):
             index = index_of[sample.sample_id]
-            # Clones, for a view is pickled with the storage of its whole batch when the ranks exchange them.
+            # Clones: when the ranks exchange a view, it is pickled with the storage of its whole batch.
             own[index] = Media(sample.sample_id, embeddings[row].clone(), texts[row], text_embeddings[row].clone())
             if options.top_k and index not in kept and size < options.limit:
                 kept[index] = lean_vision(vision, row, network)
@@ -147,7 +147,7 @@ def embed_gallery(
 
 
 def embed_texts(network: Network, task: EmbeddingTask, texts: list[list[int]], options: GalleryOptions) -> Tensor:
-    """Token ids of M texts -> (M, E) on the host."""
+    """Token ids of M texts -> embeddings (M, E) on the host."""
     parts = []
     for start in range(0, len(texts), options.pairs):
         ids, mask = pad_ids(texts[start : start + options.pairs])
@@ -157,11 +157,11 @@ def embed_texts(network: Network, task: EmbeddingTask, texts: list[list[int]], o
 
 
 def gather_gallery(own: dict[int, Media]) -> Gallery:
-    """Bring together what the ranks embedded.
+    """Gather the embeddings of all ranks.
 
     Args:
-        own: index in the data set -> what this rank embedded. What several ranks embedded (samplers repeat samples to fill the
-            last round) counts once, for the first of them.
+        own: index in the data set -> embeddings of this rank. A sample of several ranks (samplers repeat samples to fill the
+            last round) counts once, for the first rank.
     """
     rank, _ = get_dist_info()
     owner: dict[int, int] = {}
@@ -177,8 +177,8 @@ def gather_gallery(own: dict[int, Media]) -> Gallery:
         text=torch.cat([media.text_embeddings for media in gallery]),
         ids=[media.sample_id for media in gallery],
         texts=[ids for media in gallery for ids in media.texts],
-        media_of_text=[place for place, media in enumerate(gallery) for _ in media.texts],
-        rows={index: place for place, index in enumerate(order) if owner[index] == rank},
+        media_of_text=[row for row, media in enumerate(gallery) for _ in media.texts],
+        rows={index: row for row, index in enumerate(order) if owner[index] == rank},
     )
 
 
@@ -196,8 +196,8 @@ def rank_gallery(
     """Rank the images or clips for every text, and the texts for every image or clip; the same on every rank.
 
     Args:
-        encode: indices in the data set -> (index, vision features of it), in any order. It is called if anything is re-ranked.
-        named: how many of the best items to name.
+        encode: indices in the data set -> (index, its vision features), in any order. Called only if re-ranking is on.
+        named: number of best items to return.
     """
     relevant = gallery.relevant
     sides = ((gallery.text, gallery.media), (gallery.media, gallery.text))
@@ -220,11 +220,11 @@ def rank_gallery(
 def rank_by_cosine(
     queries: Tensor, items: Tensor, relevant: list[list[int]], top_k: int, block: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Rank all items for every query; queries are shared out over the ranks and scored in blocks.
+    """Rank all items for every query. Queries are split over the ranks and scored in blocks.
 
     Args:
-        queries: (Q, E). items: (I, E). relevant: for each query, the items that are right. top_k: how many items to name.
-            block: scores that exist at once. device: where they are computed.
+        queries: (Q, E). items: (I, E). relevant: for each query, the right items. top_k: number of items to return.
+            block: scores in memory at a time. device: where they are computed.
 
     Returns:
         The rank of each query's best relevant item (Q,), and the best items (Q, k), best first; the same on every rank.
@@ -246,19 +246,19 @@ def rank_by_cosine(
 
 
 def ranks_after(scores: Tensor, best: Tensor, relevant: list[list[int]], before: Tensor) -> Tensor:
-    """Ranks once each query's best k items are reordered by new scores; items beyond them keep their places.
+    """Ranks after each query's best k items are reordered by new scores; the other items keep their ranks.
 
     Args:
         scores: (Q, k) of `best` (Q, k). relevant: right items of each query. before: (Q,) ranks by cosine.
     """
     ranks = before.clone()
     for row, (items, right) in enumerate(zip(best, relevant, strict=True)):
-        wanted = set(right)
-        places = [place for place, item in enumerate(items.tolist()) if item in wanted]
-        if places:
+        relevant_items = set(right)
+        positions = [position for position, item in enumerate(items.tolist()) if item in relevant_items]
+        if positions:
             rest = torch.ones(len(items), dtype=torch.bool)
-            rest[places] = False
-            ranks[row] = (scores[row][rest] >= scores[row][places].max()).sum() + 1
+            rest[positions] = False
+            ranks[row] = (scores[row][rest] >= scores[row][positions].max()).sum() + 1
     return ranks
 
 
@@ -279,36 +279,36 @@ def rerank(
     Each rank goes through the images or clips that it embedded and scores all pairs in which they occur.
 
     Args:
-        best_of_text: (M, k) places of images or clips. best_of_media: (N, k') places of texts. encode: see `rank_gallery`.
+        best_of_text: (M, k) rows of images or clips. best_of_media: (N, k') rows of texts. encode: see `rank_gallery`.
     """
     scores = torch.zeros(best_of_text.shape), torch.zeros(best_of_media.shape)
     matcher = Matcher(network, task, gallery.texts, options.device, options.pairs, options.limit)
     width = best_of_text.shape[1]
-    slots, media_of_slot = _slots_of(best_of_text, sorted(gallery.rows.values()))
+    flat_positions, media_of_slot = _positions_of(best_of_text, sorted(gallery.rows.values()))
     bounds = torch.searchsorted(media_of_slot, torch.arange(len(gallery.ids) + 1, dtype=media_of_slot.dtype))
     for index, vision in encode(list(gallery.rows)):
         media = gallery.rows[index]
-        places = slots[bounds[media] : bounds[media + 1]]
-        asking, offered = places // width, best_of_media[media].long()
-        texts, back = torch.cat([asking, offered]).unique(return_inverse=True)
+        positions = flat_positions[bounds[media] : bounds[media + 1]]
+        query_texts, best_texts = positions // width, best_of_media[media].long()
+        texts, back = torch.cat([query_texts, best_texts]).unique(return_inverse=True)
         embeddings = gallery.media[media].to(options.device), gallery.text[texts].to(options.device)
         relevance = task.relevance(matcher(vision, texts), *embeddings).cpu()[back]
-        scores[0].view(-1)[places] = relevance[: len(asking)]
-        scores[1][media] = relevance[len(asking) :]
+        scores[0].view(-1)[positions] = relevance[: len(query_texts)]
+        scores[1][media] = relevance[len(query_texts) :]
     all_reduce(scores[0])
     all_reduce(scores[1])
     return scores
 
 
-def _slots_of(best: Tensor, media: list[int]) -> tuple[Tensor, Tensor]:
-    """Where media of this rank are in `best` (M, k): flat places, and the media there, sorted by media."""
-    wanted = torch.isin(best.flatten(), torch.tensor(media, dtype=best.dtype)).nonzero()[:, 0]
-    order = best.flatten()[wanted].sort(stable=True)
-    return wanted[order.indices], order.values
+def _positions_of(best: Tensor, media: list[int]) -> tuple[Tensor, Tensor]:
+    """Positions of this rank's media in the flattened `best` (M, k), and the media there, sorted by media."""
+    positions = torch.isin(best.flatten(), torch.tensor(media, dtype=best.dtype)).nonzero()[:, 0]
+    order = best.flatten()[positions].sort(stable=True)
+    return positions[order.indices], order.values
 
 
 def vision_from_host(kept: dict[int, VisionFeatures], device: torch.device) -> Iterator[tuple[int, VisionFeatures]]:
-    """What was kept, an image or clip at a time; each is dropped from `kept` as it is taken."""
+    """The kept vision features, one image or clip at a time. Each is dropped from `kept` when it is taken."""
     for index in list(kept):
         vision = kept.pop(index)
         yield index, vision.map(lambda part: part.to(device))

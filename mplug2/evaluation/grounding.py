@@ -1,4 +1,4 @@
-"""Visual grounding: accuracy at an overlap of one half."""
+"""Visual grounding: accuracy at an IoU of 0.5."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def box_iou(first: Box, second: Box) -> float:
 
 @METRICS.register_module()
 class GroundingMetric(Metric):
-    """``accuracy@0.5``, the share in percent of boxes whose overlap with the right one exceeds 0.5, and ``mean_iou``.
+    """``accuracy@0.5``, the percentage of boxes whose IoU with the right one exceeds 0.5, and ``mean_iou``.
 
     An overlap of exactly 0.5 is wrong: a prediction is right "if the IoU ... is larger than 0.5" (Table 7). Published code of
     referring expressions is not uniform; some counts 0.5 as right.
@@ -36,7 +36,7 @@ class GroundingMetric(Metric):
     generated holds no box) is wrong.
 
     Args:
-        threshold: the overlap that a box has to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples'
+        threshold: the IoU that a box has to exceed. out_file: write ``[{"sent_id", "box"}]`` here, by the samples'
             ``sample_id``; boxes are in the unit of ``pred_box``, None where there is none.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """

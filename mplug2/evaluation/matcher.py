@@ -35,7 +35,7 @@ class Matcher:
         self.bank = self._encode_all() if size <= limit else None
 
     def _encode_all(self) -> TextFeatures:
-        """Of all texts, on the host; each part goes to its place at once, for joining them would take the memory twice."""
+        """Features of all texts, on the host, written into one tensor: joining parts would take the memory twice."""
         bank: TextFeatures | None = None
         for rows in torch.arange(len(self.ids)).split(self.pairs):
             features = lean_text(self._encode(rows), self.network)
@@ -62,7 +62,7 @@ class Matcher:
 
 
 def lean_text(text: TextFeatures, network: Network) -> TextFeatures:
-    """What fusion reads of a text, with nothing kept alive beside it."""
+    """What fusion reads of a text. Nothing else is kept alive."""
     return text if network.reads_across else TextFeatures(text.tokens[:, :, :0], text.tokens, text.mask)
 
 
@@ -75,7 +75,7 @@ def lean_vision(vision: VisionFeatures, row: int, network: Network) -> VisionFea
 
 
 def pad_ids(texts: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Ids (M, L), zeros behind the shorter ones, and (M, L) bool, True at what is real."""
+    """Ids (M, L), padded with zeros, and (M, L) bool, True at real tokens."""
     ids = pad_sequence([torch.tensor(text, dtype=torch.long) for text in texts], batch_first=True)
     lengths = torch.tensor([len(text) for text in texts])
     return ids, torch.arange(ids.shape[1]) < lengths[:, None]

@@ -2,7 +2,7 @@
 
 Caption metrics are defined on the output of Stanford's PTBTokenizer (CoreNLP 3.4.1, ``-preserveLines -lowerCase``), from
 which the COCO evaluation drops punctuation. This file follows that tokenizer's observed behaviour on English captions:
-at every place the longest of a table of patterns wins, an earlier row on a tie, and some patterns look ahead. Left out,
+at every position the longest of a table of patterns wins, an earlier row on a tie, and some patterns look ahead. Left out,
 because no caption has them: telephone numbers, Asian smileys and censored swear words.
 """
 
@@ -105,31 +105,31 @@ _SPLIT_WORDS = frozenset(['cannot', 'gonna', 'wanna', 'gotta', 'lemme', 'gimme']
 
 
 def _pieces(text: str) -> list[str]:
-    """What the lexer cuts the text into, as it stands there."""
+    """The pieces into which the lexer cuts the text, unchanged."""
     text += '\n'  # patterns that look ahead see an end of line
-    found, place = [], 0
+    pieces, position = [], 0
     while True:
-        plain = _FIRST_WORD.match(text, place)
-        place = plain.end()
-        if place >= len(text):
-            return found
+        plain = _FIRST_WORD.match(text, position)
+        position = plain.end()
+        if position >= len(text):
+            return pieces
         if plain[1]:  # most words of a caption: letters up to a space
             word = plain[1]
             if word.lower() not in _SPLIT_WORDS:
-                found.append(word)
+                pieces.append(word)
                 continue
-            place = plain.start(1)
+            position = plain.start(1)
         best = None
         for rule in _RULES:
-            match = rule.match(text, place)
+            match = rule.match(text, position)
             if match and (best is None or match.end() > best.end()):
                 best = match
-        found.append(best[best.lastindex])
-        place = best.end(best.lastindex)
+        pieces.append(best[best.lastindex])
+        position = best.end(best.lastindex)
 
 
 def _spell(token: str) -> str:
-    """A token as the tokenizer writes it: clitics with a straight apostrophe, brackets by name, emoji gone."""
+    """A token as the tokenizer writes it: clitics with a straight apostrophe, brackets by name, emoji dropped."""
     if token in _SPELLED:
         return _SPELLED[token]
     if _CLITIC.fullmatch(token):

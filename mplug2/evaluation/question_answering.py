@@ -31,17 +31,17 @@ _CONTRACTIONS = (
 
 
 def _without_one_apostrophe(word: str) -> list[str]:
-    return [word[:place] + word[place + 1 :] for place, sign in enumerate(word) if sign == "'"]
+    return [word[:position] + word[position + 1 :] for position, character in enumerate(word) if character == "'"]
 
 
 _RESTORED = {bare: word for word in _CONTRACTIONS.split() for bare in _without_one_apostrophe(word)}
-_RESTORED["somebody'd"] = 'somebodyd'  # so it stands in the official table
+_RESTORED["somebody'd"] = 'somebodyd'  # as in the official table
 
 
 def normalize_vqa_answer(answer: str) -> str:
     """Normalise an answer as the VQA v2 evaluation does.
 
-    Punctuation goes (or becomes a blank, where it stands between two letters), so do full stops outside numbers and
+    Punctuation goes (or becomes a blank, between two letters), so do full stops outside numbers and
     articles; number words become digits; apostrophes of common contractions are restored; all is lower case.
     """
     joins = re.search(r'\d,\d', answer) is not None
@@ -108,7 +108,7 @@ class VQAMetric(Metric):
         if self.out_file is not None:
             records = [dict(question_id=question_id, answer=answer) for question_id, answer, *_ in results]
             write_json(records, self.out_file)
-        scores = [(kind, vqa_accuracy(said, answers)) for _, said, answers, kind in results if answers]
+        scores = [(kind, vqa_accuracy(prediction, answers)) for _, prediction, answers, kind in results if answers]
         return _by_kind(scores) if scores else {}
 
 

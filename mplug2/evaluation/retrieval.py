@@ -18,11 +18,11 @@ from .base import Metric, field, write_json
 def ranks_of_relevant(similarity: Tensor, relevant: Sequence[Iterable[int]], rows: int = 1024) -> Tensor:
     """The rank of each query's best ranked relevant item, (Q,) long, from 1.
 
-    An item that is not relevant and has an equal score comes first, so that a model which scores everything alike is not
-    taken for a perfect one.
+    On a tie an irrelevant item ranks first, so that a model which scores all items alike does not look
+    perfect.
 
     Args:
-        similarity: (Q, N). relevant: for each query, the indices of the items that are right. rows: queries at a time.
+        similarity: (Q, N). relevant: for each query, the indices of the right items. rows: queries at a time.
 
     Raises:
         ValueError: a query without a relevant item, a wrong number of queries, or a score that is not a number.
@@ -57,12 +57,12 @@ def recall_at_k(ranks: Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[str, floa
 
 @METRICS.register_module()
 class RetrievalMetric(Metric):
-    """Recall at 1, 5 and 10 in percent, and the median and mean rank, each way.
+    """Recall at 1, 5 and 10 in percent, and the median and mean rank, in both directions.
 
     Results: ``text_to_image_R@1``, ``image_to_text_R@1``, ... (``video`` for clips), their mean ``R@mean``, and the same under
     ``dual_`` before re-ranking. A query is right as soon as one of its relevant items is within the first k.
 
-    Reads a record a query, as the retrieval loops give them: ``direction``, ``rank``, ``dual_rank``, and for the file
+    Reads one record for each query, from the retrieval loops: ``direction``, ``rank``, ``dual_rank``, and for the file
     ``query`` and ``best``.
 
     Args:
@@ -84,13 +84,13 @@ class RetrievalMetric(Metric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         metrics = {}
         directions = list(dict.fromkeys(direction for direction, *_ in results))
-        for place, start in ((1, ''), (2, 'dual_')):
+        for column, prefix in ((1, ''), (2, 'dual_')):
             means = []
             for direction in directions:
-                found = recall_at_k(torch.tensor([record[place] for record in results if record[0] == direction]))
-                metrics |= {f'{start}{direction}_{key}': value for key, value in found.items()}
-                means.append(found['R@mean'])
-            metrics[f'{start}R@mean'] = sum(means) / len(means)
+                recalls = recall_at_k(torch.tensor([record[column] for record in results if record[0] == direction]))
+                metrics |= {f'{prefix}{direction}_{key}': value for key, value in recalls.items()}
+                means.append(recalls['R@mean'])
+            metrics[f'{prefix}R@mean'] = sum(means) / len(means)
         if self.out_file is not None:
             files = {name: [dict(query=r[3], best=r[4]) for r in results if r[0] == name] for name in directions}
             write_json(files, self.out_file)

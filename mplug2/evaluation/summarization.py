@@ -23,7 +23,7 @@ def gigaword_words(text: str) -> str:
 
 
 class _AnyScript:
-    """Google's tokenizer, which knows ASCII words alone; a text without any is split into the words of its own script."""
+    """Google's tokenizer, which knows only ASCII words; a text without any is split into the words of its own script."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -72,14 +72,14 @@ class RougeMetric(Metric):
             references = list(field(sample, 'summaries', self))
             if not references:
                 raise ValueError(f'RougeMetric: sample {sample.get("sample_id")!r} has no reference in its summaries')
-            said = field(sample, 'pred_summary', self)
-            scores = [self.scorer.score(self.words(reference), self.words(said)) for reference in references]
+            prediction = field(sample, 'pred_summary', self)
+            scores = [self.scorer.score(self.words(reference), self.words(prediction)) for reference in references]
             best = {name: max(score[key].fmeasure for score in scores) for key, name in _NAMES.items()}
-            self.results.append((best, said))
+            self.results.append((best, prediction))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
             path = Path(self.out_file)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(''.join(f'{said}\n' for _, said in results), encoding='utf-8')
+            path.write_text(''.join(f'{prediction}\n' for _, prediction in results), encoding='utf-8')
         return {name: percent([scores[name] for scores, _ in results]) for name in _NAMES.values()}

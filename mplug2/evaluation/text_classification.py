@@ -11,13 +11,13 @@ from .base import Metric, field, percent, write_table
 
 
 def accuracy(predicted: Sequence[int], labels: Sequence[int]) -> float:
-    """Share of right labels, in percent."""
-    return percent([said == label for said, label in zip(predicted, labels, strict=True)])
+    """Accuracy in percent."""
+    return percent([prediction == label for prediction, label in zip(predicted, labels, strict=True)])
 
 
 def f1(predicted: Sequence[int], labels: Sequence[int]) -> float:
     """F1 of label 1 among labels 0 and 1, in percent; 0 where nothing is 1."""
-    pairs = [(int(said), int(label)) for said, label in zip(predicted, labels, strict=True)]
+    pairs = [(int(prediction), int(label)) for prediction, label in zip(predicted, labels, strict=True)]
     hits = pairs.count((1, 1))
     return 100.0 * 2 * hits / (2 * hits + pairs.count((1, 0)) + pairs.count((0, 1))) if hits else 0.0
 
@@ -66,20 +66,20 @@ class GLUEMetric(Metric):
                     f'GLUEMetric: sample {sample.get("sample_id")!r} has no label to score; for a test split give out_file'
                 )
             index = field(sample, 'index', self) if self.out_file is not None else None
-            said = int(field(sample, 'pred_label', self))
-            self.results.append((said, None if label is None else int(label), sample.get('subset'), index))
+            prediction = int(field(sample, 'pred_label', self))
+            self.results.append((prediction, None if label is None else int(label), sample.get('subset'), index))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
             self._write(results, Path(self.out_file))
-        scored = [(said, label, subset) for said, label, subset, _ in results if label is not None]
+        scored = [(prediction, label, subset) for prediction, label, subset, _ in results if label is not None]
         if not scored:
             return {}
-        predicted, labels = [said for said, *_ in scored], [label for _, label, _ in scored]
+        predicted, labels = [prediction for prediction, *_ in scored], [label for _, label, _ in scored]
         metrics = {name: _SCORES[name](predicted, labels) for name in _OF_TASK[self.task]}
         for subset in sorted({subset for *_, subset in scored if subset is not None}):
-            members = [(said, label) for said, label, own in scored if own == subset]
-            metrics[f'accuracy/{subset}'] = percent([said == label for said, label in members])
+            members = [(prediction, label) for prediction, label, own in scored if own == subset]
+            metrics[f'accuracy/{subset}'] = percent([prediction == label for prediction, label in members])
         return metrics
 
     def _write(self, results: list, path: Path) -> None:
@@ -89,5 +89,5 @@ class GLUEMetric(Metric):
                 f'GLUEMetric: {path} needs the names of the labels, and the data set has no classes in its metainfo'
             )
         for subset in sorted({subset for *_, subset, _ in results}, key=str):
-            rows = [(index, classes[said]) for said, _, own, index in results if own == subset]
+            rows = [(index, classes[prediction]) for prediction, _, own, index in results if own == subset]
             write_table(('index', 'prediction'), sorted(rows), path.with_stem(path.stem + _SUFFIX[subset]))

@@ -21,33 +21,33 @@ def normalize_squad_answer(answer: str) -> str:
 def squad_scores(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
     """Exact match and F1 of words, 0 to 1, each the best over the answers.
 
-    A question without an answer (none given, or none but articles and punctuation) is right where the prediction is empty
+    A question without an answer (no answers, or only articles and punctuation) is right if the prediction is empty
     too.
     """
-    said = normalize_squad_answer(prediction)
+    predicted = normalize_squad_answer(prediction)
     expected = [normal for normal in map(normalize_squad_answer, answers) if normal] or ['']
-    return float(said in expected), max(_word_f1(said.split(), normal.split()) for normal in expected)
+    return float(predicted in expected), max(_word_f1(predicted.split(), normal.split()) for normal in expected)
 
 
-def _word_f1(said: list[str], expected: list[str]) -> float:
-    if not said or not expected:
-        return float(said == expected)
-    common = (Counter(said) & Counter(expected)).total()
-    return 2 * common / (len(said) + len(expected))
+def _word_f1(predicted: list[str], expected: list[str]) -> float:
+    if not predicted or not expected:
+        return float(predicted == expected)
+    common = (Counter(predicted) & Counter(expected)).total()
+    return 2 * common / (len(predicted) + len(expected))
 
 
 def best_threshold(questions: Sequence[tuple[float, float, bool]]) -> tuple[float, float]:
     """The score in percent at the best null threshold, and that threshold: no answer is given to questions above it.
 
     Args:
-        questions: by how much "no answer" scores above the best span, the score of that span, and whether there is no answer.
+        questions: score of "no answer" minus that of the best span, score of that span if predicted, whether unanswerable.
     """
     ordered = sorted(questions)
-    score = float(sum(empty for *_, empty in ordered))  # answers to none
+    score = float(sum(empty for *_, empty in ordered))  # "no answer" to all
     best, threshold = score, ordered[0][0] - 1.0
-    for place, (null, right, empty) in enumerate(ordered):
+    for index, (null, right, empty) in enumerate(ordered):
         score += right - empty
-        if score > best and (place + 1 == len(ordered) or ordered[place + 1][0] > null):
+        if score > best and (index + 1 == len(ordered) or ordered[index + 1][0] > null):
             best, threshold = score, null
     return 100.0 * best / len(ordered), threshold
 
@@ -85,13 +85,13 @@ class SQuADMetric(Metric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             question_id = field(sample, 'question_id', self) if self.out_file is not None else None
-            answers, said = field(sample, 'answers', self), field(sample, 'pred_answer', self)
+            answers, prediction = field(sample, 'answers', self), field(sample, 'pred_answer', self)
             if answers is None and self.out_file is None:
                 raise ValueError(
                     f'SQuADMetric: sample {sample.get("sample_id")!r} has no answers to score; for a test split give out_file'
                 )
             span = (sample['pred_span'], float(sample['pred_null'])) if 'pred_null' in sample else None
-            self.results.append((question_id, said, None if answers is None else list(answers), span))
+            self.results.append((question_id, prediction, None if answers is None else list(answers), span))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
@@ -99,7 +99,7 @@ class SQuADMetric(Metric):
         results = [result for result in results if result[2] is not None]
         if not results:
             return {}
-        scores = [(bool(answers), *squad_scores(said, answers)) for _, said, answers, _ in results]
+        scores = [(bool(answers), *squad_scores(prediction, answers)) for _, prediction, answers, _ in results]
         groups = {'': scores}
         if not all(answerable for answerable, *_ in scores):
             groups['answerable/'] = [score for score in scores if score[0]]

@@ -29,7 +29,7 @@ from .world import (
 
 VERSION = 5
 MANIFEST = 'mini.json'
-UNFINISHED = '.unfinished'  # there while the benchmark is built
+UNFINISHED = '.unfinished'  # exists while the benchmark is built
 # Samples of each collection at scale 1: train, val, test.
 COUNTS = {
     'coco': (8000, 300, 500),
@@ -42,28 +42,28 @@ ONE_TO_THREE = {'coco': (0.45, 0.35, 0.2), 'msrvtt': (0.6, 0.3, 0.1), 'text': (0
 
 
 def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) -> Path:
-    """Build the benchmark, unless it is there already with the same seed, scale and version.
+    """Build the benchmark, unless the folder has it already with the same seed, scale and version.
 
     Args:
-        out: the folder. seed: of everything. workers: processes that render. scale: share of the full number of samples.
+        out: the folder. seed: random seed. workers: processes that render. scale: share of the full number of samples.
 
     Returns:
         the folder.
 
     Raises:
-        FileExistsError: it holds files that are not the benchmark's.
+        FileExistsError: the folder holds files of something else.
     """
     out = Path(out)
-    wanted = dict(version=VERSION, seed=seed, scale=scale)
+    settings = dict(version=VERSION, seed=seed, scale=scale)
     manifest = out / MANIFEST
-    if manifest.exists() and {key: json.loads(manifest.read_text()).get(key) for key in wanted} == wanted:
+    if manifest.exists() and {key: json.loads(manifest.read_text()).get(key) for key in settings} == settings:
         print(f'{out}: already built (seed {seed}, scale {scale:g})')
         return out
     start = time.perf_counter()
     unfinished = out / UNFINISHED
     if out.is_dir() and any(out.iterdir()):
         if not manifest.exists() and not unfinished.exists():
-            raise FileExistsError(f'{out} holds files that are not of the benchmark, which wants a folder of its own')
+            raise FileExistsError(f'{out} holds files of something else: give the mini benchmark a folder of its own')
         for path in out.iterdir():  # not the folder itself, which may be a link
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     out.mkdir(parents=True, exist_ok=True)
@@ -79,26 +79,26 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
             pass
     for write in tqdm(formats.WRITERS, desc='annotations', unit='format'):
         write(out, plan, names, np.random.default_rng([seed, 99]))
-    manifest.write_text(json.dumps({**wanted, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
+    manifest.write_text(json.dumps({**settings, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
     unfinished.unlink()
     print(f'{out}: {len(jobs)} images and clips in {time.perf_counter() - start:.0f} s')
     return out
 
 
 def draw_scenes(name: str, seed: int, scale: float) -> list[Scene]:
-    """The scenes of a collection, train first; those of val and test differ in what is said of them, within each split."""
+    """The scenes of a collection, train first. Within val and within test, no two scenes have the same plain caption."""
     scenes: list[Scene] = []
     for part, (split, count) in enumerate(zip(SPLITS, COUNTS[name], strict=True)):
         rng = np.random.default_rng([seed, list(COUNTS).index(name), part])
-        said: set[str] = set()
+        captions: set[str] = set()
         count = max(10, round(count * scale))
         while count:
             scene = _draw(name, rng, split, len(scenes))
             if split != 'train' and name in ('coco', 'msrvtt'):
                 text = _plain(name, scene)
-                if text in said:
+                if text in captions:
                     continue
-                said.add(text)
+                captions.add(text)
             scenes.append(scene)
             count -= 1
     return scenes
@@ -131,11 +131,11 @@ def _render(job: tuple[str, Scene]) -> None:
 
 
 def write_clip(path: str | Path, frames: np.ndarray, fps: int = FPS) -> None:
-    """Encode frames (T, H, W, 3) uint8 as H.264 with a key frame every 5, in the forms that decode fastest."""
+    """Encode frames (T, H, W, 3) uint8 as H.264 with a key frame every 5, with the options that decode fastest."""
     import av
 
     options = {'crf': '20', 'g': '5', 'bf': '0', 'preset': 'veryfast', 'tune': 'fastdecode', 'threads': '1'}
-    # With its tree of macroblocks, libx264 encodes the same frames differently about once in a hundred times.
+    # With mbtree on, libx264 encodes the same frames differently about once in a hundred times.
     options['x264-params'] = 'mbtree=0'
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('libx264', rate=fps, options=options)

@@ -1,4 +1,4 @@
-"""The mini benchmark's annotations, each in the official file format of the benchmark that it stands for."""
+"""The mini benchmark's annotations, each in the official file format of the benchmark that it replaces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WNID = 'n{:08d}'
 
 
 def media_names(collection: str, scenes: list[Scene]) -> list[str]:
-    """Where each scene's image or clip goes, relative to the benchmark's folder, as the official archive has it."""
+    """Path of each scene's image or clip, relative to the benchmark's folder, as in the official archive."""
     if collection == 'coco':
         names = []
         for number, scene in enumerate(scenes, 1):
@@ -108,7 +108,7 @@ def _thing_ids(scenes: list[Scene]) -> list[list[int]]:
 
 
 def coco_instances(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """COCO detection and segmentation files; the images of val and test are COCO's val2014, test also a file of its own."""
+    """COCO detection and segmentation files. Val is minival2014 and test is val2014; the images of both are in val2014."""
     categories = [dict(id=number + 1, name=word, supercategory='digit') for number, word in enumerate(DIGITS)]
     ids = _thing_ids(plan['coco'])
     for split, file in (('train', 'train2014'), ('val', 'minival2014'), ('test', 'val2014')):
@@ -156,12 +156,12 @@ def _annotators(answer: str, rng: np.random.Generator) -> list[dict]:
     """Ten answers: people mostly agree, some use another word, a few are wrong."""
     answers = []
     for number in range(1, 11):
-        said, draw = answer, rng.random()
+        given_answer, draw = answer, rng.random()
         if draw < 0.06 and answer in SYNONYMS:
-            said = SYNONYMS[answer]
+            given_answer = SYNONYMS[answer]
         elif draw > 0.97:
-            said = 'nothing'
-        answers.append(dict(answer=said, answer_confidence='yes' if draw < 0.9 else 'maybe', answer_id=number))
+            given_answer = 'nothing'
+        answers.append(dict(answer=given_answer, answer_confidence='yes' if draw < 0.9 else 'maybe', answer_id=number))
     return answers
 
 
@@ -171,8 +171,8 @@ def vqa(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
         questions, annotations = [], []
         subtype = 'train2014' if split == 'train' else 'val2014'
         for number, scene in _of_split(plan['coco'], split):
-            for place, question in enumerate(image_questions(scene, rng, each)):
-                key = dict(image_id=number + 1, question_id=(number + 1) * 1000 + place)
+            for index, question in enumerate(image_questions(scene, rng, each)):
+                key = dict(image_id=number + 1, question_id=(number + 1) * 1000 + index)
                 questions.append({**key, 'question': question.text})
                 annotations.append(
                     {
@@ -216,8 +216,8 @@ def msrvtt(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> Non
     with open(out / 'msrvtt/MSRVTT_JSFUSION_test.csv', 'w', newline='') as file:
         rows = csv.writer(file)
         rows.writerow(['key', 'vid_key', 'video_id', 'sentence'])
-        for place, (number, scene) in enumerate(_of_split(plan['msrvtt'], 'test')):
-            rows.writerow([f'ret{place}', f'msr{number}', f'video{number}', clip_captions(scene, rng)[0]])
+        for index, (number, scene) in enumerate(_of_split(plan['msrvtt'], 'test')):
+            rows.writerow([f'ret{index}', f'msr{number}', f'video{number}', clip_captions(scene, rng)[0]])
     train = [f'video{number}' for split in ('train', 'val') for number, _ in _of_split(plan['msrvtt'], split)]
     _write_lines(out / 'msrvtt/MSRVTT_train.9k.csv', ['video_id', *train])
 
@@ -262,7 +262,7 @@ def msvd(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
 
 
 def kinetics(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """Annotation lists as mmaction2 reads them, over the one-digit clips; the motion is the action."""
+    """Annotation lists in mmaction2's format, over the clips of one digit; the motion is the action."""
     _write_lines(out / 'kinetics/label_map.txt', list(MOTIONS))
     for split in SPLITS:
         lines = []
@@ -272,12 +272,12 @@ def kinetics(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> N
 
 
 def imagenet(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """The names of the classes; images lie in a folder a class."""
+    """The names of the classes. Each class has a folder of images."""
     _write_lines(out / 'imagenet/LOC_synset_mapping.txt', [f'{_WNID.format(n)} {word}' for n, word in enumerate(DIGITS)])
 
 
 def glue(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """RTE: does the description of a scene entail a statement? The test file has no labels, as the official one."""
+    """RTE: does the description of a scene entail a statement? Like the official one, the test file has no labels."""
     for split, file in zip(SPLITS, ('train', 'dev', 'test'), strict=True):
         rows = ['index\tsentence1\tsentence2' + ('' if file == 'test' else '\tlabel')]
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
@@ -288,18 +288,18 @@ def glue(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
 
 
 def squad(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """SQuAD 2.0's train and dev files. Training has six passages a scene: of fewer, answers are learned by heart."""
+    """SQuAD 2.0's train and dev files. Training has six passages a scene: with fewer, a model memorises the answers."""
     for split, file, each in (('train', 'train', 6), ('test', 'dev', 1)):
         scenes = [scene for _, scene in _of_split(plan['text'], split)]
         paragraphs = []
         for number in range(each * len(scenes)):
-            drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
-            text, questions = passage(drawn, rng)
+            sampled = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
+            text, questions = passage(sampled, rng)
             qas = []
-            for place, (question, answer, start) in enumerate(questions):
+            for index, (question, answer, start) in enumerate(questions):
                 answers = [] if answer is None else [dict(text=answer, answer_start=start)]
                 qas.append(
-                    dict(id=f'{file}-{number}-{place}', question=question, answers=answers, is_impossible=answer is None)
+                    dict(id=f'{file}-{number}-{index}', question=question, answers=answers, is_impossible=answer is None)
                 )
             paragraphs.append(dict(context=text, qas=qas))
         data = [dict(title='photos', paragraphs=paragraphs)]
@@ -319,12 +319,12 @@ def gigaword(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> N
 
 
 def corpus(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
-    """Unpaired text, a document a line: passages about images that the benchmark does not show."""
+    """Unpaired text, a document a line: passages about images that the benchmark does not have."""
     scenes = [scene for _, scene in _of_split(plan['text'], 'train')]
     lines = []
     for number in range(2 * len(scenes)):
-        drawn = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
-        lines.append(passage(drawn, rng).text if number % 2 else image_captions(drawn[0], rng)[0])
+        sampled = [scenes[i] for i in rng.integers(len(scenes), size=int(rng.integers(1, 5)))]
+        lines.append(passage(sampled, rng).text if number % 2 else image_captions(sampled[0], rng)[0])
     _write_lines(out / 'corpus/corpus.txt', lines)
 
 

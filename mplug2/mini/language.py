@@ -1,4 +1,4 @@
-"""What is said of a scene: captions, questions, referring expressions, statements and longer texts.
+"""Texts about a scene: captions, questions, referring expressions, statements and longer texts.
 
 Every paraphrase of a caption uses the same colour, digit and motion words, so these can be counted in a prediction.
 """
@@ -31,13 +31,13 @@ class Question(NamedTuple):
 
 
 def noun(thing: Thing, moving: bool = False, article: str = 'a') -> str:
-    """'a large red seven'; a thing that grows or shrinks has no size of its own."""
+    """'a large red seven'; a thing that grows or shrinks has no size word."""
     size = '' if moving and thing.motion in ('grows', 'shrinks') else f'{thing.size} '
     return f'{article} {size}{thing.colour} {thing.word}'
 
 
 def region(thing: Thing) -> str:
-    """One of nine places of the image: 'top left', 'top', ..., 'middle'."""
+    """One of nine regions of the image: 'top left', 'top', ..., 'middle'."""
     row = ('top', '', 'bottom')[min(2, int(thing.y * 3))]
     column = ('left', '', 'right')[min(2, int(thing.x * 3))]
     return f'{row} {column}'.strip() or 'middle'
@@ -158,24 +158,24 @@ def _side_question(scene: Scene, rng: np.random.Generator) -> Question | None:
 
 def _relation(scene: Scene, rng: np.random.Generator) -> Question | None:
     first, second = rng.choice(len(scene.things), 2, replace=False)
-    one, other = scene.things[first], scene.things[second]
-    if abs(one.x - other.x) < 0.15:
+    thing, other = scene.things[first], scene.things[second]
+    if abs(thing.x - other.x) < 0.15:
         return None
-    answer = 'yes' if one.x < other.x else 'no'
-    return Question(f'is the {one.colour} digit to the left of the {other.colour} digit ?', answer, 'is the', 'yes/no')
+    answer = 'yes' if thing.x < other.x else 'no'
+    return Question(f'is the {thing.colour} digit to the left of the {other.colour} digit ?', answer, 'is the', 'yes/no')
 
 
 def _yes_no(scene: Scene, rng: np.random.Generator) -> Question:
     yes = rng.random() < 0.5
     if rng.random() < 0.7:
-        there = {thing.colour for thing in scene.things}
-        asked = [colour for colour in COLOURS if (colour in there) == yes]
-        what = f'a {asked[rng.integers(len(asked))]} digit'
+        present = {thing.colour for thing in scene.things}
+        candidates = [colour for colour in COLOURS if (colour in present) == yes]
+        digit = f'a {candidates[rng.integers(len(candidates))]} digit'
     else:
-        there = {thing.word for thing in scene.things}
-        asked = [word for word in DIGITS if (word in there) == yes]
-        what = f'a {asked[rng.integers(len(asked))]}'
-    return Question(f'is there {what} ?', 'yes' if yes else 'no', 'is there', 'yes/no')
+        present = {thing.word for thing in scene.things}
+        candidates = [word for word in DIGITS if (word in present) == yes]
+        digit = f'a {candidates[rng.integers(len(candidates))]}'
+    return Question(f'is there {digit} ?', 'yes' if yes else 'no', 'is there', 'yes/no')
 
 
 def clip_questions(scene: Scene, rng: np.random.Generator, count: int) -> list[Question]:
@@ -220,26 +220,28 @@ def _what_does(scene: Scene, rng: np.random.Generator) -> Question:
 
 
 def _deed(scene: Scene, rng: np.random.Generator) -> tuple[str, Thing] | None:
-    """A thing and what it alone does."""
+    """A motion that only one thing has, and that thing."""
     thing = _pick(scene, rng)
     return (thing.motion, thing) if _only(scene, 'motion', thing.motion) else None
 
 
 def _mover_color(scene: Scene, rng: np.random.Generator) -> Question | None:
-    deed = _deed(scene, rng)
-    return deed and Question(f'what color is the digit that {deed[0]} ?', deed[1].colour, 'what color', 'other')
+    motion_and_thing = _deed(scene, rng)
+    return motion_and_thing and Question(
+        f'what color is the digit that {motion_and_thing[0]} ?', motion_and_thing[1].colour, 'what color', 'other'
+    )
 
 
 def _mover_digit(scene: Scene, rng: np.random.Generator) -> Question | None:
-    deed = _deed(scene, rng)
-    return deed and Question(f'which digit {deed[0]} ?', deed[1].word, 'which', 'other')
+    motion_and_thing = _deed(scene, rng)
+    return motion_and_thing and Question(f'which digit {motion_and_thing[0]} ?', motion_and_thing[1].word, 'which', 'other')
 
 
 def expressions(scene: Scene, index: int, rng: np.random.Generator, kind: str) -> list[str]:
     """Phrases that single out one thing of an image.
 
     Args:
-        kind: 'refcoco' (short), 'refcoco+' (no words of place) or 'refcocog' (whole sentences).
+        kind: 'refcoco' (short), 'refcoco+' (no words of location) or 'refcocog' (whole sentences).
     """
     thing, others = scene.things[index], [t for i, t in enumerate(scene.things) if i != index]
     phrases = [f'the {thing.colour} {thing.word}', f'the {thing.colour} digit']
@@ -254,7 +256,7 @@ def expressions(scene: Scene, index: int, rng: np.random.Generator, kind: str) -
         near = others[rng.integers(len(others))]
         if abs(near.x - thing.x) > 0.15:
             side = 'left' if thing.x < near.x else 'right'
-            # Unique only if no other thing lies on that side of the neighbour.
+            # Unique only if no other thing is on that side of the neighbour.
             if not any(other is not near and (other.x < near.x) == (side == 'left') for other in others):
                 phrases.append(f'the digit to the {side} of the {near.colour} digit')
     if kind == 'refcocog':
@@ -264,7 +266,7 @@ def expressions(scene: Scene, index: int, rng: np.random.Generator, kind: str) -
 
 
 class Statement(NamedTuple):
-    """text; subject: the digit or colour that it speaks of, '' for the whole scene; says: what it says of it."""
+    """text; subject: the digit or colour that it is about, '' for the whole scene; says: the word that it asserts."""
 
     text: str
     subject: str
@@ -284,39 +286,39 @@ def statement(scene: Scene, rng: np.random.Generator) -> Statement:
     return Statement(f'the {thing.colour} digit is {thing.size}', thing.colour, thing.size)
 
 
-def contradicts(scene: Scene, said: Statement) -> bool:
-    """Whether a scene has what a statement speaks of, and it is otherwise."""
-    if not said.subject:
-        return COUNTS[len(scene.things) - 1] != said.says
+def contradicts(scene: Scene, claim: Statement) -> bool:
+    """Whether a scene has the subject of a statement, and the statement is false of it."""
+    if not claim.subject:
+        return COUNTS[len(scene.things) - 1] != claim.says
     facts = ({thing.word: thing.colour for thing in scene.things}, {thing.colour: thing.size for thing in scene.things})
-    return any(said.subject in known and known[said.subject] != said.says for known in facts)
+    return any(claim.subject in known and known[claim.subject] != claim.says for known in facts)
 
 
 def statements(scenes: list[Scene], rng: np.random.Generator) -> list[tuple[int, str, bool]]:
-    """Say each statement of two scenes: one entails and one contradicts it, so that statements alone give nothing away.
+    """Pair each statement with two scenes: one entails and one contradicts it, so that the statement alone decides nothing.
 
     Returns:
-        (number of the scene, text, whether it is true), by number. Scenes that are left over are left out.
+        (number of the scene, text, whether it is true), sorted by number. Scenes without a partner are left out.
     """
     left = [int(number) for number in rng.permutation(len(scenes))]
-    told = []
+    examples = []
     while len(left) > 1:
         first = left.pop()
-        said = statement(scenes[first], rng)
-        other = next((number for number in left if contradicts(scenes[number], said)), None)
+        claim = statement(scenes[first], rng)
+        other = next((number for number in left if contradicts(scenes[number], claim)), None)
         if other is not None:
             left.remove(other)
-            told += [(first, said.text, True), (other, said.text, False)]
-    return sorted(told)
+            examples += [(first, claim.text, True), (other, claim.text, False)]
+    return sorted(examples)
 
 
 def description(scene: Scene) -> str:
-    """The plain caption of an image without a place: what statements and passages are about."""
+    """The plain caption of an image without locations. Statements and passages are about it."""
     return ' and '.join(noun(thing) for thing in scene.things)
 
 
 class Passage(NamedTuple):
-    """text, and its questions: (question, answer or None, where the answer starts)."""
+    """text; questions: (question, answer or None, character at which the answer starts)."""
 
     text: str
     questions: list[tuple[str, str | None, int]]
@@ -326,9 +328,9 @@ _ORDINALS = ('first', 'second', 'third', 'fourth')
 
 
 def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
-    """A text about several images with extractive questions, one of them without an answer.
+    """A text about several images with extractive questions, one of them unanswerable.
 
-    A question names the image only where others of the text have what it asks after too.
+    A question names its image only if another image of the text has the same subject.
     """
     sentences = [f'in the {_ORDINALS[i]} photo there is {description(scene)} .' for i, scene in enumerate(scenes)]
     text = ' '.join(sentences)
@@ -342,14 +344,14 @@ def passage(scenes: list[Scene], rng: np.random.Generator) -> Passage:
         start = int(starts[number]) + local + (0 if by_digit else len(thing.colour) + 1)
         questions[_ask(scenes, number, subject, by_digit)] = answer, start
     number, by_digit = int(rng.integers(len(scenes))), rng.random() < 0.5
-    there = {thing.word if by_digit else thing.colour for thing in scenes[number].things}
-    absent = [name for name in (DIGITS if by_digit else COLOURS) if name not in there]
+    present = {thing.word if by_digit else thing.colour for thing in scenes[number].things}
+    absent = [name for name in (DIGITS if by_digit else COLOURS) if name not in present]
     questions[_ask(scenes, number, absent[rng.integers(len(absent))], by_digit)] = None, 0
-    return Passage(text, [(question, *told) for question, told in questions.items()])
+    return Passage(text, [(question, *answer_and_start) for question, answer_and_start in questions.items()])
 
 
 def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
-    """For the colour of a digit in an image, or for the digit of a colour."""
+    """The question for the colour of a digit in an image, or for the digit of a colour."""
     others = [scene for i, scene in enumerate(scenes) if i != number]
     elsewhere = any(subject in (thing.word, thing.colour) for scene in others for thing in scene.things)
     where = f' in the {_ORDINALS[number]} photo' if elsewhere else ''
@@ -357,7 +359,7 @@ def _ask(scenes: list[Scene], number: int, subject: str, by_digit: bool) -> str:
 
 
 def summary_pair(scenes: list[Scene], rng: np.random.Generator) -> tuple[str, str]:
-    """A source text about several images and its headline: what is large, image by image."""
+    """A source text about several images and its headline, which lists the large digits image by image."""
     source = ' '.join(passage(scenes, rng).text.split())
     parts = []
     for number, scene in enumerate(scenes):
@@ -368,10 +370,10 @@ def summary_pair(scenes: list[Scene], rng: np.random.Generator) -> tuple[str, st
 
 
 def vocabulary_words() -> list[str]:
-    """Every word that the benchmark's texts are made of."""
-    said = (
+    """Every word of the benchmark's texts."""
+    words = (
         'a the at of to in on from and while that there is are photo video digit digits what which where how many color does '
         'do move left right top bottom middle small large or nothing yes no first second third fourth , . ?'
     )
-    words = [*said.split(), *COUNTS, *VERBS, 'still', *SYNONYMS.values(), *SIZES, *COLOURS, *DIGITS, *DIRECTIONS, *SPEEDS]
+    words = [*words.split(), *COUNTS, *VERBS, 'still', *SYNONYMS.values(), *SIZES, *COLOURS, *DIGITS, *DIRECTIONS, *SPEEDS]
     return list(dict.fromkeys(words))

@@ -1,4 +1,4 @@
-"""Contact sheets of the mini benchmark, drawn from its official files, one a kind of annotation."""
+"""Contact sheets of the mini benchmark, read from its official files, one for each kind of annotation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..datasets.io.video import read_video
 
 
 class Card(NamedTuple):
-    """What is drawn of a sample. image: a path or an array, or None for text alone. marks: boxes and polygons on it."""
+    """What to draw of a sample. photo: an image or clip, None for text alone. boxes: (box, label). polygons: outlines."""
 
     text: str
     photo: Path | None = None
@@ -34,13 +34,13 @@ def show(data: str | Path, out: str | Path, kind: str = 'all', count: int = 20) 
         the images' paths.
 
     Raises:
-        FileNotFoundError: the benchmark is not built there. KeyError: no such kind.
+        FileNotFoundError: the folder has no benchmark. KeyError: no such kind.
     """
     data = Path(data)
     if not (data / 'mini.json').exists():
         raise FileNotFoundError(f'the mini benchmark is not in {data}: build it with `mplug2 data mini --out {data}`')
     if kind != 'all' and kind not in KINDS:
-        raise KeyError(f'no kind {kind!r}; there are {", ".join(KINDS)}')
+        raise KeyError(f'no kind {kind!r}; kinds are {", ".join(KINDS)}')
     kinds = list(KINDS) if kind == 'all' else [kind]
     return [_draw(KINDS[name](data, count), Path(out) / f'{name}.png') for name in kinds]
 
@@ -54,8 +54,8 @@ def _draw(cards: list[Card], path: Path) -> Path:
     wide, high = {2: (7, 1.1), 5: (2.6, 3.1), 3: (5, 2.0)}[columns]
     rows = -(-len(cards) // columns)
     figure = Figure(figsize=(wide * columns, high * rows), dpi=100)
-    for place, card in enumerate(cards):
-        axes = figure.add_subplot(rows, columns, place + 1)
+    for number, card in enumerate(cards):
+        axes = figure.add_subplot(rows, columns, number + 1)
         axes.axis('off')
         text = '\n'.join(part for line in card.text.splitlines() for part in textwrap.wrap(line, int(wide * 13)))
         if not photod:
@@ -86,7 +86,7 @@ def _json(path: Path) -> Any:
 
 
 def _spaced(records: list, count: int) -> list:
-    """`count` records, evenly over the list."""
+    """`count` records, evenly spaced over the list."""
     return [records[i] for i in np.linspace(0, len(records) - 1, min(count, len(records))).astype(int)]
 
 
@@ -110,9 +110,9 @@ def _vqa(data: Path, count: int) -> list[Card]:
     answers = {a['question_id']: a for a in _json(data / 'vqa/v2_mscoco_val2014_annotations.json')['annotations']}
     cards = []
     for question in _spaced(questions, count):
-        given = [answer['answer'] for answer in answers[question['question_id']]['answers']]
-        told = ', '.join(f'{word} x{given.count(word)}' for word in dict.fromkeys(given))
-        cards.append(Card(f'{question["question"]}\n{told}', _coco_file(data, question['image_id'])))
+        words = [answer['answer'] for answer in answers[question['question_id']]['answers']]
+        counts = ', '.join(f'{word} x{words.count(word)}' for word in dict.fromkeys(words))
+        cards.append(Card(f'{question["question"]}\n{counts}', _coco_file(data, question['image_id'])))
     return cards
 
 

@@ -10,7 +10,7 @@ import string
 from .language import vocabulary_words
 
 SIZE = 1000
-# Of the instructions, and of those that earlier ones had: the file is fixed, since the shipped weights are trained with it.
+# Words of the instructions and of earlier ones. The file must not change: the shipped weights are trained with it.
 _INSTRUCTIONS = (
     'find the video . answer question about describe image locate in name action object detect all objects segment classify '
     'text summarize complete'

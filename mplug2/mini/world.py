@@ -1,6 +1,6 @@
 """The world of the mini benchmark: real handwritten digits on coloured plates, moving over real photographs.
 
-Lengths are shares of the image's side, times shares of the clip; (0, 0) is the top left.
+Lengths are fractions of the image's side, times fractions of the clip; (0, 0) is the top left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-# Of the plates; the digit on a plate is always white, so that its shape looks alike in every colour.
+# Colours of the plates. The digit on a plate is always white, so that colour says nothing about its shape.
 COLOURS = {
     'red': (200, 35, 35),
     'yellow': (215, 170, 0),
@@ -27,7 +27,7 @@ COLOURS = {
 DIGITS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
 SIZES = {'small': 0.38, 'large': 0.56}  # height
 DIRECTIONS = {'left': (-1, 0), 'right': (1, 0), 'up': (0, -1), 'down': (0, 1)}
-# How far a thing goes in a clip. Clips last 2 to 3.5 s, so that slow is slow and quick is quick in pixels a second too.
+# Distance that a thing moves in a clip. Clips last 2 to 3.5 s, so 'slowly' and 'quickly' differ in pixels a second too.
 SPEEDS = {'slowly': (0.12, 0.18), 'quickly': (0.34, 0.42)}
 SECONDS = (2.0, 3.5)
 FPS = 10
@@ -41,7 +41,7 @@ MOTIONS = (
 )
 SPLITS = ('train', 'val', 'test')
 
-# Photographs that scikit-image and scikit-learn carry; every split has a vertical band of each of its own.
+# Photographs that scikit-image and scikit-learn ship; every split has its own vertical band of each.
 PHOTOS = (
     *('astronaut.png', 'brick.png', 'camera.png', 'chelsea.png', 'coffee.png', 'coins.png', 'grass.png', 'gravel.png'),
     *('hubble_deep_field.jpg', 'ihc.png', 'moon.png', 'motorcycle_left.png', 'retina.jpg', 'rocket.jpg'),
@@ -100,7 +100,7 @@ class Thing:
 class Scene:
     """Things, from left to right at the start, over a crop of a photograph.
 
-    photo: index into `PHOTOS`. crop: left, top and side, as shares of the split's band of the photograph.
+    photo: index into `PHOTOS`. crop: left, top and side, as fractions of the split's band of the photograph.
     """
 
     split: str
@@ -156,7 +156,7 @@ def _sample_thing(
         far = rng.uniform(*SPEEDS[speed])
         travel = tuple(far * step for step in DIRECTIONS[direction])
     elif motion in ('grows', 'shrinks'):
-        size = 'large'  # of the room it needs; its size is not spoken of
+        size = 'large'  # the space that it needs; captions do not name its size
     aspect = rng.uniform(0.9, 1.1)
     half_height = SIZES[size] / 2 + 0.01
     half_width = aspect * half_height
@@ -178,9 +178,9 @@ def _sample_thing(
     )
 
 
-def _apart(one: Thing, other: Thing) -> bool:
+def _apart(first: Thing, second: Thing) -> bool:
     for time in (0.0, 0.25, 0.5, 0.75, 1.0):
-        a, b = one.box(time), other.box(time)
+        a, b = first.box(time), second.box(time)
         if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
             return False
     return True
@@ -194,13 +194,13 @@ def sample_scene(
     digit: int | None = None,
     large_only: bool = False,
 ) -> Scene:
-    """Draw a scene.
+    """Sample a scene.
 
     Args:
-        rng: of every choice. split: whose scans and photographs. counts: probabilities of 1, 2, 3 things.
-        motions: to choose from. digit: which digit the only thing is. large_only: things are large.
+        rng: makes every choice. split: its scans and photographs are used. counts: probabilities of 1, 2, 3 things.
+        motions: to choose from. digit: the digit of the only thing, None for any. large_only: all things are large.
 
-    Things of a scene have colours and digits of their own and never overlap.
+    The things of a scene differ in colour and in digit, and never overlap.
     """
     count = 1 + int(rng.choice(len(counts), p=counts))
     while True:
@@ -238,8 +238,8 @@ def backdrop(scene: Scene, side: int) -> np.ndarray:
 def plate(thing: Thing, side: int, time: float = 0.0) -> np.ndarray:
     """How much of each pixel a thing's plate covers, a square with round corners: (side, side) float32 in [0, 1]."""
     (x, y), half = thing.centre(time), thing.height(time) / 2
-    places = (np.arange(side, dtype=np.float32) + 0.5) / side
-    across, down = np.abs(places - x) / (half * thing.aspect), np.abs(places - y) / half
+    pixel_centres = (np.arange(side, dtype=np.float32) + 0.5) / side
+    across, down = np.abs(pixel_centres - x) / (half * thing.aspect), np.abs(pixel_centres - y) / half
     return np.clip((1 - (across[None] ** 6 + down[:, None] ** 6)) * 6 + 0.5, 0, 1)
 
 

@@ -1,1 +1,1 @@
-"""What a training needs, before GPUs are hired."""
+"""What a training needs, before you rent GPUs."""

@@ -1,4 +1,4 @@
-"""Words in and out: tokenizers, cleaning and instructions."""
+"""Text processing: tokenizers, cleaning and instructions."""
 
 from .cleaning import clean_caption, clean_question
 from .huggingface import HuggingFaceTokenizer

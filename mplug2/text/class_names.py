@@ -12,11 +12,11 @@ _SYNSET = re.compile(r'^n\d{8} ')
 def read_synsets(path: str | Path) -> dict[str, str]:
     """Synset id -> name of its class, in the order of the labels, from ImageNet's ``LOC_synset_mapping.txt``.
 
-    The first of a line's names stands for the class. Where several lines begin with it, in whatever case (crane, a bird and a
-    machine; Cardigan, a corgi, and cardigan), the line's first two do, or the name and the synset id if that is not enough.
+    The first of a line's names is the class's. Where several lines begin with it, in any case (crane, a bird and a
+    machine; Cardigan, a corgi, and cardigan), it is the line's first two, or the name and the synset id if they are not unique.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: a line is no synset with its names.
+        FileNotFoundError: no such file. ValueError: a line is not a synset id with names.
     """
     lines = {}
     for number, line in enumerate(_lines(path), start=1):
@@ -24,10 +24,10 @@ def read_synsets(path: str | Path) -> dict[str, str]:
             raise ValueError(f"{path}: line {number} is {line!r}; expected a synset id and its names, as 'n01440764 tench'")
         synset, names = line.split(' ', 1)
         lines[synset] = [name.strip() for name in names.split(',')]
-    found = {synset: names[0] for synset, names in lines.items()}
-    found |= {synset: ', '.join(lines[synset][:2]) for synset in _ambiguous(found)}
-    found |= {synset: f'{lines[synset][0]} {synset}' for synset in _ambiguous(found)}
-    return found
+    names_of = {synset: names[0] for synset, names in lines.items()}
+    names_of |= {synset: ', '.join(lines[synset][:2]) for synset in _ambiguous(names_of)}
+    names_of |= {synset: f'{lines[synset][0]} {synset}' for synset in _ambiguous(names_of)}
+    return names_of
 
 
 def read_class_folders(path: str | Path) -> list[str]:
@@ -47,7 +47,7 @@ def read_class_folders(path: str | Path) -> list[str]:
 
 
 def _ambiguous(names: dict[str, str]) -> list[str]:
-    """Keys whose name another key has too, but for case."""
+    """Keys whose name another key has too, ignoring case."""
     counts = Counter(name.lower() for name in names.values())
     return [key for key, name in names.items() if counts[name.lower()] > 1]
 

@@ -9,7 +9,7 @@ def clean_question(text: str, max_words: int | None = None) -> str:
     """Lower case without punctuation; hyphens and slashes become spaces.
 
     Args:
-        max_words: what is beyond them is cut (published: 30 in training, 50 in tests).
+        max_words: further words are cut (published: 30 in training, 50 in tests).
     """
     text = text.lower().translate(_DROP).strip()
     return text if max_words is None else _cut(text, max_words)
@@ -21,9 +21,9 @@ def clean_caption(text: str, max_words: int | None = None) -> str:
     return text if max_words is None else _cut(text, max_words)
 
 
-def _cut(text: str, words: int) -> str:
-    found = text.split(' ')
-    return text if len(found) <= words else ' '.join(found[:words])
+def _cut(text: str, max_words: int) -> str:
+    words = text.split(' ')
+    return text if len(words) <= max_words else ' '.join(words[:max_words])
 
 
 CLEANERS = {'question': clean_question, 'caption': clean_caption}

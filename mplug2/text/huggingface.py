@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @TOKENIZERS.register_module()
 class HuggingFaceTokenizer:
-    """Any fast tokenizer of `transformers.AutoTokenizer` (that of DeBERTa), for texts that go in.
+    """Any fast tokenizer of `transformers.AutoTokenizer` (such as DeBERTa's), for input texts.
 
     Args:
         source: local folder or hub name.
 
     Raises:
-        ImportError: transformers is not installed. ValueError: the tokenizer has no fast form, which alone knows offsets.
+        ImportError: transformers is not installed. ValueError: the tokenizer has no fast form, and only that has offsets.
     """
 
     def __init__(self, source: str) -> None:
@@ -30,7 +30,7 @@ class HuggingFaceTokenizer:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         if not tokenizer.is_fast:
             raise ValueError(f'{source}: its tokenizer {type(tokenizer).__name__} has no fast form, which offsets need')
-        tokenizer.backend_tokenizer.no_truncation()  # as a file may have been saved with: lengths are ours to choose
+        tokenizer.backend_tokenizer.no_truncation()  # a file may be saved with truncation; we choose lengths
         tokenizer.backend_tokenizer.no_padding()
         self.source = source
         self.tokenizer = tokenizer
@@ -39,7 +39,7 @@ class HuggingFaceTokenizer:
 
     @classmethod
     def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
-        cfg.clear()  # its files are not there
+        cfg.clear()  # its files may be missing
         cfg.update(type='BertTokenizer', vocab='mini')
 
     def __reduce__(self) -> tuple:
@@ -60,10 +60,10 @@ class HuggingFaceTokenizer:
             for part, length in zip(parts, fit_lengths([len(part.ids) for part in parts], room), strict=True):
                 part.truncate(length)
         whole = backend.post_process(*parts)
-        # Not its sequence_ids, which are wrong for texts that were encoded one by one.
+        # Not its sequence_ids, which are wrong for texts encoded one by one.
         types, offsets, seen = [], [], 0
-        for special, place in zip(whole.special_tokens_mask, whole.offsets, strict=True):
+        for special, span in zip(whole.special_tokens_mask, whole.offsets, strict=True):
             seen += not special
             types.append(int(seen > len(parts[0].ids)))  # separators go with the text before them
-            offsets.append((0, 0) if special else place)
+            offsets.append((0, 0) if special else span)
         return PairEncoding(whole.ids, types, offsets)

@@ -31,13 +31,13 @@ def registered_instructions() -> dict[tuple[str, str], str]:
 
 
 def register_instruction(task: str, media: str, text: str) -> None:
-    """Name an instruction, so that configs give it as ``instruction='TASK'``.
+    """Register an instruction, so that configs can give ``instruction='TASK'``.
 
     Args:
         task: an identifier. media: 'image', 'video' or 'text'.
 
     Raises:
-        ValueError: the name is no identifier, and `instruction` would take it for a text. KeyError: another text has the name.
+        ValueError: the name is not an identifier, so `instruction` would read it as a text. KeyError: the name is taken.
     """
     if not task.isidentifier():
         raise ValueError(f'an instruction is named by an identifier, such as captioning, not {task!r}')
@@ -49,10 +49,10 @@ def instruction(task: str, media: str) -> str:
     """The instruction of a task over a kind of media ('image', 'video' or 'text').
 
     Args:
-        task: a registered name; or the instruction itself, which is any text that is no identifier, such as 'count the cats .'
+        task: a registered name; or the instruction itself: any text that is not an identifier, such as 'count the cats .'
 
     Raises:
-        KeyError: none is registered for the two; names those that are.
+        KeyError: none is registered for task and media; names the registered ones.
     """
     if not task.isidentifier():
         return task

@@ -1,4 +1,4 @@
-"""Boxes, or other places, as words: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
+"""Boxes, or other places, as location tokens: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from .tokenizer import BertTokenizer
 
 
 class LocationTokens:
-    """A run of vocabulary entries that stand for coordinates, from 0 to 1 in equal steps.
+    """A range of vocabulary entries that encode coordinates from 0 to 1 in equal steps.
 
     A box is written ``[marker] x1 y1 x2 y2``, each the nearest of the steps; a moment of a clip, of two coordinates, likewise.
 
     Args:
-        tokenizer: whose vocabulary it is. num_bins: how many coordinates there are; with one more than the image has pixels,
+        tokenizer: has the vocabulary. num_bins: number of coordinates. With one more than the image has pixels,
             each is a border between two pixels (337 at 336, the nearest published relative's).
-        first: entry of coordinate 0; the next `bins` - 1 entries are the others. marker: entry before every place, or None.
+        first: entry of coordinate 0; the next `num_bins` - 1 entries are the others. marker: entry before every place, or None.
         num_coordinates: of a place.
 
     Raises:
-        ValueError: the entries after `first` are too few, are no ``[unused]`` ones, or the marker is one of them.
+        ValueError: too few entries after `first`, entries that are not ``[unused]``, or a marker that is one of them.
         KeyError: no such entry.
     """
 
@@ -32,7 +32,7 @@ class LocationTokens:
         num_coordinates: int = 4,
     ) -> None:
         if num_bins < 2:
-            raise ValueError(f'bins is the number of coordinates, at least 2, not {num_bins}')
+            raise ValueError(f'num_bins is the number of coordinates, at least 2, not {num_bins}')
         self.bins, self.num_coordinates = num_bins, num_coordinates
         self.first = tokenizer.token_id(first)
         self.marker = None if marker is None else tokenizer.token_id(marker)

@@ -1,4 +1,4 @@
-"""BERT's WordPiece tokenizer, on the `tokenizers` library alone: no version of transformers changes what it does."""
+"""BERT's WordPiece tokenizer, on the `tokenizers` library alone, so no version of transformers can change its ids."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _VOCABS = Path(__file__).parent / 'vocabs'
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 POLICIES = ('release', 'bert_pair')
-# Blanks that a decoder's pieces leave and English has not.
+# Blanks that word pieces leave and English does not have.
 _TIDY = ((' .', '.'), (' ?', '?'), (' !', '!'), (' ,', ','), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"))
 _TIDY += ((" 's", "'s"), (" 've", "'ve"), (" 're", "'re"))
 
 
 class PairEncoding(NamedTuple):
-    """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]``, each field with one entry a token.
+    """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]``; each field has one entry for each token.
 
-    ids; token_type_ids: 0 for the first text, 1 for the second; offsets: characters (start, end) within the token's own text,
+    ids; token_type_ids: 0 for the first text, 1 for the second; offsets: characters (start, end) in the token's own text,
     (0, 0) for special tokens.
     """
 
@@ -42,7 +42,7 @@ def _wordpiece(path: Path, lowercase: bool) -> Tokenizer:
     """The tokenizer of a vocabulary file, one entry a line.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: an entry twice, or a special token is missing.
+        FileNotFoundError: no such file. ValueError: an entry occurs twice, or a special token is missing.
     """
     if not path.is_file():
         shipped = ', '.join(repr(file.stem) for file in sorted(_VOCABS.glob('*.txt')))
@@ -52,8 +52,8 @@ def _wordpiece(path: Path, lowercase: bool) -> Tokenizer:
         words.pop()
     vocab = {word: row for row, word in enumerate(words)}
     if len(vocab) != len(words):
-        twice = next(word for row, word in enumerate(words) if vocab[word] != row)
-        raise ValueError(f'{path}: the entry {twice!r} occurs more than once; a vocabulary has one line for each entry')
+        repeated = next(word for row, word in enumerate(words) if vocab[word] != row)
+        raise ValueError(f'{path}: the entry {repeated!r} occurs more than once; a vocabulary has one line for each entry')
     missing = [token for token in SPECIAL if token not in vocab]
     if missing:
         raise ValueError(f'{path}: a BERT vocabulary needs the entries {" ".join(missing)}')
@@ -72,7 +72,7 @@ class BertTokenizer:
 
     Args:
         vocab: name of a vocabulary in ``mplug2/text/vocabs`` ('bert-base-uncased', 'mini'), or the path of a file.
-        policy: what `encode` makes of one text. 'release': ``[CLS] text``, as the published weights were trained.
+        policy: how `encode` frames one text. 'release': ``[CLS] text``, as the published weights were trained.
             'bert_pair': ``[CLS] text [SEP]``, as BERT was.
         lowercase: False for cased vocabularies.
     """
@@ -103,19 +103,19 @@ class BertTokenizer:
         Raises:
             KeyError: no such entry.
         """
-        found = self._tokenizer.token_to_id(token)
-        if found is None:
+        index = self._tokenizer.token_to_id(token)
+        if index is None:
             raise KeyError(f'the vocabulary {self.vocab} has no entry {token!r}')
-        return found
+        return index
 
     def pieces(self, text: str) -> list[int]:
-        """Ids of a text alone, without tokens around it."""
+        """Ids of a text without special tokens."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def encode(self, text: str, max_length: int | None = None) -> list[int]:
         """Ids of one text under the policy, at most `max_length` of them.
 
-        With 'bert_pair' the final ``[SEP]`` survives the cut.
+        With 'bert_pair' truncation keeps the final ``[SEP]``.
         """
         ids = [self.cls_id, *self.pieces(text)]
         end = [self.sep_id] if self.policy == 'bert_pair' else []
@@ -142,19 +142,19 @@ class BertTokenizer:
         return PairEncoding(ids, types, offsets)
 
     def encode_target(self, text: str, prompt: str = '', max_length: int | None = None) -> tuple[list[int], list[bool]]:
-        """A text to generate: ``[CLS] prompt text [SEP]``.
+        """A target text: ``[CLS] prompt text [SEP]``.
 
-        A text that is cut ends without ``[SEP]``: the decoder is not to learn to stop there.
+        A truncated text has no ``[SEP]``: the decoder must not learn to stop there.
 
         Returns:
-            ids, and for each whether it is learned (neither ``[CLS]`` nor the prompt).
+            ids, and the loss mask: False at ``[CLS]`` and the prompt.
         """
-        start = [self.cls_id, *(self.pieces(prompt) if prompt else ())]
-        ids = [*start, *self.pieces(text), self.sep_id][:max_length]
-        return ids, [place >= len(start) for place in range(len(ids))]
+        prefix = [self.cls_id, *(self.pieces(prompt) if prompt else ())]
+        ids = [*prefix, *self.pieces(text), self.sep_id][:max_length]
+        return ids, [position >= len(prefix) for position in range(len(ids))]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids up to the first ``[SEP]``; special tokens are left out, word pieces joined."""
+        """The text of ids up to the first ``[SEP]``, without special tokens, with word pieces joined."""
         words: list[str] = []
         for token in map(int, ids):
             if token == self.sep_id:
@@ -173,7 +173,7 @@ class BertTokenizer:
 
 
 def fit_lengths(lengths: list[int], room: int) -> list[int]:
-    """Lengths whose sum is at most `room`, taken from the longer of two until they are equal, then from both."""
+    """Lengths whose sum is at most `room`: the longer of two is cut until they are equal, then both."""
     if sum(lengths) <= room:
         return lengths
     if len(lengths) == 1:

@@ -1,4 +1,4 @@
-"""Tensors that FSDP2 shards over processes, and the same tensors in one piece."""
+"""Tensors that FSDP2 shards over processes, and their unsharded forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def full_tensor(value: Tensor) -> Tensor:
-    """A tensor, all of it; if it is sharded, every process has to ask."""
+    """The whole tensor. If it is sharded, every process must call this."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
@@ -19,5 +19,5 @@ def shard_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 def local_shard(value: Tensor) -> Tensor:
-    """What this process has of a tensor."""
+    """This process's shard of a tensor."""
     return value.to_local() if isinstance(value, DTensor) else value.detach()

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     Args:
         path: the file. write: called with the open binary file.
     """
-    # Processes, and machines that share the folder, may write the same.
+    # A name of its own: processes, and machines that share the folder, may write the same file.
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
         with open(temporary, 'wb') as file:
@@ -28,10 +28,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if os.name == 'nt':  # Windows opens no folders
+    if os.name == 'nt':  # Windows cannot open folders
         return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name, too
+        os.fsync(folder)  # stores the new name
     finally:
         os.close(folder)

@@ -1,4 +1,4 @@
-"""What is installed beside the package."""
+"""Checks for installed packages and programs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def is_installed(what: str) -> bool:
-    """Whether a package, a file of one (``package/file``) or the program ``java`` is there. Imports nothing."""
+    """Whether a package, a file of one (``package/file``) or the program ``java`` is installed. Imports nothing."""
     if what == 'java':
         return shutil.which(what) is not None
     package, _, file = what.partition('/')
-    found = find_spec(package)
-    return found is not None and (not file or (Path(found.submodule_search_locations[0]) / file).is_file())
+    spec = find_spec(package)
+    return spec is not None and (not file or (Path(spec.submodule_search_locations[0]) / file).is_file())

@@ -1,4 +1,4 @@
-"""Asking again where a server or the network failed."""
+"""Retries after failures of a server or the network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar('T')
 
 
 def tried(call: Callable[[], T], passing: type[Exception], pauses: Iterable[float]) -> T:
-    """What `call` returns.
+    """The result of `call`, which is retried.
 
     Args:
-        passing: errors after which it is called again. pauses: seconds before each further call; after the last, errors stay.
+        passing: transient errors, after which it is called again. pauses: seconds before each retry. The last call may raise.
     """
     for pause in pauses:
         try:

@@ -1,4 +1,4 @@
-"""Models inside of wrappers for parallel training."""
+"""Models inside wrappers for parallel training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modality gap (Figure 4): how far apart images or clips and their texts lie among the embeddings.
+"""The modality gap (Figure 4): the distance between vision and text in the embedding space.
 
 Letters in shapes: N pairs, E channels of an embedding.
 """
@@ -43,9 +43,9 @@ def modality_gap(vision: Tensor, text: Tensor) -> dict[str, float]:
 
 
 def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-    """Normalised embeddings (N, E) on the plane in which all of them together vary most: (N, 2) each, from their common centre.
+    """Normalised embeddings (N, E) projected on the first two principal axes of all of them: (N, 2) each, centred.
 
-    Each axis points to the side where its largest coordinate is, so that the image does not depend on the solver.
+    Each axis points to its largest coordinate, so that the image does not depend on the solver.
     """
     points = torch.cat([F.normalize(vision.double(), dim=1), F.normalize(text.double(), dim=1)])
     points = points - points.mean(0)
@@ -55,21 +55,21 @@ def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     return flat[: len(vision)], flat[len(vision) :]
 
 
-def draw_gap(arms: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'image') -> Path:
-    """Draw a panel an arm: embeddings of vision and text on their principal plane, the centres, and lines between some pairs.
+def draw_gap(variants: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'image') -> Path:
+    """Draw a panel for each variant: vision and text embeddings on their principal plane, their centres, lines between pairs.
 
     Args:
-        arms: title -> vision and text (N, E). path: the PNG to write. pairs: that are joined by a line. kind: of vision, for
-            the legend.
+        variants: title -> vision and text (N, E). path: the PNG to write. pairs: number of pairs joined by a line. kind: name
+            of the vision in the legend.
 
     Returns:
         the path.
     """
-    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+    from matplotlib.figure import Figure  # not pyplot, which may need a screen
 
-    figure = Figure(figsize=(4.2 * len(arms), 4.2), dpi=110)
-    for place, (title, (vision, text)) in enumerate(arms.items(), 1):
-        axes = figure.add_subplot(1, len(arms), place)
+    figure = Figure(figsize=(4.2 * len(variants), 4.2), dpi=110)
+    for column, (title, (vision, text)) in enumerate(variants.items(), 1):
+        axes = figure.add_subplot(1, len(variants), column)
         sides = principal_plane(vision, text)
         for left, right in zip(*(side[:pairs].tolist() for side in sides), strict=True):
             axes.plot(*zip(left, right, strict=True), color='black', linewidth=0.4, alpha=0.4, zorder=1)

@@ -15,7 +15,7 @@ from ..evaluation.grounding import box_iou
 _COLUMNS = 4
 RIGHT, WRONG = '#1a7f37', '#b42318'
 _COLOURS = {True: RIGHT, False: WRONG, None: '#1f2328'}
-_READ = ('sentence1', 'sentence2', 'document', 'question', 'context')  # what a text task is given
+_INPUTS = ('sentence1', 'sentence2', 'document', 'question', 'context')  # what a text task is given
 
 
 class Shown(NamedTuple):
@@ -121,13 +121,13 @@ register_view('pred_summary', _text('pred_summary', 'summaries'))
 
 
 def _caption(axes: Any, words: str, right: bool | None, above: str = '') -> None:
-    """Words over an image in the colour of their being right; $ is no formula."""
+    """A title over an image, coloured by whether it is right; $ does not start a formula."""
     title = above + '\n'.join(textwrap.wrap(words, 46))
     axes.set_title(title, fontsize=9, color=_COLOURS[right], parse_math=False)
 
 
 def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, classes: Sequence[str] | None = None) -> Path:
-    """Draw each sample's image or film strip with what was predicted and what was expected.
+    """Draw each sample's image or film strip with the prediction and what was expected.
 
     Args:
         samples: data samples as dicts, with ``media``, ``path`` and a field that has a view: ``pred_caption`` and ``captions``,
@@ -139,13 +139,13 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
         the path.
     """
     from matplotlib import rcParams
-    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+    from matplotlib.figure import Figure  # not pyplot, which may need a screen
 
     rows = -(-len(samples) // _COLUMNS)
     figure = Figure(figsize=(4.2 * _COLUMNS, 2.2 * rows), dpi=110)
     load = {'image': LoadImage(), 'video': LoadVideo(num_frames=frames, backend='pyav')}
-    for place, sample in enumerate(samples):
-        axes = figure.add_subplot(rows, _COLUMNS, place + 1)
+    for index, sample in enumerate(samples):
+        axes = figure.add_subplot(rows, _COLUMNS, index + 1)
         axes.axis('off')
         loaded = load[sample['media']].transform(dict(path=sample['path'], sample_id=sample['sample_id'], test_mode=True))
         strip = loaded['frames']
@@ -165,10 +165,10 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
 
 
 def write_predictions(samples: list[dict], path: str | Path, classes: Sequence[str] | None = None) -> Path:
-    """Write each sample's texts with what was predicted and what was expected as a Markdown page.
+    """Write each sample's texts, its prediction and what was expected as a Markdown page.
 
     Args:
-        samples: data samples as dicts, with what was read (``sentence1`` and ``sentence2``, ``document``, or ``question`` and
+        samples: data samples as dicts, with inputs (``sentence1`` and ``sentence2``, ``document``, or ``question`` and
             ``context``) and predictions as in `draw_predictions`, or ``pred_summary`` and ``summaries``. path: the page to
             write. classes: their names.
 
@@ -180,7 +180,7 @@ def write_predictions(samples: list[dict], path: str | Path, classes: Sequence[s
         view = shown(sample, classes)
         verdict = {True: 'right', False: 'wrong', None: 'not known'}[view.right]
         lines += ['', f'## {sample["sample_id"]}: {verdict}', '']
-        lines += [f'- {key}: {sample[key]}' for key in _READ if key in sample]
+        lines += [f'- {key}: {sample[key]}' for key in _INPUTS if key in sample]
         lines.append(f'- **predicted: {view.predicted or "no answer"}**')
         if view.expected is not None:
             lines.append(f'- expected: {" / ".join(dict.fromkeys(view.expected)) or "no answer"}')

@@ -16,4 +16,4 @@ def test_shards_are_measured_against_decoding_alone(capsys: pytest.CaptureFixtur
 
 def test_without_a_config_or_shards_nothing_is_measured(capsys: pytest.CaptureFixture) -> None:
     assert main(['bench', 'loader']) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == 'mplug2 bench: bench loader takes a config, or --shards'
+    assert capsys.readouterr().err.splitlines()[-1] == 'mplug2 bench: bench loader needs a config, or --shards'

@@ -27,15 +27,15 @@ def test_all_of_them_are_here() -> None:
 
 @pytest.mark.parametrize('name', ARMS)
 def test_only_the_temporal_modules_are_new(name: str) -> None:
-    arm, full = load_config(name).model, load_config(name.split('_temporal_')[0]).model
-    missing = set(build(arm).state_dict()) - set(build(full).state_dict())
+    variant, full = load_config(name).model, load_config(name.split('_temporal_')[0]).model
+    missing = set(build(variant).state_dict()) - set(build(full).state_dict())
     assert missing
-    assert all('.temporal_' in key and any(fnmatchcase(key, one) for one in arm.init_cfg.absent) for key in missing)
+    assert all('.temporal_' in key and any(fnmatchcase(key, one) for one in variant.init_cfg.absent) for key in missing)
 
 
-@pytest.mark.parametrize('arm', ['attention', 'convolution'])
-def test_it_is_at_first_the_network_of_the_images(arm: str) -> None:
-    model = registry.MODELS.build(resolve(load_config(f'mini/video_qa_temporal_{arm}').model, registry.MODELS))
+@pytest.mark.parametrize('variant', ['attention', 'convolution'])
+def test_it_is_at_first_the_network_of_the_images(variant: str) -> None:
+    model = registry.MODELS.build(resolve(load_config(f'mini/video_qa_temporal_{variant}').model, registry.MODELS))
     model.init_weights()
     shipped, own = read_state('mplug2_tiny'), model.state_dict()
     loaded = [key for key in shipped if key.startswith('network.vision_encoder.') and '.temporal_' not in key]

@@ -1,4 +1,4 @@
-"""The overrides that docs/guides/tasks name for the arms of Tables 16 and 17 build networks that their weights fill."""
+"""The overrides that docs/guides/tasks name for the variants of Tables 16 and 17 build networks that their weights fill."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def options(page: str, kind: str) -> dict:
     return {key: {'None': None, 'False': False}.get(value, value) for key, value in found.items()}
 
 
-def loaded(config: str, arm: dict, state: dict[str, torch.Tensor]) -> tuple[MPlug2, LoadReport]:
-    cfg = load_config(config, arm).model
+def loaded(config: str, changes: dict, state: dict[str, torch.Tensor]) -> tuple[MPlug2, LoadReport]:
+    cfg = load_config(config, changes).model
     init = cfg.pop('init_cfg')
-    assert init.source == arm['model.init_cfg.source']
+    assert init.source == changes['model.init_cfg.source']
     init.source = state
     with torch.device('meta'):
         model = MODELS.build(resolve(cfg, MODELS))
@@ -35,22 +35,22 @@ def loaded(config: str, arm: dict, state: dict[str, torch.Tensor]) -> tuple[MPlu
 
 
 def test_bert_alone_is_the_language_baseline() -> None:
-    arm = options('text_classification.md', 'BertWeights')
+    changes = options('text_classification.md', 'BertWeights')
     with torch.device('meta'):
         state = BertModel(BertConfig()).state_dict()
-    model, report = loaded('text_classification/mplug2_base_rte', arm, state)
+    model, report = loaded('text_classification/mplug2_base_rte', changes, state)
     assert report.new == {}  # neither queries nor cross-attention
     assert set(report.loaded) == {key.removeprefix('network.') for key in model.state_dict() if key.startswith('network.')}
     assert set(report.left_out) <= {'pooler.dense.weight', 'pooler.dense.bias', 'embeddings.position_ids'}
 
 
 def test_clip_alone_is_the_vision_baseline() -> None:
-    arm = options('image_classification.md', 'ClipWeights')
+    changes = options('image_classification.md', 'ClipWeights')
     sizes = dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, patch_size=14)
     with torch.device('meta'):
         state = CLIPVisionModel(CLIPVisionConfig(**sizes)).state_dict()
     for name in ('cars', 'food101'):
-        model, report = loaded(f'image_classification/mplug2_large_{name}', arm, state)
+        model, report = loaded(f'image_classification/mplug2_large_{name}', changes, state)
         assert report.new == {}
         assert model.network.universal is None
         assert {key.split('.')[0] for key in report.loaded} == {'vision_encoder'}

@@ -207,9 +207,9 @@ def test_msrvtt_lists(tmp_path, msrvtt):
         (plain, '9k', ['video0', 'video4']),
     ):
         assert [record['sample_id'] for record in records(MSRVTTCaption(msrvtt, split, ids=ids))] == expected
-    with pytest.raises(ValueError, match='take a file of ids'):
+    with pytest.raises(ValueError, match='need ids, the others take none'):
         MSRVTTCaption(msrvtt, '9k')
-    with pytest.raises(ValueError, match='take a file of ids'):
+    with pytest.raises(ValueError, match='need ids, the others take none'):
         MSRVTTCaption(msrvtt, 'train', ids=train)
     with pytest.raises(AnnotationError, match=r"9k\.csv lists 'video3', which is in none of .*train_val"):
         MSRVTTCaption(msrvtt[0], '9k', ids=train)

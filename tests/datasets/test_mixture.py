@@ -67,7 +67,7 @@ def test_shares_are_apportioned() -> None:
     assert apportion(dict(a=1, b=1, c=1), 10) == dict(a=4, b=3, c=3)
     assert apportion(dict(a=14e6, b=2.5e6, c=10), 100) == dict(a=84, b=15, c=1)  # none is lost
     assert apportion(dict(a=0, b=0.1), 7) == dict(b=7)
-    with pytest.raises(ValueError, match='1 steps cannot be shared out'):
+    with pytest.raises(ValueError, match='1 steps cannot be divided'):
         apportion(dict(a=1, b=1), 1)
 
 

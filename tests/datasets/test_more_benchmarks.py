@@ -33,9 +33,9 @@ def test_lsmdc(tmp_path):
     data = LSMDC(write(tmp_path / 'LSMDC16_annos_val.csv', line + '\n'), data_prefix='lsmdc')
     path = f'lsmdc/1004_Juno/{clip}.avi'
     assert records(data) == [dict(sample_id=clip, media='video', path=path, captions=['SOMEONE walks "home".'])]
-    with pytest.raises(AnnotationError, match=r'line 2 has 2 tab-separated fields'):
+    with pytest.raises(AnnotationError, match=r'line 2 has 2 tab-separated fields; expected 6'):
         LSMDC(write(tmp_path / 'bad.csv', f'{line}\na\tb'))
-    with pytest.raises(AnnotationError, match="line 1: 'Juno' is no clip"):
+    with pytest.raises(AnnotationError, match="line 1: 'Juno' is not a clip"):
         LSMDC(write(tmp_path / 'worse.csv', line.replace(clip, 'Juno')))
 
 

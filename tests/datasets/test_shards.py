@@ -172,7 +172,7 @@ def test_a_shard_cut_within_a_sample(folder):
     shard = folder / '00002.tar'
     third = scan(str(shard)).starts[2]
     cut(shard, int(third) + 700)  # within the image of the third
-    with pytest.raises(BadSampleError, match=r'the shard \S+00002\.tar is cut off or damaged .*: 3 samples lie before'):
+    with pytest.raises(BadSampleError, match=r'the shard \S+00002\.tar is cut off or damaged .*: 3 samples before it are kept'):
         ShardedPairs(str(folder), pipeline=PIPELINE)
     dataset = ShardedPairs(str(folder), pipeline=PIPELINE, bad_samples=dict(policy='skip', max_bad=1))
     assert len(dataset) == 5 + 1 + 3
@@ -392,7 +392,7 @@ def test_shards_are_read_few_at_a_time():
             assert len(set(shards[places[0] : places[-1] + 1].tolist())) <= 2
         assert (np.diff(order) == 1).mean() < 0.2  # mixed within
     assert any((orders[0] != other).any() for other in orders[1:])
-    with pytest.raises(ValueError, match='together is a number of shards, not 0'):
+    with pytest.raises(ValueError, match='shards_open is a number of shards, not 0'):
         ShardSampler(dataset, shards_open=0)
 
 

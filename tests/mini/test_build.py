@@ -247,4 +247,4 @@ def test_showing_says_what_is_missing(data: Path, tmp_path: Path, capsys: pytest
     assert main(['data', 'show', '--data', str(tmp_path)]) == 1
     assert f'the mini benchmark is not in {tmp_path}: build it with `mplug2 data mini --out' in capsys.readouterr().err
     assert main(['data', 'show', '--data', str(data), '--kind', 'audio']) == 1
-    assert "no kind 'audio'; there are coco_caption, vqa" in capsys.readouterr().err
+    assert "no kind 'audio'; kinds are coco_caption, vqa" in capsys.readouterr().err

@@ -147,7 +147,7 @@ def test_forms_that_nobody_described_are_refused() -> None:
 
 @pytest.mark.parametrize('form', [dict(), dict(form='paper')])
 def test_layers_that_are_not_shared_serve_text_alone(form: dict) -> None:
-    """The ablation's middle arm: text as with shared layers, vision memory is the encoder's tokens, fusion reads both."""
+    """The ablation's middle variant: text as with shared layers, vision memory is the encoder's tokens, fusion reads both."""
     shared = small_network()
     alone = small_network()
     alone.universal = UniversalLayers(32, 2, 2, 48, dropout=0.0, shared=False, **form).eval()

@@ -253,7 +253,7 @@ def test_the_command(capsys):
         '2',
         '--gpu-type',
         'a100',
-        '--batch',
+        '--batch-size',
         '4',
         '--worker-rate',
         '50',

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parents[2] / 'experiments' / 'gpu_speed.py'
 
 
 def test_the_script_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    words = '--size tiny --device cpu --frames 2 --batch 2 --repeat 1 --backend eager --tokens 4 --peak 0.1'
+    words = '--size tiny --device cpu --frames 2 --batch-size 2 --repeat 1 --backend eager --tokens 4 --peak 0.1'
     monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
     runpy.run_path(str(SCRIPT), run_name='__main__')
     report = capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
         compiled.extend([*names, len(momentum_encoders), options])
 
     monkeypatch.setattr('mplug2.modules.compile_blocks', note)
-    words = f'--pretraining {CONFIG} --device cpu --batch 3 --repeat 1 --backend eager --tokens 6 --peak 0.1'
+    words = f'--pretraining {CONFIG} --device cpu --batch-size 3 --repeat 1 --backend eager --tokens 6 --peak 0.1'
     words += ' --recompute vision_encoder --static --inductor cpp_wrapper'
     monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
     runpy.run_path(str(SCRIPT), run_name='__main__')
@@ -55,7 +55,7 @@ def test_the_step_of_a_pretraining_config_runs(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    words = f'--pretraining {CONFIG} --device cpu --batch 2 --repeat 1 --tokens 6 --forms eager --sources text --profile 5'
+    words = f'--pretraining {CONFIG} --device cpu --batch-size 2 --repeat 1 --tokens 6 --forms eager --sources text --profile 5'
     monkeypatch.setattr('sys.argv', [str(SCRIPT), *words.split()])
     runpy.run_path(str(SCRIPT), run_name='__main__')
     report = capsys.readouterr().out

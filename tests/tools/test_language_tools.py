@@ -57,7 +57,7 @@ def sweep(script):
 
 
 def test_the_space_is_the_papers(sweep) -> None:
-    assert len(sweep.EPOCHS) * len(sweep.RATES) * len(sweep.BATCHES) == 45
+    assert len(sweep.EPOCHS) * len(sweep.LEARNING_RATES) * len(sweep.BATCHES) == 45
     found = sweep.options(sweep.Point(10, 5e-5, 32), samples=2490)
     assert found['train_cfg.val_interval'] == 78
     assert found['param_scheduler.0.end'] == found['param_scheduler.1.begin'] == 47

@@ -220,11 +220,11 @@ def test_runs_of_a_row_that_has_changed_are_left_out(module: ModuleType, tools: 
 
 
 def test_rows_that_are_scored_alike_stand_side_by_side(module: ModuleType, tools: Tools, tmp_path: Path) -> None:
-    arms = [module.ROWS[f'image_qa_table17_{arm}'] for arm in ('single', 'joint')]
-    for row in arms:
+    variants = [module.ROWS[f'image_qa_table17_{variant}'] for variant in ('single', 'joint')]
+    for row in variants:
         module.run(replace(row, start=None), 0, tmp_path)
-    (tmp_path / arms[1].name / 'seed_0' / module.MEASURED).write_text('{"gap": 0.5}')
-    module.write(arms, tmp_path, tmp_path)
+    (tmp_path / variants[1].name / 'seed_0' / module.MEASURED).write_text('{"gap": 0.5}')
+    module.write(variants, tmp_path, tmp_path)
     page = (tmp_path / 'mini.md').read_text().splitlines()
     table = page[page.index('## Table 17, vision-language column') + 2 :]
     assert [[cell.strip() for cell in line.strip('|').split('|')] for line in table if '---' not in line] == [
@@ -308,7 +308,7 @@ def test_runs_stop_when_the_minutes_are_over(
     monkeypatch.setattr('sys.argv', ['x', '--rows', 'video_qa_blind', 'image_qa_blind', '--minutes', '0'])
     assert module.main() == 0, 'nothing failed'
     out = capsys.readouterr().out
-    assert 'was stopped, as the minutes are over' in out
+    assert 'was stopped: the minutes are over' in out
     assert 'image_qa_blind' not in out, 'no further run is begun'
     assert not list(tmp_path.rglob('run.json'))
 
@@ -333,8 +333,8 @@ def test_further_measurements_join_a_row(module: ModuleType, tools: Tools, tmp_p
 def test_the_arms_of_table_17_differ_in_one_thing_each(script) -> None:
     rows = script(NAME).ROWS
     single, joint, universal = (
-        load_config(rows[f'image_qa_table17_{arm}'].config, rows[f'image_qa_table17_{arm}'].options).to_dict()
-        for arm in ('single', 'joint', 'universal')
+        load_config(rows[f'image_qa_table17_{variant}'].config, rows[f'image_qa_table17_{variant}'].options).to_dict()
+        for variant in ('single', 'joint', 'universal')
     )
     assert single['model']['network'] == joint['model']['network']
     assert single['model']['init_cfg'] == universal['model']['init_cfg']

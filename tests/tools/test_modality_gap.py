@@ -46,7 +46,7 @@ def test_gaps_of_two_seeds(
     tmp_path: Path,
 ) -> None:
     image = tmp_path / 'gap.png'
-    monkeypatch.setattr('sys.argv', ['x', str(image), '--arm', 'ours', CONFIG, *checkpoints])
+    monkeypatch.setattr('sys.argv', ['x', str(image), '--variant', 'ours', CONFIG, *checkpoints])
     module.main()
     assert image.read_bytes().startswith(b'\x89PNG')
     gaps = json.loads(image.with_suffix('.json').read_text())['ours']
@@ -73,7 +73,7 @@ def test_a_model_that_embeds_nothing_is_refused(module: ModuleType) -> None:
         module.build(module.load_config('mini/video_captioning'), None)
 
 
-def test_arms_of_the_embedded_benchmark_are_rows(module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_variants_of_the_mini_benchmark_are_rows(module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ran = []
 
     def run(row, seed, out):
@@ -81,10 +81,10 @@ def test_arms_of_the_embedded_benchmark_are_rows(module: ModuleType, monkeypatch
         return dict(seed=seed, folder=str(out / f'{row.name}_{seed}'))
 
     monkeypatch.setattr(module.mini_results, 'run', run)
-    arms, places = module.mini_arms(tmp_path)
-    assert len(arms) == 3
+    variants, places = module.mini_variants(tmp_path)
+    assert len(variants) == 3
     assert len(ran) == 9
-    assert [cfg.model.network.universal.get('shared', True) for cfg, _ in arms.values()] == [True, False, True]
+    assert [cfg.model.network.universal.get('shared', True) for cfg, _ in variants.values()] == [True, False, True]
     assert places[1][2] == tmp_path / 'video_text_retrieval_unshared/seed_2'
     with pytest.raises(FileNotFoundError, match='has training run there'):
         module.find_checkpoint(str(tmp_path))

@@ -179,7 +179,9 @@ def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monk
     down = [url if number < 3 else 'http://127.0.0.1:9/x' for number, url in enumerate(there)]
     down[2] = f'{server}/gone'  # which no time will mend, so it does not count
     listed = [[Item(url, ['said'], {}) for url in urls] for urls in (down, there)]
-    with pytest.raises(ConnectionError, match=r'00001\.tar: 2 of 2 items could not be had \(the last: ConnectionRefusedError'):
+    with pytest.raises(
+        ConnectionError, match=r'00001\.tar: 2 of 2 items could not be fetched \(the last: ConnectionRefusedError'
+    ):
         write_shards(listed[0], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)
     assert [file.name for file in sorted(out.glob('*.tar*'))] == ['00000.tar']
     assert write_shards(listed[1], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)['written'] == 4
@@ -230,9 +232,9 @@ def test_a_stopped_conversion_goes_on(tmp_path):
     assert captions(out) == [[f'caption {number}'] for number in range(7)]
     assert not list(out.glob('*.part'))
     assert len(list(out.glob('*.index.npz'))) == 3
-    with pytest.raises(AnnotationError, match=r'shards made otherwise \(per_shard was 3 and is 4\)'):
+    with pytest.raises(AnnotationError, match=r'shards made with other arguments \(per_shard was 3 and is 4\)'):
         write_shards(listed, out, 'image', per_shard=4)
-    with pytest.raises(AnnotationError, match=r"shards made otherwise \(source was '' and is 'cc12m'\)"):
+    with pytest.raises(AnnotationError, match=r"shards made with other arguments \(source was '' and is 'cc12m'\)"):
         write_shards(listed, out, 'image', per_shard=3, source='cc12m')
     with pytest.raises(AnnotationError, match=r'00002\.tar was made of 1 items, but the source has 2 there'):
         write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=told.append)
@@ -356,7 +358,7 @@ def test_the_other_files_of_a_corpus_are_packed_beside_a_damaged_one(script, tmp
 
 def test_a_wrong_folder_makes_no_shards(tmp_path: Path) -> None:
     listed = [Item(str(tmp_path / f'{number}.jpg'), ['a dog'], {}) for number in range(3)]
-    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be had \(the last: no such file, .*1\.jpg\)'):
+    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be fetched \(the last: no such file, .*1\.jpg\)'):
         write_shards(listed, tmp_path / 'out', 'image', report=lambda line: None)
     assert not list((tmp_path / 'out').glob('*.tar'))
 
@@ -365,10 +367,10 @@ def test_what_no_item_can_be_had_of_makes_no_shards(server, tmp_path: Path) -> N
     """Each for a reason of its own kind, not to be asked again: a proxy's refusals, rights, certificates."""
     (tmp_path / 'folder').mkdir()
     refused = [Item(f'{server}/gone', ['a dog'], {}) for _ in range(3)]
-    with pytest.raises(ConnectionError, match=r'3 of 3 items could not be had \(the last: HTTP 404'):
+    with pytest.raises(ConnectionError, match=r'3 of 3 items could not be fetched \(the last: HTTP 404'):
         write_shards(refused, tmp_path / 'a', 'image', per_shard=3)
     assert write_shards(refused, tmp_path / 'last', 'image', per_shard=4)['HTTP 404'] == 3  # the last of some
     rights = [Item(str(tmp_path / 'folder'), ['a dog'], {}) for _ in range(3)]  # no file can be read, as without the rights
-    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be had \(the last: IsADirectoryError'):
+    with pytest.raises(ConnectionError, match=r'2 of 3 items could not be fetched \(the last: IsADirectoryError'):
         write_shards(rights, tmp_path / 'b', 'image')
     assert write_shards(refused, tmp_path / 'c', 'image', per_shard=3, max_unreachable=1.0)['HTTP 404'] == 3

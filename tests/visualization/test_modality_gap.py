@@ -42,6 +42,6 @@ def test_plane_holds_the_most_variance() -> None:
 
 def test_image_is_drawn(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    arms = {name: (torch.randn(9, 5), torch.randn(9, 5)) for name in ('with', 'without')}
-    path = draw_gap(arms, tmp_path / 'new' / 'gap.png', pairs=4, kind='clip')
+    variants = {name: (torch.randn(9, 5), torch.randn(9, 5)) for name in ('with', 'without')}
+    path = draw_gap(variants, tmp_path / 'new' / 'gap.png', pairs=4, kind='clip')
     assert path.read_bytes().startswith(b'\x89PNG')

@@ -9,7 +9,7 @@ import pytest
 from mplug2 import registry
 from mplug2.config.load import load_config
 from mplug2.registry import resolve
-from mplug2.visualization import draw_retrieved, found_by_text
+from mplug2.visualization import draw_retrieved, retrieved_by_text
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def ranked(monkeypatch: pytest.MonkeyPatch, mini_home: Path) -> tuple:
 
 def test_texts_meet_what_was_found(ranked: tuple) -> None:
     dataset, media, queries = ranked
-    shown = found_by_text(dataset, queries)
+    shown = retrieved_by_text(dataset, queries)
     assert [one['text'] for one in shown] == [text for record in media for text in record['captions']]
-    assert {one['place'] for one in shown} == {2}
+    assert {query['rank'] for query in shown} == {2}
     assert [item['right'] for item in shown[0]['media']][:2] == [False, True]
     assert [item['path'] for item in shown[0]['media']][:2] == [media[1]['path'], media[0]['path']]
     queries[len(media)]['best'] = queries[len(media)]['best'][:1]
-    assert found_by_text(dataset, queries)[0]['place'] is None
+    assert retrieved_by_text(dataset, queries)[0]['rank'] is None
 
 
 def test_what_was_skipped_is_not_missed(ranked: tuple) -> None:
@@ -42,17 +42,17 @@ def test_what_was_skipped_is_not_missed(ranked: tuple) -> None:
     dataset, media, queries = ranked
     count = len(media[0]['captions'])
     left = [query | dict(query=number) for number, query in enumerate(queries[len(media) + count :])]
-    shown = found_by_text(dataset, [*queries[1 : len(media)], *left])
+    shown = retrieved_by_text(dataset, [*queries[1 : len(media)], *left])
     assert [one['text'] for one in shown] == [text for record in media[1:] for text in record['captions']]
 
 
 def test_queries_of_other_data_are_refused(ranked: tuple) -> None:
     dataset, _, queries = ranked
     with pytest.raises(KeyError, match='texts searched, but the data have'):
-        found_by_text(dataset, queries[:-1])
+        retrieved_by_text(dataset, queries[:-1])
 
 
 def test_page_is_drawn(ranked: tuple, tmp_path: Path) -> None:
     dataset, _, queries = ranked
-    page = draw_retrieved(found_by_text(dataset, queries)[:3], tmp_path / 'new' / 'page.png')
+    page = draw_retrieved(retrieved_by_text(dataset, queries)[:3], tmp_path / 'new' / 'page.png')
     assert page.read_bytes().startswith(b'\x89PNG')

@@ -1,4 +1,4 @@
-"""Draws scalars that training logged, one panel a scalar and one line a run.
+"""Plots scalars that training logged: one panel for each scalar, one line for each run.
 
     python tools/analysis_tools/plot_curves.py docs/images/stamps_curves.png \\
         --run 'from scratch' work_dirs/image_captioning/mplug2_small_stamps_scratch \\
@@ -17,10 +17,10 @@ LABELS = {'loss': 'training loss', 'loss_caption': 'validation loss'}
 
 
 def read_curve(folder: Path, key: str) -> tuple[list[int], list[float]]:
-    """Steps and values of a scalar. The loss of a task, which training and validation log under one name, is validation's.
+    """Steps and values of a scalar. If training and validation log a loss under one name, it is validation's.
 
     Raises:
-        KeyError: the run did not log it; names what it logged.
+        KeyError: the run did not log it; names the logged scalars.
     """
     points: dict[int, float] = {}
     logged: set[str] = set()
@@ -40,12 +40,12 @@ def read_curve(folder: Path, key: str) -> tuple[list[int], list[float]]:
 
 
 def plot(runs: dict[str, Path], keys: list[str], path: Path) -> None:
-    """StreamIndex `keys` of `runs` (label -> work directory)."""
-    from matplotlib.figure import Figure  # no pyplot: nothing here may need a screen
+    """Plot `keys` of `runs` (label -> work directory)."""
+    from matplotlib.figure import Figure  # not pyplot, which may need a screen
 
     figure = Figure(figsize=(4.2 * len(keys), 3.2), dpi=130)
-    for place, key in enumerate(keys, 1):
-        axes = figure.add_subplot(1, len(keys), place)
+    for column, key in enumerate(keys, 1):
+        axes = figure.add_subplot(1, len(keys), column)
         for label, folder in runs.items():
             steps, values = read_curve(folder, key)
             axes.plot(steps, values, marker='o' if len(steps) < 20 else None, markersize=3, label=label)

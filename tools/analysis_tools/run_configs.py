@@ -2,7 +2,7 @@
 
     python tools/analysis_tools/run_configs.py [NAME ...]
 
-All shipped configs if none is named; a name may be the start of some, such as video_qa. Ends with 1 if one fails. The embedded
+Runs all shipped configs without NAME. A NAME may be a prefix, such as video_qa. Exits with 1 if a config fails. The mini
 benchmark is built very small in a temporary folder, unless --data names one.
 """
 
@@ -24,15 +24,15 @@ from mplug2.engine.runner import build_runner
 from mplug2.testing.shrink import shrink
 
 
-def names(wanted: list[str]) -> list[str]:
-    """Shipped configs whose names start with one of those wanted."""
-    found = sorted(str(path.relative_to(config_folder()).with_suffix('')) for path in config_folder().rglob('*.py'))
-    return [name for name in found if not name.startswith('_base_') and (not wanted or name.startswith(tuple(wanted)))]
+def names(prefixes: list[str]) -> list[str]:
+    """Shipped configs whose names start with one of the prefixes."""
+    shipped = sorted(str(path.relative_to(config_folder()).with_suffix('')) for path in config_folder().rglob('*.py'))
+    return [name for name in shipped if not name.startswith('_base_') and (not prefixes or name.startswith(tuple(prefixes)))]
 
 
 def run(name: str, data: Path, out: Path) -> dict[str, float]:
     """Train a step, validate and test. Returns the test's metrics."""
-    # MMEngine lays the text of the config out prettily ten times, which takes longer than everything else.
+    # MMEngine formats the text of the config ten times, which takes longer than everything else.
     with mock.patch('mmengine.config.config.FormatCode', lambda text, **_: (text, False)):
         return _run(name, data, out)
 
@@ -56,7 +56,7 @@ def _run(name: str, data: Path, out: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*')
-    parser.add_argument('--data', type=Path, help='an mini benchmark that is there already')
+    parser.add_argument('--data', type=Path, help='folder of an existing mini benchmark')
     args = parser.parse_args()
     failed = []
     with tempfile.TemporaryDirectory() as folder:
@@ -70,9 +70,9 @@ def main() -> None:
             start = time.perf_counter()
             try:
                 metrics = run(name, data, out)
-                told = ', '.join(f'{key} {value:.3g}' for key, value in list(metrics.items())[:3])
-                print(f'ok    {time.perf_counter() - start:5.1f} s  {name}: {told}', flush=True)
-            except Exception:  # every config is to be tried, whatever is wrong with one
+                shown = ', '.join(f'{key} {value:.3g}' for key, value in list(metrics.items())[:3])
+                print(f'ok    {time.perf_counter() - start:5.1f} s  {name}: {shown}', flush=True)
+            except Exception:  # run the other configs after any failure
                 failed.append(name)
                 print(f'FAIL  {time.perf_counter() - start:5.1f} s  {name}\n{traceback.format_exc()}', flush=True)
             finally:

@@ -1,10 +1,10 @@
-"""Reads the annotation files of a config's data sets, checks that every image or clip is there, and says what they hold.
+"""Reads the annotation files of a config's data sets, checks that every image or clip exists, and prints their sizes.
 
     python tools/data/check.py video_text_retrieval/mplug2_base_didemo
 
-Benchmarks whose official files need no conversion are prepared once this ends without a complaint. Ends with 1 if media are
-missing or empty; --list writes their paths, one a line. Where a split has other numbers than its authors publish (a file that
-was cut off, another version of it), a line says so; the mini benchmark, which has the names of all, is not compared.
+Benchmarks whose official files need no conversion are ready if this reports no problem. Exits with 1 if media are missing
+or empty; --list writes their paths, one on each line. A line warns if a split has another size than its authors publish (a
+truncated file, another version of it); the mini benchmark, which has the file names of all, is not compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mplug2.mini.build import MANIFEST
 from mplug2.registry import resolve
 
 def record_of(dataset: Dataset, index: int) -> dict:
-    """A record with ``path``: of the image or clip, of the shard, or in a data set of mmdet of ``img_path``."""
+    """A record with ``path``: of the image or clip, or of the shard; data sets of mmdet have it as ``img_path``."""
     if isinstance(dataset, MultiModalDataset):
         return dataset.record(index)
     info = dataset.get_data_info(index)
@@ -31,7 +31,7 @@ def record_of(dataset: Dataset, index: int) -> dict:
 
 
 def summary(dataset: Dataset) -> tuple[str, list[str]]:
-    """What a data set holds, in one line, and the paths of media that are missing or empty."""
+    """One line about a data set, and the paths of media that are missing or empty."""
     media: dict[str, int] = {}
     texts: dict[str, int] = {}
     for index in range(len(dataset)):
@@ -43,14 +43,14 @@ def summary(dataset: Dataset) -> tuple[str, list[str]]:
                 texts[key] = texts.get(key, 0) + (len(record[key]) if isinstance(record[key], list) else 1)
     local = [path for path in media if '://' not in path]
     bad = [path for path in local if not Path(path).is_file() or not Path(path).stat().st_size]
-    told = ''.join(f', {count} {key if key.endswith("s") else key + "s"}' for key, count in texts.items())
+    counts = ''.join(f', {count} {key if key.endswith("s") else key + "s"}' for key, count in texts.items())
     shown = f' of {len(media)} files' if media else ''
-    line = f'{type(dataset).__name__}: {len(dataset)} samples{shown}{told}'
+    line = f'{type(dataset).__name__}: {len(dataset)} samples{shown}{counts}'
     return line + (f'; {len(bad)} files are missing or empty, such as {bad[0]}' if bad else ''), bad
 
 
 def complaint(dataset: Dataset) -> str:
-    """Where a data set has other numbers than its benchmark publishes, a sentence that says so; else ''."""
+    """A warning if a data set has another size than its benchmark publishes, else ''."""
     published = getattr(dataset, 'PUBLISHED', {})
     splits = dataset.published_splits() if published else []
     if not splits or not set(splits) <= set(published):
@@ -62,9 +62,9 @@ def complaint(dataset: Dataset) -> str:
 
 
 def datasets(cfg: Any) -> dict[str, Dataset]:
-    """The data sets of a config by 'train', 'val' and 'test', without their pipelines; those of an interleaved stream by
+    """The data sets of a config by 'train', 'val' and 'test', without pipelines; those of an interleaved stream by
     'train/<source>'."""
-    found = {}
+    built = {}
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader')
         if loader:
@@ -72,8 +72,8 @@ def datasets(cfg: Any) -> dict[str, Dataset]:
             parts = (
                 {f'{part}/{name}': source.dataset for name, source in sources.items()} if sources else {part: loader.dataset}
             )
-            found |= {name: _without_pipeline(dataset) for name, dataset in parts.items()}
-    return found
+            built |= {name: _without_pipeline(dataset) for name, dataset in parts.items()}
+    return built
 
 
 def _without_pipeline(cfg: Any) -> Dataset:

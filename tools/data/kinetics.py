@@ -1,13 +1,13 @@
-"""Lists of Kinetics clips as mmaction2 reads them, from the official CSV files; and the mixture Kinetics-710.
+"""Lists of Kinetics clips in mmaction2's format, from the official CSV files; and the mixture Kinetics-710.
 
     python tools/data/kinetics.py lists data/kinetics400 --train train.csv --val validate.csv
     python tools/data/kinetics.py mix data/kinetics710 --root data --test data/kinetics{400,600,700}/test.csv
 
-``lists`` writes ``{train,val}_list_videos.txt`` and ``label_map.txt`` beside the CSV files, of the clips that are there:
-``videos/**/YOUTUBEID_000012_000022.mp4`` (or ``.mkv``, ``.webm``, ...), in any folders. Labels are places of the sorted
+``lists`` writes ``{train,val}_list_videos.txt`` and ``label_map.txt`` beside the CSV files, for all clips that exist:
+``videos/**/YOUTUBEID_000012_000022.mp4`` (or ``.mkv``, ``.webm``, ...), in any folders. Labels are indices of the sorted
 class names.
 
-``mix`` reads what ``lists`` has written for Kinetics-400, 600 and 700 under --root. A class of the mixture is one name, after
+``mix`` reads the output of ``lists`` for Kinetics-400, 600 and 700 under --root. A class of the mixture is one name, after
 Kinetics' own renamings; a clip whose YouTube id is in a validation list, or a CSV given by --test, is left out of training, and
 each id is taken once. It writes ``{train,val}_list_videos.txt``, ``label_map.txt``, and ``map_kinetics400.json``, ...: for each
 label of that set, its label in the mixture.
@@ -25,7 +25,7 @@ from mplug2.datasets.io.annotations import read_columns, read_lines
 from mplug2.datasets.io.files import find_media
 
 SETS = ('kinetics400', 'kinetics600', 'kinetics700')
-# Names of one class in an earlier and a later edition: what is left is the 710 classes that the mixture is named after.
+# Names of one class in an earlier and a later edition. Merging them leaves the 710 classes of the mixture's name.
 RENAMED = {
     'balloon blowing': 'inflating balloons',
     'changing wheel': 'changing wheel (not on bike)',
@@ -42,7 +42,7 @@ RENAMED = {
 
 
 def find_clips(root: Path) -> dict[str, str]:
-    """Name without ending -> path below `root`, of every clip in it."""
+    """Name without suffix -> path below `root`, for every clip in it."""
     return {path.stem: path.relative_to(root).as_posix() for path in find_media(root, 'video')}
 
 
@@ -51,7 +51,7 @@ def clip_name(youtube_id: str, start: str, end: str) -> str:
 
 
 def youtube_id(path: str) -> str:
-    """YouTube's eleven characters, which may hold underscores, at the start of a clip's name."""
+    """YouTube's eleven characters, which may be underscores, at the start of a clip's name."""
     return Path(path).stem[:11]
 
 
@@ -62,45 +62,45 @@ def write_lists(folder: Path, files: dict[str, Path]) -> dict[str, tuple[int, in
         files: part -> CSV.
 
     Returns:
-        part -> clips listed, and clips of the CSV that are missing.
+        part -> (number of clips listed, number of clips of the CSV that are missing).
     """
     clips = find_clips(folder / 'videos')
     rows = {part: read_columns(file, ['label', 'youtube_id', 'time_start', 'time_end']) for part, file in files.items()}
-    names = sorted({label for found in rows.values() for label, *_ in found})
+    names = sorted({label for clip_rows in rows.values() for label, *_ in clip_rows})
     (folder / 'label_map.txt').write_text('\n'.join(names) + '\n')
     counts = {}
-    for part, found in rows.items():
-        lines = [f'{clips[name]} {names.index(label)}' for label, *clip in found if (name := clip_name(*clip)) in clips]
+    for part, clip_rows in rows.items():
+        lines = [f'{clips[name]} {names.index(label)}' for label, *clip in clip_rows if (name := clip_name(*clip)) in clips]
         (folder / f'{part}_list_videos.txt').write_text(''.join(f'{line}\n' for line in lines))
-        counts[part] = (len(lines), len(found) - len(lines))
+        counts[part] = (len(lines), len(clip_rows) - len(lines))
     return counts
 
 
 def mixture_classes(label_maps: dict[str, list[str]]) -> tuple[list[str], dict[str, list[int]]]:
-    """Classes of the mixture, sorted, and for each set its labels in the mixture."""
+    """Sorted classes of the mixture, and for each set its labels in the mixture."""
     renamed = {name: [RENAMED.get(label, label) for label in labels] for name, labels in label_maps.items()}
     classes = sorted({label for labels in renamed.values() for label in labels})
-    place = {label: number for number, label in enumerate(classes)}
-    return classes, {name: [place[label] for label in labels] for name, labels in renamed.items()}
+    label_of = {label: number for number, label in enumerate(classes)}
+    return classes, {name: [label_of[label] for label in labels] for name, labels in renamed.items()}
 
 
 def mix(root: Path, out: Path, held_out: Iterable[str] = (), sets: Iterable[str] = SETS) -> dict[str, int]:
     """Write the mixture.
 
     Args:
-        root: folder of the sets. held_out: YouTube ids that training may not see, beside those of validation.
+        root: folder of the sets. held_out: YouTube ids excluded from training, beside those of validation.
 
     Returns:
-        counts of classes, of clips in each list, and of what was left out.
+        counts of classes, of clips in each list, and of clips left out.
     """
     maps = {name: read_lines(root / name / 'label_map.txt') for name in sets}
-    classes, places = mixture_classes(maps)
+    classes, labels_of = mixture_classes(maps)
     lists: dict[str, list[tuple[str, int]]] = {'train': [], 'val': []}
     for part in lists:
         for name in maps:
             for line in read_lines(root / name / f'{part}_list_videos.txt'):
                 path, _, label = line.rpartition(' ')
-                lists[part].append((f'{name}/videos/{path}', places[name][int(label)]))
+                lists[part].append((f'{name}/videos/{path}', labels_of[name][int(label)]))
     seen = set(held_out) | {youtube_id(path) for path, _ in lists['val']}
     counts = dict(classes=len(classes), held_out=0, repeated=0)
     kept: dict[str, list[tuple[str, int]]] = {'train': [], 'val': []}
@@ -120,11 +120,11 @@ def mix(root: Path, out: Path, held_out: Iterable[str] = (), sets: Iterable[str]
     kept['val'] = list(once.values())
     out.mkdir(parents=True, exist_ok=True)
     (out / 'label_map.txt').write_text('\n'.join(classes) + '\n')
-    for name, labels in places.items():
+    for name, labels in labels_of.items():
         (out / f'map_{name}.json').write_text(json.dumps(labels))
-    for part, found in kept.items():
-        (out / f'{part}_list_videos.txt').write_text(''.join(f'{path} {label}\n' for path, label in found))
-        counts[part] = len(found)
+    for part, entries in kept.items():
+        (out / f'{part}_list_videos.txt').write_text(''.join(f'{path} {label}\n' for path, label in entries))
+        counts[part] = len(entries)
     return counts
 
 
@@ -143,9 +143,9 @@ def main() -> None:
     if args.command == 'lists':
         files = {'train': args.folder / args.train, 'val': args.folder / args.val}
         counts = write_lists(args.folder, files)
-        for part, (found, missing) in counts.items():
-            print(f'{part}: {found} clips listed, {missing} of the CSV are not there')
-        empty = [str(files[part]) for part, (found, _) in counts.items() if not found]
+        for part, (listed, missing) in counts.items():
+            print(f'{part}: {listed} clips listed, {missing} of the CSV are missing')
+        empty = [str(files[part]) for part, (listed, _) in counts.items() if not listed]
         if empty:
             sys.exit(f'{args.folder / "videos"} has no clip of {" and ".join(empty)}: names are YOUTUBEID_000012_000022.mp4')
         return

@@ -1,10 +1,10 @@
-"""The three VOC photographs of labelme's examples, with polygons, as a data set of COCO's form.
+"""Converts the three VOC photographs of labelme's examples, with polygons, to COCO's format.
 
     python tools/data/labelme_voc.py labelme-6.3.1.tar.gz --out data/labelme_voc
 
 The archive is labelme's source distribution (``pip download --no-deps --no-binary labelme labelme==6.3.1``); its
-photographs are VOC 2011's, under Flickr's terms. One of its annotations has the number 0, which COCO's tools take for
-"no match": they are numbered anew, from 1.
+photographs are VOC 2011's, under Flickr's terms. One of its annotations has the id 0, which COCO's tools treat as
+"no match", so the ids are renumbered from 1.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python tools/data/mrpc.py MRPC_SOURCE data/glue/MRPC
 
-GLUE does not pass this corpus on. The source folder holds Microsoft's msr_paraphrase_train.txt and msr_paraphrase_test.txt, and
-GLUE's mrpc_dev_ids.tsv: the pairs of the training file that are its dev split, two ids a line.
+GLUE does not distribute this corpus. The source folder has Microsoft's msr_paraphrase_train.txt and
+msr_paraphrase_test.txt, and GLUE's mrpc_dev_ids.tsv: the pairs of the training file that are its dev split, two ids a line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
 
 
 def convert(source: Path, out: Path) -> dict[str, int]:
-    """Write ``train.tsv``, ``dev.tsv`` and ``test.tsv``, the last without labels. Returns how many pairs each has.
+    """Write ``train.tsv``, ``dev.tsv`` and ``test.tsv``, the last without labels. Returns the number of pairs of each.
 
     Raises:
         ValueError: a dev pair is not in the training file.

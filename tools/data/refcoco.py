@@ -2,8 +2,8 @@
 
     python tools/data/refcoco.py data/refcoco/refcoco data/refcoco/refcoco+ data/refcoco/refcocog
 
-A folder holds ``instances.json`` and the pickle, as the archives of the REFER project have them. Pickles can run code when they
-are read; this one may only hold plain data, and reading stops at anything else.
+A folder has ``instances.json`` and the pickle, as in the archives of the REFER project. Pickles can run code when they are
+read; this reader accepts only plain data, and stops at anything else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEYS = ('ref_id', 'ann_id', 'image_id', 'category_id', 'file_name', 'split', 'se
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Reads dicts, lists, strings and numbers; looks no class or function up."""
+    """Reads dicts, lists, strings and numbers; loads no class or function."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f'the pickle asks for {module}.{name}, but a file of references holds plain data only')
@@ -30,7 +30,7 @@ def read_refs(path: Path) -> list[dict]:
     """The references of an official pickle, which Python 2 wrote.
 
     Raises:
-        ValueError: it holds anything but plain data, or records without the official keys.
+        ValueError: it has other than plain data, or records without the official keys.
     """
     with open(path, 'rb') as file:
         try:
@@ -47,10 +47,10 @@ def read_refs(path: Path) -> list[dict]:
 
 
 def check(refs: list[dict], instances: dict, name: str) -> None:
-    """Every reference has an image, a box and at least one expression.
+    """Check that every reference has an image, a box and at least one expression.
 
     Raises:
-        ValueError: one has not; names it.
+        ValueError: names the first reference that lacks one of them.
     """
     images = {image['id'] for image in instances['images']}
     boxes = {annotation['id']: annotation['image_id'] for annotation in instances['annotations']}
@@ -64,12 +64,12 @@ def check(refs: list[dict], instances: dict, name: str) -> None:
 
 
 def convert(folder: Path) -> Path:
-    """Write ``refs.json`` and print what it holds. Returns its path."""
-    found = [folder / name for name in PICKLES if (folder / name).is_file()]
-    if len(found) != 1:
-        raise FileNotFoundError(f'{folder}: expected one of {" and ".join(PICKLES)}, found {len(found)}')
-    refs = read_refs(found[0])
-    check(refs, json.loads((folder / 'instances.json').read_text()), str(found[0]))
+    """Write ``refs.json`` and print its counts. Returns its path."""
+    pickles = [folder / name for name in PICKLES if (folder / name).is_file()]
+    if len(pickles) != 1:
+        raise FileNotFoundError(f'{folder}: expected one of {" and ".join(PICKLES)}, found {len(pickles)}')
+    refs = read_refs(pickles[0])
+    check(refs, json.loads((folder / 'instances.json').read_text()), str(pickles[0]))
     out = folder / 'refs.json'
     out.write_text(json.dumps(refs))
     splits = Counter(ref['split'] for ref in refs)

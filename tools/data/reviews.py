@@ -2,8 +2,8 @@
 
     python tools/data/reviews.py hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt data/reviews
 
-The file is part of vaderSentiment (Hutto and Gilbert, 2014): a line a snippet, with its number, the mean rating of twenty
-people from -4 to 4, and the text. The label is the sign of the mean; snippets with a mean of zero are dropped. Equal texts are
+The file is part of vaderSentiment (Hutto and Gilbert, 2014). Each line has a snippet's number, the mean rating of twenty people
+from -4 to 4, and the text. The label is the sign of the mean; snippets with a mean of zero are dropped. Equal texts are
 in one split.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mplug2.datasets.splits import split_by_hash
 
-SHARES = dict(test=12, dev=8)  # percent; the rest is trained on
+SHARES = dict(test=12, dev=8)  # percent; the rest is training data
 
 
 def read_snippets(path: Path) -> list[tuple[str, int]]:
@@ -23,7 +23,7 @@ def read_snippets(path: Path) -> list[tuple[str, int]]:
     Raises:
         ValueError: a line is not a number, a rating and a text.
     """
-    found = []
+    snippets = []
     for number, line in enumerate(path.read_text(encoding='utf-8-sig').rstrip('\n').split('\n'), start=1):
         cells = line.split('\t')
         try:
@@ -32,8 +32,8 @@ def read_snippets(path: Path) -> list[tuple[str, int]]:
         except ValueError:
             raise ValueError(f'{path}: line {number} is not a number, a rating and a text, separated by tabs') from None
         if mean:
-            found.append((' '.join(text.split()), int(mean > 0)))
-    return found
+            snippets.append((' '.join(text.split()), int(mean > 0)))
+    return snippets
 
 
 def split_of(text: str) -> str:

@@ -2,7 +2,7 @@
 
     python tools/data/shards_index.py 'shards/cc12m/{00000..01242}.tar' --workers 16
 
-An index says where each sample lies; it is built by reading the headers of a tar file and is stored beside it. Shards that
+An index gives the position of each sample; it is built from the headers of a tar file and stored beside it. Shards that
 are cut off are named, and the exit status is then 1.
 """
 

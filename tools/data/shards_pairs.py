@@ -8,7 +8,7 @@
     python tools/data/shards_pairs.py webvid results_2M_train.csv data/webvid/videos shards/webvid
 
 The third argument is the folder of the media; ``-`` fetches them from the URLs that the list gives. Goes on where it
-stopped. What cannot be had is left out and counted by reason, in the ``*_stats.json`` beside each shard. Shards that
+stopped. Media that cannot be fetched are left out and counted by reason, in the ``*_stats.json`` beside each shard. Shards that
 img2dataset or video2dataset wrote are read as they are.
 """
 
@@ -33,17 +33,17 @@ def _in_folder(folder: str | None, name: str, url: str) -> str:
 def coco(path: Path, folder: str | None) -> Iterator[Item]:
     """Karpathy's ``dataset_coco.json``: training images (with restval), each with all of its captions."""
     fields = dict(cocoid=KEY, filepath=str, filename=str, split=str, sentences=list)
-    for cocoid, place, name, split, sentences in rows(path, section(path, read_json(path), 'images'), fields, 'images'):
+    for cocoid, subfolder, name, split, sentences in rows(path, section(path, read_json(path), 'images'), fields, 'images'):
         if split in SPLITS['train']:
-            url = f'http://images.cocodataset.org/{place}/{name}'
+            url = f'http://images.cocodataset.org/{subfolder}/{name}'
             captions = raw_captions(path, cocoid, sentences)
-            yield Item(_in_folder(folder, f'{place}/{name}', url), captions, dict(id=cocoid))
+            yield Item(_in_folder(folder, f'{subfolder}/{name}', url), captions, dict(id=cocoid))
 
 
 def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
     """``region_descriptions.json`` with ``image_data.json`` beside it: images, each with the phrases of its regions.
 
-    Images lie in ``VG_100K`` and ``VG_100K_2``, as the URLs say.
+    Images are in ``VG_100K`` and ``VG_100K_2``, as in the URLs.
     """
     data = path.with_name('image_data.json')
     urls = {image: url for image, url in rows(data, read_json(data), dict(image_id=KEY, url=str))}
@@ -56,18 +56,18 @@ def visual_genome(path: Path, folder: str | None) -> Iterator[Item]:
 
 
 def _table(path: Path, folder: str | None, columns: tuple[str, str]) -> Iterator[Item]:
-    """Lines of two columns, 'caption' and 'url' in the order given; other lines are items without a source, to be counted.
+    """Lines of two columns, 'caption' and 'url' in the order of `columns`; other lines are items without a source, and counted.
 
     Raises:
-        AnnotationError: the first line is none of these, so it is another kind of list.
+        AnnotationError: the first line has other columns, so it is another kind of list.
     """
     with open(path, encoding='utf-8-sig', newline='\n') as file:  # a carriage return may be part of a caption
         for number, line in enumerate(file, 1):
             row = line.rstrip('\r\n').split('\t')
             if len(row) == len(columns):
-                told = dict(zip(columns, row, strict=True))
-                source = _in_folder(folder, f'{number}.jpg', told['url'])
-                yield Item(source, [told['caption']], dict(id=number, url=told['url']))
+                values = dict(zip(columns, row, strict=True))
+                source = _in_folder(folder, f'{number}.jpg', values['url'])
+                yield Item(source, [values['caption']], dict(id=number, url=values['url']))
             elif number == 1:
                 raise AnnotationError(f'{path}: line 1 has {len(row)} columns, not {len(columns)} separated by tabs')
             else:
@@ -103,18 +103,18 @@ def sbu(path: Path, folder: str | None) -> Iterator[Item]:
 
 
 def webvid(path: Path, folder: str | None) -> Iterator[Item]:
-    """WebVid's csv (videoid, contentUrl, duration, page_dir, name). Clips lie as ``page_dir/videoid.mp4``."""
+    """WebVid's csv (videoid, contentUrl, duration, page_dir, name). Clips are ``page_dir/videoid.mp4``."""
     with open(path, encoding='utf-8-sig', newline='') as file:
         columns = ('videoid', 'contentUrl', 'page_dir', 'name')
         table = csv.DictReader(file)
         absent = [column for column in columns if column not in (table.fieldnames or ())]
         if absent:
             raise AnnotationError(f'{path}: no column {absent[0]!r}; its columns are {", ".join(table.fieldnames or ())}')
-        for video, url, place, caption in ([row[column] for column in columns] for row in table):
-            if caption is None:  # the row is cut short
+        for video, url, page_dir, caption in ([row[column] for column in columns] for row in table):
+            if caption is None:  # a truncated row
                 yield Item('', [], dict(id=video))
             else:
-                yield Item(_in_folder(folder, f'{place}/{video}.mp4', url), [caption], dict(id=video, url=url))
+                yield Item(_in_folder(folder, f'{page_dir}/{video}.mp4', url), [caption], dict(id=video, url=url))
 
 
 class Source(NamedTuple):

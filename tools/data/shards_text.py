@@ -1,11 +1,11 @@
-"""Writes a text corpus as shards of rows of token ids, packed to length, which `PackedText` reads.
+"""Writes a text corpus as shards of packed rows of token ids, which `PackedText` reads.
 
     python tools/data/shards_text.py data/wiki/*.txt shards/wiki --length 128 --documents blank
     python tools/data/shards_text.py data/c4/c4-train.*.json.gz shards/c4 --length 128 --workers 32
 
-Takes JSON lines with a key ``text``, where a file's name has ``.json`` in it, and text (a document a line, or documents between
-blank lines), each plain or ``.gz``. Files are packed side by side; each has shards of its own, named by its folder and
-itself (``AA/wiki_00`` becomes ``AA-wiki_00-00000.tar``), and goes on where it stopped.
+Reads JSON lines with a key ``text`` if a file's name has ``.json`` in it, else text (one document on each line, or documents
+between blank lines), each plain or ``.gz``. Files are packed in parallel; each has its own shards, named by its folder and
+itself (``AA/wiki_00`` becomes ``AA-wiki_00-00000.tar``), and continues where it stopped.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
     """The documents of a file.
 
     Args:
-        between: of a file of text: 'line', a document a line; 'blank', documents between blank lines.
+        between: separator in a text file: 'line', one document on each line; 'blank', blank lines between documents.
 
     Raises:
-        AnnotationError: it is missing, cut off, damaged or not UTF-8; a line is not JSON, or has no key ``text``.
+        AnnotationError: it is missing, truncated, damaged or not UTF-8; a line is not JSON, or has no key ``text``.
     """
     lines = _lines(path)
     if '.json' in path.name:
@@ -74,7 +74,7 @@ def read_documents(path: Path, between: str = 'line') -> Iterator[str]:
 
 
 def shard_names(files: Iterable[Path]) -> dict[str, Path]:
-    """What the names of a file's shards begin with -> the file, by its whole path.
+    """Prefix of the names of a file's shards -> the file, by its whole path.
 
     Raises:
         AnnotationError: two files would have shards of the same names.
@@ -89,7 +89,7 @@ def shard_names(files: Iterable[Path]) -> dict[str, Path]:
 
 
 def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, between: str, per_shard: int) -> str:
-    """Pack a file into ``STEM-00000.tar`` and following, each of at least `per_shard` rows. Returns a line for a person.
+    """Pack a file into ``STEM-00000.tar``, ``STEM-00001.tar``, ... of at least `per_shard` rows each. Returns a summary line.
 
     Args:
         named: stem and file, of `shard_names`.
@@ -113,8 +113,8 @@ def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, betw
         nonlocal number, state
         name = f'{stem}-{number:05d}'
         with ShardWriter(out / f'{name}.tar') as shard:
-            for place, ids in enumerate(rows):
-                shard.add(f'{name}-{place:06d}', {'npy': row_bytes(ids, tokenizer.vocab_size)})
+            for index, ids in enumerate(rows):
+                shard.add(f'{name}-{index:06d}', {'npy': row_bytes(ids, tokenizer.vocab_size)})
         state = dict(file=str(path), documents=taken, rows=state['rows'] + len(rows), rest=packer.rest, last=last)
         write_notes(out / f'{name}_stats.json', state)
         number += 1
@@ -130,10 +130,10 @@ def write_file(named: tuple[str, Path], out: Path, vocab: str, length: int, betw
     return f'{path}: {state["documents"]:,} documents, {state["rows"]:,} rows'
 
 
-def _write_or_tell(named: tuple[str, Path], **how: Any) -> tuple[str, bool]:
-    """What `write_file` tells, or what is wrong with the file; and whether it was packed: the other files still are."""
+def _write_or_report(named: tuple[str, Path], **kwargs: Any) -> tuple[str, bool]:
+    """The summary or the error of `write_file`, and whether it succeeded: an error must not stop the other files."""
     try:
-        return write_file(named, **how), True
+        return write_file(named, **kwargs), True
     except AnnotationError as error:
         return str(error), False
 
@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     note_source(args.out, dict(length=args.length, vocab=args.vocab, documents=args.documents, per_shard=args.per_shard))
     write_notes(args.out / DESCRIPTION, describe_packing(BertTokenizer(args.vocab), args.length))
     call = partial(
-        _write_or_tell,
+        _write_or_report,
         out=args.out,
         vocab=args.vocab,
         length=args.length,
@@ -167,7 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
                 failed.append(line)
     if failed:
         raise AnnotationError(
-            f'{len(failed)} of {len(files)} files could not be packed (the last: {failed[-1]}): mend or leave them out, and '
+            f'{len(failed)} of {len(files)} files could not be packed (the last: {failed[-1]}): repair or leave them out, and '
             'the same command goes on where each stopped'
         )
 

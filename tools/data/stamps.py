@@ -2,9 +2,9 @@
 
     python tools/data/stamps.py /usr/share/tuxpaint/stamps data/stamps
 
-A stamp is a cut-out photograph or drawing ``X.png`` with transparency; the first line of ``X.txt`` says in English what it
-shows. Stamps without a text (the mirrored forms of others) are left out. Those with the same caption, and those with the same
-image, are all in one split, so a test image's caption is never one that was trained on.
+A stamp is a cut-out photograph or drawing ``X.png`` with transparency; the first line of ``X.txt`` describes it in English.
+Stamps without a text (mirrored forms of others) are left out. Stamps with the same caption, or with the same image, are in
+one split, so the caption of a test image never occurs in training.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from PIL import Image
 from mplug2.datasets.splits import split_by_hash
 
 FOLDER = 'images'
-SHARES = dict(val=8, test=12)  # percent; the rest is trained on
+SHARES = dict(val=8, test=12)  # percent; the rest is training data
 LONG_SIDE = 256
-PAPER = (255, 255, 255)  # what the cut-outs are pasted on
+PAPER = (255, 255, 255)  # background of the cut-outs
 QUOTES = str.maketrans('\u201c\u201d\u2018\u2019', '""\'\'')
 
 
@@ -36,12 +36,12 @@ def read_caption(path: Path) -> str:
     first = path.read_text(encoding='utf-8-sig').partition('\n')[0]
     caption = ' '.join(first.translate(QUOTES).split())
     if not caption:
-        raise ValueError(f'{path}: the first line is empty, but it has to be the caption')
+        raise ValueError(f'{path}: the first line is empty, but it must be the caption')
     return caption
 
 
 def caption_key(caption: str) -> str:
-    """Equal for captions that differ in case and punctuation only."""
+    """A key that ignores case and punctuation of a caption."""
     return ' '.join(re.findall(r'\w+', caption.lower()))
 
 
@@ -71,7 +71,7 @@ def convert(source: Path, out: Path) -> list[dict]:
         raise FileNotFoundError(f'{source} holds no X.png with an X.txt beside it: give the folder stamps/ of Tux Paint')
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     records = []
-    keys: dict[bytes, str] = {}  # of an image: the caption key that it had first
+    keys: dict[bytes, str] = {}  # image -> its first caption key
     for number, path in enumerate(stamps, 1):
         caption = read_caption(path.with_suffix('.txt'))
         with Image.open(path) as stamp:

@@ -1,8 +1,8 @@
-"""Makes clips of TGIF's animated GIFs, which are slow to decode and seek in.
+"""Converts TGIF's animated GIFs, which are slow to decode and seek in, to clips.
 
     python tools/data/tgif.py data/tgif_qa/gifs data/tgif_qa/videos --workers 8
 
-Goes on where it stopped; GIFs that cannot be read are named at the end.
+Continues where it stopped; GIFs that cannot be read are named at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mplug2.datasets.io.files import find_media
 
 
 def convert(source: Path, folder: Path) -> str | None:
-    """Write ``folder/NAME.mp4``, H.264 with sides made even. Returns what is wrong with the GIF, or None."""
+    """Write ``folder/NAME.mp4``, H.264 with even sides. Returns what is wrong with the GIF, or None."""
     import av
 
     target = folder / f'{source.stem}.mp4'
@@ -36,7 +36,7 @@ def convert(source: Path, folder: Path) -> str | None:
             stream.codec_context.time_base = 1 / Fraction(rate)
             frames = 0
             for frame in gif.decode(video):
-                # Frame n at time n of the output's own rate: a GIF's delays vary, and none is to be dropped or doubled.
+                # Frame n at time n of the output's own rate: a GIF's delays vary, and no frame must be dropped or doubled.
                 frame = frame.reformat(stream.width, stream.height, 'yuv420p')
                 frame.pts, frame.time_base = frames, stream.codec_context.time_base
                 for packet in stream.encode(frame):

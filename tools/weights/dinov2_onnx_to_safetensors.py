@@ -1,4 +1,4 @@
-"""Take a DINOv2 backbone's weights out of an ONNX file, under the keys of transformers' ``Dinov2Model``.
+"""Extract a DINOv2 backbone's weights from an ONNX file, under the keys of transformers' ``Dinov2Model``.
 
 An exporter folds constants: a linear layer's weight becomes a nameless, transposed operand of a MatMul, to whose result a bias
 that kept its name is added; and the table of positions is cut into its class row and its grid. Both are undone here.
@@ -23,7 +23,7 @@ def read_backbone(path: str, prefix: str = 'backbone.') -> dict[str, np.ndarray]
     """The backbone's weights by their keys without the prefix.
 
     Raises:
-        ValueError: the file has no such backbone, or its positions are not where they are expected.
+        ValueError: the file has no such backbone, or its position embeddings have another form.
     """
     graph = onnx.load(path).graph
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -1,4 +1,4 @@
-"""Starts the second stage of Kinetics from the first: the rows of the 710-way head that a set's classes have.
+"""Starts the second stage of Kinetics from the first: selects the rows of the 710-way head for a set's classes.
 
     python tools/weights/kinetics_head.py work_dirs/video_classification/mplug2_base_kinetics710/iter_101600.pth \\
         data/kinetics710/map_kinetics400.json weights/mplug2_base_kinetics710_to_400.pth
@@ -19,10 +19,10 @@ HEAD = 'tasks.classification.head.'
 
 
 def pick_rows(state: dict[str, Tensor], labels: list[int]) -> dict[str, Tensor]:
-    """The state with those rows of the head, in that order.
+    """The state dict with the head's rows of `labels`, in that order.
 
     Raises:
-        ValueError: it has no classification head, or one with fewer classes.
+        ValueError: the checkpoint has no classification head, or one with fewer classes.
     """
     if f'{HEAD}weight' not in state:
         raise ValueError(f'the checkpoint has no {HEAD}weight: it is not one of image or video classification')

@@ -1,8 +1,8 @@
-"""Writes of a checkpoint what others start from or test: the weights, without optimizer, logs, and what only training reads.
+"""Writes the weights of a checkpoint for publication, without optimizer, logs, and state that only training uses.
 
     python tools/weights/publish_model.py work_dirs/pretrain/iter_5000.pth mplug2_tiny.safetensors --half
 
-Left out of the tasks is what they declare as `training_state`: momentum encoders and queues.
+What tasks declare as `training_state` is left out: momentum encoders and queues.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mplug2.registry import TASKS
 
 
 def publish(checkpoint: Mapping[str, Any], average: bool = False, half: bool = False) -> dict[str, Tensor]:
-    """Weights of a checkpoint that a prediction reads.
+    """Weights of a checkpoint that a prediction uses.
 
     Args:
-        average: the moving average of the weights (`AverageWeights`) in place of the last. half: floating point as float16.
+        average: the moving average of the weights (`AverageWeights`) instead of the last ones. half: float16.
 
     Raises:
-        CheckpointError: there is no average in it, or there are no weights.
+        CheckpointError: the checkpoint has no average, or no weights.
     """
     state = read_state(checkpoint)
     if average:

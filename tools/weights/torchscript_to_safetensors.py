@@ -1,7 +1,6 @@
-"""Take the weights out of a TorchScript archive, as OpenAI publishes CLIP (``ViT-L-14.pt``).
+"""Extract the weights of a TorchScript archive, such as OpenAI's CLIP (``ViT-L-14.pt``).
 
-Such an archive is a program. It is loaded here, once, by whoever trusts where it came from; the package itself reads weights
-only.
+Such an archive is a program: load only archives that you trust. The package itself reads only weights.
 
     python tools/weights/torchscript_to_safetensors.py ViT-L-14.pt clip_large.safetensors
 """

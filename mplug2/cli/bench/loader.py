@@ -11,19 +11,19 @@ from ...config.command_line import DictAction
 from ...config.load import load_config
 from . import shards
 
-HELD = 16  # what the training step alone takes turns at, in steps
+HELD = 16  # batches in memory that the training step alone cycles through
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', nargs='?', help='a config file, or the name of a shipped one')
     shards.add_arguments(parser)
-    parser.add_argument('--steps', type=int, default=50, help='batches measured, after 5 that are not')
+    parser.add_argument('--steps', type=int, default=50, help='batches measured, after 5 of warm-up')
     parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
 
 
 def _rates(steps: int, step: Callable[[], int]) -> tuple[float, float]:
-    """Steps and samples a second of `step`, which returns its samples, warmed up by 5."""
+    """Steps and samples a second of `step`, which returns its number of samples, after 5 steps of warm-up."""
     for _ in range(5):
         step()
     start, samples = time.perf_counter(), 0
@@ -34,8 +34,8 @@ def _rates(steps: int, step: Callable[[], int]) -> tuple[float, float]:
 
 
 def _samples(batch: dict | list[dict]) -> int:
-    """Of what a step takes: a batch, or in pre-training a list of them."""
-    return sum(len(one['data_samples']) for one in (batch if isinstance(batch, list) else [batch]))
+    """Number of samples of a step: a batch, or in pre-training a list of batches."""
+    return sum(len(part['data_samples']) for part in (batch if isinstance(batch, list) else [batch]))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         shards.run(args)
         return
     if args.config is None:
-        raise ValueError('bench loader takes a config, or --shards')
+        raise ValueError('bench loader needs a config, or --shards')
     import tempfile
 
     import torch

@@ -1,4 +1,4 @@
-"""What the measurements share: what they ran on, how long a call takes, how much memory it needs at its peak."""
+"""Helpers of the measurements: a description of the run, the time of a call, its peak memory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ...registry import MODELS
 
 
 def processor() -> str:
-    """Its name, or that of its architecture where the system does not tell."""
-    cpuinfo = Path('/proc/cpuinfo')  # of Linux alone
+    """Name of the processor, or its architecture if the system does not report a name."""
+    cpuinfo = Path('/proc/cpuinfo')  # only on Linux
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else ()
     models = (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))
     return next(models, platform.processor() or platform.machine())
@@ -33,14 +33,14 @@ def processor() -> str:
 def _commit() -> str:
     if shutil.which('git') is None:
         return 'unknown, without git'
-    found = subprocess.run(
+    process = subprocess.run(
         ['git', 'describe', '--always', '--dirty', '--abbrev=12'], cwd=Path(__file__).parent, capture_output=True, text=True
     )
-    return found.stdout.strip() or 'not a git checkout'
+    return process.stdout.strip() or 'not a git checkout'
 
 
 def describe_run() -> str:
-    """The machine, the versions, the commit and the command, for a report that can be repeated."""
+    """The machine, the versions, the commit and the command, for a reproducible report."""
     device = f'; {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
     program = Path(sys.argv[0]).name
     program = 'mplug2' if program == '__main__.py' else program
@@ -55,7 +55,7 @@ def describe_run() -> str:
 
 
 def network_of(size: str, *parts: str, device: str = 'cpu') -> Network:
-    """A model base's network with only those modules, randomly initialised.
+    """A model base's network with only the named modules, randomly initialised.
 
     Args:
         size: 'tiny', 'small', 'base', 'large', or one of these with '_paper'.
@@ -69,7 +69,7 @@ def network_of(size: str, *parts: str, device: str = 'cpu') -> Network:
 
 
 def clips_of(encoder: nn.Module, batch: int, frames: int) -> Tensor:
-    """Random clips (B, T, 3, H, W) of the size that the encoder's positions are made for."""
+    """Random clips (B, T, 3, H, W) of the encoder's image size."""
     return torch.randn(batch, frames, 3, encoder.image_size, encoder.image_size)
 
 
@@ -79,7 +79,7 @@ def synchronise() -> None:
 
 
 def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
-    """Median seconds of each call, after one that does not count; the calls take turns, so that drift hits all of them."""
+    """Median seconds of each call, after one of warm-up. The calls alternate, so that drift affects all of them."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeat + 1):
         for name, call in calls.items():
@@ -93,7 +93,7 @@ def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float
 
 
 def _resident(key: str) -> int:
-    """Bytes that this process holds ('VmRSS') or held at its peak ('VmHWM')."""
+    """Resident bytes of this process ('VmRSS'), or their peak ('VmHWM')."""
     for line in Path('/proc/self/status').read_text().splitlines():
         if line.startswith(key):
             return int(line.split()[1]) * 1024
@@ -102,7 +102,7 @@ def _resident(key: str) -> int:
 
 def _peak(connection: Any, call: Callable[..., Callable[[], Any]], arguments: tuple) -> None:
     run = call(*arguments)
-    Path('/proc/self/clear_refs').write_text('5')  # forget the peak of what was prepared
+    Path('/proc/self/clear_refs').write_text('5')  # resets the peak after the preparation
     before = _resident('VmRSS')
     run()
     connection.send((before, _resident('VmHWM')))
@@ -112,7 +112,7 @@ def peak_memory(call: Callable[..., Callable[[], Any]], *arguments: Any) -> tupl
     """Resident bytes of a fresh process before a run, and at its peak (Linux).
 
     Args:
-        call: a function of a module (it is sent to the process by name) that prepares and returns the run.
+        call: a module-level function (pickled by name) that prepares and returns the run.
             arguments: for it.
     """
     context = multiprocessing.get_context('spawn')

@@ -1,4 +1,4 @@
-"""The plain forms that the fast ones are measured and tested against."""
+"""Plain implementations, for measurements and tests of the fast ones."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ from ...modules.layers import PLAIN_ATTENTION
 
 @torch.no_grad()
 def plain_beam_search(
-    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None = None
+    decoder: TextDecoder, memory: Memory, options: Generation, start_id: int, end_id: int, allowed: Tensor | None = None
 ) -> list[list[Hypothesis]]:
-    """The published beam search without caches: every step re-runs the whole prefix of every beam and projects the memory
-    anew for every beam. Arguments and result are those of `generate`.
+    """The published beam search without caches. Every step re-runs the whole prefix of every beam and projects the memory
+    again for every beam. Arguments and result are those of `generate`.
     """
     return [
-        _one(decoder, memory.select(torch.tensor([sample])), how, start_id, end_id, allowed)
+        _search_one(decoder, memory.select(torch.tensor([sample])), options, start_id, end_id, allowed)
         for sample in range(len(memory.tokens))
     ]
 
 
-def _one(
-    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
+def _search_one(
+    decoder: TextDecoder, memory: Memory, options: Generation, start_id: int, end_id: int, allowed: Tensor | None
 ) -> list[Hypothesis]:
-    beams = how.num_beams
+    beams = options.num_beams
     tiled = memory.select(torch.zeros(beams, dtype=torch.long))
     ids = torch.full((beams, 1), start_id)
     total = torch.full((beams,), float('-inf'))
-    total[0] = 0.0  # the beams are equal at first: one of them counts
-    found: list[Hypothesis] = []
+    total[0] = 0.0  # all beams start equal, so only one counts
+    hypotheses: list[Hypothesis] = []
     if allowed is not None:
         allowed = allowed.clone()
         allowed[end_id] = True
-    for step in range(how.max_length):
-        scores = restrict(decoder(ids, tiled)[:, -1], allowed, end_id, forbid_end=step < how.min_length)
-        norm = ((5 + step + 1) / 6) ** how.length_penalty
+    for step in range(options.max_length):
+        scores = restrict(decoder(ids, tiled)[:, -1], allowed, end_id, forbid_end=step < options.min_length)
+        norm = ((5 + step + 1) / 6) ** options.length_penalty
         best, flat = ((total[:, None] + scores) / norm).flatten().topk(beams)
         origin, token = flat // scores.shape[1], flat % scores.shape[1]
         ids = torch.cat([ids[origin], token[:, None]], 1)
         total = best * norm
-        last = step + 1 == how.max_length or bool(token[0] == end_id)
+        last = step + 1 == options.max_length or bool(token[0] == end_id)
         for beam in range(beams):
             if (last or token[beam] == end_id) and best[beam] > float('-inf'):
-                found.append(Hypothesis(ids[beam].tolist(), best[beam].item()))
+                hypotheses.append(Hypothesis(ids[beam].tolist(), best[beam].item()))
         if last:
             break
-    return sorted(found, key=lambda hypothesis: hypothesis.score, reverse=True)[: how.num_return]
+    return sorted(hypotheses, key=lambda hypothesis: hypothesis.score, reverse=True)[: options.num_return]
 
 
 def permuted_local_temporal(module: LocalTemporal, x: Tensor) -> Tensor:
-    """Local temporal modelling as published: three Conv3d over channels-first volumes (B, C, T, P, 1), copied there and back.
+    """Local temporal modelling as published: three Conv3d over a channels-first copy (B, C, T, P, 1), copied back.
 
     Arguments and result are those of ``module(x)``.
     """
 
-    def convolve(volume: Tensor, weight: Tensor, bias: Tensor | None, **how: Any) -> Tensor:
-        return F.conv3d(volume, weight[..., None, None], bias, **how)
+    def convolve(volume: Tensor, weight: Tensor, bias: Tensor | None, **kwargs: Any) -> Tensor:
+        return F.conv3d(volume, weight[..., None, None], bias, **kwargs)
 
     taps = module.kernel.repeat_interleave(module.channels_per_group, 0)
     volume = x.permute(0, 3, 1, 2).contiguous()[..., None]
@@ -77,7 +77,7 @@ def permuted_local_temporal(module: LocalTemporal, x: Tensor) -> Tensor:
 
 @contextmanager
 def plain_modules() -> Iterator[None]:
-    """Inside, attention is an explicit softmax and local temporal modelling permuted Conv3d, in all modules."""
+    """In this context all modules use explicit softmax attention and permuted Conv3d for local temporal modelling."""
     fast, before = LocalTemporal.forward, os.environ.get(PLAIN_ATTENTION)
     LocalTemporal.forward = permuted_local_temporal
     os.environ[PLAIN_ATTENTION] = '1'

@@ -1,4 +1,4 @@
-"""``mplug2 bench loader --shards``: what reading from shards costs beside decoding."""
+"""``mplug2 bench loader --shards``: the cost of reading from shards, compared with decoding."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def photographs(count: int, seed: int = 0) -> list[np.ndarray]:
-    """Parts of real photographs, 256 pixels on the shorter side."""
+    """Crops of real photographs, 256 pixels on the shorter side."""
     from PIL import Image
     from sklearn.datasets import load_sample_images
 
-    scenes, generator, found = load_sample_images().images, np.random.default_rng(seed), []
+    scenes, generator, images = load_sample_images().images, np.random.default_rng(seed), []
     for _ in range(count):
         scene = scenes[generator.integers(len(scenes))]
         height, width = scene.shape[:2]
@@ -34,8 +34,8 @@ def photographs(count: int, seed: int = 0) -> list[np.ndarray]:
         top, left = generator.integers(0, height - tall + 1), generator.integers(0, width - wide + 1)
         part = Image.fromarray(scene[top : top + tall, left : left + wide])
         scale = SHORT_SIDE / min(part.size)
-        found.append(np.asarray(part.resize([round(side * scale) for side in part.size], Image.Resampling.LANCZOS)))
-    return found
+        images.append(np.asarray(part.resize([round(side * scale) for side in part.size], Image.Resampling.LANCZOS)))
+    return images
 
 
 def jpeg(pixels: np.ndarray) -> bytes:
@@ -49,7 +49,7 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 
 def clip(pixels: np.ndarray, frames: int = CLIP_FRAMES) -> bytes:
-    """H.264 of a window that moves over an image, 3 seconds, a key frame a second."""
+    """H.264 clip of a window that moves over an image, 3 seconds, one key frame a second."""
     import io
 
     import av
@@ -78,7 +78,7 @@ def write(folder: Path, suffix: str, contents: list[bytes]) -> None:
 
 
 def rate(call: Callable[[int], None], count: int) -> float:
-    """Calls a second, after some that do not count."""
+    """Calls a second, after some of warm-up."""
     for number in range(min(20, count)):
         call(number)
     start = time.perf_counter()
@@ -88,7 +88,7 @@ def rate(call: Callable[[int], None], count: int) -> float:
 
 
 def measure(folder: Path, media: str, load: dict, decode: Callable[[bytes], None], contents: list[bytes], workers: list[int]):
-    """Rows (what, samples a second, samples a second and worker)."""
+    """Rows (name, samples a second, samples a second of a worker)."""
     import torch
     from torch.utils.data import DataLoader
 
@@ -151,8 +151,8 @@ def run(args: argparse.Namespace) -> None:
         ]
         for name, media, load, decode, contents in kinds:
             mean = sum(map(len, contents)) / len(contents) / 1000
-            told = '' if media == 'image' else f', 4 of {CLIP_FRAMES} frames by {load.backend}'
-            print(f'\n{len(contents):,} {name.upper()}s of {mean:.0f} kB, {SHORT_SIDE} pixels{told}')
+            frames_text = '' if media == 'image' else f', 4 of {CLIP_FRAMES} frames by {load.backend}'
+            print(f'\n{len(contents):,} {name.upper()}s of {mean:.0f} kB, {SHORT_SIDE} pixels{frames_text}')
             rows = measure(Path(folder) / name, media, load, decode, contents, args.workers)
             alone = rows[0][1]
             lines = [(what, f'{speed:,.0f}', f'{each:,.0f}', f'{each / alone:.0%}') for what, speed, each in rows]

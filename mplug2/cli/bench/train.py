@@ -9,16 +9,16 @@ from typing import Any
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', default='base', help='model base (default: base)')
-    parser.add_argument('--batch', type=int, default=1, help='samples (default: 1)')
+    parser.add_argument('--batch-size', type=int, default=1, help='samples (default: 1)')
     parser.add_argument('--frames', type=int, default=8)
     parser.add_argument('--tokens', type=int, default=20, help='length of the captions (default: 20)')
-    parser.add_argument('--repeat', type=int, default=5, help='steps of which the median is taken (default: 5)')
+    parser.add_argument('--repeat', type=int, default=5, help='steps; the median is reported (default: 5)')
     parser.add_argument('--bf16', action='store_true', help='autocast the forward pass')
 
 
 FORMS = {
     'plain': 'explicit softmax attention, permuted Conv3d',
-    'fast': 'as it is',
+    'fast': 'as used',
     'medium': "torch.set_float32_matmul_precision('medium')",  # on the CPU: products by oneDNN instead of MKL
     'recomputed': 'vision and universal blocks recomputed',
 }
@@ -27,7 +27,7 @@ FORMS = {
 def steps_of(
     size: str, batch: int, frames: int, tokens: int, bf16: bool, optimise: bool = True
 ) -> dict[str, Callable[[], None]]:
-    """Training steps (forward, backward and, if asked for, AdamW) of one network, in each of `FORMS`."""
+    """Training steps (forward, backward, optionally AdamW) of one network, in each of `FORMS`."""
     import contextlib
 
     import torch
@@ -65,21 +65,21 @@ def steps_of(
 
 
 def learning_of(form: str, *sizes: Any) -> Callable[[], None]:
-    """Forward and backward alone: the optimizer's state would hide what the forms differ in."""
+    """Forward and backward alone: the optimizer's state would hide the difference between the forms."""
     return steps_of(*sizes, optimise=False)[form]
 
 
 def run(args: argparse.Namespace) -> None:
     from .measure import describe_run, gigabytes, peak_memory, seconds
 
-    sizes = (args.size, args.batch, args.frames, args.tokens, args.bf16)
+    sizes = (args.size, args.batch_size, args.frames, args.tokens, args.bf16)
     peaks = {form: peak_memory(learning_of, form, *sizes) for form in FORMS}
     times = seconds(steps_of(*sizes), args.repeat)  # the last form leaves the default precision behind
     print(describe_run())
     kind = 'bf16 autocast' if args.bf16 else 'fp32'
-    print(f'{args.size}, {kind}, captioning step (forward, backward, AdamW): {args.batch} clips of {args.frames} frames')
-    for form, told in FORMS.items():
+    print(f'{args.size}, {kind}, captioning step (forward, backward, AdamW): {args.batch_size} clips of {args.frames} frames')
+    for form, description in FORMS.items():
         built, peak = peaks[form]
-        print(f'  {form:<11}{times[form]:8.3f} s   activations and gradients {gigabytes(peak - built)}   {told}')
+        print(f'  {form:<11}{times[form]:8.3f} s   activations and gradients {gigabytes(peak - built)}   {description}')
     for form in ('fast', 'medium'):
         print(f'  plain / {form:<7}{times["plain"] / times[form]:6.2f} x')

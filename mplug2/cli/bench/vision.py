@@ -9,10 +9,10 @@ from typing import Any
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', default='base', help='model base whose encoder is timed (default: base)')
-    parser.add_argument('--batch', type=int, default=1, help='clips (default: 1)')
+    parser.add_argument('--batch-size', type=int, default=1, help='clips (default: 1)')
     parser.add_argument('--frames', type=int, default=8)
-    parser.add_argument('--repeat', type=int, default=5, help='runs of which the median is taken (default: 5)')
-    parser.add_argument('--memory-size', default='large', help='model base whose inference is weighed (default: large)')
+    parser.add_argument('--repeat', type=int, default=5, help='runs; the median is reported (default: 5)')
+    parser.add_argument('--memory-size', default='large', help='model base for the memory of an inference (default: large)')
     parser.add_argument('--memory-frames', type=int, default=16, help='frames of that inference (default: 16)')
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     built, peak = peak_memory(captioning_of, args.memory_size, args.memory_frames)
     torch.manual_seed(0)
     encoder = network_of(args.size, 'vision_encoder').vision_encoder
-    clips = clips_of(encoder, args.batch, args.frames)
+    clips = clips_of(encoder, args.batch_size, args.frames)
 
     def infer() -> None:
         with torch.inference_mode():
@@ -66,10 +66,10 @@ def run(args: argparse.Namespace) -> None:
     calls = {'infer': infer, 'infer, plain': plainly(infer), 'learn': learn, 'learn, plain': plainly(learn)}
     times = seconds(calls, args.repeat)
     print(describe_run())
-    print(f'{args.size} vision encoder, {parameters(encoder)}, fp32: {args.batch} clips of {args.frames} frames')
-    for name, told in (('infer', 'forward'), ('learn', 'forward and backward')):
+    print(f'{args.size} vision encoder, {parameters(encoder)}, fp32: {args.batch_size} clips of {args.frames} frames')
+    for name, label in (('infer', 'forward'), ('learn', 'forward and backward')):
         fast, plain = times[name], times[f'{name}, plain']
-        rate = args.batch * args.frames / fast
-        print(f'  {told:<22}{fast:8.3f} s  {rate:7.2f} frames/s   plain {plain:8.3f} s   ratio {plain / fast:5.2f} x')
+        rate = args.batch_size * args.frames / fast
+        print(f'  {label:<22}{fast:8.3f} s  {rate:7.2f} frames/s   plain {plain:8.3f} s   ratio {plain / fast:5.2f} x')
     print(f'{args.memory_size}, all modules, one clip of {args.memory_frames} frames, caption of 20 tokens with 5 beams, fp32:')
     print(f'  peak resident memory {gigabytes(peak)} ({gigabytes(built)} once the model was built)')

@@ -1,4 +1,4 @@
-"""Many sources in one stream of batches: which source a batch is from, and which of its samples, follow from seed and place.
+"""Many sources in one stream of batches. Seed and position decide the source of a batch and its samples.
 
 Letters: n numbers the batches of the stream ("slots"); a training step takes one or more of them.
 """
@@ -20,16 +20,16 @@ STRATEGIES = ('ratios', 'proportional', 'round_robin')
 
 
 class Schedule:
-    """Which source slot n is for: a pure function of (seed, n), as is how many slots each source had before.
+    """The source of slot n, and the number of earlier slots of each source: pure functions of (seed, n).
 
-    Slots come in cycles, in each of which a source has the same number; the order within a cycle is shuffled by (seed, cycle).
+    Slots come in cycles. Every cycle has the same number of slots for a source, in an order shuffled by (seed, cycle).
     So ratios hold exactly over every cycle, and the position in each source is arithmetic, not a replay.
 
     Args:
         counts: name -> slots of a cycle. shuffle: False keeps the order of names.
 
     Raises:
-        ValueError: no slots at all.
+        ValueError: no source has a slot.
     """
 
     def __init__(self, counts: Mapping[str, int], shuffle: bool = True) -> None:
@@ -43,25 +43,25 @@ class Schedule:
         if not self.shuffle:
             return self._cycle
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 2**31 + cycle])))
-        return [self._cycle[place] for place in generator.permutation(len(self._cycle))]
+        return [self._cycle[offset] for offset in generator.permutation(len(self._cycle))]
 
     def source(self, seed: int, slot: int) -> str:
         """The source of a slot."""
-        cycle, place = divmod(slot, len(self._cycle))
-        return self._order(seed, cycle)[place]
+        cycle, offset = divmod(slot, len(self._cycle))
+        return self._order(seed, cycle)[offset]
 
     def before(self, seed: int, slot: int) -> dict[str, int]:
-        """How many slots before this one each source had."""
-        cycle, place = divmod(slot, len(self._cycle))
-        begun = self._order(seed, cycle)[:place]
+        """Number of slots of each source before this one."""
+        cycle, offset = divmod(slot, len(self._cycle))
+        begun = self._order(seed, cycle)[:offset]
         return {name: cycle * count + begun.count(name) for name, count in self.counts.items()}
 
     def walk(self, seed: int, slot: int) -> Iterator[str]:
         """The sources of all slots from this one on."""
-        cycle, place = divmod(slot, len(self._cycle))
+        cycle, offset = divmod(slot, len(self._cycle))
         while True:
-            yield from self._order(seed, cycle)[place:]
-            cycle, place = cycle + 1, 0
+            yield from self._order(seed, cycle)[offset:]
+            cycle, offset = cycle + 1, 0
 
 
 def apportion(shares: Mapping[str, float], total: int) -> dict[str, int]:
@@ -70,21 +70,21 @@ def apportion(shares: Mapping[str, float], total: int) -> dict[str, int]:
     Raises:
         ValueError: a negative share, or more shares than `total`.
     """
-    wanted = {name: share for name, share in shares.items() if share}
-    if any(share < 0 for share in wanted.values()) or len(wanted) > total:
-        raise ValueError(f'{total} steps cannot be shared out by {dict(shares)}: shares are 0 or more, and each takes a step')
-    scale = total / sum(wanted.values()) if wanted else 0
-    counts = {name: max(1, int(share * scale)) for name, share in wanted.items()}
+    positive = {name: share for name, share in shares.items() if share}
+    if any(share < 0 for share in positive.values()) or len(positive) > total:
+        raise ValueError(f'{total} steps cannot be divided by {dict(shares)}: shares are 0 or more, and each takes a step')
+    scale = total / sum(positive.values()) if positive else 0
+    counts = {name: max(1, int(share * scale)) for name, share in positive.items()}
     while sum(counts.values()) != total and counts:
         step = 1 if sum(counts.values()) < total else -1
         able = [name for name in counts if counts[name] + step >= 1]
-        name = max(able, key=lambda name: step * (wanted[name] * scale - counts[name]))
+        name = max(able, key=lambda name: step * (positive[name] * scale - counts[name]))
         counts[name] += step
     return counts
 
 
 class Source(NamedTuple):
-    """One source: its data, the samples of a batch on each process, the model's tasks for it, its sampler's config, and its
+    """One source: its data, the samples of a batch on each rank, the model's tasks for it, its sampler's config, and its
     share of the stream under the strategy 'ratios'."""
 
     dataset: Dataset
@@ -95,14 +95,14 @@ class Source(NamedTuple):
 
 
 class BatchIndex(NamedTuple):
-    """A batch to be: samples of one source."""
+    """The samples of a batch, all of one source."""
 
     source: str
     draws: list[StreamIndex]
 
 
 class SourceSamples(NamedTuple):
-    """A batch before it is collated. weights: of the tasks that it is for, by name."""
+    """A batch before collation. weights: of its tasks, by name."""
 
     source: str
     samples: list[dict | None]
@@ -115,12 +115,12 @@ class InterleavedSources(Dataset):
 
     Args:
         sources: name -> ``dict(dataset=config, batch_size=..., tasks=[names of the model's tasks], sampler=config,
-            ratio=...)``; ``batch_size`` is that of each process; `ResumableSampler` and a ratio of 1 if not given.
-        weights: of the tasks' losses, 1 for those not named. A task of weight 0 is left out, and so is a source without tasks
+            ratio=...)``; ``batch_size`` is that of each rank; the defaults are `ResumableSampler` and a ratio of 1.
+        weights: of the tasks' losses, 1 by default. A task of weight 0 is left out, and so is a source without tasks
             or of ratio 0.
 
     Raises:
-        ValueError: nothing is left; an argument of a source is missing or unknown.
+        ValueError: no source is left; an argument of a source is missing or unknown.
     """
 
     def __init__(self, sources: Mapping[str, dict], weights: Mapping[str, float] | None = None) -> None:
@@ -131,8 +131,8 @@ class InterleavedSources(Dataset):
             missing = [key for key in ('dataset', 'batch_size', 'tasks') if key not in cfg]
             unknown = sorted(set(cfg) - {*Source._fields})
             if missing or unknown or '/' in name:
-                told = f'lacks {", ".join(missing)}' if missing else f'has {", ".join(unknown)} or a name with a slash'
-                raise ValueError(f'source {name!r} {told}; a source is dict({", ".join(Source._fields)})')
+                problem = f'lacks {", ".join(missing)}' if missing else f'has {", ".join(unknown)} or a name with a slash'
+                raise ValueError(f'source {name!r} {problem}; a source is dict({", ".join(Source._fields)})')
             tasks = tuple(task for task in cfg['tasks'] if self.weights.get(task, 1.0))
             if tasks and cfg.get('ratio', 1.0):
                 dataset = cfg['dataset']
@@ -155,7 +155,7 @@ class InterleavedSources(Dataset):
         weights = {task: self.weights.get(task, 1.0) for task in source.tasks}
         samples = []
         for draw in chosen.draws:
-            if isinstance(draw, StreamIndex):  # data sets of other makes, and MMEngine's wrappers, do not know of draws
+            if isinstance(draw, StreamIndex):  # foreign data sets and MMEngine's wrappers do not seed themselves
                 draw.seed_everything()
             samples.append(source.dataset[draw])
         return SourceSamples(chosen.source, samples, weights)
@@ -163,7 +163,7 @@ class InterleavedSources(Dataset):
 
 @FUNCTIONS.register_module()
 def source_collate(batch: SourceSamples, pad_id: int = 0) -> dict[str, Any]:
-    """`multimodal_collate` of a source's samples; ``source`` and ``weights`` (of its tasks) stand beside the inputs."""
+    """`multimodal_collate` of a source's samples; adds ``source`` and ``weights`` (of its tasks) to the inputs."""
     return multimodal_collate(batch.samples, pad_id) | dict(source=batch.source, weights=batch.weights)
 
 
@@ -171,16 +171,16 @@ def source_collate(batch: SourceSamples, pad_id: int = 0) -> dict[str, Any]:
 class InterleavingSampler(Sampler):
     """The endless stream of batches of `InterleavedSources`.
 
-    Every process takes its part of the same source's batch at the same time. Each source has its own sampler, whose place is
-    the number of slots that the source had before; so a stream starts anywhere at no cost. A loader takes it with
+    All ranks take a batch of the same source at the same time. Each source has its own sampler, whose position is
+    the number of its earlier slots, so a stream starts anywhere at no cost. A loader takes it with
     ``batch_size=None``, and its workers serve all sources.
 
     Args:
         dataset: `InterleavedSources`. seed: of the stream; the training loop sets the run's.
-        strategy: 'ratios': slots in the ratio of the sources' ``ratio``. 'proportional': all sources finish a pass over their
+        strategy: 'ratios': slots in the ratio of the sources' ``ratio``. 'proportional': all sources finish an epoch of their
             data at the same time. 'round_robin': one after the other.
-        batches_per_step: slots that a training step takes. cycle: slots over which the shares hold, rounded to whole slots and
-            at least one for each source: larger where a source is to come more seldom.
+        batches_per_step: slots of a training step. cycle: slots over which the shares hold, rounded to whole slots and
+            at least one for each source; longer for rarer sources.
 
     Attributes:
         start_position: the slot to begin with; the training loop sets it on resuming.
@@ -203,19 +203,19 @@ class InterleavingSampler(Sampler):
             name: DATA_SAMPLERS.build(resolve(source.sampler, DATA_SAMPLERS), default_args=dict(dataset=source.dataset))
             for name, source in self.sources.items()
         }
-        self._passes = {name: -(-len(self.samplers[name]) // source.batch_size) for name, source in self.sources.items()}
+        self._epochs = {name: -(-len(self.samplers[name]) // source.batch_size) for name, source in self.sources.items()}
         if strategy == 'round_robin':
             self.schedule = Schedule(dict.fromkeys(self.sources, 1), shuffle=False)
         else:
             ratios = {name: source.ratio for name, source in self.sources.items()}
-            self.schedule = Schedule(apportion(ratios if strategy == 'ratios' else self._passes, cycle))
+            self.schedule = Schedule(apportion(ratios if strategy == 'ratios' else self._epochs, cycle))
         self.seed = seed or 0
         self.batches_per_step = batches_per_step
         self.start_position = 0
 
     @property
     def batch_sizes(self) -> dict[str, int]:
-        """Samples of a batch on each process, by source."""
+        """Samples of a batch on each rank, by source."""
         return {name: self.sources[name].batch_size for name in self.schedule.counts}
 
     @property
@@ -225,7 +225,7 @@ class InterleavingSampler(Sampler):
 
     @property
     def samples_per_step(self) -> float:
-        """That each process takes, on average."""
+        """Average number of samples that each rank takes in a step."""
         counts = self.schedule.counts
         return (
             self.batches_per_step * sum(count * self.batch_sizes[name] for name, count in counts.items()) / sum(counts.values())
@@ -233,7 +233,7 @@ class InterleavingSampler(Sampler):
 
     @property
     def plan(self) -> dict:
-        """What decides, with the seed, which source a slot is for."""
+        """What decides, with the seed, the source of a slot."""
         return dict(slots=self.schedule.counts, shuffled=self.schedule.shuffle, batches_per_step=self.batches_per_step)
 
     def source_seed(self, name: str) -> int:
@@ -253,5 +253,5 @@ class InterleavingSampler(Sampler):
             yield BatchIndex(name, [next(stream) for _ in range(self.sources[name].batch_size)])
 
     def __len__(self) -> int:
-        """Slots in which each sample could be drawn once."""
-        return sum(self._passes.values())
+        """Number of slots that hold every sample once."""
+        return sum(self._epochs.values())

@@ -14,7 +14,7 @@ from ...registry import DATA_SAMPLERS
 
 
 class StreamIndex(int):
-    """A sample's index that knows where in the stream it was drawn, so that its augmentation is a function of the place.
+    """A sample's index with its position in the stream, so that its augmentation is a function of the position.
 
     seed: the stream's. position: in the stream of all ranks together.
     """
@@ -25,11 +25,11 @@ class StreamIndex(int):
         return draw
 
     def generator(self, *path: int) -> np.random.Generator:
-        """A generator that depends on seed, position and `path` alone."""
+        """A generator that depends only on seed, position and `path`."""
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, self.position, *path])))
 
     def seed_everything(self) -> None:
-        """Seed `random`, NumPy and PyTorch's CPU generator, so that transforms of any origin draw by position."""
+        """Seed `random`, NumPy and PyTorch's CPU generator, so that any transform depends on the position."""
         words = np.random.SeedSequence([self.seed, self.position]).generate_state(4)
         random.seed(words[:2].tobytes())
         np.random.seed(words[2])
@@ -38,17 +38,17 @@ class StreamIndex(int):
 
 @DATA_SAMPLERS.register_module()
 class ResumableSampler(Sampler):
-    """Shuffles every pass over the data and never ends.
+    """Shuffles every epoch and never ends.
 
-    The stream of all ranks together is pass after pass without padding; sample g of it goes to rank g mod W. Order and draws
+    The stream of all ranks together is epoch after epoch without padding; sample g of it goes to rank g mod W. Order and seeds
     are a function of (seed, g), so resuming costs nothing, and neither the number of workers nor the number of ranks
     changes what sample g is.
 
     Args:
-        dataset: its length counts. seed: of the stream; the training loop sets the run's. shuffle: False keeps the order.
+        dataset: only its length is used. seed: of the stream; the training loop sets the run's. shuffle: False keeps the order.
 
     Attributes:
-        start_position: samples of this rank's stream to leave out at the start; the training loop sets it on resuming.
+        start_position: samples of this rank's stream to skip; the training loop sets it on resuming.
     """
 
     def __init__(self, dataset: Sized, seed: int | None = None, shuffle: bool = True) -> None:
@@ -62,20 +62,20 @@ class ResumableSampler(Sampler):
 
     def __iter__(self) -> Iterator[StreamIndex]:
         position = self.start_position * self.world_size + self.rank
-        current, order = -1, None
+        current_epoch, order = -1, None
         while True:
-            number, place = divmod(position, self.size)
-            if number != current:
-                current, order = number, self._order(number)
-            yield StreamIndex(int(order[place]), self.seed, position)
+            epoch, offset = divmod(position, self.size)
+            if epoch != current_epoch:
+                current_epoch, order = epoch, self._order(epoch)
+            yield StreamIndex(int(order[offset]), self.seed, position)
             position += self.world_size
 
-    def _order(self, number: int) -> np.ndarray:
-        """The order of a pass."""
+    def _order(self, epoch: int) -> np.ndarray:
+        """The order of an epoch."""
         if not self.shuffle:
             return np.arange(self.size)
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, number]))).permutation(self.size)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, epoch]))).permutation(self.size)
 
     def __len__(self) -> int:
-        """Samples that this rank draws in one pass."""
+        """Samples of this rank in one epoch."""
         return -(-self.size // self.world_size)

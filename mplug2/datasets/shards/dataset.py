@@ -1,6 +1,6 @@
-"""Data sets in sharded tar files, read by an index: sample i is where the index says, whatever was read before.
+"""Data sets in sharded tar files with random access: an index gives the position of sample i.
 
-So the stream of `ResumableSampler` over shards is what it is over files: a function of (seed, position), split over ranks and
+So the stream of `ResumableSampler` over shards is the same as over files: a function of (seed, position), split over ranks and
 workers without overlap, and resumed at no cost. Shards may differ in size.
 """
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 class ShardedDataset(MultiModalDataset):
     """Samples of tar files in webdataset's layout. A subclass makes a record of a sample's parts in `fill`.
 
-    A sample's parts are read when it is drawn; in memory is one number a sample.
+    A sample's parts are read when it is used; memory holds one number for each sample.
 
     Args:
         shards: paths, URLs (by fsspec), folders, or patterns of them, as `expand` takes. media: of the records.
-        index_dir: folder of the indices; beside the shards if None, which URLs cannot do.
+        index_dir: folder of the indices. None stores them beside the shards, which URLs do not allow.
         kwargs: of `MultiModalDataset`, without ``data_prefix``.
 
     Raises:
@@ -45,7 +45,7 @@ class ShardedDataset(MultiModalDataset):
         super().__init__(**kwargs)
         for problem in self._problems:
             if self.bad_samples.policy == 'raise':
-                raise BadSampleError(f"the shard {problem}; bad_samples='skip' or 'replace' takes what is there")
+                raise BadSampleError(f"the shard {problem}; bad_samples='skip' or 'replace' uses the samples before the damage")
             MMLogger.get_current_instance().warning(f'the shard {problem}')
 
     @property
@@ -54,11 +54,11 @@ class ShardedDataset(MultiModalDataset):
         return first if len(self.shards) == 1 else f'{first} and {len(self.shards) - 1} more shards'
 
     def open_records(self, indices: int | Sequence[int] | None) -> None:
-        found = load_indices(self.shards, self.index_dir)
-        self._problems = [index.problem for index in found if index.problem]
-        self.shard_sizes = np.array([len(index.starts) - 1 for index in found])
+        loaded = load_indices(self.shards, self.index_dir)
+        self._problems = [index.problem for index in loaded if index.problem]
+        self.shard_sizes = np.array([len(index.starts) - 1 for index in loaded])
         self._ends = np.cumsum(self.shard_sizes)
-        self._starts = np.concatenate([index.starts for index in found])  # one more a shard than samples
+        self._starts = np.concatenate([index.starts for index in loaded])  # one more a shard than samples
         total = int(self._ends[-1])
         self._chosen = None
         if indices is not None:
@@ -71,22 +71,22 @@ class ShardedDataset(MultiModalDataset):
     def __len__(self) -> int:
         return int(self._ends[-1]) if self._chosen is None else len(self._chosen)
 
-    def _place(self, index: int) -> tuple[int, int]:
+    def _position(self, index: int) -> tuple[int, int]:
         """The number of the shard, and of the sample in it."""
         index = int(index if self._chosen is None else self._chosen[index])
         shard = int(np.searchsorted(self._ends, index, side='right'))
         return shard, index - int(self._ends[shard - 1] if shard else 0)
 
     def record(self, index: int) -> dict:
-        """What is known of a sample without reading it; ``sample_id`` is the shard and its number there."""
-        shard, place = self._place(index)
+        """A sample's fields without reading it; ``sample_id`` is the shard and the number in it."""
+        shard, position = self._position(index)
         path = self.shards[shard]
-        return dict(sample_id=f'{path}:{place}', media=self.media, path=path, shard=shard, place=place)
+        return dict(sample_id=f'{path}:{position}', media=self.media, path=path, shard=shard, position=position)
 
     def prepare(self, record: dict) -> Any:
-        shard, place = record.pop('shard'), record.pop('place')
+        shard, position = record.pop('shard'), record.pop('position')
         path = self.shards[shard]
-        start, end = self._starts[(self._ends[shard - 1] + shard if shard else 0) + place :][:2].tolist()
+        start, end = self._starts[(self._ends[shard - 1] + shard if shard else 0) + position :][:2].tolist()
         where = f'{path}, bytes {start} to {end}'
         try:
             content = self._reader.read(path, start, end)
@@ -97,13 +97,13 @@ class ShardedDataset(MultiModalDataset):
         return super().prepare(record)
 
     def fill(self, record: dict, where: str, parts: dict[str, bytes]) -> None:
-        """Add what a sample's parts say.
+        """Add fields from a sample's parts.
 
         Args:
-            where: shard and key. parts: content by what follows the key's dot in the member's name.
+            where: shard and key. parts: suffix of the member's name after the key's dot -> content.
 
         Raises:
-            BadSampleError: a part is missing or says nothing.
+            BadSampleError: a part is missing or empty.
         """
         raise NotImplementedError
 
@@ -112,8 +112,8 @@ class ShardedDataset(MultiModalDataset):
 class ShardedPairs(ShardedDataset):
     """Images or clips with texts, as img2dataset, video2dataset and ``tools/data/shards_pairs.py`` write them.
 
-    Texts are the list ``captions`` of the sample's ``.json`` where it has one, else its ``.txt``, else ``caption`` of the
-    ``.json``. What is no text, such as null, is left out. Fields: ``captions``;
+    Texts are the list ``captions`` of the sample's ``.json`` if it has one, else its ``.txt``, else ``caption`` of the
+    ``.json``. Values that are not texts, such as null, are left out. Fields: ``captions``;
     ``content``, the bytes that `LoadImage` and `LoadVideo` decode; ``path``, the member's, which names a sample in messages.
 
     Args:
@@ -161,19 +161,19 @@ def _captions(where: str, parts: dict[str, bytes]) -> list[str]:
 
 @DATA_SAMPLERS.register_module()
 class ShardSampler(ResumableSampler):
-    """`ResumableSampler` for storage where reading from everywhere is slow: shuffles shards, and samples within a few of them.
+    """`ResumableSampler` for storage with slow random access: shuffles shards, and samples within a few of them.
 
-    A pass takes the shards in random order, `together` at a time, whose samples are mixed. As there, sample n of the stream
-    is a function of (seed, n).
+    An epoch takes the shards in random order, `shards_open` at a time, and mixes their samples. Sample n of the stream
+    is a function of (seed, n), too.
 
     Args:
-        dataset: a `ShardedDataset`. shards_open: shards that are read from at a time. kwargs: of `ResumableSampler`.
+        dataset: a `ShardedDataset`. shards_open: shards that are read at a time. kwargs: of `ResumableSampler`.
     """
 
     def __init__(self, dataset: ShardedDataset, shards_open: int = 16, **kwargs: Any) -> None:
         super().__init__(dataset, **kwargs)
         if shards_open < 1:
-            raise ValueError(f'ShardSampler: together is a number of shards, not {shards_open}')
+            raise ValueError(f'ShardSampler: shards_open is a number of shards, not {shards_open}')
         self.sizes, self.together = dataset.shard_sizes, shards_open
 
     def _order(self, number: int) -> np.ndarray:

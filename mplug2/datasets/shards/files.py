@@ -1,4 +1,4 @@
-"""Shards on disk or behind a URL: which there are, and reading bytes of them from any place."""
+"""Shards on disk or behind a URL: listing them, and reading byte ranges."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def filesystem(path: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it.
 
     Raises:
-        ImportError: fsspec, or what it needs for the protocol, is not installed.
+        ImportError: fsspec, or its package for the protocol, is not installed.
     """
     try:
         import fsspec
 
-        # Asked for anew in every process: those that talk over the network do not survive a fork.
+        # Not cached across processes: network file systems do not survive a fork.
         return fsspec.core.url_to_fs(path)
     except ImportError as error:
         protocol = path.split('://', 1)[0]
@@ -44,15 +44,15 @@ def filesystem(path: str) -> tuple[Any, str]:
 
 
 def expand(shards: Files) -> list[str]:
-    """The paths that patterns stand for, in order.
+    """Expand patterns to paths, in order.
 
     Args:
         shards: paths or URLs of tar files, or of folders of them; ``{00000..01399}`` counts, ``*``, ``?`` and ``[...]`` match.
 
     Raises:
-        FileNotFoundError: a pattern or a folder gives nothing.
+        FileNotFoundError: nothing matches a pattern, or a folder is empty.
     """
-    found = []
+    paths = []
     for pattern in as_list(shards):
         for path in _count(pattern):
             if _is_folder(path):
@@ -61,27 +61,27 @@ def expand(shards: Files) -> list[str]:
             matched = [path] if named or not re.search(r'[*?\[]', path) else _match(path)
             if not matched:
                 raise FileNotFoundError(f'no shards: nothing matches {path}')
-            found += matched
-    return found
+            paths += matched
+    return paths
 
 
 def _is_folder(path: str) -> bool:
     if not is_remote(path):
         return Path(path).is_dir()
     if path.endswith('.tar') or re.search(r'[*?\[]', path):
-        return False  # without asking the store
+        return False  # without a request to the store
     files, inside = filesystem(path)
     return files.isdir(inside)
 
 
 def _count(pattern: str) -> list[str]:
-    place = _RANGE.search(pattern)
-    if place is None:
+    match = _RANGE.search(pattern)
+    if match is None:
         return [pattern]
-    first, last = place.groups()
+    first, last = match.groups()
     if int(last) < int(first):
         raise FileNotFoundError(f'no shards: {pattern} counts from {first} down to {last}')
-    start, rest = pattern[: place.start()], _count(pattern[place.end() :])
+    start, rest = pattern[: match.start()], _count(pattern[match.end() :])
     return [f'{start}{number:0{len(first)}d}{end}' for number in range(int(first), int(last) + 1) for end in rest]
 
 
@@ -93,7 +93,7 @@ def _match(pattern: str) -> list[str]:
 
 
 def stamp(path: str) -> str:
-    """What changes when a shard is written anew: its size and its time, or its tag where a store gives no time.
+    """A text that changes when a shard is rewritten: its size and time, or its tag if a store gives no time.
 
     Raises:
         FileNotFoundError: no such shard.
@@ -104,17 +104,17 @@ def stamp(path: str) -> str:
         except FileNotFoundError:
             raise FileNotFoundError(f'no shard {path}') from None
         return f'{status.st_size} {status.st_mtime_ns}'
-    told = _asked(path, lambda files, inside: files.info(inside))
-    times = (told.get(key) for key in ('ETag', 'etag', 'mtime', 'LastModified', 'updated', 'created'))
-    return f'{told["size"]} {next((time for time in times if time is not None), "")}'
+    info = _asked(path, lambda files, inside: files.info(inside))
+    times = (info.get(key) for key in ('ETag', 'etag', 'mtime', 'LastModified', 'updated', 'created'))
+    return f'{info["size"]} {next((time for time in times if time is not None), "")}'
 
 
 def read_whole(path: str, read: Callable[[BinaryIO], T]) -> T:
-    """What `read` makes of a file that is open at its start. Behind a URL it is tried three times.
+    """The result of `read` on an open file. Behind a URL it is tried three times.
 
     Raises:
         FileNotFoundError: no such file.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
 
     def opened(files: Any, inside: str) -> T:
@@ -128,7 +128,7 @@ def read_whole(path: str, read: Callable[[BinaryIO], T]) -> T:
 
 
 class RangeReader:
-    """Reads bytes from the middle of files; of those on disk it keeps the last used open.
+    """Reads byte ranges of files. The last used files on disk stay open.
 
     Handles have no position of their own (`os.pread`), so forked workers may share them; they are not sent to spawned ones.
     """
@@ -144,17 +144,17 @@ class RangeReader:
             os.close(handle)
 
     def read(self, path: str, start: int, end: int) -> bytes:
-        """Bytes from `start` to before `end`; fewer where the file is shorter. Tried twice, behind a URL three times.
+        """Bytes from `start` to before `end`, fewer at the end of the file. Tried twice, behind a URL three times.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         if is_remote(path):
             content = _asked(path, lambda files, inside: files.cat_file(inside, start=start, end=end))
             if len(content) > end - start:
                 raise OSError(f'{path}: the server gives {len(content)} bytes where {end - start} are asked for (no ranges)')
             return content
-        return tried(partial(self._read_local, path, start, end), OSError, (0.0,))  # a handle may have gone stale
+        return tried(partial(self._read_local, path, start, end), OSError, (0.0,))  # a handle may be stale
 
     def _read_local(self, path: str, start: int, end: int) -> bytes:
         handle = self._handles.pop(path, None)
@@ -180,7 +180,7 @@ class RangeReader:
 def _read_at(handle: int, size: int, start: int) -> bytes:
     if hasattr(os, 'pread'):
         return os.pread(handle, size, start)
-    os.lseek(handle, start, os.SEEK_SET)  # Windows, whose workers are spawned and share no handle
+    os.lseek(handle, start, os.SEEK_SET)  # Windows: workers are spawned and share no handle
     return os.read(handle, size)
 
 
@@ -189,7 +189,7 @@ class _StoreError(OSError):
 
 
 def _asked(path: str, ask: Callable[[Any, str], T]) -> T:
-    """What `ask` gives for a URL's file system and the path in it; tried three times."""
+    """The result of `ask` on a URL's file system and the path in it; tried three times."""
 
     def once() -> T:
         try:

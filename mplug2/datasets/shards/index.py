@@ -1,4 +1,4 @@
-"""Where each sample lies in a tar file: built once by reading its headers, and stored.
+"""The index of a tar file, which gives the position of each sample. It is built once from the headers, and stored.
 
 A shard is a tar file in webdataset's layout, which img2dataset and video2dataset write: the members of a sample follow each
 other and share the name up to the first dot (``000000042.jpg``, ``000000042.txt``, ``000000042.json``).
@@ -29,14 +29,14 @@ _THREADS = 8
 
 
 class ShardIndex(NamedTuple):
-    """starts: (n + 1,) int64; sample i is the bytes from starts[i] to before starts[i + 1]. problem: the shard's, or ''."""
+    """starts: (n + 1,) int64; sample i has the bytes starts[i] to starts[i + 1]. problem: the shard's fault, or ''."""
 
     starts: np.ndarray
     problem: str = ''
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A member's name -> the key of its sample, and what it is of it: 'a/0001.seg.png' -> ('a/0001', 'seg.png')."""
+    """A member's name -> the key of its sample, and the suffix: 'a/0001.seg.png' -> ('a/0001', 'seg.png')."""
     folder, _, base = name.rpartition('/')
     key, _, suffix = base.partition('.')
     return f'{folder}/{key}' if folder else key, suffix.lower()
@@ -50,12 +50,12 @@ def _is_part(member: tarfile.TarInfo) -> bool:
 def scan(path: str) -> ShardIndex:
     """Index a shard by reading the headers of its members.
 
-    Archives written one behind the other in a file are all read. A shard that was cut off keeps what lies before the cut; its
-    last sample, if it was cut itself, counts and is bad.
+    All concatenated archives of a file are read. A truncated shard keeps the samples before the cut; its
+    last sample, if it is cut itself, counts and is bad.
 
     Raises:
         FileNotFoundError: no such shard.
-        OSError: it cannot be read. AnnotationError: it is compressed.
+        OSError: the shard cannot be read. AnnotationError: it is compressed.
     """
     return read_whole(path, partial(_headers, path))
 
@@ -71,7 +71,7 @@ def _headers(path: str, file: BinaryIO) -> ShardIndex:
     starts: list[int] = []
     repeated: list[str] = []
     problem = ''
-    while True:  # one archive, or several that were written one behind the other
+    while True:  # one archive, or several concatenated ones
         try:
             end = _archive(file, starts, repeated)
         except tarfile.ReadError as error:
@@ -86,18 +86,18 @@ def _headers(path: str, file: BinaryIO) -> ShardIndex:
             break
         file.seek(following)
     if problem:
-        problem = f'{path} {problem}: {len(starts)} samples lie before, what lay after is lost'
+        problem = f'{path} {problem}: {len(starts)} samples before it are kept, later ones are lost'
     elif repeated:
         problem = f'{path} has {len(repeated)} keys twice, such as {repeated[0]!r}: each time is a sample of its own'
     return ShardIndex(np.array([*starts, end], np.int64), problem)
 
 
 def _archive(file: BinaryIO, starts: list[int], repeated: list[str]) -> int:
-    """Index the archive that begins where the file stands. Returns its end."""
+    """Index the archive at the file's position. Returns its end."""
     key, parts = None, set()
     with tarfile.open(fileobj=file, mode='r:') as tar:
         while (member := tar.next()) is not None:
-            tar.members.clear()  # they would be kept
+            tar.members.clear()  # or they stay in memory
             if not _is_part(member):
                 continue
             name, suffix = split_name(member.name)
@@ -111,16 +111,16 @@ def _archive(file: BinaryIO, starts: list[int], repeated: list[str]) -> int:
 
 
 def _next_block(file: BinaryIO) -> int | None:
-    """Where the zeros end that the file stands in, or None if nothing follows."""
+    """Skip zeros from the file's position: where they end, or None if nothing follows."""
     while content := file.read(_BLOCK * 64):
-        for place in range(0, len(content), _BLOCK):
-            if content[place : place + _BLOCK].strip(b'\0'):
-                return file.tell() - len(content) + place
+        for offset in range(0, len(content), _BLOCK):
+            if content[offset : offset + _BLOCK].strip(b'\0'):
+                return file.tell() - len(content) + offset
     return None
 
 
 def index_path(path: str, index_dir: str | Path | None = None) -> Path:
-    """Where a shard's index is stored: beside it, or in a folder.
+    """Path of a shard's index: beside the shard, or in a folder.
 
     Raises:
         ValueError: the shard is behind a URL and there is no folder.
@@ -134,10 +134,10 @@ def index_path(path: str, index_dir: str | Path | None = None) -> Path:
 
 
 def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
-    """A shard's index: the stored one if the shard is as it was then, else a new one, which is stored.
+    """A shard's index: the stored one if the shard is unchanged, else a new one, which is stored.
 
     Raises:
-        FileNotFoundError: no such shard. OSError: the index cannot be stored.
+        FileNotFoundError: no such shard. OSError: the index cannot be written.
     """
     file, now = index_path(path, index_dir), stamp(path)
     try:
@@ -145,7 +145,7 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
             if str(stored['stamp']) == now:
                 return ShardIndex(stored['starts'], str(stored['problem']))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # none yet, or one that was cut off: it is built anew
+        pass  # missing or truncated: build it
     index = scan(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -166,13 +166,13 @@ def load_indices(paths: Sequence[str], index_dir: str | Path | None = None) -> l
 
 
 def read_members(content: bytes, where: str) -> tuple[str, dict[str, bytes]]:
-    """The parts of one sample, from its bytes in the shard: the key, and content by what follows the key's dot.
+    """Key and parts (suffix -> content) of one sample, from its bytes in the shard.
 
     Args:
-        where: names the sample in errors.
+        where: the sample's name in errors.
 
     Raises:
-        BadSampleError: cut off, or no tar.
+        BadSampleError: the bytes are truncated, or not a tar.
     """
     key, parts = None, {}
     try:
@@ -180,13 +180,13 @@ def read_members(content: bytes, where: str) -> tuple[str, dict[str, bytes]]:
             for member in tar:
                 if not _is_part(member):
                     continue
-                found, suffix = split_name(member.name)
-                key = found if key is None else key
-                if found == key:
+                name, suffix = split_name(member.name)
+                key = name if key is None else key
+                if name == key:
                     parts[suffix] = tar.extractfile(member).read()
     except tarfile.TarError as error:
         raise BadSampleError(f'{where}: its bytes in the shard are cut off or damaged ({error})') from None
     if key is None:
         raise BadSampleError(f'{where}: its bytes in the shard hold no file')
-    # Names that are not UTF-8 come with surrogates, which no log or file takes.
+    # Names that are not UTF-8 have surrogates, which logs and files refuse.
     return key.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace'), parts

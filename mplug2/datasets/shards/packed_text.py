@@ -1,4 +1,4 @@
-"""Text packed to length: documents one after the other, cut into rows that are all full.
+"""Packed text: documents are concatenated and cut into rows of equal length.
 
 A row is ``[CLS]``, then a piece of the stream of documents, in which each document ends with ``[SEP]``. Rows are made once, by
 ``tools/data/shards_text.py``; training reads them from shards, sample i being row i.
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from ..stand_ins import MiniBenchmark
 
 DESCRIPTION = 'packing.json'  # beside the shards
-ROW = 128  # tokens of a row, unless its shards are there to say
+ROW = 128  # tokens of a row, if no shards give another number
 _PROBE = 'Two tokenizers that read this sentence alike, 1234 and Größe included, are the same.'
 
 
 class Packer:
-    """Makes rows of `length` ids of documents that come one after the other.
+    """Packs documents into rows of `length` ids.
 
     Args:
-        tokenizer: with ``pieces``, ``cls_id``, ``sep_id``. rest: of an earlier packer, for going on where it stopped.
+        tokenizer: with ``pieces``, ``cls_id``, ``sep_id``. rest: of an earlier packer, to go on where it stopped.
 
     Attributes:
-        rest: ids of the documents so far that no row has yet.
+        rest: ids that are not in a row yet.
 
     Raises:
         ValueError: `length` leaves no room beside ``[CLS]``.
@@ -48,7 +48,7 @@ class Packer:
         self.tokenizer, self.length, self.rest = tokenizer, length, list(rest)
 
     def add(self, document: str) -> list[list[int]]:
-        """The rows that a document fills."""
+        """Add a document; returns the rows that are now full."""
         ids = self.tokenizer.pieces(document)
         if ids:
             self.rest += [*ids, self.tokenizer.sep_id]
@@ -59,7 +59,7 @@ class Packer:
         return rows
 
     def finish(self) -> list[list[int]]:
-        """The last row, which may be shorter, if anything is left."""
+        """The last row, which may be shorter, if ids are left."""
         rows = [[self.tokenizer.cls_id, *self.rest]] if self.rest else []
         self.rest = []
         return rows
@@ -73,7 +73,7 @@ def row_bytes(ids: list[int], vocab_size: int) -> bytes:
 
 
 def describe_packing(tokenizer: Any, length: int) -> dict:
-    """What rows were made with, for `PackedText` to check."""
+    """How rows are packed, for `PackedText` to check."""
     return dict(length=length, vocab_size=tokenizer.vocab_size, probe=tokenizer.pieces(_PROBE))
 
 
@@ -81,13 +81,13 @@ def describe_packing(tokenizer: Any, length: int) -> dict:
 class PackedText(ShardedDataset):
     """Text packed to length, from the shards of ``tools/data/shards_text.py``.
 
-    Field: ``text``, a list of ids, which `PackInputs` takes as it is; no tokenizing is left to do.
+    Field: ``text``, a list of ids, which `PackInputs` takes without tokenizing.
 
     Args:
-        tokenizer: config of the model's, checked against what the rows were made with. shards, kwargs: of `ShardedDataset`.
+        tokenizer: config of the model's tokenizer, checked against that of the rows. shards, kwargs: of `ShardedDataset`.
 
     Raises:
-        AnnotationError: the rows were made with another tokenizer, or nothing says with which.
+        AnnotationError: the rows are of another tokenizer, or the description is missing.
     """
 
     def __init__(self, shards: Files, tokenizer: dict | Any, **kwargs: Any) -> None:
@@ -109,7 +109,7 @@ class PackedText(ShardedDataset):
 
     @classmethod
     def describe_shape(cls, cfg: dict, shape: SampleShape) -> SampleShape:
-        """The rows' length, as their shards say where they are there, else `ROW`."""
+        """The rows' length, from their shards if available, else `ROW`."""
         for shards in as_list(cfg.get('shards') or []):
             folder = Path(shards).parent if str(shards).endswith('.tar') else Path(shards)
             if (folder / DESCRIPTION).is_file():
@@ -124,7 +124,7 @@ class PackedText(ShardedDataset):
 
 
 def _check(folder: str, tokenizer: Any) -> int:
-    """The rows' length, if they were made with this tokenizer."""
+    """Check that the rows are of this tokenizer; returns their length."""
     path = f'{folder}/{DESCRIPTION}' if is_remote(folder) or folder else DESCRIPTION
     try:
         made = json.loads(read_whole(path, lambda file: file.read()))

@@ -1,4 +1,4 @@
-"""Shards of the mini benchmark, which stand in for data sets in shards."""
+"""Shards of the mini benchmark, which replace data sets in shards in tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _rows(root: Path) -> Iterator[dict[str, bytes]]:
 
 
 def _shards(root: Path, kind: str, samples: Iterator[dict[str, bytes]]) -> str:
-    """A folder of shards, written once; whoever else writes it at the same time writes the same."""
+    """A folder of shards, written once. Processes that write it at the same time write the same."""
     folder = root / 'tiny' / f'shards_{kind}'
     if not folder.is_dir():
         part = folder.with_suffix(f'.{os.getpid()}')

@@ -1,7 +1,7 @@
 """Writing shards: images or clips with their texts, fetched, checked and put into tar files of a fixed number of items.
 
-Shard n holds items n * per_shard and following of the source, whichever of them could be fetched; it appears under its name
-when it is whole. So a conversion that was stopped goes on with the shards that are missing.
+Shard n holds the items from n * per_shard on, as far as they could be fetched. It appears under its name
+when it is complete, so a stopped conversion continues with the missing shards.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from ..io.video import read_pyav
 from .index import load_index
 
 NOTES = 'shards.json'  # beside the shards: what they are made of
-TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first, twice as many after the next
+TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first try, doubled after the next
 _PASSING = (socket.EAI_AGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH)
-_PART = 2**20  # bytes that a fetch takes at a time
-_FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept as they are; others become JPEGs
+_PART = 2**20  # bytes that a fetch reads at a time
+_FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept; other formats become JPEGs
 
 
 class FetchError(BadSampleError):
-    """A file or an answer could not be had: this one, as far as one can tell."""
+    """A file could not be fetched, for a reason of its own."""
 
 
 class UnavailableError(FetchError):
-    """A file or a host could not be had, for a reason that may hold for all of them: a wrong folder, rights, a proxy."""
+    """A file or host is unavailable, for a reason that may hold for all: a wrong folder, permissions, a proxy."""
 
 
 class UnreachableError(UnavailableError):
-    """Something could not be had now, but perhaps can be in a moment: a server or the network failed."""
+    """A transient failure of a server or the network."""
 
 
 class Item(NamedTuple):
-    """What a source lists. source: a path or a URL, or '' where a line of the list is malformed; captions: of the media; meta:
-    goes into the sample's ``.json`` as well."""
+    """An entry of a source. source: a path or a URL, or '' if a line of the list is malformed; captions: of the media; meta:
+    more fields of the sample's ``.json``."""
 
     source: str
     captions: list[str]
@@ -63,7 +63,7 @@ class Item(NamedTuple):
 
 
 class ShardWriter:
-    """A tar file that appears under its name, with its index, when it is whole.
+    """A tar file that appears under its name, with its index, when it is complete.
 
     Args:
         path: of the tar file.
@@ -78,7 +78,7 @@ class ShardWriter:
         return self
 
     def add(self, key: str, parts: dict[str, bytes]) -> None:
-        """A sample: `parts` are contents by suffix. The key may not hold a dot."""
+        """Add a sample. parts: suffix -> content. The key must not contain a dot."""
         for suffix, content in parts.items():
             member = tarfile.TarInfo(f'{key}.{suffix}')
             member.size = len(content)
@@ -97,10 +97,10 @@ class ShardWriter:
 
 
 def fetch(source: str, timeout: float = 20.0) -> bytes:
-    """A file's bytes, from a path or a URL; tried again where a server or the network failed.
+    """A file's bytes, from a path or a URL; retried after failures of a server or the network.
 
     Raises:
-        FetchError: it cannot be had; says in a few words why, so that reasons can be counted.
+        FetchError: it cannot be fetched; a short reason, so that reasons can be counted.
     """
     return tried(partial(_fetch_once, source, timeout), UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
 
@@ -115,9 +115,9 @@ def _fetch_once(source: str, timeout: float) -> bytes:
             parts = []
             while part := answer.read1(_PART):
                 parts.append(part)
-                if time.monotonic() > until:  # it drips, or never ends
+                if time.monotonic() > until:  # a slow or endless response
                     raise TimeoutError
-            if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not tell
+            if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not report
                 raise http.client.IncompleteRead(b'', missing)
             return b''.join(parts)
     except urllib.error.HTTPError as error:
@@ -129,17 +129,17 @@ def _fetch_once(source: str, timeout: float) -> bytes:
         reason = getattr(error, 'reason', error)
         passing = isinstance(reason, (TimeoutError, ConnectionError, http.client.IncompleteRead))
         passing = passing or getattr(reason, 'errno', None) in _PASSING
-        told = reason if isinstance(reason, str) else type(reason).__name__
-        told = 'timed out' if isinstance(reason, TimeoutError) else told
+        message = reason if isinstance(reason, str) else type(reason).__name__
+        message = 'timed out' if isinstance(reason, TimeoutError) else message
         kind = UnavailableError if isinstance(reason, OSError) else FetchError  # the URL itself is wrong
-        raise (UnreachableError if passing else kind)(told) from None
+        raise (UnreachableError if passing else kind)(message) from None
 
 
 def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
     """An image's suffix and bytes, if it can be decoded.
 
     Args:
-        short_side: pixels; an image whose shorter side is longer is shrunk. What is stored anew is as `to_rgb` makes it.
+        short_side: pixels; an image whose shorter side is longer is resized. Re-encoded images are as `to_rgb` makes them.
 
     Raises:
         BadSampleError: it cannot be decoded.
@@ -166,7 +166,7 @@ def check_video(source: str, content: bytes, short_side: None = None) -> tuple[s
     """A clip's suffix and bytes, if its first frame can be decoded.
 
     Raises:
-        BadSampleError: it cannot.
+        BadSampleError: it cannot be decoded.
     """
     try:
         read_pyav(source, lambda length: [0], content)
@@ -187,12 +187,12 @@ def _sample(item: Item, media: str, short_side: int | None, timeout: float) -> d
     if not captions:
         raise BadSampleError('no caption')
     suffix, content = CHECKS[media](item.source, fetch(item.source, timeout), short_side)
-    told = {**item.meta, 'source': item.source, 'captions': captions}
-    return {suffix: content, 'txt': captions[0].encode(), 'json': json.dumps(told, ensure_ascii=False).encode()}
+    meta = {**item.meta, 'source': item.source, 'captions': captions}
+    return {suffix: content, 'txt': captions[0].encode(), 'json': json.dumps(meta, ensure_ascii=False).encode()}
 
 
 def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> Iterator[dict[str, bytes] | BadSampleError]:
-    """Results in order, computed in threads, a few ahead of what is taken: media are large, so not all at once."""
+    """Results in order, computed in threads, a few in advance: media are large, so not all at once."""
 
     def safe(item: Item) -> Any:
         try:
@@ -211,24 +211,26 @@ def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> 
 
 
 def write_notes(path: Path, notes: Any) -> None:
-    """Write notes beside shards as JSON, all or nothing: what is there is taken for true when a conversion goes on."""
+    """Write notes beside shards as JSON, atomically: a conversion that continues relies on them."""
     replace_file(path, lambda file: file.write(json.dumps(notes, ensure_ascii=False).encode()))
 
 
 def note_source(out: Path, notes: dict[str, Any]) -> None:
-    """Write down what a folder's shards are made of, or check that it is the same.
+    """Record the source of a folder's shards, or check that it is the recorded one.
 
     Raises:
-        AnnotationError: the folder has shards of something else.
+        AnnotationError: the folder has shards of another source.
     """
     out.mkdir(parents=True, exist_ok=True)
     file = out / NOTES
     if file.is_file():
-        there = json.loads(file.read_text(encoding='utf-8'))
-        changed = sorted(key for key, value in there.items() if value != notes.get(key))
+        stored = json.loads(file.read_text(encoding='utf-8'))
+        changed = sorted(key for key, value in stored.items() if value != notes.get(key))
         if changed:
-            told = '; '.join(f'{key} was {there.get(key)!r} and is {notes.get(key)!r}' for key in changed)
-            raise AnnotationError(f'{out} has shards made otherwise ({told}): give another folder, or the same arguments')
+            differences = '; '.join(f'{key} was {stored.get(key)!r} and is {notes.get(key)!r}' for key in changed)
+            raise AnnotationError(
+                f'{out} has shards made with other arguments ({differences}): give another folder, or the same arguments'
+            )
     write_notes(file, notes)
 
 
@@ -244,20 +246,20 @@ def write_shards(
     report: Callable[[str], None] = print,
     source: str = '',
 ) -> Counter:
-    """Write ``00000.tar`` and following with their indices, and a ``00000_stats.json`` each; those that are there stay.
+    """Write ``00000.tar``, ``00001.tar``, ... with their indices and a ``00000_stats.json`` each; existing ones stay.
 
     Args:
-        items: all of the source, in an order that does not change. media: 'image' or 'video'. per_shard: items a shard.
-        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: takes a line a shard.
-        max_unreachable: share of a shard's items that servers, the network or the folder may fail to give; below 1, not all
-            of a whole shard's may be refused either. source: what the items are of; a folder takes those of one source.
+        items: all of the source, in a fixed order. media: 'image' or 'video'. per_shard: items of a shard.
+        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: called once a shard.
+        max_unreachable: share of a shard's items that may be unavailable; below 1, at least one item
+            of a full shard must be fetched. source: where the items are from; a folder has shards of one source.
 
     Returns:
-        'listed', 'written', and the reasons for which others were not.
+        'listed', 'written', and the number of items left out for each reason.
 
     Raises:
-        ConnectionError: more could not be had; the shard is not written, so the next call takes it up again.
-        AnnotationError: the folder has shards of another source, or made otherwise.
+        ConnectionError: too many are unavailable; the shard is not written, so the next call tries it again.
+        AnnotationError: the folder has shards of another source, or made with other arguments.
     """
     note_source(out, dict(source=source, media=media, per_shard=per_shard, short_side=short_side))
     call = partial(_sample, media=media, short_side=short_side, timeout=timeout)
@@ -286,21 +288,21 @@ def _write(
     stats, unreachable, failed = Counter(listed=len(listed)), 0, 0
     digits = max(4, len(str(len(listed) - 1)))
     with ShardWriter(path) as shard:
-        for place, sample in enumerate(_ahead(call, listed, workers)):
+        for position, sample in enumerate(_ahead(call, listed, workers)):
             if isinstance(sample, BadSampleError):
                 stats[str(sample)] += 1
                 unreachable += isinstance(sample, UnavailableError)
                 failed += isinstance(sample, FetchError)
-                nothing = failed == len(listed) and whole and max_unreachable < 1  # the few of a last shard may all be gone
+                nothing = failed == len(listed) and whole and max_unreachable < 1  # a short last shard may have none
                 if nothing or unreachable > max_unreachable * len(listed):
                     raise ConnectionError(
-                        f'{path}: {failed} of {len(listed)} items could not be had (the last: {sample}, '
-                        f'{listed[place].source}), and max_unreachable allows a share of {max_unreachable:g}; once the network '
-                        'or the folder is right the same command goes on with this shard, and --max-unreachable 1 takes what '
-                        'there is'
+                        f'{path}: {failed} of {len(listed)} items could not be fetched (the last: {sample}, '
+                        f'{listed[position].source}), more than the share of {max_unreachable:g} that max_unreachable allows; '
+                        'once the network or the folder is right, the same command continues with this shard; '
+                        '--max-unreachable 1 writes what can be fetched'
                     )
             else:
-                shard.add(f'{path.stem}{place:0{digits}d}', sample)
+                shard.add(f'{path.stem}{position:0{digits}d}', sample)
         stats['written'] = shard.samples
     return stats
 
@@ -310,6 +312,6 @@ def rate(stats: Counter, start: float) -> float:
 
 
 def describe(name: str, stats: Counter) -> str:
-    """A line for a person: how many of the listed were written, and why others were not."""
+    """One line: how many listed items were written, and why others were not."""
     reasons = ', '.join(f'{count:,} {reason}' for reason, count in stats.most_common() if reason not in ('listed', 'written'))
     return f'{name}: {stats["written"]:,} of {stats["listed"]:,}' + (f' (left out: {reasons})' if reasons else '')

@@ -41,13 +41,13 @@ class ShowPredictions(Hook):
                 runner.logger.exception('the predictions could not be shown')
 
     def _show(self, runner: Any) -> None:
-        from ...visualization import draw_predictions, draw_retrieved, found_by_text, is_shown, write_predictions
+        from ...visualization import draw_predictions, draw_retrieved, is_shown, retrieved_by_text, write_predictions
 
         dataset, queries = runner.test_loop.dataloader.dataset, getattr(runner.test_loop, 'queries', None)
         samples = [sample for sample in (sample.to_dict() for sample in self._samples) if is_shown(sample)]
         classes = getattr(dataset, 'metainfo', {}).get('classes')
         if queries:
-            shown = found_by_text(dataset, queries)
+            shown = retrieved_by_text(dataset, queries)
             path = draw_retrieved(random.Random(0).sample(shown, min(self.count, len(shown))), self.folder / 'retrieved.png')
         elif not samples:
             runner.logger.warning('nothing to show: no prediction has a view (mplug2.visualization.register_view)')

@@ -1,4 +1,4 @@
-"""Small images that come as arrays in one file: CIFAR and Fashion-MNIST."""
+"""Small images stored as arrays in one file: CIFAR and Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLITS = ('train', 'test')
 
 
 class PixelDataset(MultiModalDataset):
-    """Images that are kept in memory; a record has ``frames`` (1, H, W, 3), so its pipeline loads nothing.
+    """Images in memory; a record has ``frames`` (1, H, W, 3), so its pipeline loads nothing.
 
     Fields: ``label``.
 
@@ -30,7 +30,7 @@ class PixelDataset(MultiModalDataset):
         split: 'train' or 'test'. data_prefix: folder of the files. kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: a file is not as published.
+        AnnotationError: a file differs from the published format.
     """
 
     def __init__(self, split: str, data_prefix: str = '', **kwargs: Any) -> None:
@@ -63,10 +63,10 @@ class PixelDataset(MultiModalDataset):
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """An array of bytes in MNIST's format, compressed by gzip.
+    """An array of bytes in MNIST's format, compressed with gzip.
 
     Raises:
-        FileNotFoundError: no such file. AnnotationError: not in the format, or cut off.
+        FileNotFoundError: no such file. AnnotationError: another format, or truncated.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no file {path}')
@@ -115,7 +115,7 @@ class _Cifar(PixelDataset):
     PUBLISHED = {'train': 50_000, 'test': 10_000}
 
     FILES: dict[str, tuple[str, ...]]
-    LABEL_BYTES: int  # the last is the label
+    LABEL_BYTES: int  # the last one is the label
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         parts, size = [], self.LABEL_BYTES + 3 * 32 * 32
@@ -158,5 +158,5 @@ class CIFAR100(_Cifar):
 
 
 def _squares(images: list[tuple[int, Path]], side: int) -> np.ndarray:
-    """Of labelled files: (N, side, side, 3) uint8."""
+    """Images of labelled files: (N, side, side, 3) uint8."""
     return np.stack([np.asarray(Image.open(path).convert('RGB').resize((side, side))) for _, path in images])

@@ -23,19 +23,19 @@ _NUMBER = re.compile(r'_(\d{8})\.\w+$')  # ILSVRC2012_val_00000293.JPEG
 
 
 def images_by_class(root: str | Path, folders: list[str]) -> Iterator[tuple[str, str]]:
-    """Class folder and path (both relative to `root`) of every image in it or below it, in a fixed order.
+    """Class folder and path (both relative to `root`) of every image below class folders, in a fixed order.
 
-    Absent folders are passed over, and so are hidden files and folders.
+    Missing folders, and hidden files and folders, are skipped.
     """
     for folder in folders:
         yield from ((folder, path) for path in _images_below(Path(root), folder))
 
 
 def _images_below(root: Path, folder: str) -> Iterator[str]:
-    place = root / folder
-    if not place.is_dir():
+    class_folder = root / folder
+    if not class_folder.is_dir():
         return
-    for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
+    for entry in sorted(os.scandir(class_folder), key=lambda entry: entry.name):
         if entry.name.startswith('.'):
             continue
         if entry.is_dir():
@@ -45,7 +45,7 @@ def _images_below(root: Path, folder: str) -> Iterator[str]:
 
 
 def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
-    """Synset and file name of every validation image, as ``LOC_val_solution.csv`` lists them.
+    """Synset and file name of every validation image in ``LOC_val_solution.csv``.
 
     Raises:
         AnnotationError: a row has no ImageId or no PredictionString.
@@ -62,18 +62,18 @@ def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
 
 @DATASETS.register_module()
 class ImageNet(MultiModalDataset):
-    """ImageNet-1K: a folder a class (``data_prefix/n01440764/*.JPEG``), or the official flat validation folder.
+    """ImageNet-1K: one folder for each class (``data_prefix/n01440764/*.JPEG``), or the official flat validation folder.
 
-    Data of one's own lie the same way; the synset file then holds the names of the class folders, one a line.
+    Your own data can have the same layout; the synset file then has the names of the class folders, one on each line.
     Fields: ``label``, the line (from 0) of its class in the synset file.
 
     Args:
         synsets: ``LOC_synset_mapping.txt`` of the official archive, or a list of class folders. solution:
-            ``LOC_val_solution.csv``, where the validation images lie in one folder as published; None where they lie in class
+            ``LOC_val_solution.csv``, if the validation images are in one folder as published; None if they are in class
             folders. kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: a synset that the synset file has not.
+        AnnotationError: a synset that is not in the synset file.
     """
 
     PUBLISHED = {'train': 1_281_167, 'val': 50_000}
@@ -90,13 +90,13 @@ class ImageNet(MultiModalDataset):
     def load_records(self) -> list[dict]:
         labels = {folder: label for label, folder in enumerate(read_class_folders(self.ann_file))}
         if self.solution is None:
-            found = images_by_class(self.data_prefix, list(labels))
+            images = images_by_class(self.data_prefix, list(labels))
         else:
-            found = solved_images(self.solution)
+            images = solved_images(self.solution)
         records = []
-        for synset, path in found:
+        for synset, path in images:
             if synset not in labels:
-                raise AnnotationError(f'{self.solution}: {path} is of the synset {synset!r}, which {self.ann_file} has not')
+                raise AnnotationError(f'{self.solution}: {path} is of the synset {synset!r}, which is not in {self.ann_file}')
             records.append(dict(sample_id=Path(path).stem, media='image', path=path, label=labels[synset]))
         return records
 
@@ -114,10 +114,10 @@ class ImageNet(MultiModalDataset):
 
 @DATASETS.register_module()
 class ImageNetVariants(MultiModalDataset):
-    """ImageNet-1K's validation images and variants of them in one test, each under its name (Table 13).
+    """ImageNet-1K's validation images and its variants in one test, each under its name (Table 13).
 
-    Fields: ``variant``; ``labels``, the right ones (ReaL has several an image, the others one). Its meta information has
-    ``candidates``: for a variant of some classes only (ImageNet-A and -R have 200 each), the labels to choose from.
+    Fields: ``variant``; ``labels``, the right ones (ReaL has several for an image, the others one). Its meta information has
+    ``candidates``: for a variant of some classes only (ImageNet-A and -R have 200 each), the candidate labels.
 
     Args:
         synsets: ``LOC_synset_mapping.txt``. variants: name -> ``dict(folder=...)``, relative to `data_prefix`, with class
@@ -152,12 +152,12 @@ class ImageNetVariants(MultiModalDataset):
         real: str | None = None,
     ) -> Iterator[dict]:
         labels = {str(label) if numbered else synset: label for label, synset in enumerate(synsets)}
-        place = f'{self.data_prefix}/{folder}'
-        images = list(images_by_class(place, list(labels)) if solution is None else solved_images(solution))
+        class_root = f'{self.data_prefix}/{folder}'
+        images = list(images_by_class(class_root, list(labels)) if solution is None else solved_images(solution))
         seen, expected = {key for key, _ in images}, len(synsets) if num_classes is None else num_classes
-        if len(seen) != expected or not seen <= set(labels):  # of fewer classes, a test would be easier
+        if len(seen) != expected or not seen <= set(labels):  # a test on fewer classes would be easier
             raise AnnotationError(
-                f'ImageNetVariants: {name} has images of {len(seen)} classes in {solution or place}; '
+                f'ImageNetVariants: {name} has images of {len(seen)} classes in {solution or class_root}; '
                 f'expected {expected} of those in {self.ann_file}'
             )
         if expected < len(synsets):
@@ -176,7 +176,7 @@ class ImageNetVariants(MultiModalDataset):
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
-        """Each variant in its own layout, class folders or flat; of those with class subsets, the even classes."""
+        """Each variant in its own layout, class folders or flat; variants of some classes have the even ones."""
         synsets, variants = mini.synset_ids, {}
         for name, variant in cfg['variants'].items():
             images = list(enumerate(mini.labelled_images('val'), start=1))
@@ -196,7 +196,7 @@ class ImageNetVariants(MultiModalDataset):
 
 
 def _flat_validation(mini: MiniBenchmark) -> tuple[str, str]:
-    """Some of the mini benchmark's validation images as ImageNet has them: the solution file and the flat folder."""
+    """Some of the mini benchmark's validation images in ImageNet's layout: the solution file and the flat folder."""
     rows, synsets = ['ImageId,PredictionString'], mini.synset_ids
     for number, (label, path) in enumerate(mini.labelled_images('val'), start=1):
         name = f'ILSVRC2012_val_{number:08d}'

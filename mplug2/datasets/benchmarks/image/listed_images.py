@@ -1,4 +1,4 @@
-"""Image classification benchmarks that come as lists of files: DTD, Food-101, SUN397, Stanford Cars."""
+"""Image classification benchmarks with lists of files: DTD, Food-101, SUN397, Stanford Cars."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class ListedImages(MultiModalDataset):
-    """Lists of images, one a line, whose folder is their class. Fields: ``label``.
+    """Lists of images, one on each line. The image's folder is its class. Fields: ``label``.
 
     Args:
         ann_file: one list or several. kwargs: of `MultiModalDataset`.
 
     Raises:
-        AnnotationError: an image of a class that is not among the classes.
+        AnnotationError: an image of an unknown class.
     """
 
-    LEAD = ''  # before each line of the lists
+    LEAD = ''  # prefix of each line of the lists
 
-    SUFFIX = ''  # that the lists leave out
+    SUFFIX = ''  # file suffix that the lists leave out
 
     def __init__(self, ann_file: Files, **kwargs: Any) -> None:
         self.ann_file = as_list(ann_file)
@@ -53,7 +53,7 @@ class ListedImages(MultiModalDataset):
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
-        """Lists of images with class folders, in the form of the class's own."""
+        """Lists of images with class folders, in the benchmark's own format."""
         part, folder, names = _part(cfg), cls.__name__, mini.class_names
         for name in names:
             (mini.written / folder / 'images' / name).mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class DTD(ListedImages):
     def classes(self) -> list[str]:
         root = Path(self.data_prefix)
         if not root.is_dir():
-            raise FileNotFoundError(f'no folder {root}: it is to hold the class folders of DTD')
+            raise FileNotFoundError(f'no folder {root}: it must have the class folders of DTD')
         return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith('.'))
 
 
@@ -128,7 +128,7 @@ class StanfordCars(MultiModalDataset):
             is the folder ``cars_train`` or ``cars_test``.
 
     Raises:
-        AnnotationError: the file has no ``annotations`` with ``class`` and ``fname`` (``cars_test_annos.mat`` has no classes).
+        AnnotationError: the file lacks ``annotations`` with ``class`` and ``fname`` (``cars_test_annos.mat`` has no classes).
     """
 
     PUBLISHED = {'cars_train_annos': 8_144, 'cars_test_annos_withlabels': 8_041}
@@ -138,7 +138,7 @@ class StanfordCars(MultiModalDataset):
         super().__init__(**kwargs)
 
     def load_records(self) -> list[dict]:
-        from scipy.io import loadmat  # slow to import, and wanted here alone
+        from scipy.io import loadmat  # slow to import, and only used here
 
         if not Path(self.ann_file).is_file():
             raise FileNotFoundError(f'no annotation file {self.ann_file}')
@@ -146,7 +146,9 @@ class StanfordCars(MultiModalDataset):
         rows = content.get('annotations')
         fields = () if rows is None else rows.dtype.names or ()
         if 'class' not in fields or 'fname' not in fields:
-            raise AnnotationError(f"{self.ann_file}: expected 'annotations' with class and fname; there is {list(fields)}")
+            raise AnnotationError(
+                f"{self.ann_file}: expected 'annotations' with class and fname; its fields are {list(fields)}"
+            )
         pairs = [(str(row['fname']), int(row['class'])) for row in rows.reshape(-1)]
         return [dict(sample_id=name, media='image', path=name, label=label - 1) for name, label in pairs]
 
@@ -169,6 +171,6 @@ class StanfordCars(MultiModalDataset):
 
 
 def _part(cfg: dict) -> str:
-    """Which of the mini benchmark's splits stands in."""
+    """The mini benchmark's split that replaces a split in tests."""
     names = ' '.join(str(cfg.get(key, '')) for key in ('ann_file', 'data_prefix')).lower()
     return 'train' if 'train' in names else 'test'

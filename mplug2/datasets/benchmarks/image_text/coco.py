@@ -11,7 +11,7 @@ from ...io.annotations import KEY, raw_captions, read_json, rows, section
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
 
-# Karpathy's 'restval', images of COCO's val2014 that his splits do not test on, is trained on as everywhere.
+# Karpathy's 'restval', the images of COCO's val2014 outside his val and test splits, is training data, as usual.
 SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
 
 
@@ -19,7 +19,7 @@ SPLITS = {'train': ('train', 'restval'), 'val': ('val',), 'test': ('test',)}
 class CocoCaption(CaptionDataset):
     """COCO captions (113,287 / 5,000 / 5,000 images) from Karpathy's ``dataset_coco.json``.
 
-    Images lie as ``data_prefix/{train2014,val2014}/COCO_train2014_000000000009.jpg``. Fields: ``captions``.
+    Images are ``data_prefix/{train2014,val2014}/COCO_train2014_000000000009.jpg``. Fields: ``captions``.
 
     Args:
         ann_file: ``dataset_coco.json``. split: 'train' (with restval), 'val' or 'test'. kwargs: of `CaptionDataset`.
@@ -36,12 +36,12 @@ class CocoCaption(CaptionDataset):
     def load_captions(self) -> list[dict]:
         images = section(self.ann_file, read_json(self.ann_file), 'images')
         fields = dict(cocoid=KEY, filepath=str, filename=str, split=str, sentences=list)
-        found = []
+        records = []
         for cocoid, folder, name, split, sentences in rows(self.ann_file, images, fields, 'images'):
             if split in SPLITS[self.split]:
                 captions = raw_captions(self.ann_file, cocoid, sentences)
-                found.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
-        return found
+                records.append(dict(sample_id=cocoid, media='image', path=f'{folder}/{name}', captions=captions))
+        return records
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -18,7 +18,7 @@ SPLITS = ('train', 'val', 'test')
 class Flickr30K(CaptionDataset):
     """Flickr30K captions (29,000 / 1,014 / 1,000 images) from Karpathy's ``dataset_flickr30k.json``.
 
-    Images lie as ``data_prefix/1000092795.jpg``. Fields: ``captions``.
+    Images are ``data_prefix/1000092795.jpg``. Fields: ``captions``.
 
     Args:
         ann_file: ``dataset_flickr30k.json``. split: 'train', 'val' or 'test'. kwargs: of `CaptionDataset`.
@@ -34,12 +34,12 @@ class Flickr30K(CaptionDataset):
 
     def load_captions(self) -> list[dict]:
         images = section(self.ann_file, read_json(self.ann_file), 'images')
-        found = []
+        records = []
         for name, split, sentences in rows(self.ann_file, images, dict(filename=str, split=str, sentences=list), 'images'):
             if split == self.split:
                 captions = raw_captions(self.ann_file, name, sentences)
-                found.append(dict(sample_id=name, media='image', path=name, captions=captions))
-        return found
+                records.append(dict(sample_id=name, media='image', path=name, captions=captions))
+        return records
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @DATASETS.register_module()
 class NoCaps(MultiModalDataset):
-    """NoCaps, to be tested on only, from the official ``nocaps_val_4500_captions.json`` or ``nocaps_test_image_info.json``.
+    """NoCaps, for tests only, from the official ``nocaps_val_4500_captions.json`` or ``nocaps_test_image_info.json``.
 
-    Images (of Open Images) lie as ``data_prefix/0013ea2087020901.jpg``. Fields: ``image_id``, by which the evaluation server
-    knows them; ``domain`` ('in-domain', 'near-domain', 'out-domain'; None where the file does not say); ``captions``, empty for
+    Images (of Open Images) are ``data_prefix/0013ea2087020901.jpg``. Fields: ``image_id``, the id of the evaluation server;
+    ``domain`` ('in-domain', 'near-domain', 'out-domain'; None if the file has none); ``captions``, empty in
     the test split.
 
     Args:

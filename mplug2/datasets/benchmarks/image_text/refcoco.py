@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
 
 TESTS = ('val', 'test', 'testA', 'testB')
-_COCO_NAME = re.compile(r'COCO_((?:train|val|test)\d{4})_\d{12}\.')  # official names say their folder; others lie as named
+_COCO_NAME = re.compile(r'COCO_((?:train|val|test)\d{4})_\d{12}\.')  # official names contain their folder; others are paths
 
 
 @DATASETS.register_module()
 class RefCOCO(MultiModalDataset):
-    """RefCOCO and RefCOCO+ (UNC splits) and RefCOCOg (UMD split), an item an expression.
+    """RefCOCO and RefCOCO+ (UNC splits) and RefCOCOg (UMD split), one sample for each expression.
 
-    ``refs.json`` is written by ``tools/data/refcoco.py`` from the official pickle; images lie as
+    ``tools/data/refcoco.py`` writes ``refs.json`` from the official pickle; images are
     ``data_prefix/train2014/COCO_train2014_000000581857.jpg``. Fields: ``phrase``; ``boxes``, one box of corners x1 y1 x2 y2 in
     pixels; ``ref_id``.
 
@@ -65,7 +65,7 @@ class RefCOCO(MultiModalDataset):
             for image, split in rows(path, read_records(path), dict(image_id=KEY, split=str))
             if split in TESTS
         }
-        found = []
+        records = []
         for path in self.refs:
             fields = dict(ref_id=KEY, ann_id=KEY, image_id=KEY, split=str, sentences=list)
             for number, (ref, annotation, image, split, sentences) in enumerate(rows(path, read_records(path), fields)):
@@ -78,8 +78,8 @@ class RefCOCO(MultiModalDataset):
                     )
                 for sentence, phrase in rows(path, sentences, dict(sent_id=KEY, sent=str), f'record {number}: sentence'):
                     record = dict(sample_id=sentence, media='image', path=files[image], ref_id=ref)
-                    found.append({**record, 'phrase': phrase, 'boxes': [boxes[annotation]]})
-        return found
+                    records.append({**record, 'phrase': phrase, 'boxes': [boxes[annotation]]})
+        return records
 
     def _instances(self) -> tuple[dict[int, str], dict[int, list[float]]]:
         """image_id -> path, and annotation id -> corners."""
@@ -95,7 +95,7 @@ class RefCOCO(MultiModalDataset):
         return files, boxes
 
     def published_splits(self) -> list[str]:
-        if self.exclude:  # those are left out of what is published
+        if self.exclude:  # the published counts are without exclusions
             return []
         return [f'{Path(path).parent.name}/{self.split}' for path in self.refs]
 

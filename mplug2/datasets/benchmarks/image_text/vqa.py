@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class VQAv2(MultiModalDataset):
     """VQA v2 from its official question and annotation files.
 
-    Images lie as ``data_prefix/val2014/COCO_val2014_000000000042.jpg``; the folder is the question file's ``data_subtype``
+    Images are ``data_prefix/val2014/COCO_val2014_000000000042.jpg``; the folder is the question file's ``data_subtype``
     (test-dev2015 is part of test2015). Fields: ``question``, ``question_id``; with annotations ``answers`` (those of the ten
     annotators), ``question_type`` and ``answer_type``.
 
@@ -77,19 +77,19 @@ class VQAv2(MultiModalDataset):
 
 def _annotations(path: str) -> dict[int, dict]:
     """question_id -> answers and types."""
-    found = {}
+    annotations_of = {}
     fields = dict(question_id=KEY, answers=list, question_type=str, answer_type=str)
     for key, answers, kind, answer_kind in rows(path, section(path, read_json(path), 'annotations'), fields, 'annotations'):
         texts = [text for (text,) in rows(path, answers, dict(answer=str), f'question_id {key}: answer')]
-        found[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
-    return found
+        annotations_of[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
+    return annotations_of
 
 
 @DATASETS.register_module()
 class VisualGenomeQA(MultiModalDataset):
     """Visual Genome's 1.7 M questions, from ``question_answers.json`` and ``image_data.json``; for pre-training.
 
-    Images lie as ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
+    Images are ``data_prefix/VG_100K/2.jpg`` or ``data_prefix/VG_100K_2/1.jpg``, as their URLs say. Fields: ``question``,
     ``question_id`` and ``answers`` (a list of one).
 
     Args:
@@ -107,26 +107,26 @@ class VisualGenomeQA(MultiModalDataset):
     def load_records(self) -> list[dict]:
         images = rows(self.images, read_json(self.images), dict(image_id=KEY, url=str))
         paths = {image: '/'.join(url.rsplit('/', 2)[-2:]) for image, url in images}
-        found = []
+        records = []
         for image, questions in rows(self.questions, read_json(self.questions), dict(id=KEY, qas=list)):
             if image not in paths:
                 raise AnnotationError(f'{self.questions} asks about image {image}, which {self.images} does not list')
             fields = dict(qa_id=KEY, question=str, answer=str)
             for key, question, answer in rows(self.questions, questions, fields, f'image {image}: question'):
                 record = dict(sample_id=key, media='image', path=paths[image])
-                found.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
-        return found
+                records.append(record | dict(question=question, question_id=key, answers=[answer.rstrip('.')]))
+        return records
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
         questions = read_json(mini.path('vqa/v2_OpenEnded_mscoco_train2014_questions.json'))['questions'][:8]
-        asked: dict[int, list[dict]] = {}
+        questions_of: dict[int, list[dict]] = {}
         for entry in questions:
             record = dict(qa_id=entry['question_id'], question=entry['question'], answer='red.')
-            asked.setdefault(entry['image_id'], []).append(record)
-        urls = {image: f'http://mini/train2014/COCO_train2014_{image:012d}.jpg' for image in asked}
+            questions_of.setdefault(entry['image_id'], []).append(record)
+        urls = {image: f'http://mini/train2014/COCO_train2014_{image:012d}.jpg' for image in questions_of}
         return dict(
-            questions=mini.write('vg_questions.json', [dict(id=image, qas=records) for image, records in asked.items()]),
+            questions=mini.write('vg_questions.json', [dict(id=image, qas=records) for image, records in questions_of.items()]),
             images=mini.write('vg_images.json', [dict(image_id=image, url=url) for image, url in urls.items()]),
             data_prefix=mini.path('coco'),
         )

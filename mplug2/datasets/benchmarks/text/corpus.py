@@ -31,13 +31,13 @@ class TextCorpus(MultiModalDataset):
         return ', '.join(self.files)
 
     def load_records(self) -> list[dict]:
-        found = []
+        records = []
         for path in self.files:
             with open(path, encoding='utf-8-sig') as file:
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        found.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
-        return found
+                        records.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
+        return records
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -19,17 +19,17 @@ _UNKNOWN = re.compile(r'<unk>|\bUNK\b')  # training files write the one, the tes
 
 @DATASETS.register_module()
 class Gigaword(MultiModalDataset):
-    """Articles' first sentences and their headlines, from the files of Rush et al., 2015: a line a text, line n to line n.
+    """Articles' first sentences and their headlines, from the files of Rush et al., 2015; line n of one belongs to line n.
 
     Fields: ``document`` and ``summaries`` (a list; empty without `target`). The corpus is lower-cased with digits as ``#``;
-    both ways of writing an unknown word become ``unk``. In training, pairs of which a side is empty are left out.
+    both spellings of an unknown word become ``unk``. In training, pairs with an empty side are left out.
 
     Args:
         source: file of the texts. target: file of the summaries; several hold further references (as DUC 2004 has them).
         kwargs: of `MultiModalDataset`.
     """
 
-    PUBLISHED = {'input': 1_951}  # of training pairs those without a text are left out
+    PUBLISHED = {'input': 1_951}  # training pairs without a text are left out
 
     def __init__(self, source: str, target: Files | None = None, test_mode: bool = False, **kwargs: Any) -> None:
         self.documents, self.targets = str(source), as_list(target)
@@ -73,5 +73,5 @@ def _lines(path: str) -> list[str]:
     Raises:
         FileNotFoundError: no such file.
     """
-    # Not splitlines: texts hold characters that Python takes for ends of lines.
+    # Not splitlines: texts have characters that it treats as line ends.
     return [_UNKNOWN.sub('unk', line).strip() for line in read_text(path).removesuffix('\n').split('\n')]

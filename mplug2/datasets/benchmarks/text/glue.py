@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class GlueTask(NamedTuple):
-    """texts, label: columns. classes: the labels as the files and submissions spell them; their places are our numbers.
+    """texts, label: columns. classes: the labels as in the files and submissions; their indices are our labels.
 
-    broken: share of rows that may lack columns and are then left out, for files that are published so.
+    broken: share of rows that may lack columns and are left out; some published files have such rows.
     """
 
     texts: tuple[str, ...]
@@ -45,8 +45,8 @@ GLUE_TASKS = {
 class GLUE(MultiModalDataset):
     """A task of GLUE from its official TSV files.
 
-    Fields: ``sentence1`` and, for tasks over pairs, ``sentence2``, whatever the file calls them; ``label``, the place of the
-    label in ``metainfo['classes']``, None in files without labels (test splits); ``index``, as submissions count; ``subset``
+    Fields: ``sentence1`` and, for tasks over pairs, ``sentence2``, under any column names; ``label``, the index of the
+    label in ``metainfo['classes']``, None in files without labels (test splits); ``index``, as in submissions; ``subset``
     ('matched' or 'mismatched') for those files of MNLI.
 
     Args:
@@ -96,7 +96,7 @@ class GLUE(MultiModalDataset):
         for number, row in enumerate(_table(path, self.task)):
             index = _index(path, number, row)
             record = dict(sample_id=f'{stem}-{index}', media='text', index=index)
-            record |= {f'sentence{place}': row[column] for place, column in enumerate(self.task.texts, start=1)}
+            record |= {f'sentence{position}': row[column] for position, column in enumerate(self.task.texts, start=1)}
             label = row.get(self.task.label)
             if label is not None and label not in self.task.classes:
                 known = ', '.join(map(repr, self.task.classes))
@@ -129,13 +129,13 @@ def _index(path: str, number: int, row: dict[str, str]) -> int:
 
 
 def _table(path: str, task: GlueTask) -> list[dict[str, str]]:
-    """Rows of a TSV file with a header, in which quotation marks mean nothing.
+    """Rows of a TSV file with a header. Quotation marks have no meaning.
 
     Raises:
-        FileNotFoundError: no such file. AnnotationError: no column of a text, or a row lacks columns.
+        FileNotFoundError: no such file. AnnotationError: a column of a text is missing, or a row lacks columns.
     """
     try:
-        # Not splitlines: sentences hold characters that Python takes for ends of lines.
+        # Not splitlines: sentences have characters that it treats as line ends.
         lines = Path(path).read_bytes().decode('utf-8-sig').split('\n')
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
@@ -143,15 +143,15 @@ def _table(path: str, task: GlueTask) -> list[dict[str, str]]:
     for column in task.texts:
         if column not in columns:
             raise AnnotationError(f'{path}: no column {column!r}; its columns are {", ".join(columns)}')
-    found, broken = [], []
+    rows_read, broken = [], []
     for number, line in enumerate(lines[1:]):
         cells = line.rstrip('\r').split('\t')
         if len(cells) == len(columns):
-            found.append(dict(zip(columns, cells, strict=True)))
+            rows_read.append(dict(zip(columns, cells, strict=True)))
         elif line.strip():
             broken.append(number)
-    if len(broken) > task.broken * len(found):
+    if len(broken) > task.broken * len(rows_read):
         raise AnnotationError(f'{path}: row {broken[0]} does not have the {len(columns)} columns of the header')
     if broken:
         MMLogger.get_current_instance().warning(f'{path}: {len(broken)} rows lack columns and are left out')
-    return found
+    return rows_read

@@ -12,18 +12,18 @@ from ...io.bad_samples import AnnotationError
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
 
-_SHIFTS = (0, -1, 1, -2, 2)  # some official answers start a character or two beside where the file says
+_SHIFTS = (0, -1, 1, -2, 2)  # some official answers start one or two characters off the stored position
 
 
 @DATASETS.register_module()
 class SQuAD(MultiModalDataset):
-    """SQuAD from its official JSON files, one item a question.
+    """SQuAD from its official JSON files, one sample for each question.
 
-    Fields: ``question``, ``question_id``, ``context``, ``answers`` (a list of texts, empty where the context has none, which
-    version 2.0 knows; None in a hidden test set) and ``answer_starts`` (the character of the context at which each begins).
+    Fields: ``question``, ``question_id``, ``context``, ``answers`` (a list of texts, empty if the question is unanswerable, in
+    version 2.0; None in a hidden test set) and ``answer_starts`` (the character of the context at which each answer starts).
 
     Args:
-        ann_file: one file or several. max_words: leave out texts with more words than this, for training that begins with
+        ann_file: one file or several. max_words: leave out contexts with more words, for training that starts with
             short ones. kwargs: of `MultiModalDataset`.
     """
 
@@ -55,21 +55,21 @@ class SQuAD(MultiModalDataset):
 
 
 def _questions(path: str, context: str, questions: list[dict], test_mode: bool) -> list[dict]:
-    found = []
+    records = []
     for number, (key, question) in enumerate(rows(path, questions, dict(id=KEY, question=str), 'question')):
         if test_mode and 'answers' not in questions[number]:  # a hidden test set, to be predicted
             hidden = dict(answers=None, answer_starts=None)
-            found.append(dict(sample_id=key, media='text', question=question, question_id=key, context=context) | hidden)
+            records.append(dict(sample_id=key, media='text', question=question, question_id=key, context=context) | hidden)
             continue
         ((answers,),) = rows(path, [questions[number]], dict(answers=list), f'question {key}, record')
         record = dict(sample_id=key, media='text', question=question, question_id=key, context=context)
         texts, starts = [], []
         for text, start in rows(path, answers, dict(text=str, answer_start=int), f'question {key}, answer'):
-            places = [start + shift for shift in _SHIFTS if start + shift >= 0]
-            place = next((place for place in places if context.startswith(text, place)), None)
-            if place is None:
+            candidates = [start + shift for shift in _SHIFTS if start + shift >= 0]
+            true_start = next((candidate for candidate in candidates if context.startswith(text, candidate)), None)
+            if true_start is None:
                 raise AnnotationError(f'{path}: question {key}: its context has no {text!r} at character {start}')
             texts.append(text)
-            starts.append(place)
-        found.append(record | dict(answers=texts, answer_starts=starts))
-    return found
+            starts.append(true_start)
+        records.append(record | dict(answers=texts, answer_starts=starts))
+    return records

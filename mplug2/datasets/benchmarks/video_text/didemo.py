@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @DATASETS.register_module()
 class DiDeMoParagraph(CaptionDataset):
-    """DiDeMo from the official ``{train,val,test}_data.json`` (8,395 / 1,065 / 1,004 clips), a paragraph a clip: all of its
+    """DiDeMo from the official ``{train,val,test}_data.json`` (8,395 / 1,065 / 1,004 clips). A clip's paragraph is all of its
     descriptions, in the file's order.
 
-    Clips lie as ``data_prefix/54322086@N00_2408598493_274c77d26a.mp4``. Fields: ``captions``, the paragraph alone.
+    Clips are ``data_prefix/54322086@N00_2408598493_274c77d26a.mp4``. Fields: ``captions``, the paragraph alone.
 
     Args:
-        ann_file: of a split. suffix: of the clips' names, in place of the file's own; None keeps that. kwargs: of
+        ann_file: of a split. suffix: replaces that of the file's clip names; None keeps it. kwargs: of
             `CaptionDataset`.
     """
 
@@ -32,9 +32,9 @@ class DiDeMoParagraph(CaptionDataset):
         super().__init__(**kwargs)
 
     def load_captions(self) -> list[dict]:
-        said: dict[str, list[str]] = {}
+        of_video: dict[str, list[str]] = {}
         for video, description in rows(self.ann_file, read_records(self.ann_file), dict(video=str, description=str)):
-            said.setdefault(video, []).append(description.strip())
+            of_video.setdefault(video, []).append(description.strip())
         return [
             dict(
                 sample_id=stem(video),
@@ -42,7 +42,7 @@ class DiDeMoParagraph(CaptionDataset):
                 path=video if self.suffix is None else stem(video) + self.suffix,
                 captions=[' '.join(descriptions)],
             )
-            for video, descriptions in said.items()
+            for video, descriptions in of_video.items()
         ]
 
     @classmethod

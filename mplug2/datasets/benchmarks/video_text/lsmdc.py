@@ -22,7 +22,7 @@ class LSMDC(CaptionDataset):
     They are ``LSMDC16_annos_training.csv`` (101,079 sentences), ``LSMDC16_annos_val.csv`` (7,408) and the retrieval test
     ``LSMDC16_challenge_1000_publictect.csv`` (1,000).
 
-    Clips lie as ``data_prefix/1004_Juno/1004_Juno_00.00.32.767-00.00.37.121.avi``. Fields: ``captions``, of one sentence.
+    Clips are ``data_prefix/1004_Juno/1004_Juno_00.00.32.767-00.00.37.121.avi``. Fields: ``captions``, of one sentence.
 
     Args:
         ann_file: one file or several. suffix: of the clips' names. kwargs: of `CaptionDataset`.
@@ -39,22 +39,22 @@ class LSMDC(CaptionDataset):
         return ', '.join(self.files)
 
     def load_captions(self) -> list[dict]:
-        found = []
+        records = []
         for path in self.files:
             for number, line in enumerate(read_lines(path), start=1):
                 parts = line.split('\t')
                 if len(parts) != _FIELDS:
                     raise AnnotationError(
-                        f'{path}: line {number} has {len(parts)} tab-separated fields, and {_FIELDS} are expected: clip, four '
+                        f'{path}: line {number} has {len(parts)} tab-separated fields; expected {_FIELDS}: clip, four '
                         'times, sentence'
                     )
                 clip, sentence = parts[0], parts[-1]
                 movie, _, times = clip.rpartition('_')
                 if not movie or '-' not in times:
-                    raise AnnotationError(f'{path}: line {number}: {clip!r} is no clip of the form MOVIE_START-END')
+                    raise AnnotationError(f'{path}: line {number}: {clip!r} is not a clip of the form MOVIE_START-END')
                 path_in = f'{movie}/{clip}{self.suffix}'
-                found.append(dict(sample_id=clip, media='video', path=path_in, captions=[sentence.strip()]))
-        return found
+                records.append(dict(sample_id=clip, media='video', path=path_in, captions=[sentence.strip()]))
+        return records
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -13,7 +13,7 @@ from .video_qa import VideoQADataset, stem
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
 
-# Names of protocols -> splits of the official file; None: the clips that an id file lists.
+# Protocol -> splits of the official file; None: the clips of an id file.
 SPLITS: dict[str, tuple[str, ...] | None] = {
     'train': ('train',),
     'validate': ('validate',),
@@ -28,14 +28,14 @@ SPLITS: dict[str, tuple[str, ...] | None] = {
 class MSRVTTCaption(CaptionDataset):
     """MSRVTT captions from the official ``*_videodatainfo.json``.
 
-    Clips lie as ``data_prefix/video7010.mp4``. Fields: ``captions``.
+    Clips are ``data_prefix/video7010.mp4``. Fields: ``captions``.
 
     Args:
         ann_file: one file or several (the challenge's train and test parts). split: 'train' (6,513 clips), 'validate' (497),
             'test' (2,990), 'train+validate' (7,010; with 'test' the protocol of the published weights), or '9k' and
             '1k-A' (the retrieval protocol that the paper names), which need `ids`.
         ids: file of the protocol's clips: ``MSRVTT_train.9k.csv``, ``MSRVTT_JSFUSION_test.csv`` (their column ``video_id``), or
-            one id a line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
+            one id on each line. suffix: of the clips' names. kwargs: of `CaptionDataset`.
     """
 
     PUBLISHED = {
@@ -51,9 +51,7 @@ class MSRVTTCaption(CaptionDataset):
         if split not in SPLITS:
             raise ValueError(f'MSRVTTCaption: split is one of {", ".join(map(repr, SPLITS))}, not {split!r}')
         if (SPLITS[split] is None) != (ids is not None):
-            raise ValueError(
-                f"MSRVTTCaption: the splits '9k' and '1k-A' take a file of ids, the others none; split is {split!r}"
-            )
+            raise ValueError(f"MSRVTTCaption: the splits '9k' and '1k-A' need ids, the others take none; split is {split!r}")
         self.files, self.split, self.ids, self.suffix = as_list(ann_file), split, ids, suffix
         super().__init__(**kwargs)
 
@@ -68,7 +66,7 @@ class MSRVTTCaption(CaptionDataset):
             content = read_json(path)
             for video, split in rows(path, section(path, content, 'videos'), dict(video_id=str, split=str), 'videos'):
                 if video in splits:
-                    raise AnnotationError(f'{path}: the video {video!r} is listed twice, here or in a file before')
+                    raise AnnotationError(f'{path}: the video {video!r} is listed twice, here or in an earlier file')
                 splits[video] = split
                 captions[video] = []
             sentences = section(path, content, 'sentences')
@@ -78,17 +76,17 @@ class MSRVTTCaption(CaptionDataset):
                 captions[video].append(caption)
         return [
             dict(sample_id=video, media='video', path=video + self.suffix, captions=captions[video])
-            for video in self._wanted(splits)
+            for video in self._chosen(splits)
         ]
 
-    def _wanted(self, splits: dict[str, str]) -> list[str]:
+    def _chosen(self, splits: dict[str, str]) -> list[str]:
         if self.ids is None:
             return [video for video, split in splits.items() if split in SPLITS[self.split]]
-        wanted = read_ids(self.ids, 'video_id')
-        for video in wanted:
+        listed = read_ids(self.ids, 'video_id')
+        for video in listed:
             if video not in splits:
                 raise AnnotationError(f'{self.ids} lists {video!r}, which is in none of {self.source}')
-        return wanted
+        return listed
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
@@ -102,11 +100,11 @@ class MSRVTTCaption(CaptionDataset):
 class MSRVTTRetrieval(CaptionDataset):
     """MSRVTT's 1k-A test: 1,000 clips with one sentence each, from ``MSRVTT_JSFUSION_test.csv``.
 
-    (Training takes `MSRVTTCaption` with the split '9k'.) Clips lie as ``data_prefix/video7010.mp4``. Fields: ``captions``, of
+    (Training takes `MSRVTTCaption` with the split '9k'.) Clips are ``data_prefix/video7010.mp4``. Fields: ``captions``, of
     one sentence.
 
     Args:
-        ann_file: the csv, of whose columns ``video_id`` and ``sentence`` are read. suffix: of the clips' names.
+        ann_file: the csv, with columns ``video_id`` and ``sentence``. suffix: of the clips' names.
         kwargs: of `CaptionDataset`.
     """
 
@@ -132,7 +130,7 @@ class MSRVTTRetrieval(CaptionDataset):
 class MSRVTTQA(VideoQADataset):
     """MSRVTT-QA from ``{train,val,test}_qa.json`` (158,581 / 12,278 / 72,821 questions), or JSON lines.
 
-    Clips lie as ``data_prefix/video7010.mp4``. Fields and arguments: `VideoQADataset`.
+    Clips are ``data_prefix/video7010.mp4``. Fields and arguments: `VideoQADataset`.
     """
 
     PUBLISHED = {'train_qa': 158_581, 'val_qa': 12_278, 'test_qa': 72_821}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class MSVDCaption(CaptionDataset):
     """MSVD captions from ``AllVideoDescriptions.txt`` (lines ``name_start_end caption``) and a list of a split's clips.
 
-    Clips lie as ``data_prefix/mv89psg6zh4_33_46.avi``. Fields: ``captions``.
+    Clips are ``data_prefix/mv89psg6zh4_33_46.avi``. Fields: ``captions``.
 
     Args:
         ann_file: ``AllVideoDescriptions.txt``. split_file: ``train_list.txt`` (1,200 clips), ``val_list.txt`` (100) or
@@ -39,11 +39,11 @@ class MSVDCaption(CaptionDataset):
             if not caption:
                 raise AnnotationError(f'{self.ann_file}: the line {line!r} has no caption after the name of the clip')
             captions.setdefault(name, []).append(caption.strip())
-        wanted = [stem(name) for name in read_lines(self.split_file)]
-        for name in wanted:
+        listed = [stem(name) for name in read_lines(self.split_file)]
+        for name in listed:
             if name not in captions:
                 raise AnnotationError(f'{self.split_file} lists {name!r}, which {self.ann_file} does not describe')
-        return [dict(sample_id=name, media='video', path=name + self.suffix, captions=captions[name]) for name in wanted]
+        return [dict(sample_id=name, media='video', path=name + self.suffix, captions=captions[name]) for name in listed]
 
     def published_splits(self) -> list[str]:
         return [Path(self.split_file).stem]
@@ -59,7 +59,7 @@ class MSVDCaption(CaptionDataset):
 class MSVDQA(VideoQADataset):
     """MSVD-QA from ``{train,val,test}_qa.json`` (30,933 / 6,415 / 13,157 questions), or JSON lines.
 
-    Clips lie as ``data_prefix/mv89psg6zh4_33_46.avi``. Fields and arguments: `VideoQADataset`.
+    Clips are ``data_prefix/mv89psg6zh4_33_46.avi``. Fields and arguments: `VideoQADataset`.
 
     Args:
         mapping: ``youtube_mapping.txt`` (lines ``name vid7``), through which the official files' numbers name clips; JSON

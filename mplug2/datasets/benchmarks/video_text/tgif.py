@@ -22,13 +22,13 @@ _VAL_SHARE, _VAL_SEED = 10, 0
 class TGIFFrameQA(MultiModalDataset):
     """FrameQA from the official, tab-separated ``{Train,Test}_frameqa_question.csv`` (39,392 and 13,691 questions).
 
-    The benchmark has no validation split: 'val' is every question about a tenth of the training file's GIFs, drawn once for
-    all. GIFs lie as ``data_prefix/tumblr_nk172bbdPI1u1lr18o1_250.mp4``: ``tools/data/tgif.py`` makes clips of
-    them, which decode much faster. Fields: ``question``, ``question_id``, ``answers`` (a list of one) and ``question_type`` (of
+    The benchmark has no validation split: 'val' is every question about a tenth of the training file's GIFs, sampled once for
+    all. GIFs are ``data_prefix/tumblr_nk172bbdPI1u1lr18o1_250.mp4``: ``tools/data/tgif.py`` converts them to
+    clips, which decode much faster. Fields: ``question``, ``question_id``, ``answers`` (a list of one), ``question_type`` (of
     `TYPES`).
 
     Args:
-        ann_file: of training or test. split: 'train', 'val' or 'train+val' of the training file, 'test' of the other.
+        ann_file: the training or test file. split: 'train', 'val' or 'train+val' of the training file, 'test' of the other.
         suffix: of the clips' names; '.gif' reads the GIFs themselves. kwargs: of `MultiModalDataset`.
     """
 
@@ -44,16 +44,16 @@ class TGIFFrameQA(MultiModalDataset):
         columns = ('gif_name', 'question', 'answer', 'type')
         table = read_columns(self.ann_file, columns, delimiter='\t')
         names = sorted({name for name, *_ in table})
-        drawn = np.random.default_rng(_VAL_SEED).permutation(len(names))[: len(names) // _VAL_SHARE]
-        held_out = {names[index] for index in drawn.tolist()}
-        found = []
+        validation = np.random.default_rng(_VAL_SEED).permutation(len(names))[: len(names) // _VAL_SHARE]
+        held_out = {names[index] for index in validation.tolist()}
+        records = []
         for number, (name, question, answer, kind) in enumerate(table):
             if self.split in ('train', 'val') and (name in held_out) != (self.split == 'val'):
                 continue
             record = dict(sample_id=number, media='video', path=name + self.suffix, question=question, question_id=number)
             kind = TYPES[int(kind)] if kind.isdigit() and int(kind) < len(TYPES) else 'other'
-            found.append(record | dict(answers=[answer], question_type=kind))
-        return found
+            records.append(record | dict(answers=[answer], question_type=kind))
+        return records
 
     def published_splits(self) -> list[str]:
         return ['test' if self.split == 'test' else 'train+val']  # either part of the training file

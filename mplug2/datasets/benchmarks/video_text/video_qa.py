@@ -11,7 +11,7 @@ QUESTION_TYPES = ('what', 'who', 'how', 'when', 'where')
 
 
 class VideoQADataset(MultiModalDataset):
-    """Records ``{answer, question, video_id, id}`` as a JSON list or JSON lines (where ``id`` may be absent).
+    """Records ``{answer, question, video_id, id}`` as a JSON list or JSON lines (in which ``id`` is optional).
 
     Fields: ``question``, ``question_id``, ``answers`` (a list of one; None in a test split without them) and ``question_type``
     (the first word if it is what, who, how, when or where; else 'other').
@@ -29,16 +29,16 @@ class VideoQADataset(MultiModalDataset):
         return ', '.join(self.files)
 
     def load_records(self) -> list[dict]:
-        found = []
+        records = []
         for path in self.files:
-            records = read_records(path)
-            # A hidden test split is published without answers, to be predicted.
-            hidden = self.test_mode and not any('answer' in record for record in records)
+            entries = read_records(path)
+            # A hidden test split is published without answers.
+            hidden = self.test_mode and not any('answer' in entry for entry in entries)
             fields = dict(question=str, video_id=KEY) | ({} if hidden else dict(answer=str))
-            for number, (question, video, *answers) in enumerate(rows(path, records, fields)):
-                key = records[number].get('id', number)
+            for number, (question, video, *answers) in enumerate(rows(path, entries, fields)):
+                key = entries[number].get('id', number)
                 first = question.split(maxsplit=1)[0].lower() if question.strip() else ''
-                found.append(
+                records.append(
                     dict(
                         sample_id=key,
                         media='video',
@@ -49,17 +49,17 @@ class VideoQADataset(MultiModalDataset):
                         question_type=first if first in QUESTION_TYPES else 'other',
                     )
                 )
-        return found
+        return records
 
     def clip_name(self, path: str, number: int, video_id: int | str) -> str:
-        """The name, without its ending, of the clip that a record is about.
+        """The file name, without suffix, of a record's clip.
 
         Args:
-            path, number: of the record, for messages. video_id: a number in the official files, a file's name in JSON lines.
+            path, number: of the record, for messages. video_id: a number in the official files, a file name in JSON lines.
         """
         raise NotImplementedError
 
 
 def stem(name: str) -> str:
-    """A file's name without its ending ('video7.mp4' -> 'video7')."""
+    """A file's name without its suffix ('video7.mp4' -> 'video7')."""
     return name.rsplit('.', 1)[0]
