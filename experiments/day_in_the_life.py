@@ -131,7 +131,7 @@ def live(folder: Path, steps: int, samples: int, batch: int, interval: int, work
             bad_samples=dict(policy='replace', max_bad=bad),
         ),
     )
-    for module in cfg.model.network.values():
+    for module in filter(lambda value: isinstance(value, dict), cfg.model.network.values()):
         module.update(width=32, num_heads=2, ffn_dim=48, num_layers=1)
     cfg.model.network.universal.update(num_layers=2, num_queries=4)
     cfg.model.network.vision_encoder.update(image_size=SIDE, patch_size=SIDE // 2)

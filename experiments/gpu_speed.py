@@ -34,6 +34,7 @@ from mplug2.modules import Generation, Memory, checkpoint_blocks, compile_blocks
 from mplug2.modules.blocks import blocks_of
 from mplug2.modules.momentum import momentum_encoders_of
 from mplug2.networks import Network
+from mplug2.objectives.denominator import learned_tokens
 from mplug2.objectives.losses import captioning_loss
 from mplug2.planning.workload import Work, work_of
 from mplug2.structures import TargetBatch
@@ -114,7 +115,8 @@ class Step:
     def learn(self) -> None:
         with torch.autocast(self.clips.device.type, torch.bfloat16):
             vision = self.network.encode_vision(self.clips)
-            loss = captioning_loss(self.network.decoder(self.target.ids, vision.as_memory()), self.target)
+            logits = self.network.decoder(self.target.ids, self.network.memory('vision', vision))
+            loss = captioning_loss(logits, self.target, learned_tokens(self.target))
         loss.backward()
 
     def __call__(self) -> None:
@@ -278,7 +280,7 @@ def captioning(args: argparse.Namespace) -> None:
         clips = clips_of(network.vision_encoder, batch, args.frames[0]).to(args.device)
 
         def encode(clips: torch.Tensor = clips) -> Memory:
-            return network.encode_vision(clips).as_memory()
+            return network.memory('vision', network.encode_vision(clips))
 
         def decode(memory: Memory) -> None:
             generate(network.decoder, memory, how, 1, 2)

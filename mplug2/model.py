@@ -161,7 +161,7 @@ class MPlug2(PretrainedModel, BaseModel):
         if mode == 'tensor':
             return features
         if mode == 'loss' and isinstance(inputs.task, tuple):
-            losses = {name: self.task_of(inputs._replace(task=name)).loss(features, inputs) for name in inputs.task}
+            losses = {name: self.task_of(inputs.replace(task=name)).loss(features, inputs) for name in inputs.task}
             return {f'{name}/{key}': value for name, found in losses.items() for key, value in found.items()}
         task = self.task_of(inputs)
         if mode == 'loss':

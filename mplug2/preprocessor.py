@@ -44,5 +44,4 @@ class MultiModalDataPreprocessor(BaseDataPreprocessor):
                     f'frames must leave the pipeline as uint8, not {frames.dtype}: normalising is done on the device'
                 )
             frames = torch.addcmul(self.shift, frames.to(self.scale.dtype), self.scale)
-        known = {name: inputs.pop(name) for name in ('text', 'target', 'task') if name in inputs}
-        return {'inputs': Batch(frames=frames, extra=inputs, samples=samples, **known), 'data_samples': samples}
+        return {'inputs': Batch(frames=frames, samples=samples, **inputs), 'data_samples': samples}

@@ -9,24 +9,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import save
+from torch import nn
 
+from .checkpoints.errors import CheckpointError
+from .checkpoints.find import SHIPPED
+from .checkpoints.load import Policy, load
+from .checkpoints.loading import matches
 from .registry import MODELS, TASKS, TOKENIZERS, TRANSFORMS, NotRegistered, Registry
 from .utils.files import replace_file
 from .version import __version__
 
 CONFIG, WEIGHTS, CARD, VOCAB = 'config.json', 'model.safetensors', 'README.md', 'vocab.txt'
+ZOO = SHIPPED.with_name('zoo.json')
 TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
-SHIPPED = Path(__file__).with_name('checkpoints') / 'shipped'
 # Which registries know the names of a section. A task's registry falls back on that of models.
 SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
 SCOPES = ('mmaction', 'mmdet')  # packages whose transforms a pipeline may name, as 'mmaction.DecordInit'
+_ON_HUB = r'[\w-][\w.-]*/[\w-][\w.-]*(@[\w./-]+)?'
+_WEIGHT_FILES = ('.pt', '.pth', '.bin', '.safetensors')
 _CARD = """# {name}
 
 A model of the Python package mplug2, written by its version {version}.
@@ -43,7 +48,7 @@ model = Inferencer('{name}')
 """
 
 
-class ModelFolderError(RuntimeError):
+class ModelFolderError(CheckpointError):
     """A model folder that cannot be read or written; the message is one sentence for the user."""
 
 
@@ -59,8 +64,11 @@ class PretrainedModel:
     preprocessing: dict[str, Any]
     class_names: dict[str, list[str]]
 
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write the model folder; what only training reads (momentum encoder, queues) is left out. An existing card stays.
+    def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
+        """Write the model folder; what only training reads (momentum encoder, queues) is left out.
+
+        Args:
+            card: the model card, as Markdown; if None an existing one stays, or a short one is written.
 
         Raises:
             ModelFolderError: the config holds objects or unregistered classes, or the folder cannot be written.
@@ -71,10 +79,11 @@ class PretrainedModel:
         state = {key: value for key, value in self.state_dict().items() if not is_training_state(self, key)}
         state = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
         count = sum(value.numel() for value in state.values())
-        card = _CARD.format(name=folder.name, version=__version__, tasks=', '.join(self.tasks), parameters=count)
+        if card is None and not (folder / CARD).exists():
+            card = _CARD.format(name=folder.name, version=__version__, tasks=', '.join(self.tasks), parameters=count)
         files = {WEIGHTS: save(state, {'format': 'pt'}), CONFIG: content.encode()}
         files |= {name: Path(path).read_bytes() for path, name in vocabularies.items()}
-        if not (folder / CARD).exists():
+        if card is not None:
             files[CARD] = card.encode()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -86,10 +95,11 @@ class PretrainedModel:
 
     @classmethod
     def from_pretrained(cls, source: str | Path) -> PretrainedModel:
-        """The model of a folder, or of a name that this package has weights of, in evaluation mode.
+        """The model of a folder, here or on the hub ('owner/name', 'owner/name@revision'), or of a name that this package has
+        weights of, in evaluation mode.
 
         Raises:
-            ModelFolderError: no such folder, or its files are damaged or do not fit each other.
+            ModelFolderError: no such folder, or its config is damaged. CheckpointError: its weights are, or do not fit.
             NotRegistered: the config names a class that no registry knows.
         """
         files = folder_files(source)
@@ -110,27 +120,56 @@ class PretrainedModel:
             raise ModelFolderError(f"{config}: the model's type is to be {cls.__name__}")
         model = MODELS.build(sections['model'])
         model.preprocessing, model.class_names = sections['preprocessing'], stored.get('class_names', {})
-        try:
-            state = load_file(weights)
-        except Exception as error:  # the reader has no exception of its own
-            raise ModelFolderError(f'cannot read {weights}: {str(error).splitlines()[0]}') from error
-        fill(model, state, weights)
+        load(model, weights, Policy.TEST)
         return model.eval()
 
 
 def folder_files(source: str | Path) -> tuple[Path, Path] | None:
-    """Config and weights of a model folder or shipped name; None where `source` is neither."""
+    """Config and weights of a model folder, shipped name, or model folder on the hub; None where `source` is none.
+
+    Raises:
+        ModelFolderError: the hub has no such model, or cannot be reached.
+    """
     folder = Path(source)
     if (folder / CONFIG).is_file():
         return folder / CONFIG, folder / WEIGHTS
     if not folder.exists() and str(source) in shipped_names():
         return SHIPPED / f'{source}.json', SHIPPED / f'{source}.safetensors'
+    if not folder.exists() and re.fullmatch(_ON_HUB, str(source)) and folder.suffix not in _WEIGHT_FILES:
+        folder = _from_hub(str(source))
+        return folder / CONFIG, folder / WEIGHTS
     return None
+
+
+def _from_hub(name: str) -> Path:
+    """The local copy of a model folder on the hub."""
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition('@')
+    patterns = [CONFIG, WEIGHTS, f'*{VOCAB}']  # data alone: nothing that could run
+    try:
+        folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(
+            f'no model {name}: neither a local file or folder, nor on the hub ({str(error).splitlines()[0]})'
+        ) from error
+    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
+        raise ModelFolderError(f'{name} on the hub is no model folder: one holds {CONFIG} and {WEIGHTS}')
+    return folder
 
 
 def shipped_names() -> list[str]:
     """Names of the models that this package has weights and a config of."""
-    return sorted(path.stem for path in SHIPPED.glob('*.json'))
+    return [model['name'] for model in zoo() if model['where'] == 'package']
+
+
+def zoo() -> list[dict[str, Any]]:
+    """The models that go by a name.
+
+    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training``, ``commit``,
+    ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``.
+    """
+    return json.loads(ZOO.read_text(encoding='utf-8'))
 
 
 def describe(model: PretrainedModel, vocabularies: dict[str, str] | None = None) -> dict[str, Any]:
@@ -163,31 +202,7 @@ def _task_config(cfg: Mapping[str, Any], task: nn.Module) -> dict[str, Any]:
 
 def is_training_state(model: PretrainedModel, key: str) -> bool:
     """Whether a weight is of what only training reads of a task (`Task.training_state`)."""
-    return any(
-        fnmatchcase(key, f'tasks.{name}.{pattern}') for name, task in model.tasks.items() for pattern in task.training_state
-    )
-
-
-def fill(model: PretrainedModel, state: Mapping[str, Tensor], source: str | Path, others: bool = False) -> None:
-    """Load weights, all that the model predicts with.
-
-    Args:
-        others: the file may hold weights that the model has no place for, as pre-training's does for a benchmark.
-
-    Raises:
-        ModelFolderError: missing, unexpected or misshaped weights, with an example of each; the model is then unchanged.
-    """
-    own = {key: value for key, value in model.state_dict().items() if not is_training_state(model, key)}
-    state = {key: value for key, value in state.items() if not is_training_state(model, key)}
-    problems = {
-        'missing from the file': [key for key in own if key not in state],
-        'unknown to the model': [] if others else [key for key in state if key not in own],
-        'of another shape': [key for key in own if key in state and state[key].shape != own[key].shape],
-    }
-    listed = [f'{len(keys)} {what}, such as {keys[0]}' for what, keys in problems.items() if keys]
-    if listed:
-        raise ModelFolderError(f'the weights of {source} do not fit the model: {"; ".join(listed)}')
-    model.load_state_dict({key: state[key] for key in own}, strict=False)
+    return any(matches(key, [f'tasks.{name}.{part}' for part in task.training_state]) for name, task in model.tasks.items())
 
 
 def _to_names(value: Any, registries: tuple[Registry, ...], vocabularies: dict[str, str], where: str) -> Any:

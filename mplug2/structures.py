@@ -47,30 +47,48 @@ class TargetBatch(NamedTuple):
     weight: Tensor
 
 
-class _NoExtra(dict):
-    """Further tensors of a batch that has none: nothing can be written into it, since all such batches share it."""
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> None:
-        raise TypeError(
-            'this batch was made without extra, a default that all batches share: give it its own, Batch(extra=...)'
-        )
-
-    __setitem__ = __ior__ = setdefault = update = _refuse
+Input = Tensor | Tokens | TargetBatch
 
 
-class Batch(NamedTuple):
-    """What a task sees of a batch.
+class Batch:
+    """What tasks see of a batch: inputs by name, the data samples, and what the batch is for.
 
-    frames: (B, T, 3, H, W) float, normalised (an image has T = 1), or None. text: `Tokens`, the instruction (if the
-    task has one) before the task's own text, or None.
-    target: `TargetBatch` or None. extra: further tensors under the names that their transform gave them.
-    samples: the B data samples. task: which task of a multi-task model the batch is for, or which several in training; None
-    means its only one.
+    The preprocessor makes 'frames' (B, T, 3, H, W) float, normalised (an image has T = 1). Transforms make all others under the
+    names that the pipeline gives them: 'text', `Tokens`, the instruction (if the task has one) before the task's own text;
+    targets, `TargetBatch`, 'target' if nothing else is said; 'label', 'media_id', ... A task names what it reads.
+
+    Args:
+        samples: the B data samples. task: which task of a multi-task model the batch is for, or which several in training; None
+            means its only one. inputs: name -> input; None is none.
     """
 
-    frames: Tensor | None = None
-    text: Tokens | None = None
-    target: TargetBatch | None = None
-    extra: dict[str, Any] = _NoExtra()
-    samples: Sequence[MultiModalDataSample] = ()
-    task: str | tuple[str, ...] | None = None
+    def __init__(
+        self,
+        *,
+        samples: Sequence[MultiModalDataSample] = (),
+        task: str | tuple[str, ...] | None = None,
+        **inputs: Input | None,
+    ) -> None:
+        self.samples, self.task = samples, task
+        self.inputs = {name: value for name, value in inputs.items() if value is not None}
+
+    def __getitem__(self, name: str) -> Any:
+        """An input.
+
+        Raises:
+            KeyError: the batch has none of that name.
+        """
+        if name not in self.inputs:
+            there = ', '.join(map(repr, self.inputs)) or 'nothing'
+            raise KeyError(
+                f'a task asks for {name!r}, which the batch lacks; it has {there}: add the transform that makes it to the '
+                'pipeline, and the name to the inputs of PackInputs'
+            )
+        return self.inputs[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.inputs
+
+    def replace(self, **changes: Any) -> Batch:
+        """A batch with other samples, another task, or other inputs; None takes an input away."""
+        return Batch(**{**self.inputs, 'samples': self.samples, 'task': self.task, **changes})

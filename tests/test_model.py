@@ -42,7 +42,7 @@ def test_several_tasks_share_one_network() -> None:
     both = dict(clips=PUBLISHED, images=dict(type='QuestionAnswering', media='image'))
     model = MPlug2(small_network_cfg(), both, TOKENIZER)
     assert all(part is not None for part in model.network._modules.values())
-    assert model.task_of(some_batch(1)._replace(task='images')) is model.tasks['images']
+    assert model.task_of(some_batch(1).replace(task='images')) is model.tasks['images']
     with pytest.raises(KeyError, match=r"the batch is for task None; the model has \['clips', 'images'\]"):
         model.task_of(some_batch(1))
 
@@ -78,14 +78,16 @@ def test_the_modes_of_the_forward() -> None:
 
 
 def test_an_input_that_the_pipeline_did_not_make_is_named() -> None:
-    with pytest.raises(KeyError, match="asks for 'text', which the batch lacks: add the transform that makes it"):
-        small_model(CAPTIONING)(some_batch(1)._replace(text=None), mode='predict')
+    with pytest.raises(
+        KeyError, match="asks for 'text', which the batch lacks; it has 'frames': add the transform that makes it"
+    ):
+        small_model(CAPTIONING)(some_batch(1).replace(text=None), mode='predict')
 
 
 def test_generating_from_tensors_equals_the_task() -> None:
     model = small_model(CAPTIONING).train()
     batch = some_batch(2, frames=2)
-    ids, scores = model.generate(batch.frames, batch.text)
+    ids, scores = model.generate(batch['frames'], batch['text'])
     assert model.training  # as it was
     predicted = model.eval()(batch, mode='predict')
     assert [model.tokenizers['decoder'].decode(one[0]) for one in ids] == [sample.pred_caption for sample in predicted]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 
 import pytest
@@ -31,24 +30,32 @@ def test_the_preprocessor_makes_a_batch() -> None:
     inputs = dict(frames=frames, text=text, boxes=torch.ones(2, 4), task='captioning')
     batch = MultiModalDataPreprocessor(mean, std)(dict(inputs=inputs, data_samples=samples))['inputs']
     expected = (frames / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-    torch.testing.assert_close(batch.frames, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(batch['frames'], expected, rtol=1e-5, atol=1e-5)
     assert isinstance(batch, Batch)
-    assert isinstance(batch.text, Tokens)
+    assert isinstance(batch['text'], Tokens)
     assert batch.task == 'captioning'
-    assert batch.target is None
-    assert list(batch.extra) == ['boxes']
+    assert 'target' not in batch
+    assert sorted(batch.inputs) == ['boxes', 'frames', 'text']
     assert [sample.sample_id for sample in batch.samples] == [0, 1]
     assert 'frames' in inputs  # the caller's dict is as it was
 
 
-def test_batches_do_not_share_what_is_written_into_one() -> None:
-    batch = Batch()
-    assert (dict(batch.extra), list(batch.samples)) == ({}, [])
-    with pytest.raises(TypeError, match='a default that all batches share'):
-        batch.extra['label'] = torch.zeros(1)
-    assert copy.deepcopy(batch) == pickle.loads(pickle.dumps(batch)) == batch
-    assert batch._replace(extra=batch.extra | dict(label=1)).extra == dict(label=1)
-    assert not Batch().extra
+def test_batches_share_nothing() -> None:
+    batch, other = Batch(), Batch()
+    batch.inputs['label'] = torch.zeros(1)
+    assert 'label' not in other
+    changed = batch.replace(task='qa', span=torch.ones(1))
+    assert (changed.task, sorted(changed.inputs), sorted(batch.inputs)) == ('qa', ['label', 'span'], ['label'])
+    assert 'label' not in changed.replace(label=None)
+    copied = pickle.loads(pickle.dumps(changed))
+    assert (copied.task, sorted(copied.inputs)) == ('qa', ['label', 'span'])
+
+
+def test_an_input_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(
+        KeyError, match="a task asks for 'mlm_ids', which the batch lacks; it has 'label': add the transform that makes it"
+    ):
+        Batch(label=torch.zeros(1))['mlm_ids']
 
 
 def test_frames_that_were_normalised_already_are_refused() -> None:

@@ -14,11 +14,10 @@ from ..datasets.collate import multimodal_collate
 from ..datasets.io.bad_samples import BadSampleError
 from ..model import MPlug2
 from ..networks import Features
+from ..registry import TASKS
 from ..structures import Batch
-from ..tasks import (
-    Task,
-)
-from .inputs import as_media, pair_up
+from ..tasks import Task
+from .inputs import Media, as_media, pair_up
 from .pipeline import InputPipeline
 from .results import Result
 from .sources import load_model
@@ -78,6 +77,7 @@ class Execution:
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
         self.dtype, self.workers = DTYPES[dtype], workers
+        self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
         self.model = (loaded if self.detector is None else self.detector.model).to(self.device)
@@ -92,6 +92,11 @@ class Execution:
         tasks = list(self.model.tasks.values())
         able = [name for name in METHODS if any(name in task.methods for task in tasks)]
         return able if 'classify' in able or 'embed' not in able else [*able, 'classify']
+
+    def embedded_as(self, media: Media) -> str:
+        """'image' or 'video': what texts are embedded for that are compared with this."""
+        kind = self.pipeline.kind_for(media.kind)
+        return self.pipeline.asked_as(self._task_for('embed', kind), kind)
 
     def _tasks(self, method: str) -> dict[str, Task]:
         if self.detector is not None:
@@ -125,7 +130,9 @@ class Execution:
             text_steps: whether the task's text goes in. text_media: set where inputs are texts: what they are about.
         """
         if not self._tasks(method):
-            raise ValueError(f'the model has no task that can {method}; it can {", ".join(self.methods)}')
+            serving = sorted({kind.__name__ for kind in TASKS.module_dict.values() if method in kind.methods})
+            lacking = 'it is a detector' if self.detector else f'it has no task {" or ".join(serving)}'
+            raise ValueError(f'the model cannot {method} ({lacking}); it can {", ".join(self.methods)}')
         many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
         prepare = partial(self._prepare, method, field, text_steps, text_media, start, end)
@@ -238,6 +245,13 @@ def _set(ready: Ready, values: dict[str, Any]) -> None:
         ready.result.boxes = [] if box is None else [(box[0] * width, box[1] * height, box[2] * width, box[3] * height)]
     for name, value in values.items():
         setattr(ready.result, name, value)
+
+
+def _name_of(model: str | Path | MPlug2) -> str | None:
+    """By what the model is found again, from any folder; None of a built one."""
+    if not isinstance(model, (str, Path)):
+        return None
+    return str(Path(model).absolute()) if Path(model).exists() else str(model)
 
 
 def _name(value: Any, number: int) -> str:

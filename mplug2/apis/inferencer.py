@@ -12,7 +12,7 @@ from torch import Tensor
 from ..modules.generation import rank
 from ..modules.layers import full_precision
 from ..networks import Features
-from ..pretrained import shipped_names
+from ..pretrained import zoo
 from ..structures import Batch
 from ..tasks import (
     Captioning,
@@ -31,8 +31,8 @@ from .results import Candidate, Result
 
 
 def list_models() -> list[str]:
-    """Names of the models that this package brings."""
-    return shipped_names()
+    """Names of the models that an `Inferencer` finds by name; `mplug2.pretrained.zoo` says more of them."""
+    return [model['name'] for model in zoo()]
 
 
 class Inferencer(Execution):

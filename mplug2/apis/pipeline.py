@@ -151,6 +151,11 @@ class InputPipeline:
             raise ValueError('the model reads texts only, or nothing says how it reads images and clips (its preprocessing)')
         raise ValueError('the model reads images, and this is a video')
 
+    def asked_as(self, task: str, kind: str) -> str:
+        """What a task takes an image or clip for: a task of clips takes an image for a clip of one frame."""
+        known = self.tasks[task].spec.inputs
+        return kind if kind in known else next(iter(known - {'text'}), kind)
+
     def __call__(self, task: str, media: Media | None, fields: Mapping[str, Any], with_text: bool = True) -> Prepared:
         """Read and pack one input.
 
@@ -166,8 +171,7 @@ class InputPipeline:
         if media is not None:
             kind = self.kind_for(media.kind)
             results, size = self._read(results, media, kind)
-            known = self.tasks[task].spec.inputs
-            results['media'] = kind if kind in known else next(iter(known - {'text'}), kind)
+            results['media'] = self.asked_as(task, kind)
         outputs = []
         for step in self.text.get(task, ()) if with_text else ():
             results = step(results)

@@ -58,12 +58,33 @@ def load_release(
         CheckpointError: unreadable, incomplete, or with an unknown number of fusion layers and none given.
         ValueError: no such task.
     """
+    state = ReleaseFormat.clean(read_state(source))
+    name = 'a state dict' if isinstance(source, Mapping) else str(source)
+    if not ReleaseFormat.recognises(state):
+        raise CheckpointError(f'{name} is not a published mPLUG-2 file: it has no visual_encoder.visual.* keys')
+    if isinstance(source, Mapping):  # training must not change the caller's tensors
+        state = {key: value.clone() for key, value in state.items()}
+    return build_release(state, name, task, text_heads, vision_heads, fusion_layers, dropout, tokenizer)
+
+
+def build_release(
+    state: Mapping[str, Tensor],
+    name: str,
+    task: str,
+    text_heads: int | None = None,
+    vision_heads: int | None = None,
+    fusion_layers: int | None = None,
+    dropout: float = 0.1,
+    tokenizer: dict | None = None,
+) -> MPlug2:
+    """The model of a cleaned published state dict, whose tensors it then holds; see `load_release`.
+
+    Args:
+        name: what messages call the source.
+    """
     if task not in TASK_CONFIGS:
         raise ValueError(f'task is one of {", ".join(TASK_CONFIGS)}, not {task!r}')
     adapter = ReleaseFormat(fusion_layers)
-    state = adapter.clean(read_state(source))
-    if not adapter.recognises(state):
-        raise CheckpointError(f'{_name(source)} is not a published mPLUG-2 file: it has no visual_encoder.visual.* keys')
     with torch.device('meta'):  # no storage: the model then holds the file's tensors
         model = MPlug2(
             release_network(state, adapter, task == 'qa', text_heads, vision_heads, dropout),
@@ -72,11 +93,8 @@ def load_release(
         )
     model.data_preprocessor = MultiModalDataPreprocessor()
     translated = adapter.translate(state, [name for name, _ in model.network.named_children()])
-    own = translated.weights
-    if isinstance(source, Mapping):  # training must not change the caller's tensors
-        own = {key: value.clone() for key, value in own.items()}
     report = load_strictly(
-        model.network, own, _name(source), sources=translated.sources, left_out=translated.left_out, assign=True
+        model.network, translated.weights, name, sources=translated.sources, left_out=translated.left_out, assign=True
     )
     show(report)
     model.load_report = report
@@ -139,7 +157,3 @@ def _shape(state: Mapping[str, Tensor], key: str) -> torch.Size:
     if key not in state:
         raise CheckpointError(f'the published weights lack {key}, from which a size is read: the file is incomplete')
     return state[key].shape
-
-
-def _name(source: str | Path | Mapping[str, Tensor]) -> str:
-    return 'a state dict' if isinstance(source, Mapping) else str(source)

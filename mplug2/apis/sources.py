@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.logging import print_log
+from torch import Tensor
 
 from ..checkpoints.conditioning import conditioning_warning
 from ..checkpoints.errors import CheckpointError
-from ..checkpoints.files import read_state
+from ..checkpoints.files import load_checkpoint, read_state
 from ..checkpoints.find import find_weights
 from ..checkpoints.formats.release import ReleaseFormat
-from ..checkpoints.loading import load_strictly
+from ..checkpoints.load import Policy, load
 from ..config.load import load_config
 from ..model import MPlug2
-from ..pretrained import fill, folder_files, shipped_names
+from ..pretrained import folder_files, shipped_names
 from ..registry import MODELS, TASKS, resolve
 from ..text import BertTokenizer
 from .pipeline import class_names_of, preprocessing_of, published_preprocessing
-from .release import load_release
+from .release import build_release
 
 if TYPE_CHECKING:
     from .detection import Detector
@@ -30,8 +32,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     """The model of a source, with its preprocessing, in evaluation mode.
 
     Args:
-        source: a model; the name of a shipped one; a model folder; a work directory (its best checkpoint, or else its latest,
-            and its config); a checkpoint file, whose config lies beside it or is given; or a published file.
+        source: a model; the name of a shipped one; a model folder, here or on the hub ('owner/name', 'owner/name@revision');
+            a work directory (its best checkpoint, or else its latest, and its config); a checkpoint file, whose config lies
+            beside it or is given; or a published file.
         config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
             it is run.
         published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
@@ -42,8 +45,12 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         TypeError: keywords of a published file with another source.
     """
     path = Path(source) if isinstance(source, (str, Path)) else None
-    if path is not None and config is None and path.is_file() and _is_published(path):
-        return _published(path, **published)
+    weights: Any = source
+    if path is not None and config is None and path.is_file():
+        weights = load_checkpoint(path)
+        state = ReleaseFormat.clean(read_state(weights))
+        if ReleaseFormat.recognises(state):
+            return _published(state, path, **published)
     if published:
         raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
     if path is None:
@@ -55,21 +62,25 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'
         )
     if config is None:
-        config = _config_beside(path)
-    return from_config(config, source)
+        config = config_beside(path)
+    return from_config(config, weights, str(source))
 
 
-def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
-    """The model of a config file with weights: a checkpoint, a work directory or a shipped name.
+def from_config(config: str | Path, weights: str | Path | Mapping[str, Any], name: str | None = None) -> MPlug2 | Detector:
+    """The model of a config file with weights.
+
+    Args:
+        weights: what `checkpoints.load` takes: a checkpoint or its content, a work directory or a shipped name. name: what
+            messages call them.
 
     Raises:
-        CheckpointError: unreadable weights. ModelFolderError: they do not fit. ValueError: a config of neither an `MPlug2` nor
+        CheckpointError: unreadable weights, or they do not fit. ValueError: a config of neither an `MPlug2` nor
             a detector.
     """
     cfg = load_config(config)
     model_cfg = {key: value for key, value in cfg.model.items() if key not in ('init_cfg', 'frozen', 'blocks')}
     kind = resolve(dict(type=model_cfg['type']), MODELS)['type']
-    checkpoint = find_weights(weights)
+    checkpoint = weights if isinstance(weights, Mapping) else find_weights(weights)
     warning = conditioning_warning(cfg, checkpoint)
     if warning is not None:
         print_log(warning, logger='current', level=logging.WARNING)
@@ -77,7 +88,7 @@ def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
         from .detection import Detector  # mmdet takes seconds to import
 
         detector = MODELS.build({**model_cfg, 'type': kind})
-        load_strictly(detector, read_state(checkpoint), str(checkpoint))
+        load(detector, weights, Policy.TEST, name=name)
         return Detector(detector, cfg)
     if not issubclass(kind, MPlug2):
         raise ValueError(f"{config}: the config's model is a {kind.__name__}; an Inferencer takes an MPlug2 or a detector")
@@ -87,17 +98,15 @@ def from_config(config: str | Path, weights: str | Path) -> MPlug2 | Detector:
     }
     model = MODELS.build({**model_cfg, 'type': kind})
     model.preprocessing, model.class_names = preprocessing_of(cfg), class_names_of(cfg)
-    fill(model, read_state(checkpoint), checkpoint, others=True)
+    load(model, weights, Policy.TEST, name=name)
     return model.eval()
 
 
-def _is_published(path: Path) -> bool:
-    return ReleaseFormat.recognises(ReleaseFormat.clean(read_state(path)))
-
-
-def _published(path: Path, task: str | None = None, tokenizer: dict | None = None, **sizes: Any) -> MPlug2:
+def _published(
+    state: dict[str, Tensor], path: Path, task: str | None = None, tokenizer: dict | None = None, **sizes: Any
+) -> MPlug2:
     task = task or ('qa' if 'qa' in path.stem.lower() else 'caption')
-    model = load_release(path, task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
+    model = build_release(state, str(path), task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
     model.preprocessing = published_preprocessing(model.network.vision_encoder.image_size)
     for asked in model.tasks.values():
         if task == 'caption':
@@ -105,7 +114,12 @@ def _published(path: Path, task: str | None = None, tokenizer: dict | None = Non
     return model
 
 
-def _config_beside(path: Path) -> Path:
+def config_beside(path: Path) -> Path:
+    """The only config beside weights or in a folder.
+
+    Raises:
+        CheckpointError: there is none, or there are several.
+    """
     folder = path if path.is_dir() else path.parent
     configs = sorted(folder.glob('*.py'))
     if len(configs) != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..utils.files import replace_file
-from .errors import CheckpointError
+from .errors import CheckpointError, DamagedCheckpointError
 from .find import SHARDS, find_weights, parts_of
 
 # Where published files keep the weights inside their dict.
@@ -24,7 +25,8 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
     """Read a checkpoint without unpickling anything but plain data; a sharded one with all of its weights (`read_whole`).
 
     Raises:
-        CheckpointError: no such file, or one that is truncated, or of another kind, or that holds more than plain data.
+        CheckpointError: no such file, or one that holds more than plain data. DamagedCheckpointError: it is truncated, or of
+            another kind, or (of those that `save_checkpoint` wrote) not what was written.
     """
     path = Path(path)
     if not path.exists():
@@ -40,20 +42,36 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             from safetensors.torch import load_file
 
             return {key: value for part in parts_of(path) or [path] for key, value in load_file(part).items()}
-        return torch.load(path, map_location=map_location, weights_only=True)
+        content = torch.load(path, map_location=map_location, weights_only=True)
+        if isinstance(content, Mapping) and isinstance(content.get('meta'), Mapping) and 'mplug2_version' in content['meta']:
+            changed = _changed(path)
+            if changed is not None:
+                raise ValueError(f'{changed} in it is not what was written')
+        return content
     except Exception as error:  # the readers have no exception of their own: zip, unpickling, end of file, ...
+        kind = DamagedCheckpointError
         if path.stat().st_size == 0:
             why = 'the file is empty'
         elif 'TorchScript' in str(error):
+            kind = CheckpointError
             why = (
                 'it is a TorchScript archive, which is a program and not only weights (OpenAI publishes CLIP so): take the '
                 'weights out with tools/weights/torchscript_to_safetensors.py'
             )
+        elif zipfile.is_zipfile(path) and (changed := _changed(path)) is not None:
+            why = f'it is damaged ({changed} in it is not what was written)'
         elif 'Unsupported' in str(error) or 'weights_only' in str(error).lower():
+            kind = CheckpointError
             why = 'it holds Python objects beside tensors and numbers, which are not loaded for safety'
         else:
             why = f'it is damaged or not a checkpoint ({(str(error).splitlines() or [type(error).__name__])[0][:120]})'
-        raise CheckpointError(f'cannot read the checkpoint {path}: {why}') from error
+        raise kind(f'cannot read the checkpoint {path}: {why}') from error
+
+
+def _changed(path: Path) -> str | None:
+    """The first part of an archive that has not the checksum noted in it: torch writes one of each tensor and ignores it."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def read_state(source: str | Path | Mapping[str, Tensor]) -> dict[str, Tensor]:

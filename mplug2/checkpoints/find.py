@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from .errors import CheckpointError
 
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
 BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
+BEST_FILE = re.compile(r'best_[^/\\]+_iter_\d+\.pth')
 INDEX = 'model.safetensors.index.json'  # of weights in several files
 # What a folder or a hub repository calls its weights, the preferred first.
 FILENAMES = ('model.safetensors', INDEX, 'pytorch_model.bin')
@@ -81,13 +83,14 @@ def parts_of(path: Path) -> list[Path]:
 
 def latest_checkpoint(folder: str | Path) -> Path | None:
     """The training checkpoint of a work directory after most steps, or None."""
-    return max(training_checkpoints(folder), key=lambda path: (step_of(path), path.stat().st_mtime_ns), default=None)
+    return next(iter(training_checkpoints(folder)), None)
 
 
 def training_checkpoints(folder: str | Path) -> list[Path]:
-    """The files, and folders of sharded ones, from which the training of a work directory can go on."""
+    """The files, and folders of sharded ones, from which the training of a work directory can go on, the latest first."""
     paths = [path for ending in ('pth', SHARDS) for path in Path(folder).glob(f'iter_*.{ending}')]
-    return [path for path in paths if step_of(path) >= 0]
+    paths = [path for path in paths if step_of(path) >= 0]
+    return sorted(paths, key=lambda path: (step_of(path), path.stat().st_mtime_ns), reverse=True)
 
 
 def step_of(path: Path) -> int:
@@ -103,11 +106,24 @@ def best_checkpoint(folder: str | Path) -> Path | None:
 
 
 def read_best(folder: str | Path) -> dict | None:
-    """``dict(file, metric, score, iter)`` of the best checkpoint of a work directory, or None."""
+    """``dict(file, metric, score, iter)`` of the best checkpoint of a work directory, or None.
+
+    Raises:
+        CheckpointError: the record is damaged, or names another file than a run writes, which the next best would replace.
+    """
     path = Path(folder) / BEST
     if not path.exists():
         return None
-    record = json.loads(path.read_text())
+    try:
+        record = json.loads(path.read_text())
+        is_own = bool(BEST_FILE.fullmatch(record['file'])) and isinstance(record['iter'] + record['score'], (int, float))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        is_own = False
+    if not is_own:
+        raise CheckpointError(
+            f'{path} is no record of a run, which holds file (best_METRIC_iter_STEPS.pth, beside it), metric, score and iter: '
+            'remove it, or name a checkpoint'
+        )
     return record if (Path(folder) / record['file']).exists() else None
 
 

@@ -20,13 +20,20 @@ DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or folders of them') -> None:
     """Arguments of every command; `inputs` says what its PATHs are."""
     parser.add_argument('paths', nargs='+', metavar='PATH', help=inputs)
-    parser.add_argument(
-        '--model',
-        default='mplug2_tiny',
-        help='a shipped name, a model folder, a work directory, a checkpoint or a published file (default mplug2_tiny)',
-    )
-    parser.add_argument('--config', help='config of weights that lie without theirs')
+    add_model(parser)
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
+
+
+def add_model(parser: argparse.ArgumentParser, default: str | None = 'mplug2_tiny') -> None:
+    """Arguments that say which model runs and how. `default`: its name; None where the command finds it."""
+    kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
+    parser.add_argument('--model', default=default, help=f'{kinds} (default {default})' if default else kinds)
+    parser.add_argument('--config', help='config of weights that lie without theirs')
+    add_running(parser)
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', default='auto', choices=DTYPES, help='bfloat16 on a GPU, else float32')
@@ -53,11 +60,13 @@ def generation(args: argparse.Namespace) -> dict[str, Any]:
     return {'n_best': args.n_best} | {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any] | None = None, **options: Any) -> int:
+def run(
+    args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any] | None = None, model: Any = None, **options: Any
+) -> int:
     """Run a method of `Inferencer` on the paths and write its results.
 
     Args:
-        inputs: in place of the paths.
+        inputs: in place of the paths. model: in place of the one that the arguments name.
 
     Returns:
         exit status: 1 if an input failed.
@@ -66,11 +75,10 @@ def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any
         raise ValueError(f'--out ends in .jsonl or .csv, not {args.out.name!r}')
     with redirect_stdout(sys.stderr):  # the output is results alone
         from ..apis import Inferencer
-        from ..apis.inputs import files_of
 
         if inputs is None:
-            inputs = [file for path in args.paths for file in (files_of(path) if Path(path).is_dir() else [path])]
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+            inputs = files(args.paths)
+        model = model or Inferencer(args.model, args.config, args.device, args.dtype)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     progress = args.out is not None and sys.stderr.isatty()
     results = getattr(model, method)(inputs, *texts, batch_size=args.batch_size, progress=progress, **clips, **options)
@@ -94,6 +102,13 @@ def run(args: argparse.Namespace, method: str, *texts: Any, inputs: Iterable[Any
         writer = write_csv if args.out.suffix == '.csv' else write_jsonl
         replace_file(args.out, lambda file: writer(file.write, counted()))
     return 1 if failed else 0
+
+
+def files(paths: Iterable[str]) -> list[str]:
+    """Paths, with the images and clips of folders in their place."""
+    from ..apis.inputs import files_of
+
+    return [file for path in paths for file in (files_of(path) if Path(path).is_dir() else [path])]
 
 
 def write_jsonl(write: Callable[[bytes], Any], contents: Iterable[dict[str, Any]]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
+from typing import Any
 
 from ..config.command_line import DictAction
 from ..config.load import load_config, own_work_dir
@@ -19,6 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--work-dir', help='where logs and result files go; work_dirs/NAME OF THE CONFIG if not given')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
+    parser.add_argument(
+        '--predictions',
+        type=Path,
+        metavar='FILE.jsonl',
+        help='write every sample here with its prediction, its reference and its own scores',
+    )
+    parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
+    parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32', help='of the forward pass')
     parser.add_argument('--show-dir', help='draw predictions here')
     parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark that lies here')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
@@ -26,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.device is not None:
+        use_device(args.device, args.launcher)
     cfg = load_config(args.config, args.cfg_options)
     from mmengine.dist import is_main_process
 
@@ -49,8 +61,14 @@ def run(args: argparse.Namespace) -> None:
         # A name, because MMEngine cannot print a config to which a class was added.
         hook = dict(type=cfg.get('drawn_by', 'ShowPredictions'), folder=args.show_dir)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    if args.predictions:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='WritePredictions', file=str(args.predictions))]
+    runner = build_runner(cfg)
+    compute_in(args.dtype, runner)
+    if args.predictions:
+        drop_metrics_without_labels(runner)
     start = time.perf_counter()
-    metrics = {key: float(value) for key, value in build_runner(cfg).test().items()}
+    metrics = {key: float(value) for key, value in runner.test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)
     if is_main_process():
         if args.out:
@@ -59,3 +77,53 @@ def run(args: argparse.Namespace) -> None:
         for key, value in metrics.items():
             print(f'{key:>20}  {value:.4f}')
     leave_processes()
+
+
+def use_device(device: str, launcher: str) -> None:
+    """Let the run see one device only; before CUDA is initialised.
+
+    Raises:
+        ValueError: no such kind of device, or there are several processes, which have a GPU each.
+    """
+    kind, _, number = device.partition(':')
+    if kind not in ('cpu', 'cuda') or not (number.isdecimal() or not number):
+        raise ValueError(f"--device is 'cpu', 'cuda' or 'cuda:1', not {device!r}")
+    if launcher != 'none':
+        raise ValueError('--device is for one process; a launcher gives each of several its own GPU')
+    if kind == 'cpu':
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    elif number:
+        os.environ['CUDA_VISIBLE_DEVICES'] = number
+
+
+def compute_in(dtype: str, runner: Any) -> None:
+    """Run the forward passes of a test under autocast."""
+    import torch
+
+    from ..utils.wrappers import unwrap
+
+    if dtype == 'float32':
+        return
+    kind = getattr(torch, dtype)
+    if hasattr(runner.test_loop, 'dtype'):  # a retrieval loop, which goes to the network directly
+        runner.test_loop.dtype = kind
+    else:
+        model = unwrap(runner.model)
+        model.test_step = torch.autocast(next(model.parameters()).device.type, kind)(model.test_step)
+
+
+def drop_metrics_without_labels(runner: Any) -> None:
+    """Without labels there is nothing to score: leave the metrics out, with a notice, unless they write a submission."""
+    from ..evaluation.base import Metric
+
+    evaluator, dataset = runner.test_loop.evaluator, runner.test_loop.dataloader.dataset
+    metrics = [metric for metric in evaluator.metrics if isinstance(metric, Metric) and not getattr(metric, 'out_file', None)]
+    if not metrics or hasattr(runner.test_loop, 'top_k'):  # a retrieval loop knows the pairs
+        return
+    sample = dataset[0]['data_samples'].to_dict()
+    unlabelled = [metric for metric in metrics if not metric.is_labelled(sample)]
+    for metric in unlabelled:
+        evaluator.metrics.remove(metric)
+    if unlabelled:
+        names = ', '.join(type(metric).__name__ for metric in unlabelled)
+        runner.logger.warning(f'the samples have no labels: {names} left out, predictions are written all the same')

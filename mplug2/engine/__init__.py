@@ -9,6 +9,7 @@ from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
 from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
+from .hooks.write_predictions import WritePredictions
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
 from .loops.retrieval import RetrievalTestLoop, RetrievalValLoop
@@ -39,4 +40,5 @@ __all__ = [
     'TrainLoop',
     'UnshardForValidation',
     'ValidationLoss',
+    'WritePredictions',
 ]

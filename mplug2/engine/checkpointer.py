@@ -10,15 +10,15 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.optim import ZeroRedundancyOptimizer
 
 from ..checkpoints.conditioning import conditioning_warning
-from ..checkpoints.errors import CheckpointError
+from ..checkpoints.errors import CheckpointError, DamagedCheckpointError
 from ..checkpoints.files import save_checkpoint
-from ..checkpoints.find import SHARDS, find_weights, latest_checkpoint
+from ..checkpoints.find import SHARDS, find_weights, training_checkpoints
 from ..checkpoints.load import Policy, load
 from ..checkpoints.state import message_hub_state, restore_message_hub, to_plain_data
 from ..version import __version__
 from .optim.lr_scaling import rescale_lr
 from .parallel.sharding import is_sharded, place_optimizer_state
-from .resume_check import changes, describe_stream
+from .resume_check import changes, describe_stream, describe_training, refuse_other_parameters, setting_changes
 
 
 class Checkpointer:
@@ -86,6 +86,7 @@ class Checkpointer:
                 seed=runner.seed,
                 lr_scale=runner.lr_scale,
                 **describe_stream(runner.train_dataloader, runner.world_size),
+                **describe_training(runner.bare_model, runner.optim_wrapper.optimizer),
                 experiment_name=runner.experiment_name,
                 time=time.strftime('%Y-%m-%d %H:%M:%S'),
                 mplug2_version=__version__,
@@ -125,16 +126,19 @@ class Checkpointer:
 
     def find_start(self) -> str | None:
         """What is loaded before the first step: ``load_from`` (of a folder what `find_weights` finds in it), or, resuming, that
-        checkpoint or the latest of the work directory. All processes ask for it together.
+        checkpoint, or the latest of that folder or else of the work directory. All processes ask for it together.
 
         Raises:
             CheckpointError: there is none, or processes found different ones, each on a disk of its own.
         """
         runner, error, path = self.runner, None, None
         try:
-            if runner._load_from is None:
-                path = latest_checkpoint(runner.work_dir) if runner._resume else None
-            else:
+            folder = self._resumed_folder()
+            if folder is not None:
+                path = next(iter(training_checkpoints(folder)), None)
+                if path is None and runner._load_from is not None:
+                    raise CheckpointError(f'nothing to resume in {folder}: there is no iter_*.pth')
+            elif runner._load_from is not None:
                 path = find_weights(runner._load_from) if Path(runner._load_from).is_dir() else runner._load_from
         except CheckpointError as failed:  # the others are waiting
             error = failed
@@ -152,8 +156,18 @@ class Checkpointer:
             raise error
         return path
 
+    def _resumed_folder(self) -> Path | None:
+        """The folder whose latest checkpoint the run goes on from, if it resumes and no file is named."""
+        runner = self.runner
+        source = Path(runner._load_from or runner.work_dir)
+        named = runner._load_from is not None and (source.suffix == f'.{SHARDS}' or not source.is_dir())
+        return source if runner._resume and not named else None
+
     def load_or_resume(self) -> None:
-        """Resume from a checkpoint, or load its weights, as the config says (`find_start`)."""
+        """Resume from a checkpoint, or load its weights, as the config says (`find_start`).
+
+        Of a folder whose latest checkpoint is damaged, the latest that is not is taken, with a warning.
+        """
         runner = self.runner
         if runner._has_loaded:
             return
@@ -162,9 +176,20 @@ class Checkpointer:
             if runner._resume:
                 runner.logger.info(f'nothing to resume in {runner.work_dir}: starting at step 0')
         elif runner._resume:
-            runner.resume(path)
+            self._resume_latest(path)
         else:
             runner.load_checkpoint(path)
+
+    def _resume_latest(self, path: str) -> None:
+        folder = self._resumed_folder()
+        earlier = [] if folder is None else training_checkpoints(folder)[1:]
+        for other in earlier:
+            try:
+                return self.runner.resume(path)
+            except DamagedCheckpointError as error:
+                self.runner.logger.warning(f'{error}; going back to {other}')
+                path = str(other)
+        self.runner.resume(path)
 
     def resume(self, source: str | Path, map_location: Any = 'cpu') -> None:
         """Go on where a checkpoint of `save` was written.
@@ -186,25 +211,28 @@ class Checkpointer:
                 f'{source} was written with {len(states)} parameter schedulers and the config has {len(schedulers)}: '
                 'resume with the config of that run'
             )
-        meta = checkpoint['meta']
+        meta, groups, optimizer = checkpoint['meta'], checkpoint['optimizer']['param_groups'], runner.optim_wrapper.optimizer
+        refuse_other_parameters(str(source), meta, groups, describe_training(runner.bare_model, optimizer))
+        scales = meta.get('lr_scale', runner.lr_scale), runner.lr_scale
+        for change in setting_changes(groups, optimizer.param_groups, scales, list(zip(states, schedulers, strict=True))):
+            runner.logger.warning(change)
         runner.train_loop._iter = meta['iter']
         if meta['seed'] != runner.seed:
             runner.logger.info(f'taking the seed {meta["seed"]} of the resumed run')
             runner._randomness_cfg.update(seed=meta['seed'])
             runner.set_randomness(**runner._randomness_cfg)
         restore_message_hub(runner.message_hub, checkpoint['message_hub'])
-        optimizer = checkpoint['optimizer']
+        optimizer_state = checkpoint['optimizer']
         if Path(source).suffix == f'.{SHARDS}':
             from ..checkpoints.sharded import read_optimizer
 
-            optimizer['state'] = read_optimizer(Path(source), runner.optim_wrapper.optimizer)
+            optimizer_state['state'] = read_optimizer(Path(source), optimizer)
         else:
-            optimizer = place_optimizer_state(optimizer, runner.optim_wrapper.optimizer)
-        runner.optim_wrapper.load_state_dict(optimizer)
+            optimizer_state = place_optimizer_state(optimizer_state, optimizer)
+        runner.optim_wrapper.load_state_dict(optimizer_state)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-        before = meta.get('lr_scale', runner.lr_scale)
-        rescale_lr(runner.optim_wrapper.optimizer, schedulers, before, runner.lr_scale, runner.logger)
+        rescale_lr(optimizer, schedulers, *scales, runner.logger)
         for change in changes(meta, describe_stream(runner.train_dataloader, runner.world_size)):
             runner.logger.warning(change)
         runner.logger.info(f'resumed at step {runner.iter} of {runner.max_iters}')

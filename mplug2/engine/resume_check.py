@@ -1,13 +1,25 @@
-"""What a checkpoint notes of a run's stream of samples, and what is told where a resumed run takes another."""
+"""What a checkpoint notes of a run, and what is told where a resumed run takes other samples, parameters or settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from torch import nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from ..checkpoints.errors import CheckpointError
+from ..checkpoints.state import to_plain_data
 from ..datasets.sampling.mixture import InterleavingSampler
+
+# Settings of an optimizer's groups that a checkpoint brings along, and what messages call them.
+SETTINGS = dict(
+    lr='learning rate', weight_decay='weight decay', betas='betas', eps='eps', momentum='momentum', nesterov='nesterov'
+)
+# What moves in a scheduler's state as it steps.
+MOVING = ('base_values', 'last_step', '_global_step', '_last_value', 'best', 'num_bad_steps', 'cooldown_counter', 'verbose')
 
 
 def describe_stream(loader: DataLoader, processes: int) -> dict[str, Any]:
@@ -85,3 +97,90 @@ def _slots(slots: dict[str, int], shuffled: bool, batches_per_step: int) -> str:
 
 def _listed(numbers: dict[str, int]) -> str:
     return ', '.join(f'{name} {number}' for name, number in numbers.items())
+
+
+def describe_training(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """``optimizer``, its class, and ``trained``, the names of the parameters of each of its groups."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    trained = [[names.get(id(parameter), '') for parameter in group['params']] for group in optimizer.param_groups]
+    return dict(optimizer=type(optimizer).__name__, trained=trained)
+
+
+def refuse_other_parameters(source: str, before: Mapping[str, Any], groups: Sequence[dict], now: Mapping[str, Any]) -> None:
+    """Hold the parameters of a checkpoint's optimizer against a run's: its state goes by their order.
+
+    Args:
+        source: what messages call the checkpoint. before: what it notes, as of `describe_training`; it may note nothing.
+        groups: of its optimizer. now: `describe_training` of the run.
+
+    Raises:
+        CheckpointError: another optimizer, other parameters, or other groups of them.
+    """
+    rest = 'resume with the config of that run, or start from these weights with --cfg-options load_from=...'
+    if before.get('optimizer', now['optimizer']) != now['optimizer']:
+        raise CheckpointError(
+            f'{source} holds the state of {before["optimizer"]} and the optimizer of the config is {now["optimizer"]}: {rest}'
+        )
+    theirs, ours = ({name for group in noted.get('trained', ()) for name in group} for noted in (before, now))
+    if theirs and theirs != ours:
+        parts = [
+            f'{len(names)} that {which} ({", ".join(sorted(names)[:3])}{", ..." if len(names) > 3 else ""})'
+            for names, which in ((theirs - ours, 'are not trained now'), (ours - theirs, 'were not trained before'))
+            if names
+        ]
+        raise CheckpointError(f'{source} was written by a run with other trained parameters: {" and ".join(parts)}: {rest}')
+    trained = before.get('trained')
+    sizes = [len(group['params']) for group in groups]
+    if (trained is not None and trained != now['trained']) or sizes != [len(group) for group in now['trained']]:
+        raise CheckpointError(
+            f'{source} was written by a run whose parameters learn alike in {len(groups)} groups of {_counts(sizes)}, and the '
+            f'config makes {len(now["trained"])} of {_counts([len(group) for group in now["trained"]])} (paramwise_cfg, '
+            f'frozen or the order of tasks): {rest}'
+        )
+
+
+def setting_changes(
+    before: Sequence[dict], now: Sequence[dict], scales: tuple[float, float], schedules: Sequence[tuple[dict, Any]]
+) -> Iterator[str]:
+    """Sentences on what a resumed run takes from its checkpoint and not from its config.
+
+    Args:
+        before, now: groups of the checkpoint's optimizer and of the run's, alike in their parameters. scales: factors of their
+            learning rates, which are compared without. schedules: states of the checkpoint's schedulers, and the run's, fresh.
+    """
+    stays = 'the former stays in use; to change it, start from these weights with load_from'
+    for key, words in SETTINGS.items():
+        pairs = [(_initial(one, key), _initial(other, key)) for one, other in zip(before, now, strict=True)]
+        if key == 'lr':
+            pairs = [(one / scales[0], other / scales[1]) for one, other in pairs]
+        other = next((pair for pair in pairs if not _alike(*pair)), None)
+        if other is not None:
+            yield f'resuming with another {words}: {_shown(other[0])} before, {_shown(other[1])} in the config; {stays}'
+    for number, (state, scheduler) in enumerate(schedules):
+        fresh = to_plain_data(scheduler.state_dict())
+        keys = [key for key in fresh if key in state and key not in MOVING and not _alike(state[key], fresh[key])]
+        if keys:
+            was, is_now = (', '.join(f'{key} {_shown(values[key])}' for key in keys) for values in (state, fresh))
+            what = f'param_scheduler[{number}], {type(scheduler).__name__}'
+            yield f'resuming with another schedule ({what}): {was} before, {is_now} in the config; {stays}'
+
+
+def _initial(group: Mapping[str, Any], key: str) -> Any:
+    """A setting before schedulers changed it."""
+    return group.get(f'initial_{key}', group.get(key))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return one == other
+
+
+def _shown(value: Any) -> str:
+    return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def _counts(sizes: list[int]) -> str:
+    return ', '.join(map(str, sizes))

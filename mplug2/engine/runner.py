@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from .. import registry
 from ..model import MPlug2
 from ..registry import resolve
+from ..utils.locking import lock_folder, unlock_folder
 from ..utils.wrappers import unwrap
 from .checkpointer import Checkpointer
 from .hooks.bad_samples import BadSampleCount
@@ -28,7 +29,7 @@ from .hooks.runtime_info import RuntimeInfoHook
 from .logs import DeviceScalarBuffer, LogProcessor
 from .optim.lr_scaling import scale_lr
 from .optim.wrapper import describe_optimizer, fused, not_a_parameter
-from .parallel.processes import begin_worker, initialise_gloo, share_cores
+from .parallel.processes import begin_worker, initialise_gloo, rank_of_launcher, share_cores
 from .parallel.sharding import UnshardForValidation, is_sharded, shard_model
 from .resume_check import samples_per_step
 
@@ -61,6 +62,8 @@ class Runner(_Runner):
     Built by ``Runner.from_cfg(load_config(path))``; the arguments are those of `mmengine.runner.Runner`. The config's key
     ``parallel`` says how several processes train: 'replicate' (DDP; the default) or 'shard' (FSDP2, `shard_model`). Both take
     the same steps from the same batches, and load each other's checkpoints.
+
+    A training holds its work directory until it ends (`lock_folder`).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,6 +72,8 @@ class Runner(_Runner):
                 'randomness.diff_rank_seed: processes share one seed here, from which each draws its own samples and crops; '
                 'with others they would not take the same sources'
             )
+        if kwargs.get('train_dataloader') and kwargs.get('work_dir') and rank_of_launcher(kwargs.get('launcher')) == 0:
+            lock_folder(kwargs['work_dir'])  # before anything in it is touched
         self.scalars = DeviceScalarBuffer()
         self.lr_scale = 1.0  # of the config's rates, for the samples of a step
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
@@ -78,6 +83,19 @@ class Runner(_Runner):
         self.checkpointer = Checkpointer(self)
         loader = self._train_dataloader or self._test_dataloader
         share_cores(loader.get('num_workers', 0) if isinstance(loader, dict) else 0)
+
+    def train(self) -> nn.Module:
+        """As in MMEngine.
+
+        Raises:
+            FolderInUseError: another run holds the work directory.
+        """
+        if self.rank == 0:
+            lock_folder(self.work_dir)
+        try:
+            return super().train()
+        finally:
+            unlock_folder(self.work_dir)
 
     # Building: names in configs are ours first.
 
@@ -90,6 +108,8 @@ class Runner(_Runner):
             optim_wrapper = resolve({'type': 'OptimWrapper', **optim_wrapper}, registry.OPTIM_WRAPPERS)
             if 'optimizer' in optim_wrapper:
                 optim_wrapper['optimizer'] = fused(resolve(optim_wrapper['optimizer'], registry.OPTIMIZERS))
+            if isinstance(optim_wrapper.get('constructor'), str):
+                optim_wrapper['constructor'] = registry.OPTIM_WRAPPER_CONSTRUCTORS.find(optim_wrapper['constructor'])
         self.logger.addFilter(not_a_parameter)
         try:
             built = super().build_optim_wrapper(optim_wrapper)
@@ -99,8 +119,9 @@ class Runner(_Runner):
         return built
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
-        """Scale the learning rates with the samples of a step (`lr_scaling`)."""
+        """Scale the learning rates with the samples of a step, those accumulated included (`lr_scaling`)."""
         samples = samples_per_step(self.train_dataloader, self.world_size)
+        samples = samples and samples * getattr(optim_wrapper, '_accumulative_counts', 1)
         self.lr_scale = scale_lr(optim_wrapper.optimizer, auto_scale_lr, samples, self.logger)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,25 @@ class Metric(BaseMetric):
     """
 
     default_prefix = ''  # None would make MMEngine warn
+    # Patterns of all names that its results can have, without prefix, so that what the best checkpoint goes by is checked
+    # before training; None: not known beforehand.
+    result_names: tuple[str, ...] | None = None
+    references: tuple[str, ...] = ()  # fields of a sample with what is right, of which it has one or more
+    per_sample = False  # whether the scores of one sample by itself mean something
+
+    def is_labelled(self, sample: dict) -> bool:
+        """Whether a sample says what is right, as those of a secret test split do not."""
+        values = [sample.get(name) for name in self.references]
+        return not values or any(value is not None and value != [] for value in values)
+
+    def score_sample(self, sample: dict) -> dict[str, float]:
+        """What a sample scores by itself; empty where that means nothing or is not known."""
+        if not self.per_sample or not self.is_labelled(sample):
+            return {}
+        alone = copy.copy(self)
+        alone.results, alone.out_file = [], None
+        alone.process(None, [sample])
+        return {name: value for name, value in alone.compute_metrics(alone.results).items() if '/' not in name}
 
 
 def field(sample: dict, name: str, metric: Metric) -> Any:

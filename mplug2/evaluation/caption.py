@@ -112,6 +112,8 @@ class CaptionMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('captions',)
+
     def __init__(
         self,
         meteor: bool = True,
@@ -123,6 +125,8 @@ class CaptionMetric(Metric):
         super().__init__(**kwargs)
         if file_format not in FILE_FORMATS:
             raise ValueError(f'CaptionMetric: file_format is one of {", ".join(map(repr, FILE_FORMATS))}, not {file_format!r}')
+        java = ('METEOR',) * meteor + ('SPICE',) * spice
+        self.result_names = ('BLEU-[1-4]', 'ROUGE-L', 'CIDEr-D', 'CIDEr-D/*', 'exact_match', *java)
         self.file_format = file_format
         self.meteor = meteor
         self.spice = spice
@@ -142,6 +146,12 @@ class CaptionMetric(Metric):
                 )
             image_id = sample.get('image_id', sample.get('sample_id'))
             self.results.append((image_id, field(sample, 'pred_caption', self), references, sample.get('domain')))
+
+    def score_sample(self, sample: dict) -> dict[str, float]:
+        if not self.is_labelled(sample):
+            return {}
+        words, references = ptb_tokens(sample['pred_caption']), [ptb_tokens(caption) for caption in sample['captions']]
+        return {'ROUGE-L': rouge_l(words, references), 'exact_match': 100.0 * (words in references)}
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
@@ -179,12 +189,15 @@ class WordAccuracy(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('captions',)
+
     def __init__(self, groups: dict[str, Sequence[str]], words: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.patterns = {}
         for group, phrases in groups.items():
             tokenized = sorted({' '.join(ptb_tokens(phrase)) for phrase in phrases}, key=len, reverse=True)
             self.patterns[group] = re.compile(rf'(?<!\S)(?:{"|".join(map(re.escape, tokenized))})(?!\S)')
+        self.result_names = tuple(f'word_accuracy/{group}' for group in groups)
         self.words = words
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -23,9 +23,13 @@ class ClassificationMetric(Metric):
         topk: the ks. collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('labels', 'label')
+    per_sample = True
+
     def __init__(self, topk: Sequence[int] = (1, 5), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.topk = tuple(topk)
+        self.result_names = tuple(f'top{k}' for k in topk)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         candidates = (self.dataset_meta or {}).get('candidates', {})
@@ -56,8 +60,11 @@ class RobustnessMetric(ClassificationMetric):
         reference: name of a variant. collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    per_sample = False
+
     def __init__(self, reference: str = 'IN-1K', **kwargs: Any) -> None:
         super().__init__(topk=(1,), **kwargs)
+        self.result_names = ('top1/*', 'average', 'gap')
         self.reference = reference
 
     def compute_metrics(self, results: list) -> dict[str, float]:

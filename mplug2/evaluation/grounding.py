@@ -41,9 +41,13 @@ class GroundingMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('box',)
+    per_sample = True
+
     def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.threshold = threshold
+        self.result_names = (f'accuracy@{threshold:g}', 'mean_iou')
         self.out_file = out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

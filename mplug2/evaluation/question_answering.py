@@ -86,6 +86,10 @@ class VQAMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    result_names = ('accuracy', 'accuracy/*')
+    references = ('answers',)
+    per_sample = True
+
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file
@@ -129,6 +133,10 @@ class ExactMatch(Metric):
         out_file: write ``[{"question_id", "answer"}]`` here.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
+
+    result_names = ('accuracy', 'accuracy/*')
+    references = ('answers',)
+    per_sample = True
 
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -70,6 +70,8 @@ class RetrievalMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    result_names = ('*R@mean', '*_R@1', '*_R@5', '*_R@10', '*_MedR', '*_MnR')
+
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file

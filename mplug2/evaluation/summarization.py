@@ -48,6 +48,9 @@ class RougeMetric(Metric):
         ImportError: ``rouge-score`` is not installed.
     """
 
+    references = ('summaries',)
+    per_sample = True
+
     def __init__(self, stem: bool = True, gigaword: bool = False, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         try:
@@ -58,6 +61,7 @@ class RougeMetric(Metric):
         self.scorer = RougeScorer(list(_NAMES), tokenizer=_AnyScript(DefaultTokenizer(stem)))
         self.words = gigaword_words if gigaword else str
         self.out_file = out_file
+        self.result_names = tuple(_NAMES.values())
 
     @classmethod
     def requires(cls, cfg: dict) -> dict[str, str]:

@@ -49,11 +49,14 @@ class GLUEMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    references = ('label',)
+
     def __init__(self, task: str, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if task not in _OF_TASK:
             raise ValueError(f'GLUEMetric: task is one of {", ".join(_OF_TASK)}, not {task!r}')
         self.task, self.out_file = task, out_file
+        self.result_names = (*_OF_TASK[task], 'accuracy/*')
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:

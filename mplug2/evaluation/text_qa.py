@@ -66,9 +66,21 @@ class SQuADMetric(Metric):
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
     """
 
+    result_names = ('exact_match', 'F1', '*answerable/exact_match', '*answerable/F1', 'best_*')
+    references = ('answers',)
+
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file
+
+    def is_labelled(self, sample: dict) -> bool:
+        return sample.get('answers') is not None  # an empty list is the answer to an unanswerable question
+
+    def score_sample(self, sample: dict) -> dict[str, float]:
+        if not self.is_labelled(sample):
+            return {}
+        exact, overlap = squad_scores(sample['pred_answer'], sample['answers'])
+        return dict(exact_match=100 * exact, F1=100 * overlap)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:

@@ -3,6 +3,9 @@
 A class of another package fulfils a contract by having its members; it need not import anything. Whoever works on a module asks
 its contract, never its class or the names of its parameters.
 
+Any module may have ``token_parameters``, names of those of its own parameters that are tokens or positions: layer decay takes
+them from weight decay.
+
 Letters in shapes: B samples, T frames, P patches per frame, L tokens, M targets, N memory tokens, C channels, V vocabulary.
 """
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .decoder import Memory, TextDecoder
+from .contracts import Decoder, Memory
 
 
 class Hypothesis(NamedTuple):
@@ -86,7 +86,7 @@ def restrict(logits: Tensor, allowed: Tensor | None, end_id: int, forbid_end: bo
 
 @torch.no_grad()
 def generate(
-    decoder: TextDecoder,
+    decoder: Decoder,
     memory: Memory,
     how: Generation,
     start_id: int,
@@ -167,7 +167,7 @@ FINISHES = {'release': ReleaseFinish, 'standard': StandardFinish}
 
 
 def _beam_search(
-    decoder: TextDecoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
+    decoder: Decoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
 ) -> list[list[Hypothesis]]:
     rule = FINISHES[how.finish](how)
     beams, batch = how.num_beams, memory.tokens.shape[0]
@@ -226,7 +226,7 @@ def _beam_search(
 
 
 def _sample(
-    decoder: TextDecoder,
+    decoder: Decoder,
     memory: Memory,
     how: Generation,
     start_id: int,
@@ -289,7 +289,7 @@ def _truncate(scores: Tensor, how: Generation) -> Tensor:
 
 @torch.no_grad()
 def rank(
-    decoder: TextDecoder,
+    decoder: Decoder,
     memory: Memory,
     candidates: Tensor,
     mask: Tensor,

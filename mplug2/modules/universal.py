@@ -71,6 +71,7 @@ class UniversalLayers(nn.Module):
         if not shared:
             return
         self.queries = nn.Parameter(torch.zeros(num_queries, width))
+        self.token_parameters = ('queries',)
         self.pool_attention = self.pool_residual = None
         if pool_first:
             self.pool_attention = CrossAttention(width, num_heads, dropout)

@@ -32,7 +32,8 @@ class Network(nn.Module):
     stage goes through. Those in `optional`, projectors among them, may be absent.
 
     Args:
-        projectors: connection -> config of the projector that stands there, whose widths are filled in.
+        projectors: connection -> config of the projector that stands there, whose widths are filled in; None where no task
+            passes, whatever the widths.
         modules: name -> module, its config, or None where it is absent.
 
     Raises:
@@ -51,17 +52,21 @@ class Network(nn.Module):
             self.register_module(
                 name, MODELS.build(module) if isinstance(module, Mapping) else module
             )  # None too: it is absent
+        self.closed: set[str] = set()
         self._connect(dict(projectors or {}))
 
     def _connect(self, projectors: dict[str, dict]) -> None:
         for name, source, source_width, target, target_width in self.connections():
+            closed = name in projectors and projectors[name] is None
             cfg = projectors.pop(name, None)
-            if cfg is not None:
+            if closed:
+                self.closed.add(name)
+            elif cfg is not None:
                 self.register_module(name, MODELS.build({**cfg, 'in_width': source_width, 'width': target_width}))
             elif source_width != target_width:
                 raise ValueError(
                     f'{source} gives {source_width} channels and {target} takes {target_width}: make them equal, or put a '
-                    f"projector between them, projectors=dict({name}=dict(type='LinearProjector'))"
+                    f"projector between them, projectors=dict({name}=dict(type='LinearProjector')), None where no task passes"
                 )
         if projectors:
             known = ', '.join(connection.name for connection in self.connections())
@@ -72,7 +77,13 @@ class Network(nn.Module):
         return ()
 
     def project(self, connection: str, tokens: Tensor) -> Tensor:
-        """Pass tokens (B, N, C) through a connection."""
+        """Pass tokens (B, N, C) through a connection.
+
+        Raises:
+            ValueError: its projector is None in the config.
+        """
+        if connection in self.closed:
+            raise ValueError(f'a task passes {connection}, whose projector is None: give it one')
         projector = self._modules.get(connection)
         return tokens if projector is None else projector(tokens)
 

@@ -6,12 +6,12 @@ Letters in shapes: B samples, T frames, N vision tokens, L text tokens, k querie
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 
 from ..modules.contracts import Memory, pooled
-from ..structures import Batch, Tokens
+from ..structures import Batch
 
 if TYPE_CHECKING:
     from .base import Network
@@ -91,15 +91,8 @@ class Features:
         self._text: dict[str, TextFeatures] = {}
         self._fused: dict[tuple[str, str], FusedFeatures] = {}
 
-    def _input(self, name: str) -> Tensor | Tokens:
-        value = self.batch.extra.get(name)
-        if value is None:
-            value = getattr(self.batch, name, None)
-        if value is None:
-            raise KeyError(
-                f'the task asks for {name!r}, which the batch lacks: add the transform that makes it to the pipeline'
-            )
-        return value
+    def _input(self, name: str) -> Any:
+        return self.batch[name]
 
     def vision(self, name: str = 'frames') -> VisionFeatures:
         """Features of the frames of that name.

@@ -6,6 +6,7 @@ Letters in shapes: B samples of a process, M of all processes, E channels of an 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,9 @@ class Contrast(nn.Module, metaclass=ABCMeta):
     Args:
         network, head: that make the embeddings. media: kinds of media in the batches. weight: of the loss; 0 leaves it out.
     """
+
+    inputs: Mapping[str, Callable[[int], Tensor]] = {}  # further ones of a batch: name -> example of so many samples
+    training_state: tuple[str, ...] = ('*',)  # as in `Task`: no prediction reads what an objective holds
 
     def __init__(self, network: Network, head: ContrastiveHead, media: tuple[str, ...], weight: float = 1.0) -> None:
         super().__init__()
@@ -47,7 +51,7 @@ class InBatchContrast(Contrast):
     """Softmax contrast over the batch of all processes, with their gradients and hard targets (CLIP, Radford et al. 2021)."""
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         all_vision, all_text = gather_with_gradients(vision, text)
         (all_ids,) = gather_features(ids)
         targets = contrastive_targets(positive_pairs(ids, all_ids))
@@ -77,7 +81,7 @@ class SigmoidContrast(Contrast):
         nn.init.constant_(self.bias, self.initial)
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         (all_text,) = gather_with_gradients(text)
         (all_ids,) = gather_features(ids)
         return sigmoid_contrastive_loss(head.logits(vision, all_text) + self.bias, positive_pairs(ids, all_ids))

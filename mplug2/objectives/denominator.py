@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from ..structures import TargetBatch
+
+_counts: ContextVar[list[Tensor] | None] = ContextVar('counts', default=None)
 
 
 def count_per_process(count: Tensor) -> Tensor:
@@ -19,7 +25,21 @@ def count_per_process(count: Tensor) -> Tensor:
         return count.clamp(min=1)
     total = count.float()
     all_reduce(total)
+    noted = _counts.get()
+    if noted is not None:
+        noted.append(total)
     return total.clamp(min=1) / get_world_size()
+
+
+@contextmanager
+def noted_counts() -> Iterator[list[Tensor]]:
+    """Gives a list that is filled with what `count_per_process` counts on all processes, a scalar each time."""
+    counts: list[Tensor] = []
+    token = _counts.set(counts)
+    try:
+        yield counts
+    finally:
+        _counts.reset(token)
 
 
 def learned_tokens(target: TargetBatch) -> Tensor:

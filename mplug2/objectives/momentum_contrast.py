@@ -34,6 +34,9 @@ class MomentumContrast(Contrast):
             from 0 (ALBEF: those of the first epoch); 0 has it whole from the first step on.
     """
 
+    # A file may lack one of these, and have the others.
+    training_state = ('momentum_encoder.*', 'momentum_head.*', '*_queue.*', 'distill_steps')
+
     def __init__(
         self,
         network: Network,
@@ -94,7 +97,7 @@ class MomentumContrast(Contrast):
                 "the momentum encoder is empty: the training loop moves it by the task's `begin_step`; use TrainLoop or "
                 'PretrainLoop, or call it before each step'
             )
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         momentum_vision, momentum_text = self._momentum_embeddings(batch)
         gathered_vision, gathered_text, gathered_ids = gather_features(momentum_vision, momentum_text, ids)
         vision_queue, text_queue = self.queues(batch)

@@ -26,6 +26,7 @@ from ..modules.queue import FeatureQueue
 from ..networks import Features
 from ..registry import MODELS
 from ..structures import Batch, MultiModalDataSample, TargetBatch, Tokens
+from ..tasks import InputKind
 from .live_memory import LiveMemory, fused_attention
 from .workload import Work
 
@@ -71,33 +72,37 @@ class Step(NamedTuple):
 
 
 def batch_of(model: MPlug2, work: Work) -> Batch:
-    """A batch with whatever the tasks' rows of Table 2 take, and the further inputs of the tasks that we have."""
+    """A batch with whatever the tasks read (`Task.inputs`), as far as the kind of media has it."""
     count = work.batch
-    stages = frozenset().union(*(model.tasks[name].spec.stages for name in work.tasks))
+    wanted = {name: kind for task in work.tasks for name, kind in model.tasks[task].inputs.items()}
+    if work.media == 'text':
+        wanted = {name: kind for name, kind in wanted.items() if kind is not InputKind.FRAMES}
 
     def tokens(length: int) -> Tokens:
         ids = torch.zeros(count, length, dtype=torch.long)
         return Tokens(ids, torch.ones(count, length, dtype=torch.bool), torch.zeros_like(ids))
 
-    frames = target = None
-    if 'vision' in stages and work.media != 'text':
+    def frames() -> Tensor:
         side = work.side or next(part for part in model.network.children() if isinstance(part, VisionEncoder)).image_size
-        frames = torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
-    if 'decoder' in stages:
+        return torch.zeros(count, work.frames if work.media == 'video' else 1, 3, side, side)
+
+    def target() -> TargetBatch:
         ids, mask, _ = tokens(work.target)
-        target = TargetBatch(ids, mask, mask, torch.arange(count), torch.ones(count))
-    masked = math.ceil(0.15 * work.text)
-    extra = dict(
-        media_id=torch.arange(count),
-        label=torch.zeros(count, dtype=torch.long),
-        mlm_ids=tokens(work.text),
-        mlm_positions=tokens(masked),
-        mlm_labels=tokens(masked),
-        prefix=tokens(work.text),
-        instruction=tokens(work.instruction),
-    )
+        return TargetBatch(ids, mask, mask, torch.arange(count), torch.ones(count))
+
+    examples = {
+        InputKind.FRAMES: frames,
+        InputKind.TEXT: lambda: tokens(work.text),
+        InputKind.INSTRUCTION: lambda: tokens(work.instruction),
+        InputKind.MASKED: lambda: tokens(math.ceil(0.15 * work.text)),
+        InputKind.TARGET: target,
+        InputKind.LABEL: lambda: torch.zeros(count, dtype=torch.long),
+        InputKind.MEDIA_ID: lambda: torch.arange(count),
+        InputKind.SPAN: lambda: torch.zeros(count, 2, dtype=torch.long),
+    }
+    inputs = {name: examples[kind]() if isinstance(kind, InputKind) else kind(count) for name, kind in wanted.items()}
     samples = [MultiModalDataSample(metainfo=dict(media=work.media)) for _ in range(count)]
-    return Batch(frames=frames, text=tokens(work.text), target=target, extra=extra, samples=samples)
+    return Batch(samples=samples, **inputs)
 
 
 def build(model_cfg: dict) -> MPlug2:
@@ -157,7 +162,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None
             for tensor in tensors:
                 memory.own(tensor, kind)
         batch = batch_of(model, work)
-        for tensor in tree_leaves((batch.frames, batch.text, batch.target, batch.extra)):
+        for tensor in tree_leaves(batch.inputs):
             if isinstance(tensor, Tensor):
                 memory.own(tensor, 'batch')
         held = memory.live.copy()

@@ -4,6 +4,7 @@ from .base import Task
 from .captioning import Captioning
 from .classification import Classification, ZeroShotClassification
 from .grounding import Grounding
+from .inputs import InputKind
 from .pretraining import MaskedLanguageModeling, TextCompletion
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
@@ -18,6 +19,7 @@ __all__ = [
     'Captioning',
     'Classification',
     'Grounding',
+    'InputKind',
     'MaskedLanguageModeling',
     'QuestionAnswering',
     'Retrieval',

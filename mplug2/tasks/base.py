@@ -9,17 +9,19 @@ from torch.utils.data import Dataset
 
 from ..networks import Features, Network
 from ..structures import Batch, MultiModalDataSample
+from .inputs import Inputs
 from .spec import TaskSpec
 
 
 class Task(nn.Module, metaclass=ABCMeta):
     """What is asked of a network: which features it takes, what the loss is and how a prediction is read off.
 
-    A subclass is registered in ``TASKS``, sets `spec`, and is built with ``network`` and ``tokenizer`` as keyword arguments
-    (beside those of its config). It reads sizes from the network but must not keep it: features bring it.
+    A subclass is registered in ``TASKS``, sets `spec` and `inputs`, and is built with ``network`` and ``tokenizer`` as keyword
+    arguments (beside those of its config). It reads sizes from the network but must not keep it: features bring it.
     """
 
     spec: TaskSpec
+    inputs: Inputs = {}  # what it reads of a batch in training
     tokenizer_role: str = 'decoder'  # whose tokenizer it is given: that of the 'text' encoder or of the 'decoder'
     training_state: tuple[str, ...] = ()  # patterns of its weights that no prediction reads
     methods: tuple[str, ...] = ()  # of the `Inferencer`, which it serves

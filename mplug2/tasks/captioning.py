@@ -11,6 +11,7 @@ from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .generative import Memory, TextGenerator, decode_targets
+from .inputs import InputKind
 from .spec import vision_spec
 
 
@@ -24,7 +25,7 @@ class Captioning(Task):
             'vision': vision alone is (the published weights).
         text: name of the input that holds the instruction.
         generation: arguments of `Generation`; the published 4 to 20 tokens at 5 beams if None.
-        prompt: words before every training caption, cut off predictions.
+        prompt: words before every training caption, cut off predictions. target: name of the input that holds the captions.
 
     Predictions: ``pred_caption`` (str) and ``pred_score`` (float).
     """
@@ -40,6 +41,7 @@ class Captioning(Task):
         text: str = 'text',
         generation: dict | None = None,
         prompt: str = '',
+        target: str = 'target',
     ) -> None:
         super().__init__()
         if condition == 'instruction':
@@ -48,7 +50,10 @@ class Captioning(Task):
             self.spec = vision_spec(media, '', 'decoder')
         else:
             raise ValueError(f"condition is 'instruction' or 'vision', not {condition!r}")
-        self.condition, self.text = condition, text
+        self.condition, self.text, self.target = condition, text, target
+        self.inputs = {'frames': InputKind.FRAMES, target: InputKind.TARGET}
+        if condition == 'instruction':
+            self.inputs[text] = InputKind.TEXT if text == 'text' else InputKind.INSTRUCTION
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=4, max_length=20), prompt)
 
     def memory(self, features: Features) -> Memory:
@@ -57,9 +62,9 @@ class Captioning(Task):
         return features.memory('fused', self.text)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, self.memory(features), batch.target)
-        denominator = count_per_process(learned_tokens(batch.target))
-        return {'loss_caption': captioning_loss(logits, batch.target, denominator)}
+        target = batch[self.target]
+        logits = decode_targets(features, self.memory(features), target)
+        return {'loss_caption': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, self.memory(features))

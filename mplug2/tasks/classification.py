@@ -20,6 +20,7 @@ from ..structures import Batch, MultiModalDataSample, Tokens
 from ..text.class_names import read_class_names
 from ..text.instructions import instruction as instruction_of
 from .base import Task
+from .inputs import InputKind
 from .spec import vision_spec
 
 PROMPTS = 256  # texts encoded at a time
@@ -59,6 +60,7 @@ class Classification(Task):
     """
 
     methods = ('classify',)
+    inputs = {'frames': InputKind.FRAMES, 'label': InputKind.LABEL}
 
     def __init__(self, network: Network, tokenizer, num_classes: int, media: str = 'image', dropout: float = 0.0) -> None:
         super().__init__()
@@ -86,9 +88,9 @@ def class_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
     Raises:
         KeyError: the batch has no labels.
     """
-    if 'label' not in batch.extra:
+    if 'label' not in batch:
         raise KeyError("classification needs 'label' in the batch: add it to the inputs of PackInputs")
-    label = batch.extra['label']
+    label = batch['label']
     return {'loss_class': F.cross_entropy(logits, label), 'accuracy': (logits.argmax(1) == label).float().mean()}
 
 
@@ -109,6 +111,7 @@ class ZeroShotClassification(Task):
     """
 
     methods = ('classify',)
+    inputs = {'frames': InputKind.FRAMES, 'label': InputKind.LABEL}
 
     tokenizer_role = 'text'
 

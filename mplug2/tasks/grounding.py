@@ -13,6 +13,7 @@ from ..structures import Batch, MultiModalDataSample
 from ..text.locations import LocationTokens
 from .base import Task
 from .generative import TextGenerator, decode_targets
+from .inputs import InputKind
 from .spec import vision_spec
 
 
@@ -29,6 +30,7 @@ class Grounding(Task):
     """
 
     methods = ('ground',)
+    inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
     def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None, num_beams: int = 1) -> None:
         super().__init__()
@@ -41,9 +43,9 @@ class Grounding(Task):
         self.register_buffer('allowed', allowed, persistent=False)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.memory('fused'), batch.target)
-        denominator = count_per_process(learned_tokens(batch.target))
-        return {'loss_box': captioning_loss(logits, batch.target, denominator)}
+        target = batch['target']
+        logits = decode_targets(features, features.memory('fused'), target)
+        return {'loss_box': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.memory('fused'), self.allowed)

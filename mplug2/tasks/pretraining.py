@@ -16,6 +16,7 @@ from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .generative import TextGenerator, decode_targets
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -34,10 +35,13 @@ class MaskedLanguageModeling(Task):
     """
 
     tokenizer_role = 'text'
+    inputs = {'mlm_ids': InputKind.TEXT, 'mlm_positions': InputKind.MASKED, 'mlm_labels': InputKind.MASKED}
 
     def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
         super().__init__()
         self.fused = fused
+        if fused:
+            self.inputs = {'frames': InputKind.FRAMES, **self.inputs}  # of batches that have vision
         if fused:
             self.spec = TaskSpec.of('text image video', 'vision text fused')
         else:
@@ -50,9 +54,9 @@ class MaskedLanguageModeling(Task):
     def _logits(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Logits (B, M, V) at the masked positions, by what they were read from."""
         read = {'text': features.text('mlm_ids').tokens}
-        if self.fused and batch.frames is not None:
+        if self.fused and 'frames' in batch:
             read['fused'] = features.fused('mlm_ids').text
-        positions, table = batch.extra['mlm_positions'].ids, features.network.text_encoder.word_table
+        positions, table = batch['mlm_positions'].ids, features.network.text_encoder.word_table
         # Gathered before the head, whose logits over the vocabulary are the largest tensor; and without a wait for the device.
         return {
             name: self.head(tokens.gather(1, positions[..., None].expand(-1, -1, tokens.shape[-1])), table)
@@ -60,12 +64,12 @@ class MaskedLanguageModeling(Task):
         }
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        if 'mlm_labels' not in batch.extra:
+        if 'mlm_labels' not in batch:
             raise KeyError(
                 "masked-language modelling needs 'mlm_ids', 'mlm_positions' and 'mlm_labels' in the batch: add MaskTokens to "
                 'the pipeline and the three to PackInputs'
             )
-        labelled = batch.extra['mlm_labels']
+        labelled = batch['mlm_labels']
         labels = labelled.ids.masked_fill(~labelled.mask, IGNORED)
         denominator = count_per_process((labels != IGNORED).sum())
         scalars: dict[str, Tensor] = {}
@@ -77,7 +81,7 @@ class MaskedLanguageModeling(Task):
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         logits = self._logits(features, batch)
         words = logits.get('fused', logits['text']).argmax(-1).tolist()
-        counts = batch.extra['mlm_positions'].mask.sum(1).tolist()
+        counts = batch['mlm_positions'].mask.sum(1).tolist()
         for sample, ids, count in zip(batch.samples, words, counts, strict=True):
             sample.pred_words = ids[:count]
         return batch.samples
@@ -89,21 +93,25 @@ class TextCompletion(Task):
 
     Args:
         network, tokenizer: given by the model. text: name of the input that the decoder attends to: an instruction and the
-            start of a text (`SplitPrefix`). generation: arguments of `Generation`.
+            start of a text (`SplitPrefix`). generation: arguments of `Generation`. target: name of the input that holds the
+            rest of the text.
 
     Predictions: ``pred_completion`` (str).
     """
 
-    def __init__(self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None, target: str = 'target'
+    ) -> None:
         super().__init__()
         self.spec = TaskSpec.of('text', 'text decoder')
-        self.text = text
+        self.text, self.target = text, target
+        self.inputs = {text: InputKind.TEXT, target: InputKind.TARGET}
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=1, min_length=1, max_length=64))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.memory('text', self.text), batch.target)
-        denominator = count_per_process(learned_tokens(batch.target))
-        return {'loss_completion': captioning_loss(logits, batch.target, denominator)}
+        target = batch[self.target]
+        logits = decode_targets(features, features.memory('text', self.text), target)
+        return {'loss_completion': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.memory('text', self.text))

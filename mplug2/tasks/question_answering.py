@@ -13,6 +13,7 @@ from ..structures import Batch, MultiModalDataSample
 from ..text.answers import read_answers, tidy_answer
 from .base import Task
 from .generative import TextGenerator, decode_targets
+from .inputs import InputKind
 from .spec import vision_spec
 
 
@@ -24,7 +25,8 @@ class QuestionAnswering(Task):
         network, tokenizer: given by the model. media: 'image' or 'video'.
         generation: arguments of `Generation`; the published 1 to 10 tokens at 5 beams if None.
         answers: to choose from, or a file of them (`read_answers`); the published ranking then replaces free generation.
-        top_k: answers that the first token's probability passes on to the ranking.
+        top_k: answers that the first token's probability passes on to the ranking. target: name of the input that holds the
+            answers.
 
     Training weighs each distinct answer of a sample (VQA: the share of annotators who gave it).
     Predictions: ``pred_answer`` (str) and ``pred_score`` (float: the search's score, or the probability when ranking).
@@ -40,12 +42,14 @@ class QuestionAnswering(Task):
         generation: dict | None = None,
         answers: list[str] | str | None = None,
         top_k: int = 128,
+        target: str = 'target',
     ) -> None:
         super().__init__()
         self.spec = vision_spec(media, 'text', 'text fused decoder')
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=10))
         self.answers = read_answers(answers) if isinstance(answers, str) else answers
-        self.top_k = top_k
+        self.top_k, self.target = top_k, target
+        self.inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, target: InputKind.TARGET}
         if self.answers is not None:
             ids = [tokenizer.encode_target(answer)[0] for answer in self.answers]
             length = max(map(len, ids))
@@ -57,8 +61,9 @@ class QuestionAnswering(Task):
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         memory = features.memory('fused')
-        logits = decode_targets(features, memory, batch.target)
-        return {'loss_answer': answering_loss(logits, batch.target, len(memory.tokens))}
+        target = batch[self.target]
+        logits = decode_targets(features, memory, target)
+        return {'loss_answer': answering_loss(logits, target, len(memory.tokens))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         memory = features.memory('fused')

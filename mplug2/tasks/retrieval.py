@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ..modules.heads import ContrastiveHead
 from ..networks import Features, Network, TextFeatures, VisionFeatures
-from ..objectives.contrastive import InBatchContrast
+from ..objectives.contrastive import Contrast, InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -40,13 +41,7 @@ class Retrieval(Task):
     """
 
     methods = ('match', 'embed', 'search')
-    training_state = (
-        'contrastive.momentum_encoder.*',
-        'contrastive.momentum_head.*',
-        'contrastive.*_queue.*',
-        'contrastive.bias',
-        'contrastive.distill_steps',
-    )
+    inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'media_id': InputKind.MEDIA_ID}
 
     def __init__(
         self,
@@ -72,6 +67,9 @@ class Retrieval(Task):
         self.contrastive = self.matching = None
         if contrastive is not None:
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
+            self.inputs = {**self.inputs, **self.contrastive.inputs}
+        own = Contrast.training_state if self.contrastive is None else self.contrastive.training_state
+        self.training_state = tuple(f'contrastive.{pattern}' for pattern in own)
         if matching is not None:
             self.matching = MODELS.build(matching, default_args=dict(network=network))
 
@@ -138,7 +136,7 @@ class Retrieval(Task):
         return odds + self.head.logits(text_embeddings, vision_embedding[None])[:, 0]
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        if 'media_id' not in batch.extra:
+        if 'media_id' not in batch:
             raise KeyError(
                 "retrieval needs 'media_id' in the batch: add AddMediaId to the pipeline and 'media_id' to PackInputs"
             )
@@ -157,7 +155,7 @@ class Retrieval(Task):
             similarity = self.head.logits(vision_embedding.detach(), text_embedding.detach())
             if not self.contrasts:
                 similarity = torch.zeros_like(similarity)  # nothing trains the embeddings
-            loss = self.matching.loss(features.network, vision, text, similarity, batch.extra['media_id'])
+            loss = self.matching.loss(features.network, vision, text, similarity, batch['media_id'])
             losses.update(loss_matching=self.matching.weight * loss)
         return losses
 

@@ -11,6 +11,7 @@ from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
 from .generative import TextGenerator, decode_targets
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -28,15 +29,16 @@ class Summarization(Task):
     methods = ('summarize',)
 
     spec = TaskSpec.of('text', 'text decoder')
+    inputs = {'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
     def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None) -> None:
         super().__init__()
         self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=512))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.memory('text'), batch.target)
-        denominator = count_per_process(learned_tokens(batch.target))
-        return {'loss_summary': captioning_loss(logits, batch.target, denominator)}
+        target = batch['target']
+        logits = decode_targets(features, features.memory('text'), target)
+        return {'loss_summary': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.memory('text'))

@@ -10,6 +10,7 @@ from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -26,6 +27,7 @@ class TextClassification(Task):
     methods = ('classify_text',)
 
     spec = TaskSpec.of('text', 'text')
+    inputs = {'text': InputKind.TEXT, 'label': InputKind.LABEL}
 
     def __init__(self, network: nn.Module, tokenizer, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class TextClassification(Task):
         self.head.init_weights()
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits, label = self.head(features.text().pooled), batch.extra['label']
+        logits, label = self.head(features.text().pooled), batch['label']
         return {'loss_class': F.cross_entropy(logits, label), 'accuracy': (logits.argmax(1) == label).float().mean()}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:

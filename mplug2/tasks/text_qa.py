@@ -11,6 +11,7 @@ from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
+from .inputs import InputKind
 from .spec import TaskSpec
 
 
@@ -33,6 +34,7 @@ class TextQA(Task):
     methods = ('answer_text',)
 
     spec = TaskSpec.of('text', 'text')
+    inputs = {'text': InputKind.TEXT, 'span': InputKind.SPAN}
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class TextQA(Task):
         return start.masked_fill(~text.mask, float('-inf')), end.masked_fill(~text.mask, float('-inf'))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        first, last = batch.extra['span'].unbind(1)
+        first, last = batch['span'].unbind(1)
         start, end = self._logits(features)
         return {'loss_span': (F.cross_entropy(start, first) + F.cross_entropy(end, last)) / 2}
 

@@ -1,4 +1,4 @@
-"""Boxes as words: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
+"""Boxes, or other places, as words: coordinates are entries of the vocabulary (Section 4.2.1, visual grounding)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 from .tokenizer import BertTokenizer
 
-Box = Sequence[float]
-
 
 class LocationTokens:
     """A run of vocabulary entries that stand for coordinates, from 0 to 1 in equal steps.
 
-    A box is written ``[marker] x1 y1 x2 y2``, each the nearest of the steps.
+    A box is written ``[marker] x1 y1 x2 y2``, each the nearest of the steps; a moment of a clip, of two coordinates, likewise.
 
     Args:
         tokenizer: whose vocabulary it is. num_bins: how many coordinates there are; with one more than the image has pixels,
             each is a border between two pixels (337 at 336, the nearest published relative's).
-        first: entry of coordinate 0; the next `bins` - 1 entries are the others. marker: entry before every box, or None.
+        first: entry of coordinate 0; the next `bins` - 1 entries are the others. marker: entry before every place, or None.
+        num_coordinates: of a place.
 
     Raises:
         ValueError: the entries after `first` are too few, are no ``[unused]`` ones, or the marker is one of them.
@@ -25,11 +24,16 @@ class LocationTokens:
     """
 
     def __init__(
-        self, tokenizer: BertTokenizer, num_bins: int = 337, first: str = '[unused340]', marker: str | None = '[unused339]'
+        self,
+        tokenizer: BertTokenizer,
+        num_bins: int = 337,
+        first: str = '[unused340]',
+        marker: str | None = '[unused339]',
+        num_coordinates: int = 4,
     ) -> None:
         if num_bins < 2:
             raise ValueError(f'bins is the number of coordinates, at least 2, not {num_bins}')
-        self.bins = num_bins
+        self.bins, self.num_coordinates = num_bins, num_coordinates
         self.first = tokenizer.token_id(first)
         self.marker = None if marker is None else tokenizer.token_id(marker)
         number = int(first.strip('[]').removeprefix('unused'))
@@ -49,23 +53,27 @@ class LocationTokens:
 
     @property
     def length(self) -> int:
-        """Tokens of a box."""
-        return 4 + (self.marker is not None)
+        """Tokens of a place."""
+        return self.num_coordinates + (self.marker is not None)
 
     @property
     def ids(self) -> list[int]:
-        """All entries that a box is written with."""
+        """All entries that a place is written with."""
         return [*(() if self.marker is None else (self.marker,)), *range(self.first, self.first + self.bins)]
 
-    def encode(self, box: Box) -> list[int]:
-        """Ids of a box of corners x1 y1 x2 y2, as shares of the image's width and height; what is outside is cut."""
-        steps = [round(min(1.0, max(0.0, float(side))) * (self.bins - 1)) for side in box]
+    def encode(self, coordinates: Sequence[float]) -> list[int]:
+        """Ids of a place: corners x1 y1 x2 y2 as shares of the image's width and height, or others from 0 to 1; what is outside
+        is cut.
+
+        Raises:
+            ValueError: of another number of coordinates.
+        """
+        if len(coordinates) != self.num_coordinates:
+            raise ValueError(f'a place has {self.num_coordinates} coordinates here, not {len(coordinates)}')
+        steps = [round(min(1.0, max(0.0, float(share))) * (self.bins - 1)) for share in coordinates]
         return [*(() if self.marker is None else (self.marker,)), *(self.first + step for step in steps)]
 
-    def decode(self, ids: Sequence[int]) -> tuple[float, float, float, float] | None:
-        """The box that ids name; None unless they hold exactly four coordinates. Other ids are passed over."""
+    def decode(self, ids: Sequence[int]) -> tuple[float, ...] | None:
+        """The place that ids name; None unless they hold exactly as many coordinates as it has. Other ids are passed over."""
         steps = [token - self.first for token in ids if 0 <= token - self.first < self.bins]
-        if len(steps) != 4:
-            return None
-        left, top, right, bottom = (step / (self.bins - 1) for step in steps)
-        return left, top, right, bottom
+        return tuple(step / (self.bins - 1) for step in steps) if len(steps) == self.num_coordinates else None

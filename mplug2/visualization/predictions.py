@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,43 +15,109 @@ from ..evaluation.grounding import box_iou
 _COLUMNS = 4
 RIGHT, WRONG = '#1a7f37', '#b42318'
 _COLOURS = {True: RIGHT, False: WRONG, None: '#1f2328'}
-_TEXTS = (('pred_answer', 'answers'), ('pred_caption', 'captions'), ('pred_summary', 'summaries'))
 _READ = ('sentence1', 'sentence2', 'document', 'question', 'context')  # what a text task is given
 
 
+class Shown(NamedTuple):
+    """What people read of a prediction.
+
+    predicted: in words. expected: what would be right, in words; none at all where there is no answer, None where data do not
+    tell. right: whether the prediction is; None: not known. above: words over an image. below: words under one, if wrong.
+    draw: marks of its own over an image or film strip, called with matplotlib's axes and the strip's width and height.
+    """
+
+    predicted: str
+    expected: list[str] | None = None
+    right: bool | None = None
+    above: str = ''
+    below: str = ''
+    draw: Callable[[Any, int, int], None] | None = None
+
+
+View = Callable[[dict, Sequence[str] | None], Shown]
+_VIEWS: dict[str, View] = {}
+
+
+def register_view(field: str, view: View) -> None:
+    """Say how a prediction is shown, for `ShowPredictions` and the functions here.
+
+    Args:
+        field: of the data sample, which the task sets. view: from a data sample, as a dict, and the classes' names or None.
+
+    Raises:
+        KeyError: the field has another view.
+    """
+    if _VIEWS.setdefault(field, view) is not view:
+        raise KeyError(f'how {field!r} is shown is registered already')
+
+
 def is_shown(sample: dict) -> bool:
-    """Whether `draw_predictions` or `write_predictions` knows what was predicted."""
-    return any(key in sample for key in ('pred_box', 'pred_label', *(said for said, _ in _TEXTS)))
+    """Whether a field of the sample has a view."""
+    return any(field in sample for field in _VIEWS)
 
 
-def _said(sample: dict, classes: Sequence[str] | None) -> tuple[str, list[str] | None]:
-    """What was predicted and what is right; None where the data do not tell, as in tests whose answers are kept secret."""
-    if 'pred_label' in sample:
-        labels = sample['labels'] if 'labels' in sample else [sample.get('label')]
-        said, *right = [
-            f'class {label}' if classes is None else classes[label]
-            for label in (sample['pred_label'], *(label for label in labels if label is not None))
-        ]
-        return said, right or None
-    said, right = next(keys for keys in _TEXTS if keys[0] in sample)
-    expected = sample.get(right)
-    # No answer at all is what an unanswerable question has; no caption means that it is not told.
-    return sample[said], None if expected is None or (not len(expected) and right != 'answers') else list(expected)
+def shown(sample: dict, classes: Sequence[str] | None = None) -> Shown:
+    """The first registered view of a sample.
+
+    Raises:
+        KeyError: none of its fields has one.
+    """
+    for field, view in _VIEWS.items():
+        if field in sample:
+            return view(sample, classes)
+    raise KeyError(f'sample {sample.get("sample_id")!r} has no prediction that can be shown; register_view says how one is')
 
 
-def _is_right(said: str, expected: list[str] | None) -> bool | None:
+def _is_right(predicted: str, expected: list[str] | None) -> bool | None:
     """No expected answer at all means that there is none to the question."""
-    return None if expected is None else said in expected or (not said and not expected)
+    return None if expected is None else predicted in expected or (not predicted and not expected)
 
 
-def _draw_boxes(axes: Any, sample: dict, width: int, height: int) -> None:
-    """The box that was asked for in green, the predicted one in red, as the paper's Figure 6 has them."""
-    from matplotlib.patches import Rectangle
+def _box(sample: dict, classes: Sequence[str] | None) -> Shown:
+    def draw(axes: Any, width: int, height: int) -> None:
+        """The box that was asked for in green, the predicted one in red, as the paper's Figure 6 has them."""
+        from matplotlib.patches import Rectangle
 
-    for key, colour in (('box', RIGHT), ('pred_box', WRONG)):
-        if sample[key] is not None:
-            left, top, right, bottom = (share * side for share, side in zip(sample[key], (width, height) * 2, strict=True))
-            axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
+        for key, colour in (('box', RIGHT), ('pred_box', WRONG)):
+            if sample[key] is not None:
+                left, top, right, bottom = (share * side for share, side in zip(sample[key], (width, height) * 2, strict=True))
+                axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
+
+    right = sample['pred_box'] is not None and box_iou(sample['pred_box'], sample['box']) > 0.5
+    return Shown(sample['phrase'], right=bool(right), draw=draw)
+
+
+def _label(sample: dict, classes: Sequence[str] | None) -> Shown:
+    def name(label: int) -> str:
+        return f'class {label}' if classes is None else classes[label]
+
+    labels = sample['labels'] if 'labels' in sample else [sample.get('label')]
+    predicted, expected = name(sample['pred_label']), [name(label) for label in labels if label is not None] or None
+    return Shown(predicted, expected, _is_right(predicted, expected), below=(expected or [''])[0])
+
+
+def _answer(sample: dict, classes: Sequence[str] | None) -> Shown:
+    predicted, expected = sample['pred_answer'], sample.get('answers')
+    expected = None if expected is None else list(expected)
+    below = ' / '.join(dict.fromkeys(expected or ()))
+    return Shown(predicted, expected, _is_right(predicted, expected), above=f'{sample["question"]}\n', below=below)
+
+
+def _text(field: str, right: str) -> View:
+    """The view of a text, of which any one of several is right; none at all means that the data do not tell."""
+
+    def view(sample: dict, classes: Sequence[str] | None) -> Shown:
+        predicted, expected = sample[field], list(sample.get(right) or ()) or None
+        return Shown(predicted, expected, _is_right(predicted, expected), below=(expected or [''])[0])
+
+    return view
+
+
+register_view('pred_box', _box)
+register_view('pred_label', _label)
+register_view('pred_answer', _answer)
+register_view('pred_caption', _text('pred_caption', 'captions'))
+register_view('pred_summary', _text('pred_summary', 'summaries'))
 
 
 def _caption(axes: Any, words: str, right: bool | None, above: str = '') -> None:
@@ -64,9 +130,9 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
     """Draw each sample's image or film strip with what was predicted and what was expected.
 
     Args:
-        samples: data samples as dicts, with ``media``, ``path``, and ``pred_caption`` and ``captions``, or ``pred_answer``,
-            ``question`` and ``answers``, or ``pred_box``, ``box`` and ``phrase``, or ``pred_label`` and ``label``. path: the
-            PNG to write. What is expected may be missing.
+        samples: data samples as dicts, with ``media``, ``path`` and a field that has a view: ``pred_caption`` and ``captions``,
+            ``pred_answer``, ``question`` and ``answers``, ``pred_box``, ``box`` and ``phrase``, ``pred_label`` and ``label``,
+            or those of `register_view`. What is expected may be missing. path: the PNG to write.
         frames: drawn of a clip. classes: their names.
 
     Returns:
@@ -85,17 +151,11 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
         strip = loaded['frames']
         gap = np.full((strip.shape[1], 2, 3), 255, np.uint8)
         axes.imshow(np.concatenate([part for frame in strip for part in (frame, gap)][:-1], 1), interpolation='nearest')
-        if 'pred_box' in sample:
-            right = sample['pred_box'] is not None and box_iou(sample['pred_box'], sample['box']) > 0.5
-            _draw_boxes(axes, sample, strip.shape[2], strip.shape[1])
-            _caption(axes, sample['phrase'], bool(right))
-            continue
-        said, expected = _said(sample, classes)
-        right = _is_right(said, expected)
-        title = f'{sample["question"]}\n' if 'pred_answer' in sample else ''
-        _caption(axes, said, right, title)
-        shown = ' / '.join(dict.fromkeys(expected or ())) if 'pred_answer' in sample else (expected or [''])[0]
-        below = '\n'.join(textwrap.wrap('expected: ' + shown, 56)) if right is False else ''
+        view = shown(sample, classes)
+        if view.draw is not None:
+            view.draw(axes, strip.shape[2], strip.shape[1])
+        _caption(axes, view.predicted, view.right, view.above)
+        below = '\n'.join(textwrap.wrap('expected: ' + view.below, 56)) if view.right is False and view.below else ''
         axes.text(0.5, -0.04, below, transform=axes.transAxes, ha='center', va='top', fontsize=7, parse_math=False)
     figure.tight_layout(pad=rcParams['figure.subplot.wspace'] + 0.6)
     path = Path(path)
@@ -117,13 +177,13 @@ def write_predictions(samples: list[dict], path: str | Path, classes: Sequence[s
     """
     lines = ['# Predictions']
     for sample in samples:
-        said, expected = _said(sample, classes)
-        verdict = {True: 'right', False: 'wrong', None: 'not known'}[_is_right(said, expected)]
+        view = shown(sample, classes)
+        verdict = {True: 'right', False: 'wrong', None: 'not known'}[view.right]
         lines += ['', f'## {sample["sample_id"]}: {verdict}', '']
         lines += [f'- {key}: {sample[key]}' for key in _READ if key in sample]
-        lines.append(f'- **predicted: {said or "no answer"}**')
-        if expected is not None:
-            lines.append(f'- expected: {" / ".join(dict.fromkeys(expected)) or "no answer"}')
+        lines.append(f'- **predicted: {view.predicted or "no answer"}**')
+        if view.expected is not None:
+            lines.append(f'- expected: {" / ".join(dict.fromkeys(view.expected)) or "no answer"}')
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('\n'.join(lines) + '\n', encoding='utf-8')

@@ -10,7 +10,7 @@ import torch
 
 from mplug2 import Inferencer
 from mplug2.apis import load_release
-from mplug2.checkpoints import CheckpointError, ReleaseFormat
+from mplug2.checkpoints import CheckpointError, ReleaseFormat, load_checkpoint
 from mplug2.modules import DualVisionEncoder, LocalTemporal, TextDecoder, UniversalLayers
 from mplug2.networks import Network
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
@@ -43,14 +43,17 @@ def published(folder: Path) -> tuple[Path, Path]:
     return path, vocab
 
 
-def test_a_published_file_gives_the_ids_of_load_release(tmp_path: Path) -> None:
+def test_a_published_file_gives_the_ids_of_load_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, vocab = published(tmp_path)
     tokenizer = dict(type=BertTokenizer, vocab=str(vocab))
     frames = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
     normalised = (torch.from_numpy(frames).permute(0, 3, 1, 2) / 255 - mean) / std
     ids, scores = load_release(path).generate(normalised[None], num_beams=5, min_length=4, max_length=20)
+    reads: list[Path] = []
+    monkeypatch.setattr('mplug2.apis.sources.load_checkpoint', lambda path: reads.append(path) or load_checkpoint(path))
     result = Inferencer(path, tokenizer=tokenizer, dtype='float32').caption(frames)
+    assert reads == [path]  # gigabytes, where it is real
     assert result.text == BertTokenizer(str(vocab)).decode(ids[0][0])
     assert result.score == pytest.approx(scores[0][0], rel=1e-4)
     # And it goes through a model folder.

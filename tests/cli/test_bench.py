@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -74,3 +75,9 @@ def test_a_training_step_is_weighed_in_all_forms(capsys: pytest.CaptureFixture, 
     report = capsys.readouterr().out
     assert all(word in report for word in ('plain', 'fast', 'recomputed', 'activations and gradients', 'plain / fast'))
     assert torch.get_float32_matmul_precision() == 'highest'
+
+
+def test_bench_inference(mini_home: Path, capsys: pytest.CaptureFixture) -> None:
+    clips = sorted(map(str, (mini_home / 'data/mini/msrvtt/videos').glob('*.mp4')))[:3]
+    assert main(['bench', 'inference', *clips, '--repeat', '1', '--batch-size', '2']) == 0
+    assert 'of bare generation' in capsys.readouterr().out

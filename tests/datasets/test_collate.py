@@ -84,9 +84,9 @@ def test_what_collates_passes_the_preprocessor():
     batch = multimodal_collate([item('a', frames=frames, text=[101], label=2, task='vqa')])
     inputs = MultiModalDataPreprocessor()(batch)['inputs']
     assert inputs.task == 'vqa'
-    assert inputs.text.ids.tolist() == [[101]]
-    assert inputs.target is None
-    assert inputs.extra['label'].tolist() == [2]
+    assert inputs['text'].ids.tolist() == [[101]]
+    assert 'target' not in inputs
+    assert inputs['label'].tolist() == [2]
     assert inputs.samples[0].sample_id == 'a'
 
 

@@ -18,6 +18,7 @@ from mplug2.engine import (
     NonFiniteGuard,
     OptimWrapper,
 )
+from mplug2.objectives.denominator import count_per_process
 
 
 def wrapped(clip_grad: dict | None) -> tuple[nn.Linear, OptimWrapper]:
@@ -74,6 +75,27 @@ def test_the_logged_norm_is_that_before_clipping() -> None:
     layer, wrapper = wrapped(dict(max_norm=1e-3))
     wrapper.update_params(layer(torch.ones(1, 3)).sum())
     assert float(wrapper.grad_norm) == pytest.approx(8**0.5)  # six weights and two biases, each with gradient 1
+
+
+@pytest.mark.parametrize('counted', [True, False])
+def test_accumulated_batches_are_one_large_batch(counted: bool) -> None:
+    """Means over tokens, of which batches have unequal numbers, one of them none; or over samples."""
+    batches = [torch.randn(number, 3) for number in ((5, 0, 2) if counted else (3, 3, 3))]
+
+    def stepped(batches: list[torch.Tensor], accumulated: int) -> nn.Linear:
+        torch.manual_seed(0)
+        layer = nn.Linear(3, 2)
+        wrapper = OptimWrapper(SGD(layer.parameters(), lr=0.1), accumulative_counts=accumulated)
+        for batch in batches * 2:
+            with wrapper.optim_context(layer):
+                total = layer(batch).square().sum()
+                loss = total / (count_per_process(torch.tensor(len(batch))) if counted else len(batch))
+            wrapper.update_params(loss)
+        return layer
+
+    parts, whole = stepped(batches, 3), stepped([torch.cat(batches)], 1)
+    torch.testing.assert_close(parts.weight, whole.weight)
+    torch.testing.assert_close(parts.bias, whole.bias)
 
 
 def test_bad_steps_in_a_row_end_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -47,6 +47,8 @@ def test_resuming_is_exact_with_any_number_of_workers(mini_home: Path, trained: 
     assert mplug2(mini_home, 'train', TINY, *arguments, *options) == 0
     assert_ends_like(trained, tmp_path, since=5)
     assert min(logged(tmp_path)) == 5  # nothing was done twice
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'resuming with' not in log.read_text()
 
 
 def test_a_resumed_run_takes_the_rate_scaled_for_its_samples(mini_home: Path, tmp_path: Path) -> None:
@@ -178,6 +180,33 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     assert_ends_like(trained, tmp_path, since=1)
 
 
+@pytest.mark.parametrize('damage', ['truncated', 'empty', 'changed'])
+def test_a_damaged_latest_checkpoint_is_passed_over(mini_home: Path, trained: Path, tmp_path: Path, damage: str) -> None:
+    for step in (4, 8):
+        shutil.copy(trained / f'iter_{step}.pth', tmp_path)
+    latest = tmp_path / 'iter_8.pth'
+    content = bytearray(latest.read_bytes())
+    if damage == 'changed':
+        content[len(content) // 2] ^= 1
+    latest.write_bytes(content[: dict(truncated=len(content) // 2, empty=0, changed=None)[damage]])
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume') == 0
+    assert_ends_like(trained, tmp_path, since=5)
+    (log,) = tmp_path.glob('*/*.log')
+    assert re.search(rf'cannot read the checkpoint {latest}: .*; going back to {tmp_path}/iter_4\.pth', log.read_text())
+
+
+def test_a_folder_is_resumed_from_its_latest_checkpoint(
+    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """And not from its best, which has no state of the training."""
+    assert best_checkpoint(trained) is not None
+    options = ['--cfg-options', 'train_cfg.max_iters=13', 'train_cfg.val_begin=99', 'default_hooks.checkpoint.save_best=None']
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path / 'run', '--resume', trained, *options) == 0
+    assert list(logged(tmp_path / 'run')) == [13]
+    assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path / 'run', '--resume', tmp_path) == 1
+    assert last_line(capsys) == f'mplug2 train: nothing to resume in {tmp_path}: there is no iter_*.pth'
+
+
 def test_weights_alone_cannot_be_resumed(mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (best,) = trained.glob('best_*.pth')
     assert mplug2(mini_home, 'train', TINY, '--work-dir', tmp_path, '--resume', best) == 1
@@ -190,6 +219,19 @@ def test_another_schedule_cannot_be_resumed(
     arguments = ['--work-dir', tmp_path, '--resume', trained / LAST, '--cfg-options', 'param_scheduler=None']
     assert mplug2(mini_home, 'train', TINY, *arguments) == 1
     assert 'was written with 1 parameter schedulers and the config has 0' in last_line(capsys)
+
+
+def test_settings_of_the_checkpoint_stay_in_use_and_other_parameters_are_refused(
+    mini_home: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ['--work-dir', tmp_path, '--resume', trained / 'iter_4.pth', '--cfg-options', 'train_cfg.max_iters=5']
+    arguments += ['train_cfg.val_begin=99', 'default_hooks.checkpoint.save_best=None']
+    assert mplug2(mini_home, 'train', TINY, *arguments, 'optim_wrapper.optimizer.lr=0.0001') == 0
+    assert logged(tmp_path, 'lr')[5] == logged(trained, 'lr')[5]
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'resuming with another learning rate: 0.001 before, 0.0001 in the config; the former stays' in log.read_text()
+    assert mplug2(mini_home, 'train', TINY, *arguments, 'model.frozen=[fusion]') == 1
+    assert re.search(r'other trained parameters: \d+ that are not trained now \(network\.fusion\.', last_line(capsys))
 
 
 def test_loading_starts_from_weights_at_step_one(mini_home: Path, trained: Path, tmp_path: Path) -> None:

@@ -6,10 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.optim.scheduler import CosineAnnealingLR
+from torch import nn
 from torch.utils.data import DataLoader
 
+from mplug2.checkpoints import CheckpointError
 from mplug2.datasets import InterleavedSources, InterleavingSampler, source_collate
-from mplug2.engine.resume_check import changes, describe_stream, samples_per_step
+from mplug2.engine.resume_check import (
+    changes,
+    describe_stream,
+    describe_training,
+    refuse_other_parameters,
+    samples_per_step,
+    setting_changes,
+)
 from mplug2.engine.runner import Runner
 
 
@@ -88,3 +98,53 @@ def test_the_learning_rate_follows_the_samples_of_a_step() -> None:
     assert scaled(4, base_batch_size=14) == scaled(1, base_batch_size=14) == 0.5
     assert said[2].startswith('warning: the learning rate is for 14 samples a step, and this run takes 7: ')
     assert said[1].startswith('warning: the learning rate is for 14 samples a step, and this run takes 28: ')
+
+
+def layers(**settings: object) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Two layers, whose biases have no weight decay, and their optimizer."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    groups = [dict(params=[model[0].weight, model[1].weight]), dict(params=[model[0].bias, model[1].bias], weight_decay=0.0)]
+    return model, torch.optim.AdamW(groups, **dict(lr=0.1) | settings)
+
+
+def test_the_state_of_other_parameters_is_refused() -> None:
+    model, optimizer = layers()
+    groups, before = optimizer.state_dict()['param_groups'], describe_training(model, optimizer)
+    assert before == dict(optimizer='AdamW', trained=[['0.weight', '1.weight'], ['0.bias', '1.bias']])
+
+    def refuse(now: torch.optim.Optimizer, noted: dict = before) -> None:
+        refuse_other_parameters('iter_4.pth', noted, groups, describe_training(model, now))
+
+    refuse(optimizer)
+    refuse(optimizer, {})  # a checkpoint that notes none of it
+    with pytest.raises(CheckpointError, match=r'iter_4\.pth .* 2 that are not trained now \(1\.bias, 1\.weight\): resume with'):
+        refuse(torch.optim.AdamW(model[0].parameters()))
+    swapped = torch.optim.AdamW([dict(params=list(group['params'])[::-1]) for group in optimizer.param_groups])
+    with pytest.raises(CheckpointError, match='in 2 groups of 2, 2, and the config makes 2 of 2, 2'):
+        refuse(swapped)
+    for noted in (before, {}):
+        with pytest.raises(CheckpointError, match='in 2 groups of 2, 2, and the config makes 1 of 4'):
+            refuse(torch.optim.AdamW(model.parameters()), noted)
+    with pytest.raises(CheckpointError, match='holds the state of AdamW and the optimizer of the config is SGD'):
+        refuse(torch.optim.SGD(optimizer.param_groups))
+
+
+def test_settings_that_a_checkpoint_brings_along_are_told() -> None:
+    (_, optimizer), (_, other) = layers(), layers(lr=0.2, weight_decay=0.5, betas=(0.5, 0.6))
+    schedulers = [CosineAnnealingLR(one, T_max=steps) for one, steps in ((optimizer, 10), (other, 20))]
+    for _ in range(3):
+        optimizer.step()
+        schedulers[0].step()
+    state, groups = schedulers[0].state_dict(), optimizer.state_dict()['param_groups']
+    (_, same) = layers()
+    assert not list(setting_changes(groups, same.param_groups, (1, 1), [(state, CosineAnnealingLR(same, T_max=10))]))
+    told = list(setting_changes(groups, other.param_groups, (1, 1), [(state, schedulers[1])]))
+    assert [sentence.split(' in the config')[0] for sentence in told] == [
+        'resuming with another learning rate: 0.1 before, 0.2',
+        'resuming with another weight decay: 0.01 before, 0.5',
+        'resuming with another betas: (0.9, 0.999) before, (0.5, 0.6)',
+        'resuming with another schedule (param_scheduler[0], CosineAnnealingLR): T_max 10 before, T_max 20',
+    ]
+    assert all('the former stays in use' in sentence for sentence in told)
+    doubled = layers(lr=0.2)[1].param_groups  # for twice as many samples
+    assert not list(setting_changes(groups, doubled, (1, 2), []))

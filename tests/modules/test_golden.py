@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from mplug2.modules import Generation, generate, rank
 from mplug2.modules.layers import PLAIN_ATTENTION
 from mplug2.networks import Features
+from mplug2.objectives.denominator import learned_tokens
 from mplug2.objectives.losses import answering_loss, captioning_loss, token_losses
 from mplug2.structures import Batch, TargetBatch, Tokens
 from mplug2.tasks.generative import decode_targets
@@ -38,8 +39,8 @@ def targets_of(values: dict, name: str, sample: list[int], weight: torch.Tensor 
 def test_every_stage_agrees() -> None:
     values = golden.numbers('modules')
     features = features_of(values)
-    real = features.batch.text.mask
-    vision = features.network.vision_encoder(features.batch.frames).tokens
+    real = features.batch['text'].mask
+    vision = features.network.vision_encoder(features.batch['frames']).tokens
     assert_close(vision, values['outputs/visual'], **golden.TOLERANCE)
     assert_close(features.vision().tokens, values['outputs/visn_fc'], **golden.TOLERANCE)
     assert_close(features.vision().queries, values['activations/text.layer3/0'], **golden.TOLERANCE)
@@ -99,7 +100,7 @@ def test_captioning_loss_and_gradients() -> None:
     values = golden.numbers('caption')
     features = features_of(values, question=False)
     target = targets_of(values, 'caption', [0, 1])
-    loss = captioning_loss(decode_targets(features, features.memory('vision'), target), target)
+    loss = captioning_loss(decode_targets(features, features.memory('vision'), target), target, learned_tokens(target))
     assert_close(loss, values['train_loss'], **golden.TOLERANCE)
     loss.backward()
     assert_gradients_agree(features.network, values, golden.gradient_norms('caption'))

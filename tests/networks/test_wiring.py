@@ -22,7 +22,7 @@ PROJECTOR = dict(type='LinearProjector')
 def train_and_predict(model: MPlug2) -> None:
     model.init_weights()
     targets = [[TargetText([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
-    batch = some_batch(3, frames=2)._replace(target=collate_targets(targets, 0))
+    batch = some_batch(3, frames=2).replace(target=collate_targets(targets, 0))
     sum(model.train()(batch, mode='loss').values()).backward()
     assert {name for name, p in model.named_parameters() if p.grad is None} == set()
     assert all(isinstance(sample.pred_caption, str) for sample in model.eval()(batch, mode='predict'))
@@ -82,7 +82,7 @@ def test_an_encoder_may_have_any_number_of_prefix_tokens(count: int) -> None:
     encoder = PatchEncoder(count)
     batch = some_batch(2, frames=2, label=torch.tensor([0, 1]))
     network = MPlug2Network(encoder)
-    vision = network.encode_vision(batch.frames)
+    vision = network.encode_vision(batch['frames'])
     tokens = vision.tokens
     assert torch.equal(vision.pooled, tokens[:, 0] if count else tokens.mean(1))
     assert torch.equal(vision.select(torch.tensor([1, 0])).pooled, vision.pooled[[1, 0]])

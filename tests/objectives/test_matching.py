@@ -8,7 +8,7 @@ from mplug2.objectives import HardNegativeMatching
 
 
 def test_matching_answers_in_full_precision() -> None:
-    matching = HardNegativeMatching(SimpleNamespace(width=16))
+    matching = HardNegativeMatching(SimpleNamespace(width_of=lambda memory: 16))
     with torch.autocast('cpu', torch.bfloat16):
         logits = matching(torch.randn(5, 16))
     assert logits.shape == (5, 2)

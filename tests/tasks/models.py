@@ -55,10 +55,11 @@ def small_model(task: dict, form: str = 'release', seed: int = 0, std: float = 0
     return model
 
 
-def some_batch(size: int, frames: int = 1, seed: int = 0, **extra) -> Batch:
+def some_batch(size: int, frames: int = 1, seed: int = 0, **inputs) -> Batch:
     """Random images or clips, each with a text."""
     samples = [MultiModalDataSample(metainfo=dict(sample_id=row, media='image')) for row in range(size)]
-    return Batch(some_frames(size, frames, seed=seed), some_text(size, 6, seed), extra=extra, samples=samples)
+    inputs = dict(frames=some_frames(size, frames, seed=seed), text=some_text(size, 6, seed)) | inputs
+    return Batch(samples=samples, **inputs)
 
 
 def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:

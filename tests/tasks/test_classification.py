@@ -37,7 +37,7 @@ def test_predictions_are_averaged_over_the_views_of_each_sample() -> None:
     batch = some_batch(5, frames=2)
     single = torch.stack([sample.pred_score for sample in model(batch, mode='predict')])
     assert torch.allclose(single.sum(1), torch.ones(5))
-    few = model(batch._replace(samples=samples_with([2, 3])), mode='predict')
+    few = model(batch.replace(samples=samples_with([2, 3])), mode='predict')
     assert torch.allclose(few[0].pred_score, single[:2].mean(0))
     assert torch.allclose(few[1].pred_score, single[2:].mean(0))
     assert few[1].pred_label == int(single[2:].mean(0).argmax())

@@ -17,7 +17,7 @@ def batch_with_boxes():
     batch = some_batch(3)
     transform = BoxTarget(TOKENIZER, LOCATIONS)
     records = [transform.transform(dict(frames=torch.zeros(1, 32, 32, 3).numpy(), boxes=[box])) for box in BOXES]
-    return batch._replace(target=collate_targets([record['target'] for record in records], 0)), records
+    return batch.replace(target=collate_targets([record['target'] for record in records], 0)), records
 
 
 def test_only_boxes_are_written():
@@ -46,11 +46,11 @@ def test_a_few_boxes_are_learnt_by_heart():
 def test_marker_and_corners_are_learnt_the_start_is_not():
     batch, records = batch_with_boxes()
     start = TOKENIZER.token_id('[unused1]')
-    assert batch.target.ids[1].tolist() == [
+    assert batch['target'].ids[1].tolist() == [
         TOKENIZER.cls_id,
         start - 1,
         *(start + step for step in (4, 4, 12, 10)),
         TOKENIZER.sep_id,
     ]
-    assert batch.target.loss_mask.tolist() == [[False] + [True] * 6] * 3
+    assert batch['target'].loss_mask.tolist() == [[False] + [True] * 6] * 3
     assert records[1]['box'] == [0.25, 0.25, 0.75, 0.625]

@@ -46,8 +46,8 @@ def pair_batch(media: str = 'video', seed: int = 0) -> Batch:
     extra = dict(mlm_ids=some_text(3, 6, seed + 1), instruction=some_text(3, 4, seed + 2))
     extra |= dict(mlm_positions=Tokens(*pad(PLACES)), mlm_labels=Tokens(*pad(WORDS)))
     targets = [[TargetText([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
-    return batch._replace(
-        extra=batch.extra | extra,
+    return batch.replace(
+        **extra,
         target=collate_targets(targets, 0),
         task=('retrieval', 'mlm', 'captioning'),
     )
@@ -55,10 +55,11 @@ def pair_batch(media: str = 'video', seed: int = 0) -> Batch:
 
 def text_batch() -> Batch:
     batch = pair_batch()
-    return batch._replace(
+    return batch.replace(
         frames=None,
         text=None,
-        extra=dict(prefix=some_text(3, 5, 7), **{key: batch.extra[key] for key in ('mlm_ids', 'mlm_positions', 'mlm_labels')}),
+        prefix=some_text(3, 5, 7),
+        **{key: batch[key] for key in ('mlm_ids', 'mlm_positions', 'mlm_labels')},
         samples=[MultiModalDataSample(metainfo=dict(sample_id=row, media='text')) for row in range(3)],
         task=('mlm', 'completion'),
     )
@@ -94,7 +95,7 @@ def test_the_losses_together_are_those_of_each_alone() -> None:
     for name in batch.task:
         alone = ready(small_model(OBJECTIVES))
         torch.manual_seed(0)
-        found = alone(batch._replace(task=name), mode='loss')
+        found = alone(batch.replace(task=name), mode='loss')
         for key, value in found.items():
             if key != 'loss_matching':  # draws its negatives
                 assert_close(together[f'{name}/{key}'], value)
@@ -114,7 +115,7 @@ def test_masked_words_are_read_at_their_places() -> None:
     """Against the head on every token, and cross-entropy written out."""
     model = ready(small_model(OBJECTIVES))
     batch = pair_batch()
-    losses = model(batch._replace(task='mlm'), mode='loss')
+    losses = model(batch.replace(task='mlm'), mode='loss')
     features, head = model(batch), model.tasks['mlm'].head
     table = model.network.text_encoder.word_table
     for name, tokens in (('text', features.text('mlm_ids').tokens), ('fused', features.fused('mlm_ids').text)):
@@ -125,13 +126,13 @@ def test_masked_words_are_read_at_their_places() -> None:
         right = [int(logits[row, place].argmax()) == word for row, place, word in wanted]
         assert float(losses[f'accuracy_{name}']) == pytest.approx(sum(right) / 5)
     model.eval()
-    predicted = model(batch._replace(task='mlm'), mode='predict')
+    predicted = model(batch.replace(task='mlm'), mode='predict')
     assert [len(sample.pred_words) for sample in predicted] == [1, 2, 2]
     assert model.tasks['mlm'].spec == TaskSpec.of('text image video', 'vision text fused')
 
 
 def test_missing_inputs_are_named() -> None:
-    batch = pair_batch()._replace(task='mlm', extra={})
+    batch = pair_batch().replace(task='mlm', mlm_labels=None)
     with pytest.raises(KeyError, match='add MaskTokens to the pipeline'):
         ready(small_model(OBJECTIVES))(batch, mode='loss')
 
@@ -141,7 +142,7 @@ def test_the_loss_is_that_of_retrieval() -> None:
     ours = small_model(dict(retrieval=PAIRS))
     theirs = small_model(dict(retrieval=dict(PAIRS, media='video')))
     for step in range(3):
-        batch = pair_batch(seed=step)._replace(task='retrieval')
+        batch = pair_batch(seed=step).replace(task='retrieval')
         losses = []
         for model in (ready(ours), ready(theirs)):
             torch.manual_seed(step)
@@ -153,18 +154,18 @@ def test_the_loss_is_that_of_retrieval() -> None:
 
 def test_images_and_clips_have_queues_of_their_own() -> None:
     model = ready(small_model(dict(retrieval=PAIRS)))
-    model(pair_batch('image')._replace(task='retrieval'), mode='loss')
+    model(pair_batch('image').replace(task='retrieval'), mode='loss')
     task = model.tasks['retrieval'].contrastive
     assert task.image_vision_queue.ids.tolist()[:3] == [0, 1, 2] == task.image_text_queue.ids.tolist()[:3]
     assert set(task.video_vision_queue.ids.tolist()) == {-1} == set(task.video_text_queue.ids.tolist())
     with pytest.raises(ValueError, match='has queues for image and video; the batch shows text'):
-        model(pair_batch('text')._replace(task='retrieval'), mode='loss')
+        model(pair_batch('text').replace(task='retrieval'), mode='loss')
 
 
 def test_the_momentum_encoder_moves_once_a_step() -> None:
     model = small_model(dict(retrieval=PAIRS))
     task = model.tasks['retrieval']
-    batch = pair_batch()._replace(task='retrieval')
+    batch = pair_batch().replace(task='retrieval')
     with pytest.raises(RuntimeError, match='use TrainLoop or PretrainLoop'):
         model(batch, mode='loss')
     task.begin_step(model.network)
@@ -188,7 +189,7 @@ def test_either_half_of_pairs_can_be_left_out(media: str, weight: float | None, 
     objective = None if weight is None else PAIRS[left_out] | dict(weight=weight)
     model = ready(small_model(dict(retrieval=PAIRS | {'media': media, left_out: objective})))
     with recording(model.network) as seen:
-        losses = model(pair_batch()._replace(task='retrieval'), mode='loss')
+        losses = model(pair_batch().replace(task='retrieval'), mode='loss')
     assert [key for key in losses if 'loss' in key] == [stays]
     assert len(seen['fused']) == (left_out == 'contrastive')
     momentum_encoders = {network for network, _ in seen['encoded']} - {id(model.network)}
@@ -207,7 +208,7 @@ def test_pretrained_pairs_start_retrieval() -> None:
 def test_completion_goes_on_after_the_start() -> None:
     model = small_model(OBJECTIVES).eval()
     with recording(model.network) as seen:
-        predicted = model(text_batch()._replace(task='completion'), mode='predict')
+        predicted = model(text_batch().replace(task='completion'), mode='predict')
     assert (
         seen['modules']
         == {'text_encoder', 'universal', 'decoder'}

@@ -48,7 +48,7 @@ def test_losses_equal_the_recipe_written_out(form):
     momentum_encoder, momentum_head = copy.deepcopy(network), copy.deepcopy(task.head)
     for batch in batches:
         found = run(model, batch)
-        ids = batch.extra['media_id']
+        ids = batch['media_id']
         with torch.no_grad():  # the momentum encoder moves first; at the first step it is the network
             for slow, fast in ((momentum_encoder, network), (momentum_head, task.head)):
                 for a, b in zip(slow.parameters(), fast.parameters(), strict=True):
@@ -208,7 +208,9 @@ def test_predictions_of_single_pairs():
     batch = some_batch(3)
     with torch.no_grad():
         samples = model(batch, mode='predict')
-        one = Features(model.network, batch._replace(frames=batch.frames[1:2], text=Tokens(*(x[1:2] for x in batch.text[:2]))))
+        one = Features(
+            model.network, batch.replace(frames=batch['frames'][1:2], text=Tokens(*(x[1:2] for x in batch['text'][:2])))
+        )
         task = model.tasks['task']
         cosine = (task.embed_vision(one.vision()) @ task.embed_text(one.text()).T).item()
         match = task.match(model.network, one.text(), one.vision()).softmax(-1)[0, 1].item()

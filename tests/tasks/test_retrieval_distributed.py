@@ -30,10 +30,10 @@ def train(rows, contrast):
     losses = []
     for step in range(STEPS):
         whole = some_batch(4, seed=step, media_id=IDS + step)
-        batch = whole._replace(
-            frames=whole.frames[rows],
-            text=Tokens(whole.text.ids[rows], whole.text.mask[rows]),
-            extra=dict(media_id=whole.extra['media_id'][rows]),
+        batch = whole.replace(
+            frames=whole['frames'][rows],
+            text=Tokens(whole['text'].ids[rows], whole['text'].mask[rows]),
+            media_id=whole['media_id'][rows],
             samples=whole.samples[rows],
         )
         model.tasks['task'].begin_step(model.network)

@@ -119,15 +119,15 @@ def recording(network: Network) -> Iterator[dict]:
 def batch_for(spec: TaskSpec) -> Batch:
     """Three samples with what the row allows, and nothing else to lean on."""
     batch = some_batch(3, frames=4 if 'video' in spec.inputs else 1, media_id=torch.arange(3))
-    batch.extra.update(label=torch.tensor([0, 1, 1]), span=torch.tensor([[1, 2], [0, 0], [2, 2]]))
+    batch = batch.replace(label=torch.tensor([0, 1, 1]), span=torch.tensor([[1, 2], [0, 0], [2, 2]]))
     for sample in batch.samples:
         sample.context, sample.windows = 'a red nine', [[None, (0, 1), (2, 5)]]
     targets = [[TargetText([2, 40 + row, 50, 3], [False, True, True, True])] for row in range(3)]
-    batch = batch._replace(target=collate_targets(targets, 0))
+    batch = batch.replace(target=collate_targets(targets, 0))
     if 'text' not in spec.inputs:
-        batch = batch._replace(text=None)
+        batch = batch.replace(text=None)
     if not spec.inputs & {'image', 'video'}:
-        batch = batch._replace(frames=None)
+        batch = batch.replace(frames=None)
     return batch
 
 

@@ -88,7 +88,7 @@ def test_windows_compete():
 def test_the_loss_of_spans_by_hand():
     task = reader()
     features = given([[0.0, 1.0, 5.0]], [[0.0, 2.0, 5.0]], [2])  # the last is padding
-    loss = task.loss(features, Batch(extra=dict(span=torch.tensor([[1, 0]]))))['loss_span']
+    loss = task.loss(features, Batch(span=torch.tensor([[1, 0]])))['loss_span']
     expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(2))) / 2
     assert loss.item() == pytest.approx(expected, abs=1e-6)
 
@@ -120,7 +120,7 @@ def test_classification_learns_pairs():
     records = [dict(media='text', sentence1=a, sentence2=b, label=label, test_mode=False) for a, b, label in pairs]
     transforms = [TokenizePair(TOKENIZER, 'sentence1', 'sentence2'), PackInputs(inputs=['label'])]
     batch = prepared(transforms, records)
-    assert batch.text.token_type_ids.max() == 1
+    assert batch['text'].token_type_ids.max() == 1
     model = small_model(dict(type='TextClassification', num_classes=2, dropout=0.0), std=0.08)
     before = model(batch, mode='loss')['loss_class'].item()
     assert train(model, batch) < 0.1 < before
@@ -163,7 +163,7 @@ def test_text_qa_learns_and_answers_in_windows():
     assert [sample.pred_answer for sample in found] == ['three', 'four', '']
     narrow = AnswerWindows(TOKENIZER, max_length=24, stride=9)  # several windows a question
     batch = prepared([narrow, fields], [dict(record) for record in tests])
-    assert len(batch.text.ids) > 3
+    assert len(batch['text'].ids) > 3
     assert all(sample.pred_span in context for sample in model(batch, mode='predict'))
 
 

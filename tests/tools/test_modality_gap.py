@@ -13,7 +13,7 @@ from mplug2.config.load import load_config
 from mplug2.testing.shrink import shrink
 from mplug2.visualization import modality_gap
 
-NAME = 'tools/analysis_tools/modality_gap'
+NAME = 'experiments/modality_gap'
 CONFIG = 'mini/video_text_retrieval'
 
 

@@ -49,7 +49,7 @@ def convert(source: Path, out: Path) -> dict[str, list[int]]:
     out.mkdir(parents=True, exist_ok=True)
     for split, members in rows.items():
         lines = ['sentence\tlabel', *(f'{text}\t{label}' for text, label in members)]
-        (out / f'{split}.tsv').write_text('\n'.join(lines) + '\n', encoding='utf-8-sig')
+        (out / f'{split}.tsv').write_text('\n'.join(lines) + '\n', encoding='utf-8')
     return {split: [label for _, label in members] for split, members in rows.items()}
 
 

@@ -92,7 +92,7 @@ def convert(source: Path, out: Path) -> list[dict]:
         )
     file = out / 'annotations' / 'dataset_coco.json'
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(dict(images=records, dataset='stamps')), encoding='utf-8-sig')
+    file.write_text(json.dumps(dict(images=records, dataset='stamps')), encoding='utf-8')
     return records
 
 

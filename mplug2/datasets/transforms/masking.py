@@ -66,7 +66,7 @@ class SplitPrefix(Tokenizing):
         tokenizer: config. key: of the ids, ``[CLS] text``. instruction: as in `TokenizeText`.
         packed: the ids are a row of `PackedText`, of whose documents the longest is taken. Where the row or `TokenizeText` cut
             the text off, the target does not end with ``[SEP]``. max_length: tokens of the target. max_prefix: tokens of the
-            start, of which the last words stay; the default is BERT's number of positions.
+            start, of which the last words stay; the default is BERT's number of positions. target: name of the rest.
     """
 
     def __init__(
@@ -77,10 +77,11 @@ class SplitPrefix(Tokenizing):
         packed: bool = False,
         max_length: int | None = None,
         max_prefix: int = 512,
+        target: str = 'target',
     ) -> None:
         super().__init__(tokenizer)
         self.key, self.instruction, self.packed = key, instruction, packed
-        self.max_length, self.max_prefix = max_length, max_prefix
+        self.max_length, self.max_prefix, self.target = max_length, max_prefix, target
 
     def transform(self, results: dict) -> dict:
         tokenizer = self.tokenizer
@@ -97,7 +98,7 @@ class SplitPrefix(Tokenizing):
         first = max(0, cut - (self.max_prefix - 1 - len(told)))
         results['prefix'] = [tokenizer.cls_id, *told, *words[first:cut]]
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
-        results['target'] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
+        results[self.target] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         return results
 
     @classmethod

@@ -28,7 +28,7 @@ class BadSampleCount(Hook):
         self._told: dict[str, list[int]] = {}
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
-        if (runner.iter + 1) % self.interval == 0:
+        if self.every_n_train_iters(runner, self.interval):
             self._tell(runner, 'training', runner.train_dataloader)
 
     def after_train(self, runner: Any) -> None:

@@ -37,7 +37,9 @@ class NonFiniteGuard(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
         wrapper = runner.optim_wrapper
-        if not hasattr(wrapper, 'skipped_steps') or (step % self.interval and step != runner.max_iters):
+        if not hasattr(wrapper, 'skipped_steps') or not (
+            self.every_n_train_iters(runner, self.interval) or step == runner.max_iters
+        ):
             return  # a wrapper of MMEngine's own counts none
         total, longest = wrapper.skipped_steps()
         if total > self._told:

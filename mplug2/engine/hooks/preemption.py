@@ -76,7 +76,7 @@ class StopOnSignal(Hook):
         step = runner.iter + 1
         received = self._received or 0
         if get_world_size() > 1:
-            if step % self.interval:
+            if not self.every_n_train_iters(runner, self.interval):
                 return
             told = torch.tensor(received, device=get_device())
             all_reduce(told, 'max')

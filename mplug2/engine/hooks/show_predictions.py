@@ -50,7 +50,7 @@ class ShowPredictions(Hook):
             shown = found_by_text(dataset, queries)
             path = draw_retrieved(random.Random(0).sample(shown, min(self.count, len(shown))), self.folder / 'retrieved.png')
         elif not samples:
-            runner.logger.warning('nothing to show: none of the predictions is a text, a class or a box')
+            runner.logger.warning('nothing to show: no prediction has a view (mplug2.visualization.register_view)')
             return
         elif all('path' in sample for sample in samples):
             path = draw_predictions(samples, self.folder / 'predictions.png', classes=classes)

@@ -39,7 +39,7 @@ class ValidationLoss(Hook):
         model = unwrap(runner.model)
         data = model.data_preprocessor(data_batch)
         if self.tasks is not None:
-            data['inputs'] = data['inputs']._replace(task=self.tasks)
+            data['inputs'] = data['inputs'].replace(task=self.tasks)
         count = len(data['data_samples'])
         for name, loss in model(**data, mode='loss').items():
             self._sums[name] = self._sums[name] + loss.detach().float() * count

@@ -126,7 +126,7 @@ class _RetrievalLoop:
 
     def _encode(self, batch: dict) -> EncodedBatch:
         data = self._model.data_preprocessor(batch, False)
-        return data['data_samples'], self._model.network.encode_vision(data['inputs'].frames)
+        return data['data_samples'], self._model.network.encode_vision(data['inputs']['frames'])
 
     def _encode_again(self, indices: list[int], index_of: dict) -> Iterator[tuple[int, VisionFeatures]]:
         loader = DataLoader(

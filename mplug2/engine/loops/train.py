@@ -38,7 +38,8 @@ class TrainLoop(BaseLoop):
 
     Args:
         runner, dataloader: as in MMEngine. max_iters: steps to train. max_epochs: passes over the data, instead.
-        val_interval: steps between validations; there is always one at the end. val_begin: the first step to validate after.
+        val_interval: steps between validations; there is one at the end as well, and with 0 or -1 none at all.
+        val_begin: the first step to validate after.
     """
 
     def __init__(
@@ -135,8 +136,10 @@ class TrainLoop(BaseLoop):
         return self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
 
     def _validate_if_due(self) -> None:
+        if self.runner.val_loop is None or self.val_interval < 1 or self._iter < self.val_begin:
+            return
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        if self.runner.val_loop is None or self._iter < self.val_begin or not due or self.stop_training:
+        if not due or self.stop_training:
             return  # a run that is stopped here validates when it is resumed
         self.runner.message_hub.update_info(_VALIDATED, self._iter)
         self.runner.val_loop.run()

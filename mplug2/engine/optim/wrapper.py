@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Adam, AdamW, Optimizer
 
+from ...objectives.denominator import noted_counts
 from ...registry import OPTIM_WRAPPERS
 from ...utils.dtensor import local_shard
 
@@ -29,6 +30,10 @@ def computes_bf16() -> bool:
 @OPTIM_WRAPPERS.register_module()
 class OptimWrapper(_OptimWrapper):
     """MMEngine's wrapper, with bf16 in the forward pass on request; bf16 needs no loss scaling, on the CPU or elsewhere.
+
+    Accumulated batches (``accumulative_counts``) whose losses are means over tokens or pairs (`count_per_process`) weigh as
+    many as they have, so that a step is that of one large batch; others weigh alike. Where a batch has several such losses,
+    the sum of their counts is its weight.
 
     A step whose loss or gradient is not finite, on any process, changes neither weights nor the optimizer's state, and is
     counted (`skipped_steps`). A fused optimizer on a GPU decides that on the device; others wait for the gradient's norm.
@@ -46,14 +51,35 @@ class OptimWrapper(_OptimWrapper):
         self.dtype = torch.bfloat16 if dtype == 'bfloat16' or (dtype == 'auto' and computes_bf16()) else None
         self.grad_norm: Tensor | None = None
         self._bad_loss: Tensor | None = None
+        self._counts: list[Tensor] = []  # of the last forward pass
+        self._accumulated: Tensor | None = None  # counts of all batches since the last step
         self._skipped: Tensor | None = None  # all so far, those in a row up to now, and the longest row since asked
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Around the forward pass."""
         device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, self.dtype, enabled=self.dtype is not None):
+        cast = torch.autocast(device, self.dtype, enabled=self.dtype is not None)
+        with super().optim_context(model), cast, noted_counts() as self._counts:
             yield
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss times the share of its batch in the gradient of all that are accumulated; scales what is there already."""
+        if self._accumulative_counts == 1 or not self._counts:
+            return super().scale_loss(loss)
+        count, before = torch.stack(self._counts).sum(), self._accumulated
+        self._counts, self._accumulated = [], count if before is None else before + count
+        total = self._accumulated.clamp(min=1)
+        gradients = [
+            local_shard(p.grad) for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None
+        ]
+        if before is not None and gradients:
+            torch._foreach_mul_(gradients, before / total)
+        return loss * (count / total)
+
+    def zero_grad(self, **kwargs: Any) -> None:
+        self._accumulated = None
+        super().zero_grad(**kwargs)
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         bad = ~torch.isfinite(loss.detach())

@@ -28,6 +28,12 @@ def begin_worker(begin: Callable[[int], None] | None, worker: int) -> None:
         begin(worker)
 
 
+def rank_of_launcher(launcher: str | None) -> int:
+    """The number of this process among those of a run, before they know of each other."""
+    name = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(launcher or 'none', '')
+    return int(os.environ.get(name, 0))
+
+
 def initialise_gloo() -> None:
     """Start the process group of a distributed run on the CPU, unless it is there."""
     if not torch.distributed.is_initialized():

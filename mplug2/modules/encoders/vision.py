@@ -158,6 +158,7 @@ class DualVisionEncoder(nn.Module):
     """
 
     num_prefix_tokens = 1  # the class token
+    token_parameters = ('class_embedding', 'position_embedding')
 
     def __init__(
         self,

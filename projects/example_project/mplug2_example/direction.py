@@ -35,18 +35,18 @@ class TimeDirection(Task):
 
     def score(self, features: Features, frames: Tensor, name: str) -> Tensor:
         """Frames (B, T, 3, H, W) -> logits (B,). Features are kept by name, so each version of the clip needs its own."""
-        features.batch.extra[name] = frames
+        features.batch.inputs[name] = frames
         return self.head(features.vision(name).pooled)[:, 0]
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        frames = batch.frames
+        frames = batch['frames']
         forwards = torch.rand(len(frames), device=frames.device) < 0.5
         shown = torch.where(forwards.view(-1, 1, 1, 1, 1), frames, frames.flip(1))
         logits = self.score(features, shown, 'shown')
         return {'loss_direction': F.binary_cross_entropy_with_logits(logits, forwards.float())}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        frames = batch.frames
+        frames = batch['frames']
         margin = self.score(features, frames, 'shown') - self.score(features, frames.flip(1), 'reversed')
         for sample, probability in zip(batch.samples, margin.sigmoid().tolist(), strict=True):
             sample.pred_forwards = probability

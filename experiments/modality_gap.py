@@ -1,7 +1,7 @@
 """Measures the modality gap of trained models and draws it (Figure 4), with and without universal layers and instructions.
 
-    python tools/analysis_tools/modality_gap.py docs/images/modality_gap.png          # on the mini benchmark
-    python tools/analysis_tools/modality_gap.py gap.png --arm mPLUG-2 video_text_retrieval/mplug2_base_msrvtt_zeroshot -
+    python experiments/modality_gap.py docs/images/modality_gap.png          # on the mini benchmark
+    python experiments/modality_gap.py gap.png --arm mPLUG-2 video_text_retrieval/mplug2_base_msrvtt_zeroshot -
 
 Without --arm the arms are rows of mini_results.py, trained first where they are not done, with three seeds; their gaps join
 those rows' results. An arm is a title, a config with a retrieval or contrastive task, and a checkpoint or work directory for
@@ -64,7 +64,7 @@ def embed(cfg: Config, model: Any) -> dict[str, tuple[Tensor, Tensor]]:
     found: dict[str, tuple[list[Tensor], list[Tensor]]] = dict(embedding=([], []), class_token=([], []))
     for batch in Runner.build_dataloader(cfg.test_dataloader):
         data = model.data_preprocessor(batch, False)
-        frames = data['inputs'].frames
+        frames = data['inputs']['frames']
         vision = model.network.encode_vision(frames)
         ids, mask = pad([list(sample.texts[0]) for sample in data['data_samples']])
         text = model.network.encode_text(Tokens(ids.to(frames.device), mask.to(frames.device)))

@@ -1,0 +1,42 @@
+"""``mplug2 evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..config.command_line import DictAction
+from ..config.load import load_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('predictions', metavar='FILE.jsonl', help='what mplug2 test --predictions wrote')
+    parser.add_argument('config', help='whose test_evaluator scores them')
+    parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+
+
+def run(args: argparse.Namespace) -> None:
+    from mmengine.evaluator import Evaluator
+
+    from ..evaluation.base import Metric
+    from ..evaluation.predictions import read_lines
+    from ..registry import DATASETS, METRICS, resolve
+    from ..utils.files import replace_file
+
+    cfg = load_config(args.config, args.cfg_options)
+    evaluator = Evaluator(resolve(cfg.test_evaluator, METRICS))
+    foreign = [type(metric).__name__ for metric in evaluator.metrics if not isinstance(metric, Metric)]
+    if foreign:
+        raise ValueError(f'{", ".join(foreign)} reads more than a file of predictions holds: run mplug2 test')
+    samples = list(read_lines(args.predictions))
+    if any('variant' in sample for sample in samples):  # whose classes the data set knows
+        evaluator.dataset_meta = DATASETS.build(resolve(cfg.test_dataloader.dataset, DATASETS)).metainfo
+    evaluator.process(samples)
+    metrics = {key: float(value) for key, value in evaluator.evaluate(len(samples)).items()}
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
+    for key, value in metrics.items():
+        print(f'{key:>20}  {value:.4f}')
