@@ -106,17 +106,17 @@ def test_prompts_frames_and_ids_are_the_published_ones(name: str, size: str, min
     batch = model.eval().data_preprocessor(multimodal_collate([record]))
 
     frames = published_frames(clip)
-    assert_close(batch['inputs'].frames, frames, rtol=0, atol=1e-5)
+    assert_close(batch['inputs']['frames'], frames, rtol=0, atol=1e-5)
     answers = name.endswith('QA')
     question = None
     if answers:
         ids = published_question(QUESTION)
-        assert batch['inputs'].text.ids.tolist() == [ids]
+        assert batch['inputs']['text'].ids.tolist() == [ids]
         question = Tokens(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.bool))
     published = load_release(path, 'qa' if answers else 'caption', fusion_layers=2)
     limits = dict(num_beams=5, min_length=1, max_length=10) if answers else dict(num_beams=5, min_length=4, max_length=20)
     ids, scores = published.generate(frames, question, **limits)
-    ours, our_scores = model.generate(batch['inputs'].frames, batch['inputs'].text)
+    ours, our_scores = model.generate(batch['inputs']['frames'], question)
     assert ours == ids
     assert our_scores[0] == pytest.approx(scores[0], rel=1e-4)
     (sample,) = model(**batch, mode='predict')
