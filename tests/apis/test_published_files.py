@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -21,6 +22,7 @@ from mplug2.checkpoints import ReleaseFormat, ReleaseWeights, convert, read_stat
 from mplug2.checkpoints.conditioning import conditioning_warning
 from mplug2.config.load import load_config
 from mplug2.datasets import multimodal_collate
+from mplug2.engine.checkpointer import Checkpointer
 from mplug2.networks import Network
 from mplug2.registry import MODELS, TRANSFORMS
 from mplug2.structures import Tokens
@@ -104,17 +106,17 @@ def test_prompts_frames_and_ids_are_the_published_ones(name: str, size: str, min
     batch = model.eval().data_preprocessor(multimodal_collate([record]))
 
     frames = published_frames(clip)
-    assert_close(batch['inputs'].frames, frames, rtol=0, atol=1e-5)
+    assert_close(batch['inputs']['frames'], frames, rtol=0, atol=1e-5)
     answers = name.endswith('QA')
     question = None
     if answers:
         ids = published_question(QUESTION)
-        assert batch['inputs'].text.ids.tolist() == [ids]
+        assert batch['inputs']['text'].ids.tolist() == [ids]
         question = Tokens(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.bool))
     published = load_release(path, 'qa' if answers else 'caption', fusion_layers=2)
     limits = dict(num_beams=5, min_length=1, max_length=10) if answers else dict(num_beams=5, min_length=4, max_length=20)
     ids, scores = published.generate(frames, question, **limits)
-    ours, our_scores = model.generate(batch['inputs'].frames, batch['inputs'].text)
+    ours, our_scores = model.generate(batch['inputs']['frames'], question)
     assert ours == ids
     assert our_scores[0] == pytest.approx(scores[0], rel=1e-4)
     (sample,) = model(**batch, mode='predict')
@@ -152,6 +154,17 @@ def test_a_config_says_that_a_file_was_not_trained_for_it(tmp_path: Path) -> Non
     # Weights for another task, and weights of nobody's, pass.
     assert conditioning_warning(answers, paths['mPLUG2_MSVD_Caption']) is None
     assert conditioning_warning(answers, 'weights/mplug2_large_pretrain.pth') is None
+
+
+def test_a_run_logs_what_it_asks_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / 'mPLUG2_MSVD_Caption.pth'
+    path.write_bytes(b'')
+    logged: list[str] = []
+    for name, count in (('video_captioning/mplug2_large_msvd', 1), ('video_captioning/mplug2_large_msvd_release', 0)):
+        runner = SimpleNamespace(cfg=load_config(name), logger=SimpleNamespace(warning=logged.append))
+        Checkpointer(runner).warn_of_conditioning(path)
+        assert len(logged) == count
+        logged.clear()
 
 
 def test_a_converted_file_is_known_by_its_origin(tmp_path: Path) -> None:

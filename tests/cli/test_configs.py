@@ -24,7 +24,7 @@ def test_the_printed_recipe_is_the_config(name: str, capsys: pytest.CaptureFixtu
 
 def test_the_list_says_what_a_config_trains(capsys: pytest.CaptureFixture) -> None:
     assert summary('text_classification/mplug2_large_rte')[1:5] == ('TextClassification', 'GLUE', 'large', '32 x 1 = 32')
-    assert summary('pretraining/mplug2_large')[2:5] == ('ShardedPairs and 3 more', 'large', '32 x 16 = 512')
+    assert summary('pretraining/mplug2_large')[2:5] == ('ShardedPairs and 4 more', 'large', '32 x 16 = 512')
     assert summary('video_qa/mplug2_base_msvd_zeroshot')[4] == 'test only'
     assert main(['configs', 'mini/video_c*']) == 0
     header, *rows = capsys.readouterr().out.splitlines()
