@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.load import DictAction
+    from ..config.command_line import DictAction
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides, such as train_cfg.max_iters=10')
