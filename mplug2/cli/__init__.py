@@ -27,7 +27,7 @@ COMMANDS = {
     'evaluate': 'score predictions that mplug2 test --predictions wrote',
     'publish': 'write a work directory as a model folder with a card',
     'push': 'upload a model folder to the hub',
-    'data': 'build the mini benchmark, or draw samples of it',
+    'data': 'check data of your own, build the mini benchmark, or draw samples of it',
     'configs': 'list the shipped configs with task, data set, size, samples a step and result',
     'config': 'print the whole recipe of a config, ready to save and run',
     'explain': "print a config key's value and the line that set it",

@@ -22,6 +22,7 @@ from .benchmarks.video_text.tgif import TGIFFrameQA
 from .benchmarks.video_text.video_qa import VideoQADataset
 from .collate import multimodal_collate
 from .io.bad_samples import AnnotationError, BadSampleError, BadSamples, TooManyBadSamples
+from .own import JsonlDataset
 from .sampling.mixture import InterleavedSources, InterleavingSampler, Schedule, source_collate
 from .sampling.sampler import ResumableSampler, StreamIndex
 from .shards.dataset import ShardedDataset, ShardedPairs, ShardSampler
@@ -51,6 +52,7 @@ __all__ = [
     'ImageNetVariants',
     'InterleavedSources',
     'InterleavingSampler',
+    'JsonlDataset',
     'Kinetics',
     'ListedImages',
     'MSRVTTCaption',

@@ -30,6 +30,8 @@ CONFIGS = [
     'image_qa/mplug2_base_vqav2_val',
     'image_text_retrieval/mplug2_large_flickr30k',
     'mini/pretrain',
+    'own/video_captioning',
+    'own/video_qa',
     'pretraining/mplug2_base',
     'summarization/mplug2_base_gigaword',
     'text_classification/mplug2_base_sst2',
