@@ -74,13 +74,18 @@ def _changed(path: Path) -> str | None:
         return archive.testzip()
 
 
-def read_state(source: str | Path | Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_state(source: str | Path | Mapping[str, Tensor], average: bool = True) -> dict[str, Tensor]:
     """The weights of a file, folder, hub repository or dict, without the wrappers that training code puts around them.
+
+    Args:
+        average: of a run with `AverageWeights`, the averaged weights, which its validation scored, and not the last.
 
     Raises:
         CheckpointError: none there, unreadable, or no weights in it.
     """
     content = source if isinstance(source, Mapping) else load_checkpoint(find_weights(source))
+    averages = content.get('average') if isinstance(content.get('state_dict'), Mapping) else None
+    averages = averages if isinstance(averages, Mapping) else {}
     for wrapper in WRAPPERS:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -89,7 +94,7 @@ def read_state(source: str | Path | Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not state:
         what = 'the given dict' if isinstance(source, Mapping) else source
         raise CheckpointError(f'no tensors in {what}; it has the keys {sorted(map(str, content))[:8]}')
-    return state
+    return state | averages if average else state
 
 
 def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

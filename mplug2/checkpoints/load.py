@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..utils.dtensor import shard_like
+from .errors import CheckpointError
 from .files import load_checkpoint, read_state
 from .find import SHARDS, find_weights
 from .loading import LoadReport, check_shapes, resample_to, unread_training_state
@@ -27,6 +28,7 @@ class Policy(Enum):
     START, TEST: it is of another run, as pre-training's is to a benchmark. Modules of the network, tasks, and parts of tasks,
     that the model does not have are left out; positions and patch kernel are resampled; what only training uses of a task
     (`Task.training_state`) may be missing or other. START begins tasks anew that the file does not have; a test needs them.
+    Both take the averaged weights of a run that has them (`AverageWeights`), which its validation scored.
     """
 
     RESUME = 'resume'
@@ -65,7 +67,7 @@ def load(
         content = load_checkpoint(path, map_location)
     if on_read is not None:
         on_read(content)
-    state, own = read_state(content), model.state_dict()
+    state, own = read_state(content, average=policy is not Policy.RESUME), model.state_dict()
     resized: list[str] = []
     if policy is not Policy.RESUME:
         fitted = {key: resample_to(model, key, value, own[key]) for key, value in state.items() if key in own}
@@ -74,8 +76,22 @@ def load(
             print_log(f'{name}: resampled: {", ".join(resized)}', logger='current')
         state |= fitted
     keys = keys_to_load(model, {key: value.shape for key, value in state.items()}, name, policy)
+    refuse_bad_numbers({key: state[key] for key in keys}, name)
     model.load_state_dict({key: shard_like(state[key], own[key]) for key in keys}, strict=len(keys) == len(own))
     return report_of(name, keys, resized, own, {key: value.shape for key, value in state.items()})
+
+
+def refuse_bad_numbers(weights: Mapping[str, Tensor], source: str) -> None:
+    """
+    Raises:
+        CheckpointError: a weight is not finite.
+    """
+    bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f'{len(bad)} of {len(weights)} weights of {source} hold numbers that are not finite ({", ".join(bad[:3])}'
+            f'{", ..." if len(bad) > 3 else ""}): take an earlier checkpoint'
+        )
 
 
 def report_of(

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
-from ..utils.dtensor import shard_like
+from ..utils.dtensor import local_shard, shard_like
 from .errors import CheckpointError
 from .files import load_checkpoint, save_checkpoint
 from .find import move_aside
-from .load import Policy, keys_to_load, report_of
+from .load import Policy, keys_to_load, refuse_bad_numbers, report_of
 from .loading import LoadReport, resample_to
 
 PLAIN = 'training.pth'
@@ -78,7 +78,9 @@ def load_sharded(model: nn.Module, path: Path, policy: Policy, on_read: Callable
     checkpoint = load_checkpoint(path / PLAIN)
     own, there = model.state_dict(), shapes_in(path)
     shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
-    resized = {} if policy is Policy.RESUME else _read_resized(model, path, own, shapes)
+    averaged = {key for key in shapes if policy is not Policy.RESUME and f'{AVERAGE}{key}' in there}
+    names = {key: f'{AVERAGE if key in averaged else MODEL}{key}' for key in shapes}  # in the file
+    resized = {} if policy is Policy.RESUME else _read_resized(model, path, own, shapes, names)
     shapes |= {key: value.shape for key, value in resized.items()}
     keys = keys_to_load(model, shapes, str(path), policy)
     averages = {key: _room(there[f'{AVERAGE}{key}'], own[key]) for key in own if f'{AVERAGE}{key}' in there}
@@ -88,8 +90,9 @@ def load_sharded(model: nn.Module, path: Path, policy: Policy, on_read: Callable
     if on_read is not None:
         on_read(checkpoint)
     weights = {key: own[key] for key in keys if key not in resized}
-    read_tensors(path, {f'{MODEL}{key}': value for key, value in weights.items()})
+    read_tensors(path, {names[key]: value for key, value in weights.items()})
     weights |= {key: shard_like(resized[key], own[key]) for key in keys if key in resized}
+    refuse_bad_numbers({key: local_shard(value) for key, value in weights.items()}, str(path))
     model.load_state_dict(weights, strict=False)  # modules that keep track of what was loaded see it
     return report_of(str(path), keys, list(resized), own, shapes)
 
@@ -111,12 +114,14 @@ def read_whole(path: Path) -> dict:
     }
 
 
-def _read_resized(model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    """What `resample_to` makes of weights that the model has in another size."""
+def _read_resized(
+    model: nn.Module, path: Path, own: dict[str, Tensor], shapes: dict[str, torch.Size], names: dict[str, str]
+) -> dict[str, Tensor]:
+    """What `resample_to` makes of weights that the model has in another size. names: of the weights in the file."""
     other = {key: torch.empty(shape) for key, shape in shapes.items() if key in own and shape != own[key].shape}
     if not other:
         return {}
-    read_tensors(path, {f'{MODEL}{key}': value for key, value in other.items()})
+    read_tensors(path, {names[key]: value for key, value in other.items()})
     return {key: resample_to(model, key, value, own[key]) for key, value in other.items()}
 
 

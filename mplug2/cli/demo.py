@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from ..config.load import find_config, tools_folder
+from ..utils.files import write_text
 
 CONFIG = 'mini/video_captioning_demo'
 
@@ -33,5 +34,5 @@ def run(args: argparse.Namespace) -> None:
         subprocess.run([sys.executable, *entry, *command[1:]], check=True)
     metrics = json.loads(tested.read_text())
     metrics['seconds'] = round(time.perf_counter() - start, 1)
-    (folder / 'metrics.json').write_text(json.dumps(metrics, indent=1))
+    write_text(folder / 'metrics.json', json.dumps(metrics, indent=1))
     print(f'\nmetrics: {folder / "metrics.json"}\nimages: {folder / "predictions.png"}')

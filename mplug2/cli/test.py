@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     from ..checkpoints.find import find_weights
     from ..engine.parallel.processes import leave_processes
     from ..engine.runner import build_runner
-    from ..utils.files import replace_file
+    from ..utils.files import write_text
 
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or own_work_dir(cfg, args.config, bool(args.smoke_test))
@@ -71,11 +71,10 @@ def run(args: argparse.Namespace) -> None:
     metrics = {key: float(value) for key, value in runner.test().items()}
     metrics['seconds'] = round(time.perf_counter() - start, 1)
     if is_main_process():
-        if args.out:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
         for key, value in metrics.items():
             print(f'{key:>20}  {value:.4f}')
+        if args.out:  # after they are printed: the disk may be full
+            write_text(args.out, json.dumps(metrics, indent=1))
     leave_processes()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -26,7 +27,10 @@ class DeviceScalarBuffer:
         self._steps.extend((key, value.detach() if isinstance(value, Tensor) else value) for key, value in scalars.items())
 
     def flush(self, hub: MessageHub) -> None:
-        """Move everything to the message hub, with one copy from each device."""
+        """Move everything to the message hub, with one copy from each device.
+
+        Of steps that were left out (`NonFiniteGuard` counts them) there is no value, so that means are those of the others.
+        """
         steps, self._steps = self._steps, []
         tensors: dict[torch.device, list[Tensor]] = {}
         for _, value in steps:
@@ -34,7 +38,9 @@ class DeviceScalarBuffer:
                 tensors.setdefault(value.device, []).append(value.float().reshape(()))
         moved = {device: iter(torch.stack(some).tolist()) for device, some in tensors.items()}
         for key, value in steps:
-            hub.update_scalar(key, next(moved[value.device]) if isinstance(value, Tensor) else value)
+            number = next(moved[value.device]) if isinstance(value, Tensor) else value
+            if math.isfinite(number) or key not in hub.log_scalars:
+                hub.update_scalar(key, number)
         for history in hub.log_scalars.values():  # those that MMEngine's hooks write, too
             history.max_length = HISTORY
 

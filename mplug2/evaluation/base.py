@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.evaluator import BaseMetric
 
+from ..utils.files import write_text
+
 
 class Metric(BaseMetric):
     """A metric over data samples, which are dicts; results have plain names, or ``prefix/name`` with a prefix.
@@ -57,16 +59,12 @@ def field(sample: dict, name: str, metric: Metric) -> Any:
 
 def write_json(records: Any, path: str | Path) -> None:
     """Write a result file of a benchmark."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(records), encoding='utf-8')
+    write_text(path, json.dumps(records))
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence], path: str | Path) -> None:
     """Write a result file of a benchmark: a header, then a row a line, separated by tabs."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(''.join('\t'.join(map(str, row)) + '\n' for row in (columns, *rows)), encoding='utf-8')
+    write_text(path, ''.join('\t'.join(map(str, row)) + '\n' for row in (columns, *rows)))
 
 
 def mean(values: list[float]) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..registry import METRICS
+from ..utils.files import write_text
 from .base import Metric, field, percent
 
 _NAMES = {'rouge1': 'ROUGE-1', 'rouge2': 'ROUGE-2', 'rougeL': 'ROUGE-L'}
@@ -79,7 +79,5 @@ class RougeMetric(Metric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.out_file is not None:
-            path = Path(self.out_file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(''.join(f'{prediction}\n' for _, prediction in results), encoding='utf-8')
+            write_text(self.out_file, ''.join(f'{prediction}\n' for _, prediction in results))
         return {name: percent([scores[name] for scores, _ in results]) for name in _NAMES.values()}

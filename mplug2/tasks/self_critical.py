@@ -24,6 +24,7 @@ from ..structures import Batch, TargetBatch
 from .captioning import Captioning
 
 BASELINES = ('others', 'greedy')
+END = '<end>'  # no word that the tokenization of captions makes
 
 
 @TASKS.register_module()
@@ -36,11 +37,26 @@ class SelfCriticalCaptioning(Captioning):
 
     Args:
         num_samples: captions sampled for each image or clip. baseline: 'others': the mean reward of the other draws; 'greedy':
-            the reward of the greedy caption. kwargs: of `Captioning`.
+            the reward of the greedy caption. reward_end: the end of a caption is a word of the reward, of references and of
+            samples that ended. Without it a caption that breaks off ("a man riding a wave on a") is worth as much as its
+            words, and training learns such fragments (Rennie et al., 2017, appendix on the end token; reports:
+            ruotianluo/self-critical.pytorch#43 and #283, aimagelab/meshed-memory-transformer#46, microsoft/Oscar#80). kwargs:
+            of `Captioning`.
     """
 
-    def __init__(self, network: nn.Module, tokenizer, num_samples: int = 5, baseline: str = 'others', **kwargs: Any) -> None:
+    reward_end: bool = True
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer,
+        num_samples: int = 5,
+        baseline: str = 'others',
+        reward_end: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(network, tokenizer, **kwargs)
+        self.reward_end = reward_end
         if baseline not in BASELINES:
             raise ValueError(f'baseline is one of {", ".join(map(repr, BASELINES))}, not {baseline!r}')
         if num_samples < 1 + (baseline == 'others'):
@@ -59,7 +75,11 @@ class SelfCriticalCaptioning(Captioning):
 
     def set_references(self, captions: Iterable[Sequence[str]]) -> None:
         """Take document frequencies from the captions of each sample."""
-        self.scorer = CiderD(DocumentFrequencies.of([ptb_tokens(caption) for caption in of_sample] for of_sample in captions))
+        self.scorer = CiderD(DocumentFrequencies.of([self._words(caption) for caption in of_sample] for of_sample in captions))
+
+    def _words(self, caption: str, ended: bool = True) -> list[str]:
+        """The words of the reward. ended: whether the end token was reached."""
+        return [*ptb_tokens(caption), *[END] * (self.reward_end and ended)]
 
     def rewards(self, hypotheses: list[list[Hypothesis]], batch: Batch) -> Tensor:
         """CIDEr-D of each sample's hypotheses against its captions, (B, num_samples), on the host."""
@@ -69,8 +89,9 @@ class SelfCriticalCaptioning(Captioning):
             )
         rewards = []
         for sample, of_sample in zip(batch.samples, hypotheses, strict=True):
-            references = [self.scorer.cook(ptb_tokens(caption)) for caption in sample.captions]
-            rewards.append([self.scorer.score(ptb_tokens(self.generator.text(h)), references) for h in of_sample])
+            references = [self.scorer.cook(self._words(caption)) for caption in sample.captions]
+            said = [self._words(self.generator.text(h), h.ids[-1] == self.generator.tokenizer.sep_id) for h in of_sample]
+            rewards.append([self.scorer.score(words, references) for words in said])
         return torch.tensor(rewards)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:

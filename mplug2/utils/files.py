@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,12 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file under a temporary name, flush it to the disk, then rename it: `path` is never half a file.
 
     Args:
-        path: the file. write: called with the open binary file.
+        path: the file, whose folder is made. write: called with the open binary file.
+
+    Raises:
+        OSError: it could not be written; names a file.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: processes, and machines that share the folder, may write the same file.
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
@@ -24,7 +29,9 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # a full disk
+            error.filename = str(path)
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
@@ -35,3 +42,14 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         os.fsync(folder)  # stores the new name
     finally:
         os.close(folder)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """`replace_file` with a text, in UTF-8."""
+    replace_file(Path(path), lambda file: file.write(text.encode()))
+
+
+def sweep_temporary(folder: str | Path) -> None:
+    """Remove what `replace_file` and writers of folders left of processes that were killed; nobody may write there."""
+    for path in Path(folder).glob('.*.tmp'):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

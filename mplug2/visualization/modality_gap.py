@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..utils.files import replace_file
+
 VISION, TEXT = '#1f77b4', '#d95f02'
 
 
@@ -82,6 +84,5 @@ def draw_gap(variants: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs
         axes.legend(fontsize=8, loc='best')
     figure.tight_layout()
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:] or 'png'))
     return path

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..datasets.transforms import LoadImage, LoadVideo
 from ..evaluation.grounding import box_iou
+from ..utils.files import replace_file, write_text
 
 _COLUMNS = 4
 RIGHT, WRONG = '#1a7f37', '#b42318'
@@ -159,8 +160,7 @@ def draw_predictions(samples: list[dict], path: str | Path, frames: int = 4, cla
         axes.text(0.5, -0.04, below, transform=axes.transAxes, ha='center', va='top', fontsize=7, parse_math=False)
     figure.tight_layout(pad=rcParams['figure.subplot.wspace'] + 0.6)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:] or 'png'))
     return path
 
 
@@ -185,6 +185,5 @@ def write_predictions(samples: list[dict], path: str | Path, classes: Sequence[s
         if view.expected is not None:
             lines.append(f'- expected: {" / ".join(dict.fromkeys(view.expected)) or "no answer"}')
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    write_text(path, '\n'.join(lines) + '\n')
     return path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.transforms import LoadImage, LoadVideo
+from ..utils.files import replace_file
 from .predictions import RIGHT, WRONG
 
 SHOWN = 5  # media of a query
@@ -68,6 +69,5 @@ def draw_retrieved(shown: list[dict], path: str | Path) -> Path:
             for spine in axes.spines.values():
                 spine.set(edgecolor=RIGHT if record['right'] else '#cccccc', linewidth=3 if record['right'] else 0.5)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:] or 'png'))
     return path

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from mplug2.checkpoints import CheckpointError, save_checkpoint
+from mplug2.checkpoints import CheckpointError, Policy, load, read_state, save_checkpoint
 from mplug2.engine import (
     AverageWeights,
     NonFiniteError,
@@ -149,13 +149,17 @@ def test_the_average_of_the_weights() -> None:
     assert layer.weight.item() == pytest.approx(expected)
     hook.after_val_epoch(runner)
     assert layer.weight.item() == 4
-    tester = AverageWeights()
-    tester.after_load_checkpoint(runner, dict(state_dict={}, **checkpoint))
+    tester, content = AverageWeights(), dict(state_dict=layer.state_dict(), **checkpoint)
+    for policy, value in ((Policy.TEST, expected), (Policy.START, expected), (Policy.RESUME, 4)):
+        fresh = nn.Linear(1, 1, bias=False)
+        load(fresh, dict(content), policy)
+        assert fresh.weight.item() == pytest.approx(value)
+    assert read_state(content)['weight'].item() == pytest.approx(expected)
+    tester.after_load_checkpoint(runner, content)
     tester.before_test(runner)
-    assert layer.weight.item() == pytest.approx(expected)
     tester.after_load_checkpoint(runner, dict(state_dict={}))
     with pytest.raises(CheckpointError, match='the checkpoint has none'):
         tester.before_test(runner)
     tester.after_load_checkpoint(runner, layer.state_dict())  # a published file
     tester.before_test(SimpleNamespace(bare_model=layer, logger=logging.getLogger('average')))
-    assert layer.weight.item() == pytest.approx(expected)
+    assert layer.weight.item() == 4

@@ -148,3 +148,13 @@ def test_zero_shot_classification_reads_the_heads_of_retrieval(
     heads = [key for key in model.state_dict() if key.startswith('tasks.retrieval.head.')]
     assert heads
     assert all(torch.equal(model.state_dict()[key], pretrained[key]) for key in heads)
+
+
+@pytest.mark.parametrize('policy', list(Policy))
+def test_weights_that_are_no_numbers_are_refused(policy: Policy) -> None:
+    layer = torch.nn.Linear(2, 2)
+    before = layer.weight.detach().clone()
+    state = layer.state_dict() | {'bias': torch.tensor([1.0, float('nan')])}
+    with pytest.raises(CheckpointError, match=r'1 of 2 weights of run\.pth hold numbers that are not finite \(bias\)'):
+        load(layer, dict(state_dict=state), policy, name='run.pth')
+    assert torch.equal(layer.weight, before)

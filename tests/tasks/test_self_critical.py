@@ -5,7 +5,7 @@ from mplug2.evaluation.caption_scores import CiderD, DocumentFrequencies
 from mplug2.evaluation.ptb import ptb_tokens
 from mplug2.modules.generation import Hypothesis
 from mplug2.tasks import SelfCriticalCaptioning
-from mplug2.tasks.self_critical import as_targets
+from mplug2.tasks.self_critical import END, as_targets
 from mplug2.text import BertTokenizer
 
 from .models import small_model, some_batch
@@ -35,20 +35,33 @@ def hypothesis(text):
     return Hypothesis(TOKENIZER.encode_target(text)[0], 0.0)
 
 
-def test_reward_is_cider_d_with_the_training_captions_frequencies():
-    model = small_model(task_cfg())
+@pytest.mark.parametrize('end', [[], [END]])
+def test_reward_is_cider_d_with_the_training_captions_frequencies(end):
+    model = small_model(task_cfg(reward_end=bool(end)))
     task = model.tasks['task']
     training = [*CAPTIONS, ['a green four'], ['a large six']]
     task.set_references(training)
     said = ['a large purple five', 'a five', 'a small red one']
     found = task.rewards([[hypothesis(text) for text in said]] * 3, batch_with_captions())
-    scorer = CiderD(DocumentFrequencies.of([[ptb_tokens(c) for c in one] for one in training]))
+    scorer = CiderD(DocumentFrequencies.of([[*ptb_tokens(c), *end] for c in one] for one in training))
     for row, captions in enumerate(CAPTIONS):
-        references = [scorer.cook(ptb_tokens(caption)) for caption in captions]
+        references = [scorer.cook([*ptb_tokens(caption), *end]) for caption in captions]
         for place, text in enumerate(said):
-            assert found[row, place].item() == pytest.approx(scorer.score(ptb_tokens(text), references), rel=1e-5)
+            expected = scorer.score([*ptb_tokens(text), *end], references)
+            assert found[row, place].item() == pytest.approx(expected, rel=1e-5)
     assert found[0, 0] > found[0, 1] > found[0, 2]
     assert found[1].argmax() == 2
+
+
+@pytest.mark.parametrize('reward_end', [True, False])
+def test_a_caption_that_was_cut_off_is_worth_less_than_one_that_ended(reward_end):
+    task = small_model(task_cfg(reward_end=reward_end)).tasks['task']
+    task.set_references(CAPTIONS)
+    ended = hypothesis('a large purple five')
+    cut = Hypothesis(ended.ids[:-1], 0.0)
+    assert ended.ids[-1] == TOKENIZER.sep_id
+    (whole, fragment), *_ = task.rewards([[ended, cut]] * 3, batch_with_captions()).tolist()
+    assert whole > fragment if reward_end else whole == fragment
 
 
 @pytest.mark.parametrize('baseline', ['others', 'greedy'])

@@ -19,20 +19,19 @@ from mplug2.checkpoints.loading import matches
 from mplug2.registry import TASKS
 
 
-def publish(checkpoint: Mapping[str, Any], average: bool = False, half: bool = False) -> dict[str, Tensor]:
+def publish(checkpoint: Mapping[str, Any], average: bool | None = None, half: bool = False) -> dict[str, Tensor]:
     """Weights of a checkpoint that a prediction uses.
 
     Args:
-        average: the moving average of the weights (`AverageWeights`) instead of the last ones. half: float16.
+        average: the moving average of the weights (`AverageWeights`): True, or False for the last; None: where there is one.
+        half: floating point as float16.
 
     Raises:
         CheckpointError: the checkpoint has no average, or no weights.
     """
-    state = read_state(checkpoint)
-    if average:
-        if not checkpoint.get('average'):
-            raise CheckpointError('the checkpoint has no average of the weights: train with AverageWeights among custom_hooks')
-        state |= checkpoint['average']
+    if average and not checkpoint.get('average'):
+        raise CheckpointError('the checkpoint has no average of the weights: train with AverageWeights among custom_hooks')
+    state = read_state(checkpoint, average is not False)
     TASKS.import_from_location()
     patterns = {f'tasks.*.{pattern}' for task in TASKS.module_dict.values() for pattern in task.training_state}
     kept = {key: value for key, value in state.items() if not matches(key, patterns)}
@@ -43,7 +42,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('out', type=Path, help='a .safetensors file')
-    parser.add_argument('--average', action='store_true', help='the moving average of the weights')
+    parser.add_argument(
+        '--average',
+        action=argparse.BooleanOptionalAction,
+        help='the moving average of the weights, or the last; the average if there is one',
+    )
     parser.add_argument('--half', action='store_true', help='in half precision')
     args = parser.parse_args()
     state = publish(load_checkpoint(find_weights(args.checkpoint)), args.average, args.half)

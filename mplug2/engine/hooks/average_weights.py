@@ -9,7 +9,6 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ...checkpoints.errors import CheckpointError
-from ...checkpoints.loading import resample_to
 from ...registry import HOOKS
 from ...utils.dtensor import local_shard, shard_like
 
@@ -88,12 +87,9 @@ class AverageWeights(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         checkpoint['average'] = self.average  # the runner gathers it, or writes each process's part of it
 
-    @torch.no_grad()
     def before_test(self, runner: Any) -> None:
+        """The average was loaded, as it is wherever a checkpoint is not to be trained further (`read_state`)."""
         if self._weights_alone:
             runner.logger.info('the file holds weights alone: they are tested, averaged or not')
-            return
-        if self._loaded is None:
+        elif self._loaded is None:
             raise CheckpointError('the config tests averaged weights (AverageWeights), and the checkpoint has none')
-        for name, weight in self._weights(runner).items():
-            weight.copy_(resample_to(runner.bare_model, name, self._loaded[name], weight))

@@ -14,6 +14,7 @@ from mmengine.hooks import Hook
 
 from ...checkpoints.find import BEST, SHARDS, move_aside, read_best, step_of, training_checkpoints, write_best
 from ...registry import HOOKS
+from ...utils.files import sweep_temporary
 
 
 @HOOKS.register_module()
@@ -76,10 +77,7 @@ class CheckpointHook(Hook):
     def before_train(self, runner: Any) -> None:
         best: list[dict | None] = [None]  # the main process's, which writes them: all have to save the best together
         if is_main_process():
-            for file in Path(runner.work_dir).glob('.*.pth.*.tmp'):  # a killed run was writing it
-                file.unlink()
-            for folder in Path(runner.work_dir).glob(f'.*.{SHARDS}.tmp'):
-                shutil.rmtree(folder)
+            sweep_temporary(runner.work_dir)
             self._move_later_aside(runner)
             best[0] = read_best(runner.work_dir)
         broadcast_object_list(best)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook
 
 from ...registry import HOOKS
@@ -16,7 +16,8 @@ from ...utils.wrappers import unwrap
 
 @HOOKS.register_module()
 class ValidationLoss(Hook):
-    """Logs the losses over the validation set as ``val/<name of the loss>``, without dropout; mean over samples.
+    """Logs the losses over the validation set as ``val/<name of the loss>``, without dropout; mean over samples, of which each
+    counts once: those that a sampler repeats, to give all processes as many, are left out.
 
     Of a loss that is itself a mean over a batch's tokens the batches' values are weighted by their samples, so that it depends
     a little on which samples share a batch. The pipeline of the validation set has to make targets, as that of the training set
@@ -37,6 +38,15 @@ class ValidationLoss(Hook):
     @torch.no_grad()
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         model = unwrap(runner.model)
+        rank, world = get_dist_info()
+        if world > 1:
+            loader, rows = runner.val_dataloader, len(data_batch['data_samples'])
+            own = len(range(rank, len(loader.dataset), world))  # the repeated ones come last
+            if self._samples >= own:
+                return
+            if self._samples + rows > own:
+                indices = list(loader.sampler)[self._samples : own]
+                data_batch = loader.collate_fn([loader.dataset[index] for index in indices])
         data = model.data_preprocessor(data_batch)
         if self.tasks is not None:
             data['inputs'] = data['inputs'].replace(task=self.tasks)
