@@ -123,3 +123,11 @@ def test_no_private_name_is_read() -> None:
         assert not re.findall(r'from mplug2[\w.]* import .*\b_\w+', text), file
         assert not re.findall(r'\b(?!self|cls)\w+\._[a-z]\w*', text), file
         assert len(text.splitlines()) < 200
+
+
+def test_the_guide_quotes_the_package() -> None:
+    guide = (ROOT / 'docs' / 'guides' / 'extending.md').read_text()
+    code = '\n'.join(file.read_text() for file in PACKAGE.rglob('*.[pt][yo]*'))
+    quotes = re.findall(r'^```(?:python|toml)\n(.*?)^```$', guide, re.MULTILINE | re.DOTALL)
+    assert len(quotes) > 10
+    assert not [quote for quote in quotes if quote not in code]
