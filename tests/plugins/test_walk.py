@@ -121,7 +121,7 @@ def test_no_private_name_is_read() -> None:
     for file in PACKAGE.glob('mplug2_walk/*.py'):
         text = file.read_text()
         assert not re.findall(r'from mplug2[\w.]* import .*\b_\w+', text), file
-        assert not re.findall(r'\b(?!self|cls)\w+\._[a-z]\w*', text), file
+        assert not re.findall(r'\b(?!self|cls)\w+\._(?!replace)[a-z]\w*', text), file  # a named tuple's own
         assert len(text.splitlines()) < 200
 
 
