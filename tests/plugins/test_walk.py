@@ -1,0 +1,133 @@
+"""A package of somebody else adds two encoders, a decoder, a task and an objective; each goes through all that ours do.
+
+Nothing here or there edits mplug2 or reads a private name of it; the package is found by its entry point alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mplug2.checkpoints import load_checkpoint
+from tests.plugins.walk_worker import PARTS, SHARD_STEPS, STEPS
+from tests.runs import ROOT, finished, logged, process, weights
+
+PACKAGE = ROOT / 'tests' / 'plugins' / 'walk'
+WORKER = ROOT / 'tests' / 'plugins' / 'walk_worker.py'
+# part -> what `mplug2 modules` lists of it, and a key of its weights
+CLASSES = {
+    'register_vit': ('RegisterViT', 'network.vision_encoder.registers'),
+    'small_conv_net': ('SmallConvNet', 'network.vision_encoder.downs.0.weight'),
+    'wide_decoder': ('WideDecoder', 'network.decoder.head.weight'),
+    'moment_retrieval': ('moments', 'network.decoder.head.bias'),
+    'concept_contrast': ('retrieval', 'tasks.retrieval.contrastive.offset'),
+}
+METRICS = dict.fromkeys(PARTS, 'CIDEr-D') | {'moment_retrieval': 'R1@0.5', 'concept_contrast': 'text_to_video_R@1'}
+
+
+@pytest.fixture(scope='module')
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('walk')
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package built by pip and installed into a folder of its own."""
+    source, site = tmp_path_factory.mktemp('source') / 'walk', tmp_path_factory.mktemp('site')
+    for file in (PACKAGE / 'pyproject.toml', *PACKAGE.glob('mplug2_walk/*.[pt][yx]*')):
+        target = source / file.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())  # building leaves files behind, which the checkout is spared
+    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--no-index']
+    subprocess.run([*pip, '--target', site, source], check=True)
+    return site
+
+
+@pytest.fixture(scope='module')
+def single(mini_home: Path, installed: Path, out: Path) -> dict[str, dict]:
+    """Part -> what one process reports of it, or the error."""
+    finished(mini_home, WORKER, installed, 'single', out)
+    return json.loads((out / 'single.json').read_text())
+
+
+@pytest.fixture(scope='module')
+def shard(mini_home: Path, installed: Path, out: Path) -> dict[str, dict]:
+    """Part -> what two processes report of it that share the weights out."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        group = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
+    started = [
+        process(mini_home, WORKER, installed, 'shard', out, RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(2)
+    ]
+    try:
+        printed = [worker.communicate(timeout=500)[0] for worker in started]
+    finally:
+        for worker in started:
+            worker.kill()
+    assert [worker.returncode for worker in started] == [0, 0], printed[0][-4000:]
+    return json.loads((out / 'shard.json').read_text())
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_a_part_trains_tests_and_is_shown(part: str, single: dict, out: Path) -> None:
+    report = single[part]
+    assert 'error' not in report, report['error']
+    losses = logged(out / part)
+    assert len(losses) == STEPS
+    assert min(losses[step] for step in range(STEPS - 4, STEPS + 1)) < losses[1]
+    assert CLASSES[part][1] in weights(out / part / f'iter_{STEPS}.pth')
+    assert METRICS[part] in report['metrics']
+    pages = [page.name for page in (out / f'{part}_test' / 'shown').iterdir()]
+    assert pages == ['retrieved.png' if part == 'concept_contrast' else 'predictions.png']
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_the_tools_know_a_part(part: str, single: dict, out: Path) -> None:
+    report = single[part]
+    assert 'error' not in report, report['error']
+    assert re.search(rf'^.*\b{CLASSES[part][0]}\b.*$', report['modules'], re.MULTILINE)
+    rows = {line.split('  ')[0]: line.split()[-3:] for line in report['plan'].splitlines()}
+    kept, recomputed, configured = (float(share) for share in rows['activations'])
+    assert kept >= configured >= recomputed
+    assert (out / f'{part}_smoke' / 'iter_1.pth').is_file()
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_two_processes_share_the_weights_out(part: str, single: dict, shard: dict, out: Path) -> None:
+    report = shard[part]
+    assert 'error' not in report, report['error']
+    assert report['local'] < 0.51 * report['all']
+    norms, alone = logged(out / f'{part}_shard', 'grad_norm'), logged(out / part, 'grad_norm')
+    assert [norms[step] for step in range(1, SHARD_STEPS + 1)] == pytest.approx(
+        [alone[step] for step in range(1, SHARD_STEPS + 1)], rel=1e-3
+    )
+
+
+def test_rates_fall_with_depth(single: dict, out: Path) -> None:
+    """Layer by layer, in encoders of other packages too."""
+    for part, depth in (('register_vit', 4), ('small_conv_net', 3)):
+        optimizer = load_checkpoint(out / part / f'iter_{STEPS}.pth')['optimizer']
+        rates = sorted({round(group['lr'] / 1e-3, 6) for group in optimizer['param_groups']})
+        assert rates == [round(0.8**power, 6) for power in range(depth, -1, -1)]
+
+
+def test_no_private_name_is_read() -> None:
+    for file in PACKAGE.glob('mplug2_walk/*.py'):
+        text = file.read_text()
+        assert not re.findall(r'from mplug2[\w.]* import .*\b_\w+', text), file
+        assert not re.findall(r'\b(?!self|cls)\w+\._(?!replace)[a-z]\w*', text), file  # a named tuple's own
+        assert len(text.splitlines()) < 200
+
+
+def test_the_guide_quotes_the_package() -> None:
+    guide = (ROOT / 'docs' / 'guides' / 'extending.md').read_text()
+    code = '\n'.join(file.read_text() for file in PACKAGE.rglob('*.[pt][yo]*'))
+    quotes = re.findall(r'^```(?:python|toml)\n(.*?)^```$', guide, re.MULTILINE | re.DOTALL)
+    assert len(quotes) > 10
+    assert not [quote for quote in quotes if quote not in code]
