@@ -83,7 +83,7 @@ def single(part: str, out: Path) -> dict:
     return dict(
         metrics=json.loads((tested / 'metrics.json').read_text()),
         modules=command('modules', path),
-        plan=command('plan', path, '--gpus', '2', '--batch', '2'),
+        plan=command('plan', path, '--gpus', '2', '--batch-size', '2'),
     )
 
 

@@ -33,10 +33,6 @@ class ConceptId(BaseTransform):
         results['concept_id'] = next((number for number, word in enumerate(self.words) if word in named), -1)
         return results
 
-    @classmethod
-    def describe_shape(cls, cfg: dict, shape):
-        return shape.with_input('concept_id')
-
 
 @MODELS.register_module()
 class ConceptContrast(Contrast):
@@ -45,6 +41,8 @@ class ConceptContrast(Contrast):
     Args:
         network, head, media, weight: as in `Contrast`. share: target of pairs of one concept. offset: initial, of the logits.
     """
+
+    inputs = {'concept_id': lambda samples: torch.full((samples,), -1)}
 
     def __init__(self, network, head, media, weight: float = 1.0, share: float = 0.5, offset: float = -5.0) -> None:
         super().__init__(network, head, media, weight)
@@ -55,7 +53,7 @@ class ConceptContrast(Contrast):
         nn.init.constant_(self.offset, self.initial)
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
-        media, concepts = batch.extra['media_id'], batch.extra['concept_id']
+        media, concepts = batch['media_id'], batch['concept_id']
         (all_text,) = gather_with_gradients(text)
         all_media, all_concepts = gather_features(media, concepts)
         related = positive_pairs(concepts, all_concepts) & (concepts >= 0)[:, None]

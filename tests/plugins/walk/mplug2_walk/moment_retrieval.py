@@ -22,7 +22,7 @@ from mplug2.objectives.denominator import count_per_process, learned_tokens
 from mplug2.objectives.losses import captioning_loss
 from mplug2.registry import DATASETS, METRICS, TASKS, TRANSFORMS
 from mplug2.structures import Batch, MultiModalDataSample
-from mplug2.tasks import Task, TaskSpec
+from mplug2.tasks import InputKind, Task, TaskSpec
 from mplug2.tasks.generative import TextGenerator, decode_targets
 from mplug2.text import register_instruction
 from mplug2.text.locations import LocationTokens
@@ -104,6 +104,7 @@ class MomentRetrieval(Task):
     """
 
     spec = TaskSpec.of('text video', 'vision text fused decoder')
+    inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
     def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None) -> None:
         super().__init__()
@@ -115,8 +116,9 @@ class MomentRetrieval(Task):
         self.register_buffer('allowed', allowed, persistent=False)
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        logits = decode_targets(features, features.memory('fused'), batch.target)
-        return {'loss_moment': captioning_loss(logits, batch.target, count_per_process(learned_tokens(batch.target)))}
+        target = batch['target']
+        logits = decode_targets(features, features.memory('fused'), target)
+        return {'loss_moment': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         hypotheses = self.generator.hypotheses(features, features.memory('fused'), self.allowed)
