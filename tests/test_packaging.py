@@ -78,7 +78,7 @@ def test_the_source_distribution_builds_the_same_wheel(source: Path, wheel: Path
 IMPORTED_AS = {'opencv-python-headless': 'cv2', 'pillow': 'PIL', 'setuptools': 'pkg_resources'}
 OPTIONAL = {
     *('decord', 'mmdet', 'mmcv', 'mmaction', 'torchcodec', 'torchvision', 'fsspec', 'pycocoevalcap', 'rouge_score'),
-    *('skimage', 'sklearn', 'scipy', 'huggingface_hub', 'tensorboard'),
+    *('skimage', 'sklearn', 'scipy', 'huggingface_hub', 'tensorboard', 'faiss'),
 }
 
 

@@ -42,6 +42,7 @@ class Retrieval(Task):
 
     methods = ('match', 'embed', 'search')
     inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'media_id': InputKind.MEDIA_ID}
+    training_state = ('contrastive.*',)  # of any contrast; one that is built says it more exactly
 
     def __init__(
         self,

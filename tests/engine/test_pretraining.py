@@ -206,7 +206,7 @@ def other_half(similarity: torch.Tensor, positives: torch.Tensor) -> tuple[torch
 def test_two_processes_train_as_one_by_other_losses(
     mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict
 ) -> None:
-    monkeypatch.setattr('mplug2.tasks.retrieval.hard_negatives', other_half)
+    monkeypatch.setattr('mplug2.objectives.matching.hard_negatives', other_half)
     train(mini_home, tmp_path / 'one', **SAME | options)
     for parallel in ('replicate', 'shard'):
         train_together(mini_home, tmp_path / parallel, parallel, 2, **options)

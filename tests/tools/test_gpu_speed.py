@@ -65,7 +65,7 @@ def test_some_sources_in_one_form_with_a_profile(monkeypatch: pytest.MonkeyPatch
 
 def test_flops_of_a_pretraining_step_are_those_that_are_planned(tmp_path: Path) -> None:
     functions = runpy.run_path(str(SCRIPT))
-    args = argparse.Namespace(pretraining=CONFIG, batch=4, tokens=6)
+    args = argparse.Namespace(pretraining=CONFIG, batch_size=4, tokens=6)
     loop = functions['pretraining_loop'](args, str(tmp_path))
     dataset = loop.dataloader.dataset
     drawn = dataset[functions['BatchIndex']('video', range(4))]
@@ -100,6 +100,7 @@ def test_the_recipes_are_fed_as_by_their_data() -> None:
         work = functions['work_of'](source.dataset, 2)
         made = functions['MadeUp'](source.dataset, work, 20, 224)
         inputs = source_collate(SourceSamples(name, [made[0], made[1]], {}))['inputs']
-        assert inputs['text'].ids.shape[1] == dict(image=25, video=25, image_questions=28, text=128)[name]  # with instructions
+        tokens = dict(image=25, video=25, image_questions=28, video_questions=28, text=128)  # with instructions
+        assert inputs['text'].ids.shape[1] == tokens[name]
         if name != 'text':
-            assert inputs['frames'].shape == (2, 4 if name == 'video' else 1, 3, 224, 224)
+            assert inputs['frames'].shape == (2, 4 if 'video' in name else 1, 3, 224, 224)
