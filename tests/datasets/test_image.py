@@ -100,7 +100,8 @@ def test_shards_store_what_is_read():
 def test_other_kinds_are_converted(kind):
     image = Image.fromarray(QUARTERS).convert('RGB' if kind == 'LAB' else kind)
     image = image.convert('LAB') if kind == 'LAB' else image
-    pixels = read_image('a', encoded(image, 'TIFF'))
+    packed = dict(compression='tiff_lzw') if kind == 'YCbCr' else {}  # Pillow 12.3 cannot read its own plain ones
+    pixels = read_image('a', encoded(image, 'TIFF', **packed))
     assert pixels.shape == QUARTERS.shape
     assert pixels[5, 5].min() > 250
     assert pixels[35, 55].max() < 5
