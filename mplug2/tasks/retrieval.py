@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..modules.heads import ContrastiveHead
 from ..networks import Features, Network, TextFeatures, VisionFeatures
-from ..objectives.contrastive import Contrast, InBatchContrast
+from ..objectives.contrastive import InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
@@ -69,8 +69,7 @@ class Retrieval(Task):
         if contrastive is not None:
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
             self.inputs = {**self.inputs, **self.contrastive.inputs}
-        own = Contrast.training_state if self.contrastive is None else self.contrastive.training_state
-        self.training_state = tuple(f'contrastive.{pattern}' for pattern in own)
+            self.training_state = tuple(f'contrastive.{pattern}' for pattern in self.contrastive.training_state)
         if matching is not None:
             self.matching = MODELS.build(matching, default_args=dict(network=network))
 
