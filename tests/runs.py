@@ -53,6 +53,18 @@ def finished(home: Path, *command: str | Path, **environment: str) -> str:
     return printed
 
 
+def install(package: Path, files: str, folder: Path) -> Path:
+    """Build a package by pip and install it into a folder of its own, which is returned. files: glob of its sources."""
+    source, site = folder / 'source' / package.name, folder / 'site'
+    for file in (package / 'pyproject.toml', *package.glob(files)):
+        target = source / file.relative_to(package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())  # building leaves files behind, which the checkout is spared
+    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--no-index']
+    subprocess.run([*pip, '--target', site, source], check=True)
+    return site
+
+
 def logged(work_dir: Path, key: str = 'loss') -> dict[int, float]:
     """A scalar by step, as the log files of all runs in a work directory have it; later runs win."""
     found = {}

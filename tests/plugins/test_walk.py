@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mplug2.checkpoints import load_checkpoint
 from tests.plugins.walk_worker import PARTS, SHARD_STEPS, STEPS
-from tests.runs import ROOT, finished, logged, process, weights
+from tests.runs import ROOT, finished, install, logged, process, weights
 
 PACKAGE = ROOT / 'tests' / 'plugins' / 'walk'
 WORKER = ROOT / 'tests' / 'plugins' / 'walk_worker.py'
@@ -39,14 +37,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package built by pip and installed into a folder of its own."""
-    source, site = tmp_path_factory.mktemp('source') / 'walk', tmp_path_factory.mktemp('site')
-    for file in (PACKAGE / 'pyproject.toml', *PACKAGE.glob('mplug2_walk/*.[pt][yx]*')):
-        target = source / file.relative_to(PACKAGE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.read_bytes())  # building leaves files behind, which the checkout is spared
-    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--no-index']
-    subprocess.run([*pip, '--target', site, source], check=True)
-    return site
+    return install(PACKAGE, 'mplug2_walk/*.[pt][yx]*', tmp_path_factory.mktemp('installed'))
 
 
 @pytest.fixture(scope='module')

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.runs import ROOT, finished, mplug2, weights
+from tests.runs import ROOT, finished, install, mplug2, weights
 
 PROJECT = ROOT / 'projects' / 'example_project'
 CONFIG = PROJECT / 'configs' / 'direction_mini.py'
@@ -27,14 +26,7 @@ SMALL += [f'{name}_dataloader.num_workers=0' for name in ('train', 'val', 'test'
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project built by pip and installed into a folder of its own."""
-    source, site = tmp_path_factory.mktemp('source') / 'example', tmp_path_factory.mktemp('site')
-    for file in (PROJECT / 'pyproject.toml', *PROJECT.glob('mplug2_example/*.py')):
-        target = source / file.relative_to(PROJECT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.read_bytes())  # building leaves files behind, which the checkout is spared
-    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--no-index']
-    subprocess.run([*pip, '--target', site, source], check=True)
-    return site
+    return install(PROJECT, 'mplug2_example/*.py', tmp_path_factory.mktemp('installed'))
 
 
 @pytest.fixture
