@@ -10,6 +10,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+# Extras that add what the package can do; `docs` and `tests` are for working on it.
+FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray')
 
 
 def requirements(name: str) -> list[str]:
@@ -45,8 +47,8 @@ setup(
     package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json']},
     install_requires=requirements('runtime'),
     extras_require={
-        **{name: requirements(name) for name in ('mini', 'tests', 'optional', 'detection', 'action', 'search')},
-        'all': [line for name in ('mini', 'optional', 'detection', 'action', 'search') for line in requirements(name)],
+        **{name: requirements(name) for name in (*FEATURES, 'docs', 'tests')},
+        'all': [line for name in FEATURES for line in requirements(name)],
     },
     entry_points={'console_scripts': ['mplug2=mplug2.cli:main']},
     cmdclass={'build_py': BuildWithConfigs},

@@ -30,8 +30,9 @@ constraints=$venv/constraints.txt
   grep -v '^torch==' requirements/constraints.txt
   "$venv/bin/python" -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))'
 } > "$constraints"
-pip install -c "$constraints" -r requirements/runtime.txt -r requirements/mini.txt -r requirements/tests.txt \
-  -r requirements/optional.txt -r requirements/openmmlab.txt
+pip install -c "$constraints" $(for name in runtime mini tests optional openmmlab search serve analysis peft ray docs; do
+  echo -r "requirements/$name.txt"
+done)
 has mmcv || pip install --no-deps "$(pinned mmcv-lite)"
 pip install --no-deps "$(pinned mmdet)" "$(pinned mmaction2)" # their own lists would bring a compiled mmcv or another torch
 # MMEngine asks for the OpenCV with windows, which needs a screen's libraries and unpacks into the same folder: ours goes on top.
