@@ -1,4 +1,4 @@
-"""COCO's instances through mmdet's dataset, drawn by position."""
+"""COCO's instances through mmdet's dataset, sampled by position."""
 
 from __future__ import annotations
 

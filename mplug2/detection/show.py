@@ -18,7 +18,7 @@ class ShowDetections(Hook):
     """Draws the first predictions of a test, boxes and masks beside those annotated, one file an image.
 
     Args:
-        folder: where they go. count: how many images. threshold: least score of what is drawn.
+        folder: where they go. count: how many images. threshold: least score of what is shown.
     """
 
     priority = 'LOWEST'  # the metrics are in the log before

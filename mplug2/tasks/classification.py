@@ -105,8 +105,8 @@ class ZeroShotClassification(Task):
 
     Args:
         network, tokenizer: given by the model. names: of the K classes, or a file (`read_class_names`). templates: prompts,
-            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction stands
-            before a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial.
+            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction precedes
+            a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial.
 
     Predictions as those of `Classification`.
     """
