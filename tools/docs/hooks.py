@@ -46,7 +46,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    pages = {'reference/cli.md': commands(), 'reference/recipes.md': recipes(), 'reference/api/index.md': contents()}
+    pages = {f'reference/{name}.md': page() for name, page in PAGES.items()}
     pages |= {f'reference/api/{name}.md': classes(module, summary) for name, (module, summary) in API.items()}
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -154,3 +154,7 @@ def _normal(path: PurePosixPath) -> PurePosixPath:
         else:
             parts.append(part)
     return PurePosixPath(*parts)
+
+
+# Pages that no file holds, beside those of `API`.
+PAGES = {'cli': commands, 'recipes': recipes, 'api/index': contents}
