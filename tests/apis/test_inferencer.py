@@ -98,12 +98,13 @@ def test_every_kind_of_input(model: Inferencer, clips: list[str], images: list[s
     pixels = read_image(images[0]).copy()
     expected = model.caption(images[0]).text
     forms = [Path(images[0]), Path(images[0]).read_bytes(), Image.open(images[0]), pixels, torch.from_numpy(pixels)]
-    forms += [torch.from_numpy(pixels).permute(2, 0, 1), np.dstack([pixels, pixels[..., :1]])]
+    forms += [torch.from_numpy(pixels).permute(2, 0, 1), np.dstack([pixels, np.full_like(pixels[..., :1], 255)])]
     assert [result.text for result in model.caption(forms)] == [expected] * len(forms)
     video = read_video(clips[0], lambda length: list(range(length)))
     forms = [clips[0], Path(clips[0]).read_bytes(), video, torch.from_numpy(video).permute(0, 3, 1, 2)]
     assert len({result.text for result in model.caption(forms)}) == 1
     assert as_frames(pixels[..., 0]).shape == (1, *pixels.shape)
+    assert as_frames(np.zeros((2, 2, 4), np.uint8)).min() == 255, 'what is transparent shows white'
     with pytest.raises(ValueError, match='are uint8'):
         model.caption(pixels / 255)
     with pytest.raises(TypeError, match='is a int; images and clips are paths'):
