@@ -66,6 +66,7 @@ class Classification(Task):
         super().__init__()
         self.spec = vision_spec(media)
         self.dropout = nn.Dropout(dropout)
+        self.num_classes = num_classes
         self.head = nn.Linear(network.width_of('vision'), num_classes)
 
     def init_weights(self) -> None:
