@@ -85,7 +85,7 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     load_plugins()
     try:
         with _packages_as_imported():
-            cfg = Config.fromfile(path)
+            cfg = Config.fromfile(path, format_python_code=False)  # laying out every dump takes seconds
     except SyntaxError as error:
         raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
     if options:
