@@ -35,11 +35,16 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Store the names of a folder's files, as they are now, on the disk."""
     if os.name == 'nt':  # Windows cannot open folders
         return
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # stores the new name
+        os.fsync(folder)
     finally:
         os.close(folder)
 
