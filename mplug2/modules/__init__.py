@@ -7,7 +7,7 @@ from .encoders.text import BertTextEncoder, HuggingFaceTextEncoder
 from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
-from .heads import ContrastiveHead, LanguageHead
+from .heads import ContrastiveHead, LanguageHead, LogitScaleHead
 from .layers import Block
 from .momentum import MomentumEncoder
 from .projectors import LinearProjector
@@ -30,6 +30,7 @@ __all__ = [
     'LanguageHead',
     'LinearProjector',
     'LocalTemporal',
+    'LogitScaleHead',
     'Memory',
     'MomentumEncoder',
     'PooledClassifier',
