@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # Extras that add what the package can do; `docs` and `tests` are for working on it.
-FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray')
+FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray', 'timm')
 
 
 def requirements(name: str) -> list[str]:
