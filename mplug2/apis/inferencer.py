@@ -44,7 +44,7 @@ class Inferencer(Execution):
 
     An input is a path, a URL, the bytes of a file, a PIL image, an array or tensor of pixels, or ``dict(media=..., start=...,
     end=...)``, seconds of a clip (`as_media`). One input gives one `Result`; a folder, list or generator gives an iterator of
-    them, in order: inputs are decoded ahead by threads, computed in batches, and never all held. Of several, a bad input gives
+    them, in order: inputs are decoded ahead by workers, computed in batches, and never all held. Of several, a bad input gives
     a result with ``error`` set; a single bad input raises its error.
 
     Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``batch_size``:
@@ -53,8 +53,10 @@ class Inferencer(Execution):
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
             checkpoint, a published file. config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
-        dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 on a GPU that has it, else float32. workers: threads that
-            decode. published: arguments of `load_release`.
+        dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 on a GPU that has it, else float32. workers: how many
+            threads decode, of several inputs. processes: decode in processes, which take seconds to start and do not wait for
+            each other's Python code: for thousands of clips on many cores. A script then needs the usual
+            ``if __name__ == '__main__':``. published: arguments of `load_release`.
     """
 
     # Images and clips

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
-from ..datasets.io.image import read_image
+from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 
 IMAGE_SUFFIXES = frozenset(['.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2'])
@@ -181,7 +181,7 @@ def as_media(value: Any, start: float | None = None, end: float | None = None, n
     if isinstance(value, (bytes, bytearray)):
         return Media(f'bytes {number}', content=bytes(value), start=start, end=end)
     if isinstance(value, Image.Image):
-        pixels = np.asarray(ImageOps.exif_transpose(value).convert('RGB'))
+        pixels = np.asarray(to_rgb(value))
         return Media(getattr(value, 'filename', '') or f'image {number}', frames=pixels[None], start=start, end=end)
     if isinstance(value, (np.ndarray, Tensor)):
         return Media(f'array {number}', frames=as_frames(value), start=start, end=end)
@@ -204,7 +204,9 @@ def as_frames(array: np.ndarray | Tensor) -> np.ndarray:
         array = array[None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
         raise ValueError(f'arrays are (H, W), (H, W, C) or (T, H, W, C) with 1, 3 or 4 channels, not {array.shape}')
-    return np.repeat(array, 3, -1) if array.shape[-1] == 1 else array[..., :3]
+    if array.shape[-1] == 4:
+        return np.stack([np.asarray(to_rgb(Image.fromarray(frame))) for frame in array])
+    return np.repeat(array, 3, -1) if array.shape[-1] == 1 else array
 
 
 def pair_up(inputs: Any, texts: Any = None, are_texts: bool = False) -> tuple[bool, int | None, Iterator[tuple[Any, Any]]]:

@@ -10,7 +10,6 @@ from ..config.load import type_name
 from ..datasets.benchmarks.text.glue import GLUE_TASKS
 from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, TokenizeText
 from ..registry import TRANSFORMS
-from ..tasks.base import Task
 from ..text.class_names import read_class_names
 from .inputs import Media
 from .results import SeenFrames
@@ -129,16 +128,17 @@ class Prepared(NamedTuple):
 
 
 class InputPipeline:
-    """Runs a model's preprocessing. Safe to call from several threads.
+    """Runs a model's preprocessing. Several threads may call it, and it pickles.
 
     Args:
-        preprocessing: `PretrainedModel.preprocessing`. tasks: the model's. tokenizer: of text steps that name none.
+        preprocessing: `PretrainedModel.preprocessing`. inputs: the kinds of inputs that each of the model's tasks takes.
+            tokenizer: of text steps that name none.
     """
 
-    def __init__(self, preprocessing: Mapping[str, Any], tasks: Mapping[str, Task], tokenizer: Any = None) -> None:
+    def __init__(self, preprocessing: Mapping[str, Any], inputs: Mapping[str, frozenset[str]], tokenizer: Any = None) -> None:
         self.vision = {kind: _build(preprocessing[kind], tokenizer) for kind in ('image', 'video') if preprocessing.get(kind)}
         self.text = {name: _build(steps, tokenizer) for name, steps in preprocessing.get('text', {}).items()}
-        self.tasks = tasks
+        self.inputs = inputs
 
     def kind_for(self, kind: str) -> str:
         """Whose steps make frames of an image or clip: a model of clips reads an image as a clip of one frame.
@@ -156,7 +156,7 @@ class InputPipeline:
 
     def asked_as(self, task: str, kind: str) -> str:
         """What a task takes an image or clip for: a task of clips takes an image for a clip of one frame."""
-        known = self.tasks[task].spec.inputs
+        known = self.inputs[task]
         return kind if kind in known else next(iter(known - {'text'}), kind)
 
     def __call__(self, task: str, media: Media | None, fields: Mapping[str, Any], with_text: bool = True) -> Prepared:

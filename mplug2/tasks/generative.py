@@ -21,18 +21,18 @@ class TextGenerator:
     """A generation's settings and the tokenizer that reads its ids.
 
     Args:
-        tokenizer: with ``cls_id``, ``sep_id`` and ``decode``. how: arguments of `Generation`. prompt: words that the model
-            was trained to say first; they, and what stands before them, are cut off.
+        tokenizer: with ``cls_id``, ``sep_id`` and ``decode``. settings: arguments of `Generation`. prompt: words that the model
+            was trained to say first; they, and what precedes them, are cut off.
     """
 
-    def __init__(self, tokenizer, how: dict, prompt: str = '') -> None:
+    def __init__(self, tokenizer, settings: dict, prompt: str = '') -> None:
         self.tokenizer = tokenizer
-        self.how = Generation(**how)
+        self.settings = Generation(**settings)
         self.prompt = prompt
 
     def hypotheses(self, features: Features, memory: Memory, allowed: Tensor | None = None) -> list[list[Hypothesis]]:
         decoder = features.network.decoder
-        return generate(decoder, memory, self.how, self.tokenizer.cls_id, self.tokenizer.sep_id, allowed)
+        return generate(decoder, memory, self.settings, self.tokenizer.cls_id, self.tokenizer.sep_id, allowed)
 
     def text(self, hypothesis: Hypothesis) -> str:
         text = self.tokenizer.decode(hypothesis.ids)

@@ -69,12 +69,12 @@ class QuestionAnswering(Task):
         memory = features.memory('fused')
         if self.answers is None:
             hypotheses = self.generator.hypotheses(features, memory)
-            found = [(tidy_answer(self.generator.text(best)), best.score) for best, *_ in hypotheses]
+            answers = [(tidy_answer(self.generator.text(best)), best.score) for best, *_ in hypotheses]
         else:
             decoder = features.network.decoder
             index, probability = rank(decoder, memory, self.candidates, self.candidate_mask, self.top_k)
-            found = [(self.answers[i], p) for i, p in zip(index[:, 0].tolist(), probability[:, 0].tolist(), strict=True)]
-        for sample, (answer, score) in zip(batch.samples, found, strict=True):
+            answers = [(self.answers[i], p) for i, p in zip(index[:, 0].tolist(), probability[:, 0].tolist(), strict=True)]
+        for sample, (answer, score) in zip(batch.samples, answers, strict=True):
             sample.pred_answer = answer
             sample.pred_score = score
         return batch.samples

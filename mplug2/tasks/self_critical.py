@@ -62,7 +62,7 @@ class SelfCriticalCaptioning(Captioning):
         if num_samples < 1 + (baseline == 'others'):
             raise ValueError(f'num_samples={num_samples} leaves no other caption for the baseline {baseline!r}')
         self.num_samples, self.baseline = num_samples, baseline
-        length = self.generator.how.max_length
+        length = self.generator.settings.max_length
         # No minimum: what is drawn must be distributed as the decoder says, or the gradient is that of something else.
         self.sampling = Generation(num_beams=1, num_return=num_samples, min_length=0, max_length=length, temperature=1.0)
         self.greedy = Generation(num_beams=1, min_length=0, max_length=length)
