@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # Extras that add what the package can do; `docs` and `tests` are for working on it.
-FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray')
+FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray', 'timm')
 
 
 def requirements(name: str) -> list[str]:
@@ -48,6 +48,19 @@ setup(
     long_description=(ROOT / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    keywords='multi-modal video image text captioning retrieval mPLUG-2 MMEngine',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['mplug2', 'mplug2.*']),
     package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json']},

@@ -142,7 +142,7 @@ class MPlug2Weights:
 
     Args:
         source: file, folder, hub name or state dict. new: patterns of model keys (``tasks.*``) that keep their own
-            initialisation. absent: patterns of those that keep it where the file lacks them. prefix: what stands before
+            initialisation. absent: patterns of those that keep it where the file lacks them. prefix: what comes before
             ``network.`` in the file (``backbone.model.`` of a detector's).
         rename: prefixes of keys in the file -> what the model calls them
             (``{'tasks.contrastive.': 'tasks.retrieval.'}``).
@@ -175,7 +175,7 @@ class MPlug2Weights:
             there = ', '.join(sorted({key.split('.')[0] for key in state}))
             raise CheckpointError(
                 f'{name} has no keys under {self.prefix}network.; it has {there}: '
-                'set prefix to what stands before network., or convert the file first (mplug2 convert)'
+                'set prefix to what comes before network., or convert the file first (mplug2 convert)'
             )
         wanted = {key for key in model.state_dict() if key.startswith(self.within)}
         sources = {self._ours(key): (key,) for key in state if key.startswith(self.prefix)}

@@ -132,7 +132,7 @@ def _room(shape: torch.Size, like: Tensor) -> Tensor:
 
 def shapes_in(path: Path) -> dict[str, torch.Size]:
     """Names and shapes of the tensors of a sharded checkpoint."""
-    return {key: one.size for key, one in _stored(path).items()}
+    return {key: tensor.size for key, tensor in _stored(path).items()}
 
 
 def _stored(path: Path) -> dict[str, TensorStorageMetadata]:

@@ -9,7 +9,7 @@ from .mmcv_ops import install
 install()  # before anything imports mmdet.models
 
 from .backbone import DenseMap, VisionBackbone  # noqa: E402
-from .coco import CocoDetection, PadUnseen  # noqa: E402
+from .coco import CocoDetection, LoadPixels, PadUnseen  # noqa: E402
 from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
 from .metric import ClassAgnosticCocoMetric, CocoMetric  # noqa: E402
 from .pyramid import ChannelNorm, SimpleFeaturePyramid  # noqa: E402
@@ -23,6 +23,7 @@ __all__ = [
     'CocoMetric',
     'DenseMap',
     'FullPrecisionHeads',
+    'LoadPixels',
     'PadUnseen',
     'ShowDetections',
     'SimpleFeaturePyramid',

@@ -23,6 +23,7 @@ from ..utils.wrappers import unwrap
 from .checkpointer import Checkpointer
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
+from .hooks.class_count import ClassCount
 from .hooks.nonfinite import NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
@@ -40,6 +41,7 @@ DEFAULT_HOOKS = dict(
     stop_on_signal=dict(type=StopOnSignal),
     nonfinite=dict(type=NonFiniteGuard),
     bad_samples=dict(type=BadSampleCount),
+    class_count=dict(type=ClassCount),
 )
 PARALLEL = ('replicate', 'shard')
 

@@ -66,6 +66,7 @@ class Classification(Task):
         super().__init__()
         self.spec = vision_spec(media)
         self.dropout = nn.Dropout(dropout)
+        self.num_classes = num_classes
         self.head = nn.Linear(network.width_of('vision'), num_classes)
 
     def init_weights(self) -> None:
@@ -104,8 +105,8 @@ class ZeroShotClassification(Task):
 
     Args:
         network, tokenizer: given by the model. names: of the K classes, or a file (`read_class_names`). templates: prompts,
-            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction stands
-            before a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial. head: as in
+            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction precedes
+            a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial. head: as in
             `Retrieval`.
 
     Predictions as those of `Classification`.

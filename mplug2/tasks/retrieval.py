@@ -30,12 +30,12 @@ class Retrieval(Task):
     Args:
         network, tokenizer: given by the model. media: 'image' or 'video', or several kinds for pre-training on both.
         projection_dim: E. temperature: initial. contrastive: config of a `Contrast`, or None. matching: config of
-            `HardNegativeMatching`, or None. Without the contrastive loss, negatives for matching are drawn evenly.
+            `HardNegativeMatching`, or None. Without the contrastive loss, negatives for matching are sampled evenly.
         head: config of what makes embeddings and their similarity, `ContrastiveHead` if None; widths and the two arguments
             above are filled in.
 
     Reads ``media_id`` of the batch, (B,) long: which image or clip a sample shows (`AddMediaId`); equal ones are positives.
-    Predictions, for the pair as it stands in the batch: ``pred_similarity`` (cosine) and, with matching, ``pred_match``
+    Predictions, for the pair as it is in the batch: ``pred_similarity`` (cosine) and, with matching, ``pred_match``
     (probability). Whole galleries are scored by `mplug2.evaluation.gallery`.
 
     Raises:
@@ -125,7 +125,7 @@ class Retrieval(Task):
     def _relevance(self, match: Tensor, vision_embedding: Tensor, text_embeddings: Tensor) -> Tensor:
         """What the pairs of one image or clip with K texts are ranked by (K,): matching log-odds plus contrastive logit.
 
-        Matching has learned to tell pairs from negatives that were drawn by their contrastive logit, so its log-odds hold what
+        Matching learned to tell pairs from negatives that were sampled by their contrastive logit, so its log-odds hold what
         that logit leaves out, and the sum is the whole (as in noise-contrastive estimation with that noise).
 
         Args:

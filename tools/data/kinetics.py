@@ -46,8 +46,13 @@ def find_clips(root: Path) -> dict[str, str]:
     return {path.stem: path.relative_to(root).as_posix() for path in find_media(root, 'video')}
 
 
-def clip_name(youtube_id: str, start: str, end: str) -> str:
-    return f'{youtube_id}_{int(float(start)):06d}_{int(float(end)):06d}'
+def clip_name(youtube_id: str, start: str, end: str) -> str | None:
+    """A clip's name without suffix; None where the times of its row are blank or no numbers, as in rows that a spreadsheet
+    has spoilt."""
+    try:
+        return f'{youtube_id}_{int(float(start)):06d}_{int(float(end)):06d}'
+    except (ValueError, OverflowError):
+        return None
 
 
 def youtube_id(path: str) -> str:

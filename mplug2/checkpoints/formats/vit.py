@@ -94,7 +94,7 @@ class HuggingFaceClipFormat(VitFormat):
 
     @classmethod
     def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """With the prefix that transformers 5 leaves out where the vision model stands alone."""
+        """With the prefix that transformers 5 leaves out where the vision model is alone."""
         alone = cls.stem.removeprefix('vision_model.') in state
         return {f'vision_model.{key}' if alone else key: value for key, value in state.items()}
 
