@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,6 @@ from mplug2 import Inferencer, list_models
 from mplug2.apis import Result
 from mplug2.apis.inputs import as_frames, as_media
 from mplug2.apis.pipeline import class_names_of, preprocessing_of
-from mplug2.apis.stream import prepared_batches
 from mplug2.config.load import load_config
 from mplug2.datasets import BadSampleError
 from mplug2.datasets.io.image import read_image
@@ -51,6 +52,19 @@ def untrained(config: str) -> Inferencer:
     built.init_weights()
     built.preprocessing = preprocessing_of(cfg)
     return Inferencer(built, dtype='float32')
+
+
+def test_a_cold_start_imports_no_training() -> None:
+    code = """
+import sys
+from mplug2 import Inferencer
+Inferencer('mplug2_tiny')
+print([name for name in ('transformers', 'torch._dynamo', 'matplotlib', 'mplug2.engine', 'mmdet') if name in sys.modules])
+from mmengine.registry import OPTIMIZERS
+print('Adafactor' in OPTIMIZERS)
+"""
+    printed = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-2:] == ['[]', 'True']
 
 
 def test_shipped_models_are_listed() -> None:
@@ -136,13 +150,6 @@ def test_a_generator_is_read_lazily_and_in_order(model: Inferencer, clips: list[
     assert [next(results).source for _ in range(5)] == [clips[number % 3] for number in range(5)]
     assert len(taken) <= 5 + 2 * 2 + 1
     results.close()
-
-
-def test_batches_are_prepared_ahead() -> None:
-    prepared: list[int] = []
-    batches = prepared_batches(range(9), lambda number: prepared.append(number) or number, 2, workers=1)
-    assert next(batches) == [(0, 0), (1, 1)]
-    assert list(batches) == [[(2, 2), (3, 3)], [(4, 4), (5, 5)], [(6, 6), (7, 7)], [(8, 8)]]
 
 
 def test_parts_of_clips(model: Inferencer, tmp_path: Path) -> None:
