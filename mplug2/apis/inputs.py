@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
+from ..datasets.io.clip import Clip
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 
@@ -95,6 +96,16 @@ class Media:
         if self.times:
             choose = partial(self._choose_part, rate=frame_rate(name, self.content), num_frames=num_frames)
         return read_video(name, choose, content=self.content, **reader)
+
+    def times_of(self, num_frames: int) -> list[float]:
+        """Seconds of the frames that `read` takes of a file; empty where there are none, as of images and arrays."""
+        if self.frames is not None or self.kind == 'image':
+            return []
+        name = self.path or self.source
+        rate, length = frame_rate(name, self.content), len(Clip(name, self.content))
+        whole = sample_frames(length, num_frames, test_mode=True)
+        chosen = self._choose_part(length, rate, num_frames) if self.times else whole
+        return [frame / rate for frame in chosen]
 
     def _choose_part(self, length: int, rate: float, num_frames: int) -> list[int]:
         first = round((self.start or 0.0) * rate)

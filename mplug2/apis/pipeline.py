@@ -12,6 +12,7 @@ from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, Toke
 from ..registry import TRANSFORMS
 from ..text.class_names import read_class_names
 from .inputs import Media
+from .results import SeenFrames
 
 # By name, because a config that was written out names classes by their modules.
 _TEXT_STEPS = ('AddConstant', 'TokenizeText', 'TokenizeTexts', 'TokenizePair', 'AnswerWindows')
@@ -19,6 +20,8 @@ _CROPS = ('RandomResizedCrop', 'BoxSafeResizedCrop')  # of training; tests squas
 # What only training or scoring has: labels, targets, and draws.
 _LEFT_OUT = ('PackInputs', 'AddMediaId', 'ChooseText', 'TokenizeTarget', 'MaskTokens', 'SplitPrefix', 'BoxTarget')
 _LEFT_OUT += ('HorizontalFlip', 'ColorJitter', 'RandAugment', 'RandomErasing')
+# Of what a task is given beside tensors: what `TextQA` reads its answers from, and the texts of callers.
+_FIELDS = ('context', 'windows', 'caption', 'question', 'phrase')
 
 
 def preprocessing_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,8 +181,26 @@ class InputPipeline:
             outputs.append(getattr(step, 'out', 'text'))
         results['task'] = task
         further = [name for name in outputs if name not in PackInputs.USUAL and name in results]
-        fields_kept = [name for name in ('context', 'windows') if name in results]
+        fields_kept = [name for name in _FIELDS if name in results]
         return Prepared(PackInputs(inputs=further, fields=fields_kept)(results), size)
+
+    def seen(self, media: Media) -> SeenFrames:
+        """The frames that the model reads of an image or clip, at their own size.
+
+        Raises:
+            BadSampleError: the media cannot be read. ValueError: not the kind of media that the model reads.
+        """
+        count = getattr(self.vision[self.kind_for(media.kind)][0], 'num_frames', 1)
+        return SeenFrames(media.read(count), media.times_of(count))
+
+    def text_offset(self, task: str, kind: str, key: str, out: str) -> int:
+        """How many tokens of a task's input `out` come before the caller's own text: the class token and the instruction.
+
+        Args:
+            key: the record's name of that text.
+        """
+        packed = self(task, None, {key: '', 'media': self.asked_as(task, kind)}).packed
+        return len(packed['inputs'][out])
 
     def _read(self, results: dict[str, Any], media: Media, kind: str) -> tuple[dict[str, Any], tuple[int, int] | None]:
         """Results with ``frames``, and height and width of the input."""
