@@ -9,7 +9,7 @@ from .encoders.timm import TimmVisionEncoder
 from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
-from .heads import ContrastiveHead, LanguageHead
+from .heads import ContrastiveHead, LanguageHead, LogitScaleHead
 from .huggingface_decoder import HuggingFaceDecoder
 from .layers import Block
 from .momentum import MomentumEncoder
@@ -36,6 +36,7 @@ __all__ = [
     'LanguageHead',
     'LinearProjector',
     'LocalTemporal',
+    'LogitScaleHead',
     'Memory',
     'MomentumEncoder',
     'PooledClassifier',
