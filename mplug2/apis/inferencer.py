@@ -247,12 +247,13 @@ class Inferencer(Execution):
 
         def predict(task: Task, features: Features, batch: Batch) -> list[dict[str, Any]]:
             name = next(name for name, other in self.model.tasks.items() if other is task)
+            key, out = EXPLAINED[method], getattr(task, 'text', 'text')
             question = Question(
                 part=part,
                 kind=kind,
                 layer=layer,
-                texts=[sample.get(EXPLAINED[method]) for sample in batch.samples],
-                offset=lambda media: self.pipeline.text_offset(name, media, EXPLAINED[method]),
+                texts=[sample.get(key) for sample in batch.samples],
+                offset=lambda media: self.pipeline.text_offset(name, media, key, out),
                 tokenizer=self.model.tokenizers['text'],
             )
             return [dict(attention=maps) for maps in explain(task, features, batch, question)]

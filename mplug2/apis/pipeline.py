@@ -193,10 +193,14 @@ class InputPipeline:
         count = getattr(self.vision[self.kind_for(media.kind)][0], 'num_frames', 1)
         return SeenFrames(media.read(count), media.times_of(count))
 
-    def text_offset(self, task: str, kind: str, key: str) -> int:
-        """How many tokens of a task's text stand before the caller's own: the class token and the instruction."""
+    def text_offset(self, task: str, kind: str, key: str, out: str) -> int:
+        """How many tokens of a task's input `out` come before the caller's own text: the class token and the instruction.
+
+        Args:
+            key: the record's name of that text.
+        """
         packed = self(task, None, {key: '', 'media': self.asked_as(task, kind)}).packed
-        return len(packed['inputs'][getattr(self.tasks[task], 'text', 'text')])
+        return len(packed['inputs'][out])
 
     def _read(self, results: dict[str, Any], media: Media, kind: str) -> tuple[dict[str, Any], tuple[int, int] | None]:
         """Results with ``frames``, and height and width of the input."""
