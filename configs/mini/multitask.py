@@ -260,6 +260,6 @@ val_dataloader = dict(
 val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 test_dataloader = test_cfg = test_evaluator = None
-auto_scale_lr.update(base_batch_size=81)  # on average over the sources, on 4 processes
+auto_scale_lr.update(base_batch_size=82)  # on average over the sources, on 4 processes
 train_cfg = dict(type=PretrainLoop, max_iters=1400, val_interval=700)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')
