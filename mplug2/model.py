@@ -188,7 +188,7 @@ class MPlug2(PretrainedModel, BaseModel):
         special = (101, 102) if tokenizer is None else (tokenizer.cls_id, tokenizer.sep_id)
         start_id = special[0] if start_id is None else start_id
         end_id = special[1] if end_id is None else end_id
-        settings = [task.generator.how for task in self.tasks.values() if hasattr(task, 'generator')]
+        settings = [task.generator.settings for task in self.tasks.values() if hasattr(task, 'generator')]
         how = dataclasses.replace(settings[0] if len(settings) == 1 else Generation(), **how)
         training = self.training
         self.eval()

@@ -15,26 +15,12 @@ from ..registry import TRANSFORMS
 from .inputs import Media
 
 
-class Detector:
-    """A detector and how its images are made.
+class DetectionPipeline:
+    """How the images of a detector are made: a test pipeline without the steps that read files and annotations."""
 
-    Args:
-        model: of mmdet, with weights. cfg: its config; the test pipeline is taken from it, without the steps that read files
-            and annotations, and the names of the classes.
-    """
-
-    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
-        self.model = model.eval()
-        dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
-        steps = [
-            step for step in dataset['pipeline'] if not type_name(step).startswith('Load') and type_name(step) != 'PadUnseen'
-        ]
+    def __init__(self, pipeline: Sequence[Mapping[str, Any]]) -> None:
+        steps = [step for step in pipeline if not type_name(step).startswith('Load') and type_name(step) != 'PadUnseen']
         self.steps = [TRANSFORMS.build(step) for step in steps]
-        self.class_names: Sequence[str] | None = (dataset.get('metainfo') or {}).get('classes')
-        if self.class_names is None:
-            from mmdet.datasets import CocoDataset
-
-            self.class_names = CocoDataset.METAINFO['classes']
 
     def prepare(self, media: Media) -> dict[str, Any]:
         """Read one image.
@@ -50,6 +36,24 @@ class Detector:
         for step in self.steps:
             results = step(results)
         return results
+
+
+class Detector:
+    """A detector and how its images are made.
+
+    Args:
+        model: of mmdet, with weights. cfg: its config, of which the test pipeline is taken and the names of the classes.
+    """
+
+    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
+        self.model = model.eval()
+        dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
+        self.pipeline = DetectionPipeline(dataset['pipeline'])
+        self.class_names: Sequence[str] | None = (dataset.get('metainfo') or {}).get('classes')
+        if self.class_names is None:
+            from mmdet.datasets import CocoDataset
+
+            self.class_names = CocoDataset.METAINFO['classes']
 
     @torch.inference_mode()
     def predict(self, packed: list[dict[str, Any]], threshold: float, with_masks: bool) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
-from ..datasets.io.image import read_image
+from ..datasets.io.clip import Clip
+from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 
 IMAGE_SUFFIXES = frozenset(['.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2'])
@@ -96,6 +97,16 @@ class Media:
             choose = partial(self._choose_part, rate=frame_rate(name, self.content), num_frames=num_frames)
         return read_video(name, choose, content=self.content, **reader)
 
+    def times_of(self, num_frames: int) -> list[float]:
+        """Seconds of the frames that `read` takes of a file; empty where there are none, as of images and arrays."""
+        if self.frames is not None or self.kind == 'image':
+            return []
+        name = self.path or self.source
+        rate, length = frame_rate(name, self.content), len(Clip(name, self.content))
+        whole = sample_frames(length, num_frames, test_mode=True)
+        chosen = self._choose_part(length, rate, num_frames) if self.times else whole
+        return [frame / rate for frame in chosen]
+
     def _choose_part(self, length: int, rate: float, num_frames: int) -> list[int]:
         first = round((self.start or 0.0) * rate)
         last = length if self.end is None else min(length, round(self.end * rate))
@@ -170,7 +181,7 @@ def as_media(value: Any, start: float | None = None, end: float | None = None, n
     if isinstance(value, (bytes, bytearray)):
         return Media(f'bytes {number}', content=bytes(value), start=start, end=end)
     if isinstance(value, Image.Image):
-        pixels = np.asarray(ImageOps.exif_transpose(value).convert('RGB'))
+        pixels = np.asarray(to_rgb(value))
         return Media(getattr(value, 'filename', '') or f'image {number}', frames=pixels[None], start=start, end=end)
     if isinstance(value, (np.ndarray, Tensor)):
         return Media(f'array {number}', frames=as_frames(value), start=start, end=end)
@@ -193,7 +204,9 @@ def as_frames(array: np.ndarray | Tensor) -> np.ndarray:
         array = array[None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
         raise ValueError(f'arrays are (H, W), (H, W, C) or (T, H, W, C) with 1, 3 or 4 channels, not {array.shape}')
-    return np.repeat(array, 3, -1) if array.shape[-1] == 1 else array[..., :3]
+    if array.shape[-1] == 4:
+        return np.stack([np.asarray(to_rgb(Image.fromarray(frame))) for frame in array])
+    return np.repeat(array, 3, -1) if array.shape[-1] == 1 else array
 
 
 def pair_up(inputs: Any, texts: Any = None, are_texts: bool = False) -> tuple[bool, int | None, Iterator[tuple[Any, Any]]]:

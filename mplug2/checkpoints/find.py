@@ -67,7 +67,7 @@ def _on_hub(name: str) -> Path:
         try:
             path = Path(cached_file(name, filename))
             for part in parts_of(path):
-                cached_file(name, part.name)  # lies beside the index
+                cached_file(name, part.name)  # is stored beside the index
             return path
         except OSError as error:
             failures.append(str(error).splitlines()[0])
@@ -135,8 +135,7 @@ def write_best(folder: str | Path, record: dict) -> None:
 def move_aside(path: Path) -> Path:
     """Take its name from the folder of a sharded checkpoint that is to go; returns where it is now.
 
-    Removed file by file it would for a while be there under its name, half empty. A training that starts removes what lies
-    there.
+    Removed file by file it would for a while be there under its name, half empty. A training that starts removes it.
     """
     aside = path.with_name(f'.{path.stem}.old.{SHARDS}.tmp')
     shutil.rmtree(aside, ignore_errors=True)

@@ -41,6 +41,7 @@ class MultiModalDataset(Dataset):
     """
 
     METAINFO: dict[str, Any] = {}
+    num_labels: int | None = None  # one more than the largest ``label``, if records have one
     TEXTS: tuple[str, ...] = ('captions', 'question', 'phrase')  # fields that `tools/data/check.py` counts the texts of
     PUBLISHED: dict[str, int] = {}  # name of a split, as `published_splits` gives it -> samples that its authors publish
 
@@ -83,6 +84,8 @@ class MultiModalDataset(Dataset):
             records = records[:indices] if isinstance(indices, int) else [records[index] for index in indices]
         if not records:
             raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
+        labels = [label for record in records if type(label := record.get('label')) is int]
+        self.num_labels = 1 + max(labels) if labels else None
         # One block of bytes: Python objects would be copied into every worker as their reference counts are touched.
         stored = [pickle.dumps(record, protocol=pickle.HIGHEST_PROTOCOL) for record in records]
         self._ends = np.cumsum([len(record) for record in stored])

@@ -4,6 +4,7 @@ from .checkpointer import Checkpointer
 from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
+from .hooks.class_count import ClassCount
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
@@ -24,6 +25,7 @@ __all__ = [
     'BadSampleCount',
     'CheckpointHook',
     'Checkpointer',
+    'ClassCount',
     'DeviceScalarBuffer',
     'LayerDecayConstructor',
     'LogProcessor',

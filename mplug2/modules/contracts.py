@@ -46,7 +46,7 @@ class VisionEncoder(Protocol):
     """Frames to tokens. Its layers are `Block`s, if they are to be recomputed, compiled or sharded one by one.
 
     width: C. patch_size: pixels of a token's side. image_size: side, in pixels, of the frames that it is made for.
-    num_prefix_tokens: tokens before the patches; the first stands for the clip. Of 0, the mean of the patches does.
+    num_prefix_tokens: tokens before the patches; the first represents the clip. Of 0, the mean of the patches does.
     """
 
     width: int
@@ -93,7 +93,7 @@ class TemporalModule(Protocol):
 
 @runtime_checkable
 class Projector(Protocol):
-    """Stands where two modules meet. It is built with the widths that meet there, ``in_width`` and ``width``."""
+    """Joins two modules of different widths. It is built with the widths that meet there, ``in_width`` and ``width``."""
 
     width: int
 
@@ -137,5 +137,5 @@ class Decoder(Protocol):
 
 
 def pooled(tokens: Tensor, num_prefix_tokens: int) -> Tensor:
-    """What stands for an image or clip, (B, C), of its tokens (B, prefix + N, C): the first, or their mean without prefix."""
+    """What represents an image or clip, (B, C), of its tokens (B, prefix + N, C): the first, or their mean without prefix."""
     return tokens[:, 0] if num_prefix_tokens else tokens.mean(1)
