@@ -1,5 +1,5 @@
-# mPLUG-2 of today's parts, video captioning on MSRVTT: SigLIP 2 B/16 with local temporal modules between its layers, BERT's text
-# and universal layers, and Qwen3 0.6B, which reads what they make as its first words. Weights lie in folders as the hub has them.
+# mPLUG-2 of today's parts, video captioning on MSRVTT: SigLIP 2 B/16 with local temporal modules between its layers, BERT's
+# text and universal layers, and Qwen3 0.6B, which reads what they make as its first words. Weights: folders as on the hub.
 from mmengine.config import read_base
 
 from mplug2.modules import HuggingFaceDecoder, HuggingFaceVisionEncoder, LinearProjector, LocalTemporal
