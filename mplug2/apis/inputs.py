@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
+from ..datasets.io.clip_part import within
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 
@@ -93,33 +94,8 @@ class Media:
                 raise BadSampleError(f'{self.source}: start and end are of clips, but this is an image')
             return read_image(name, self.content)[None]
         if self.times:
-            choose = partial(self._choose_part, rate=frame_rate(name, self.content), num_frames=num_frames)
+            choose = within(choose, name, self.start, self.end, self.content)
         return read_video(name, choose, content=self.content, **reader)
-
-    def _choose_part(self, length: int, rate: float, num_frames: int) -> list[int]:
-        first = round((self.start or 0.0) * rate)
-        last = length if self.end is None else min(length, round(self.end * rate))
-        if not 0 <= first < last:
-            raise BadSampleError(
-                f'{self.source}: no frames from {self.start or 0.0} to {self.end} seconds; it lasts {length / rate:.2f} seconds'
-            )
-        return [first + frame for frame in sample_frames(last - first, num_frames, test_mode=True)]
-
-
-def frame_rate(path: str, content: bytes | None = None) -> float:
-    """Frames a second of a video file, on average.
-
-    Raises:
-        BadSampleError: missing, or no video.
-    """
-    import av
-
-    try:
-        with av.open(path if content is None else io.BytesIO(content), metadata_errors='replace') as container:
-            stream = container.streams.video[0]
-            return float(stream.average_rate or stream.guessed_rate or stream.base_rate)
-    except (OSError, IndexError, TypeError, ValueError) as error:
-        raise BadSampleError(f'{path}: no video whose frame rate is known ({str(error).splitlines()[0]})') from None
 
 
 def is_url(text: str) -> bool:
