@@ -1,7 +1,7 @@
 # `make demo` and `make test` do everything on a fresh machine; they share one environment.
 PYTHON_BIN = $(or $(VENV),.venv)/bin
 
-.PHONY: demo test test-configs docs lint env
+.PHONY: demo test test-fast test-configs docs lint env
 
 env:
 	tools/setup_env.sh
@@ -11,6 +11,9 @@ demo: env
 
 test: env
 	$(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: env
+	$(PYTHON_BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not distributed and not browser and not gpu'
 
 # Every shipped config builds, trains a step, tests and scores, at a tiny size.
 test-configs: env

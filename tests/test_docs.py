@@ -114,7 +114,7 @@ GENERATED = {ROOT / f'docs/reference/{name}.md' for name in (*SITE['PAGES'], *(f
 PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))
 
 
-@pytest.mark.parametrize('page', [Path('README.md'), *PAGES], ids=str)
+@pytest.mark.parametrize('page', [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r'\]\(([^)\s]+)\)', text) if not link.startswith('http')]

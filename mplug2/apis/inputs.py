@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
-from ..datasets.io.clip_part import within
+from ..datasets.io.clip import Clip
+from ..datasets.io.clip_part import frame_rate, within
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 
@@ -96,6 +97,17 @@ class Media:
         if self.times:
             choose = within(choose, name, self.start, self.end, self.content)
         return read_video(name, choose, content=self.content, **reader)
+
+    def times_of(self, num_frames: int) -> list[float]:
+        """Seconds of the frames that `read` takes of a file; empty where there are none, as of images and arrays."""
+        if self.frames is not None or self.kind == 'image':
+            return []
+        name = self.path or self.source
+        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
+        if self.times:
+            choose = within(choose, name, self.start, self.end, self.content)
+        rate = frame_rate(name, self.content)
+        return [frame / rate for frame in choose(len(Clip(name, self.content)))]
 
 
 def is_url(text: str) -> bool:

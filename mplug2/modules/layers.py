@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -38,7 +39,12 @@ def quick_gelu(x: Tensor) -> Tensor:
     return F.silu(1.702 * x) / 1.702
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {'gelu': F.gelu, 'quick_gelu': quick_gelu, 'relu': F.relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    'gelu': F.gelu,
+    'gelu_tanh': partial(F.gelu, approximate='tanh'),
+    'quick_gelu': quick_gelu,
+    'relu': F.relu,
+}
 
 
 def activation_function(name: str) -> Callable[[Tensor], Tensor]:
@@ -72,14 +78,18 @@ def attention(
         (B, H, L, D).
     """
     if os.environ.get(PLAIN_ATTENTION) == '1' or _explicit_is_faster(query, key):
-        scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
-        if causal:
-            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float('-inf'))
-        weights = F.dropout(scores.float().softmax(-1).to(query.dtype), dropout, dropout > 0)
-        return weights @ value
+        return F.dropout(attention_weights(query, key, mask, causal), dropout, dropout > 0) @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+
+
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+    """The explicit softmax of `attention`, whose arguments these are: weights (B, H, L, N)."""
+    scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float('-inf'))
+    return scores.float().softmax(-1).to(query.dtype)
 
 
 def _explicit_is_faster(query: Tensor, key: Tensor) -> bool:

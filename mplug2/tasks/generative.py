@@ -1,20 +1,19 @@
-"""What captioning and question answering share: logits of targets, and texts read off a generation."""
+"""What the tasks share whose answer the decoder writes: their loss, and texts read off a generation."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..modules.contracts import Memory
 from ..modules.generation import Generation, Hypothesis, generate
 from ..networks import Features
-from ..structures import TargetBatch
-
-
-def decode_targets(features: Features, memory: Memory, target: TargetBatch) -> Tensor:
-    """Teacher-forced logits (M, L, V) of the targets, each against its sample's memory."""
-    # The collate gives every sample a target, so equal counts pair up.
-    paired = len(target.ids) == len(memory.tokens)
-    return features.network.decoder(target.ids, memory, None if paired else target.sample)
+from ..objectives.language import PrefixLM
+from ..registry import MODELS
+from ..structures import Batch
+from .base import Task
 
 
 class TextGenerator:
@@ -39,3 +38,35 @@ class TextGenerator:
         if self.prompt and self.prompt in text:
             text = text.split(self.prompt, 1)[1]
         return text.strip()
+
+
+class GenerativeTask(Task):
+    """A task whose answer the decoder writes. A subclass says what the decoder attends to (`memory`).
+
+    Args:
+        generator: reads texts off the decoder. objective: config of a `TextObjective`; next tokens (`PrefixLM`) if None.
+        target: name of the input that holds the texts to learn.
+    """
+
+    loss_name: str  # in logs, after ``loss_``
+
+    def __init__(self, generator: TextGenerator, objective: dict | None = None, target: str = 'target') -> None:
+        super().__init__()
+        self.generator, self.target = generator, target
+        self.objective = MODELS.build(objective or dict(type=PrefixLM), default_args=dict(generator=generator))
+
+    @classmethod
+    def for_prediction(cls, cfg: dict) -> dict:
+        return {key: value for key, value in cfg.items() if key != 'objective'}
+
+    @abstractmethod
+    def memory(self, features: Features) -> Memory:
+        """What the decoder attends to."""
+
+    def before_train(self, dataset: Dataset) -> None:
+        self.objective.before_train(dataset)
+
+    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        scalars = self.objective(features, self.memory(features), batch, self.target)
+        loss = scalars.pop('loss')
+        return {f'loss_{self.objective.name or self.loss_name}': loss, **scalars}
