@@ -26,7 +26,7 @@ SHOWN_MAPS = 24
 
 def mount_page(app: Any, page: gr.Blocks, limits: Limits) -> Any:
     """Put the page at / of the application. It reads its own uploads, and no other file of the server."""
-    return gr.mount_gradio_app(
+    mounted = gr.mount_gradio_app(
         app,
         page,
         path='/',
@@ -37,6 +37,9 @@ def mount_page(app: Any, page: gr.Blocks, limits: Limits) -> Any:
         footer_links=[],
         theme=gr.themes.Default(**FONT),
     )
+    # Gradio checks that an input is an upload, and no other file of the server, only of pages that it launched itself.
+    page.has_launched = True
+    return mounted
 
 
 def build_page(service: Service) -> gr.Blocks:

@@ -114,6 +114,20 @@ def test_no_file_of_the_server_is_readable(address: str, route: str, path: str) 
     assert b'importorskip' not in reply
 
 
+def test_a_file_of_the_server_is_no_input(address: str, clip: Path) -> None:
+    """The page's own protocol names an input by a path, which a client can write as it likes."""
+    calls = httpx.get(f'{address}/config').json()['dependencies']
+    look = next(call['id'] for call in calls if len(call['inputs']) == 5)
+    for number, path in enumerate(['/etc/passwd', str(clip)]):
+        file = dict(path=path, meta=dict(_type='gradio.FileData'))
+        join = dict(data=[file, None, 'clip', 0, 0], fn_index=look, session_hash=f's{number}')
+        httpx.post(f'{address}/gradio_api/queue/join', json=join)
+        with httpx.stream('GET', f'{address}/gradio_api/queue/data?session_hash=s{number}', timeout=30) as events:
+            done = next(line for line in events.iter_lines() if 'process_completed' in line)
+        assert '"success":false' in done
+        assert 'it was not uploaded by a user' in done
+
+
 def test_requests_that_wait_are_bounded(service: Service, clip: Path) -> None:
     release = threading.Event()
     waiting = [threading.Thread(target=service._run, args=(lambda: release.wait(30),)) for _ in range(4)]
