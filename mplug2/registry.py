@@ -16,6 +16,7 @@ import mmengine.registry as roots
 
 SCOPE = 'mplug2'
 PLUGIN_GROUP = 'mplug2.plugins'
+PROJECTS = 'mplug2.projects'  # the field's models, whose modules, weight formats and hub models are found like ours
 
 _plugins_loaded = False
 
@@ -121,7 +122,7 @@ class Registry(roots.Registry):
 _TABLE: dict[str, tuple[str, list[str]]] = {
     'MODELS': (
         'MODELS',
-        ['mplug2.modules', 'mplug2.objectives', 'mplug2.networks', 'mplug2.model', 'mplug2.preprocessor'],
+        ['mplug2.modules', 'mplug2.objectives', 'mplug2.networks', 'mplug2.model', 'mplug2.preprocessor', PROJECTS],
     ),
     'TOKENIZERS': ('TASK_UTILS', ['mplug2.text']),
     'DATASETS': ('DATASETS', ['mplug2.datasets']),
@@ -167,12 +168,15 @@ VISUALIZERS = REGISTRIES['VISUALIZERS']
 VISBACKENDS = REGISTRIES['VISBACKENDS']
 
 # Tasks hold parameters, so they are models; a registry of their own keeps the two families of names apart.
-TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
+TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks', PROJECTS])
 REGISTRIES['TASKS'] = TASKS
 
-# MMEngine has no root for weight formats.
-WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints'])
+# MMEngine has no root for these.
+WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints', PROJECTS])
 REGISTRIES['WEIGHT_FORMATS'] = WEIGHT_FORMATS
+# `model_type` of transformers -> function that says what of ours such a folder is (`mplug2.checkpoints.hub`).
+HUB_MODELS = Registry('hub model', scope=SCOPE, locations=[PROJECTS])
+REGISTRIES['HUB_MODELS'] = HUB_MODELS
 
 
 def class_of(cfg: dict, registry: Registry | None = None) -> Any:

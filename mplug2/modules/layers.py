@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -38,7 +39,12 @@ def quick_gelu(x: Tensor) -> Tensor:
     return F.silu(1.702 * x) / 1.702
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {'gelu': F.gelu, 'quick_gelu': quick_gelu, 'relu': F.relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    'gelu': F.gelu,
+    'gelu_tanh': partial(F.gelu, approximate='tanh'),
+    'quick_gelu': quick_gelu,
+    'relu': F.relu,
+}
 
 
 def activation_function(name: str) -> Callable[[Tensor], Tensor]:

@@ -25,6 +25,16 @@ def clip_block(ours: str, theirs: str) -> Iterator[Entry]:
     yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.ln_2')
 
 
+def clip_hf_layer(ours: str, theirs: str) -> Iterator[Entry]:
+    """A layer with HuggingFace's keys of CLIP, which SigLIP has too."""
+    yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self_attn.{name}_proj' for name in 'qkv'))
+    yield from pair(f'{ours}.self_attention.out', f'{theirs}.self_attn.out_proj')
+    yield from pair(f'{ours}.self_residual.norm', f'{theirs}.layer_norm1')
+    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
+    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
+    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layer_norm2')
+
+
 def clip_stem(theirs: str, kernel_ones: tuple[int, ...] = ()) -> Iterator[Entry]:
     """What is outside the blocks, with OpenAI's keys. kernel_ones: as in `Entry`, of the patch kernel."""
     yield Entry(f'{OURS}.patch_embedding.weight', (f'{theirs}.conv1.weight',), kernel_ones)
@@ -96,13 +106,7 @@ class HuggingFaceClipFormat(VitFormat):
         yield from pair(f'{OURS}.norm_before', 'vision_model.pre_layrnorm')  # spelt so over there
         yield from pair(f'{OURS}.norm_after', 'vision_model.post_layernorm')
         for layer in range(layers):
-            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
-            yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self_attn.{name}_proj' for name in 'qkv'))
-            yield from pair(f'{ours}.self_attention.out', f'{theirs}.self_attn.out_proj')
-            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.layer_norm1')
-            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
-            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
-            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layer_norm2')
+            yield from clip_hf_layer(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}')
 
 
 @WEIGHT_FORMATS.register_module()

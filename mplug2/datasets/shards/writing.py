@@ -10,8 +10,8 @@ import errno
 import http.client
 import io
 import json
-import os
 import socket
+import sys
 import tarfile
 import time
 import urllib.error
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from ...utils.files import replace_file
+from ...utils.files import replacing, sweep_temporary, write_text
 from ...utils.retrying import tried
 from ..io.bad_samples import AnnotationError, BadSampleError
 from ..io.files import SUFFIXES, media_errors
@@ -70,11 +70,11 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._part = path, path.with_suffix('.tar.part')
+        self.path, self._replacing = path, replacing(path)
         self.samples = 0
 
     def __enter__(self) -> ShardWriter:
-        self._tar = tarfile.open(self._part, 'w')
+        self._tar = tarfile.open(self._replacing.__enter__(), 'w')
         return self
 
     def add(self, key: str, parts: dict[str, bytes]) -> None:
@@ -85,15 +85,15 @@ class ShardWriter:
             self._tar.addfile(member, io.BytesIO(content))
         self.samples += 1
 
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        self._tar.close()
-        if kind is not None:
-            self._part.unlink()
-            return
-        with open(self._part, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(self._part, self.path)
-        load_index(str(self.path))
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._tar.close()
+        except OSError:  # a full disk
+            self._replacing.__exit__(*sys.exc_info())
+            raise
+        self._replacing.__exit__(*error)
+        if error[0] is None:
+            load_index(str(self.path))
 
 
 def fetch(source: str, timeout: float = 20.0) -> bytes:
@@ -211,8 +211,8 @@ def _ahead(call: Callable[[Item], Any], items: Iterable[Item], workers: int) -> 
 
 
 def write_notes(path: Path, notes: Any) -> None:
-    """Write notes beside shards as JSON, atomically: a conversion that continues relies on them."""
-    replace_file(path, lambda file: file.write(json.dumps(notes, ensure_ascii=False).encode()))
+    """Write notes beside shards as JSON: a conversion that continues relies on them."""
+    write_text(path, json.dumps(notes, ensure_ascii=False))
 
 
 def note_source(out: Path, notes: dict[str, Any]) -> None:
@@ -222,6 +222,7 @@ def note_source(out: Path, notes: dict[str, Any]) -> None:
         AnnotationError: the folder has shards of another source.
     """
     out.mkdir(parents=True, exist_ok=True)
+    sweep_temporary(out)
     file = out / NOTES
     if file.is_file():
         stored = json.loads(file.read_text(encoding='utf-8'))
