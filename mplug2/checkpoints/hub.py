@@ -85,6 +85,23 @@ class HubFolder:
             "transformers.AutoTokenizer.from_pretrained('...').save_pretrained('...')"
         )
 
+    def generation(self, start: int = 1) -> dict[str, Any]:
+        """Arguments of `Generation` that do what `generate` of transformers does by the folder's own settings.
+
+        Args:
+            start: tokens before the generated ones, which its lengths count.
+        """
+        settings = {**self.config, **self.read('generation_config.json')}
+        longest = settings.get('max_new_tokens') or (settings.get('max_length') or 20) - start
+        shortest = settings.get('min_new_tokens') or (settings.get('min_length') or 0) - start
+        return dict(
+            num_beams=settings.get('num_beams') or 1,
+            min_length=max(0, shortest),
+            max_length=longest,
+            length_penalty=settings.get('length_penalty') or 1.0,
+            finish='standard',
+        )
+
     @property
     def image_processor(self) -> dict[str, Any]:
         """The settings of its images, without those that transformers leaves out."""
