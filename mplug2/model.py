@@ -194,7 +194,7 @@ class MPlug2(PretrainedModel, BaseModel):
         if not isinstance(losses, Mapping) or not any('loss' in name for name in losses):
             returned = ', '.join(losses) if isinstance(losses, Mapping) else type(losses).__name__
             raise ValueError(
-                f"{type(task).__name__}.loss returns {returned}: it has to return a dict of scalars, of which those with 'loss' "
+                f"{type(task).__name__}.loss returns {returned}: it has to return a dict of scalars, and those with 'loss' "
                 'in their name are summed'
             )
         wrong = next((name for name, loss in losses.items() if not isinstance(loss, Tensor) or loss.numel() != 1), None)

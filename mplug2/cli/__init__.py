@@ -67,8 +67,19 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'the traceback is in {log}', file=sys.stderr)
         else:
             print('--traceback prints where it came from', file=sys.stderr)
-        print(f'mplug2 {parsed.command}: {sentence(error)}', file=sys.stderr)
+        print(f'mplug2 {parsed.command}: {_cause(error)}', file=sys.stderr)
         return 1
+
+
+def _cause(error: Exception) -> str:
+    """What an error says; where another process of the run was lost, which one it was."""
+    peers = sys.modules.get('mplug2.engine.parallel.peers')
+    lost = peers.lost_peers(error) if peers is not None else ''
+    return (
+        f'{lost}; this process cannot go on without it, and --resume goes on from the latest checkpoint'
+        if lost
+        else sentence(error)
+    )
 
 
 def _log_traceback() -> str | None:

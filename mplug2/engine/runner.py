@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from .hooks.class_count import ClassCount
 from .hooks.nonfinite import NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
+from .hooks.watchdog import Watchdog
 from .logs import DeviceScalarBuffer, LogProcessor
 from .optim.lr_scaling import scale_lr
 from .optim.wrapper import describe_optimizer, fused, not_a_parameter
@@ -42,7 +44,9 @@ DEFAULT_HOOKS = dict(
     nonfinite=dict(type=NonFiniteGuard),
     bad_samples=dict(type=BadSampleCount),
     class_count=dict(type=ClassCount),
+    watchdog=dict(type=Watchdog),
 )
+_FULL = (errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC))
 PARALLEL = ('replicate', 'shard')
 
 
@@ -96,6 +100,10 @@ class Runner(_Runner):
             lock_folder(self.work_dir)
         try:
             return super().train()
+        except OSError as error:
+            if error.errno in _FULL and error.filename is None:  # what is not a result is a log
+                error.filename = f'{self.log_dir}, where logs and scalars go'
+            raise
         finally:
             unlock_folder(self.work_dir)
 
