@@ -47,9 +47,7 @@ def lost_peers(error: BaseException) -> str:
 
 def stopped_peers() -> str:
     """A sentence on the processes of this machine that are gone or stopped; '' if all run."""
-    return '; '.join(
-        f'process {peer.rank} ({peer.pid} on {peer.host}) is {state}{_log(peer)}' for peer, state in _not_running()
-    )
+    return _listed(_not_running())
 
 
 def _listed(states: list[tuple[Peer, str]]) -> str:
