@@ -57,6 +57,8 @@ def fetch_url(url: str, seconds: float = SECONDS, max_bytes: int = MAX_BYTES, al
                 size += len(part)
                 if size > max_bytes:
                     raise FetchLimitError(f'more than {max_bytes} bytes')
+            if watch.passed:  # the cut looks like an end
+                raise TimeoutError
             if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not report
                 raise http.client.IncompleteRead(b'', missing)
             return b''.join(parts)

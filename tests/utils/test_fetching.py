@@ -18,7 +18,7 @@ from mplug2.utils.fetching import FetchLimitError, fetch_url
 class Hostile(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         port = self.server.server_address[1]
-        leads_to = {'/home': '/ok', '/other': f'http://localhost:{port}/ok', '/file': 'file:///etc/hostname'}.get(self.path)
+        leads_to = {'/home': '/ok', '/other': f'http://localhost:{port}/ok', '/file': 'ftp://localhost/a'}.get(self.path)
         if leads_to:
             self.send_response(302)
             self.send_header('Location', leads_to)
@@ -55,7 +55,7 @@ def test_redirects_stay_at_their_host_or_lead_to_public_addresses(server: str) -
     assert fetch_url(f'{server}/other', allow_private=True) == b'whole'
     with pytest.raises(FetchLimitError, match='a redirect leads to the private address'):
         fetch_url(f'{server}/other')
-    with pytest.raises(FetchLimitError, match='a redirect leads to file:///etc/hostname, which is not http'):
+    with pytest.raises(FetchLimitError, match='a redirect leads to ftp://localhost/a, which is not http'):
         fetch_url(f'{server}/file')
 
 

@@ -31,7 +31,7 @@ from ...utils.files import replacing, sweep_temporary, write_text
 from ...utils.retrying import tried
 from ..io.bad_samples import AnnotationError, BadSampleError
 from ..io.files import SUFFIXES, media_errors
-from ..io.image import check_size, to_rgb
+from ..io.image import MAX_PIXELS, check_size, to_rgb
 from ..io.video import read_pyav
 from .index import load_index
 
@@ -133,25 +133,26 @@ def _fetch_once(source: str, timeout: float, max_bytes: int, allow_private: bool
 
 def _read_file(path: Path, max_bytes: int) -> bytes:
     status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise FetchLimitError('no regular file')  # a device never ends
     if status.st_size > max_bytes:
         raise FetchLimitError(f'more than {max_bytes} bytes')
     return path.read_bytes()
 
 
-def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
+def check_image(source: str, content: bytes, short_side: int | None = None, max_pixels: int = MAX_PIXELS) -> tuple[str, bytes]:
     """An image's suffix and bytes, if it can be decoded.
 
     Args:
         short_side: pixels; an image whose shorter side is longer is resized. Re-encoded images are as `to_rgb` makes them.
+        max_pixels: of an image.
 
     Raises:
         BadSampleError: it cannot be decoded.
     """
     try:
         with media_errors(source, 'no image, or a damaged one'), Image.open(io.BytesIO(content)) as image:
-            check_size(source, image)
+            check_size(source, image, max_pixels)
             image.load()
             small = short_side is None or min(image.size) <= short_side
             if small and image.format in _FORMATS:
