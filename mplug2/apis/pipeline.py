@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..config.load import type_name
 from ..datasets.benchmarks.text.glue import GLUE_TASKS
 from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, TokenizeText
-from ..registry import TRANSFORMS
+from ..registry import DATASETS, TRANSFORMS, class_of
 from ..text.class_names import read_class_names
 from .inputs import Media
 from .results import SeenFrames
@@ -47,18 +47,20 @@ def preprocessing_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def class_names_of(cfg: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Names of the classes of a config's only task, where its data set states them or reads them from a file that is there."""
-    tasks = list(cfg['model']['tasks'])
-    for dataset, _ in _datasets(cfg):
+    """Names of the classes of a config's tasks, where a data set states them or reads them from a file that is there."""
+    names_of: dict[str, list[str]] = {}
+    for dataset, tasks in _datasets(cfg):
         names = (dataset.get('metainfo') or {}).get('classes')
         file = dataset.get('synsets')
         if names is None and dataset.get('task') in GLUE_TASKS:
             names = GLUE_TASKS[dataset['task']].classes
         if names is None and file and Path(file).is_file():
             names = read_class_names(file)
-        if names and len(tasks) == 1:
-            return {tasks[0]: list(names)}
-    return {}
+        if names is None and (read := getattr(class_of(dataset, DATASETS), 'read_classes', None)) is not None:
+            names = read(dataset)
+        for task in tasks if names else ():
+            names_of.setdefault(task, list(names))
+    return names_of
 
 
 def published_preprocessing(size: int, num_frames: int = 16) -> dict[str, Any]:

@@ -21,6 +21,7 @@ COMMANDS = {
     'summarize': 'summarise texts',
     'index': 'embed images and clips into an index on disk, and keep it up to date',
     'search': 'find what a text describes in an index',
+    'serve': 'open a web page and an HTTP API for a model',
     'attention': 'draw where a model looks, for each word or query',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',

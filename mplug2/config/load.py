@@ -101,6 +101,8 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
             cfg = Config.fromfile(path)
     except SyntaxError as error:
         raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
+    # Or yapf lays out each dump of a run, for up to a second; of files without lazy imports `fromfile` ignores the argument.
+    object.__setattr__(cfg, '_format_python_code', False)
     if options:
         try:
             options = check_options(cfg._cfg_dict, interpret(cfg._cfg_dict, options))

@@ -75,14 +75,13 @@ class MPlug2Network(Network):
                 encoder = f'{stage}_encoder'
                 if self.has(encoder):
                     yield Connection(f'{stage}_universal', encoder, getattr(self, encoder).width, 'universal', width)
-        for target, width, stages in (
-            ('fusion', 'width', ('vision', 'text')),
-            ('decoder', 'memory_width', ('vision', 'text', 'fused')),
-        ):
+        for target, stages in (('fusion', ('vision', 'text')), ('decoder', ('vision', 'text', 'fused'))):
             for stage in stages:
                 source = self._source(stage)
                 if self.has(target) and self.has(source):
-                    wanted = getattr(getattr(self, target), width)
+                    module = getattr(self, target)
+                    attended = stage == 'vision' or target == 'decoder'
+                    wanted = getattr(module, 'memory_width', module.width) if attended else module.width
                     yield Connection(f'{stage}_{target}', source, self.width_of(stage), target, wanted)
 
     @property

@@ -247,6 +247,9 @@ def test_class_names_of_data_sets(mini_home: Path, monkeypatch: pytest.MonkeyPat
     assert class_names_of(load_config('mini/image_classification'))['classification'][7] == 'seven'
     entailment = ['entailment', 'not_entailment']
     assert class_names_of(load_config('mini/text_classification')) == {'classification': entailment}
+    many = class_names_of(load_config('mini/multitask'))
+    assert sorted(many) == ['image_classification', 'text_classification', 'video_classification']
+    assert (many['video_classification'][-1], many['text_classification']) == ('stays still', entailment)
 
 
 def test_preprocessing_of_configs_leaves_randomness_out() -> None:
