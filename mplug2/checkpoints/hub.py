@@ -85,6 +85,14 @@ class HubFolder:
             "transformers.AutoTokenizer.from_pretrained('...').save_pretrained('...')"
         )
 
+    def special_token(self, name: str) -> str | None:
+        """A special token of the tokenizer, such as 'pad_token'; None where the folder names none."""
+        for file in ('tokenizer_config.json', 'special_tokens_map.json'):
+            token = self.read(file).get(name)
+            if token is not None:
+                return token['content'] if isinstance(token, dict) else token
+        return None
+
     def generation(self, start: int = 1) -> dict[str, Any]:
         """Arguments of `Generation` that do what `generate` of transformers does by the folder's own settings.
 
