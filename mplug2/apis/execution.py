@@ -16,6 +16,7 @@ from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch
 from ..tasks import Task
+from ..utils.precision import DTYPES
 from .inputs import Media, pair_up
 from .pipeline import InputPipeline
 from .reading import Asked, Failed, Ready, Request, read_image_request, read_request
@@ -28,7 +29,6 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
 
 
@@ -50,7 +50,7 @@ class Execution:
         self.device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
-        self.dtype, self.workers, self.processes = DTYPES[dtype], workers, processes
+        self.dtype, self.workers, self.processes = getattr(torch, dtype), workers, processes
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
