@@ -63,7 +63,7 @@ class TextDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.memory_width = width, memory_width or width
-        self.vocab_size = vocab_size
+        self.vocab_size, self.max_positions = vocab_size, max_positions
         self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(
             TransformerLayer(
