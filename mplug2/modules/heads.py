@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import MODELS
 from .layers import activation_function, full_precision, initialize_transformer
+
+if TYPE_CHECKING:
+    from .packing import PackedWeight
 
 
 @MODELS.register_module()
@@ -26,6 +31,7 @@ class LanguageHead(nn.Module):
         self.norm = nn.LayerNorm(width, eps)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.activation = activation_function(activation)
+        self.packed: PackedWeight | None = None
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.dense.in_features)
@@ -35,7 +41,9 @@ class LanguageHead(nn.Module):
         """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V), fp32 under autocast too."""
         x = self.norm(self.activation(self.dense(x)))
         with full_precision(x):
-            return F.linear(x.float(), word_table.float(), self.bias.float())
+            x = x.float()
+            logits = None if self.packed is None else self.packed.product(x, word_table, self.bias)
+            return F.linear(x, word_table.float(), self.bias.float()) if logits is None else logits
 
 
 @MODELS.register_module()
