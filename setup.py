@@ -1,4 +1,4 @@
-"""Installs the package; configs/ and tools/ travel inside it.
+"""Installs the package; configs/, projects/ and tools/ travel inside it.
 
 MMEngine's configs of other projects find ours as ``mplug2.configs...``, MIM finds both folders under ``mplug2/.mim``.
 """
@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # Extras that add what the package can do; `docs` and `tests` are for working on it.
-FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray')
+FEATURES = ('mini', 'optional', 'detection', 'action', 'search', 'serve', 'analysis', 'peft', 'ray', 'timm')
 
 
 def requirements(name: str) -> list[str]:
@@ -20,7 +20,10 @@ def requirements(name: str) -> list[str]:
 
 
 class BuildWithConfigs(build_py):
-    """Copy configs/ and tools/ into the built package; an editable install reads them from the checkout instead."""
+    """Copy configs/, projects/ and tools/ into the built package; an editable install reads them from the checkout instead.
+
+    Of projects/ packages alone: a folder without ``__init__.py`` is installed by itself.
+    """
 
     def run(self) -> None:
         super().run()
@@ -30,6 +33,9 @@ class BuildWithConfigs(build_py):
         for folder, target in (('configs', 'configs'), ('configs', '.mim/configs'), ('tools', '.mim/tools')):
             ignored = shutil.ignore_patterns('__pycache__')
             shutil.copytree(ROOT / folder, package / target, dirs_exist_ok=True, ignore=ignored)
+        for project in (ROOT / 'projects').glob('*/__init__.py'):
+            folder = project.parent
+            shutil.copytree(folder, package / 'projects' / folder.name, dirs_exist_ok=True, ignore=ignored)
 
 
 version: dict = {}
@@ -42,6 +48,19 @@ setup(
     long_description=(ROOT / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    keywords='multi-modal video image text captioning retrieval mPLUG-2 MMEngine',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['mplug2', 'mplug2.*']),
     package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json']},

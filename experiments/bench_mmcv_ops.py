@@ -21,6 +21,8 @@ from pathlib import Path
 
 import torch
 
+from mplug2.utils.files import write_text
+
 STRIDES = (4, 8, 16, 32, 64)
 
 
@@ -140,7 +142,7 @@ def main() -> None:
     for name, ratio in ratios.items():
         print(f'{name:34}  {ours["seconds"][name]:9.4f}s  {theirs["seconds"][name]:12.4f}s  {ratio:5.2f}')
     if args.json:
-        args.json.write_text(json.dumps(dict(ours=ours, compiled=theirs, ratios=ratios), indent=1))
+        write_text(args.json, json.dumps(dict(ours=ours, compiled=theirs, ratios=ratios), indent=1))
 
 
 if __name__ == '__main__':

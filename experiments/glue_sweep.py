@@ -24,6 +24,7 @@ from mplug2 import registry
 from mplug2.checkpoints.find import latest_checkpoint, read_best
 from mplug2.config.load import load_config, tools_folder
 from mplug2.registry import resolve
+from mplug2.utils.files import write_text
 
 EPOCHS, LEARNING_RATES, BATCHES = (5, 7, 10), (3e-5, 5e-5, 6e-5, 7e-5, 1e-4), (32, 64, 128)
 WARM_UP = 0.06  # share of the steps; the paper gives none
@@ -102,7 +103,7 @@ def score(config: str, point: Point, samples: int, out: Path, processes: int, se
         best = read_best(folder)
         if best is None:
             raise RuntimeError(f'{folder} has no best checkpoint: the config needs default_hooks.checkpoint.save_best')
-        done.write_text(json.dumps(best))
+        write_text(done, json.dumps(best))
         for checkpoint in folder.glob('iter_*.pth'):  # only for resuming; those of many runs would fill the disk
             checkpoint.unlink()
     return json.loads(done.read_text()) | dict(folder=folder.name)

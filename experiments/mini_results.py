@@ -40,7 +40,7 @@ from mplug2.cli.bench.measure import processor
 from mplug2.config.load import load_config, tools_folder
 from mplug2.engine.optim.wrapper import computes_bf16
 from mplug2.mini.build import MANIFEST, VERSION
-from mplug2.utils.files import replace_file
+from mplug2.utils.files import replace_file, write_text
 
 OUT, DOCS = Path('work_dirs/mini_results'), Path('docs/results')
 MEASURED = 'measured.json'  # beside run.json: measurements of a run by other commands, reported with its metrics
@@ -403,7 +403,7 @@ def _chance_of(row: Row, out: Path) -> dict[str, float]:
     path = out / row.name / 'chance.json'
     if not path.is_file():
         guessed = chance(load_config(row.config, row.options), row.chance, row.metrics)
-        path.write_text(json.dumps({metric: round(value, 4) for metric, value in guessed.items()}))
+        write_text(path, json.dumps({metric: round(value, 4) for metric, value in guessed.items()}))
     return json.loads(path.read_text())
 
 
@@ -428,7 +428,7 @@ def write_table(records: list[dict], rows: Iterable[Row], path: Path) -> None:
         for block in alike.values():
             if len(block) > 1:
                 lines += ['', *_columns(block, by_row)]
-    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    write_text(path, '\n'.join(lines) + '\n')
 
 
 def _lines(rows: Iterable[Row], by_row: dict[str, list[dict]]) -> list[str]:
@@ -484,7 +484,7 @@ def write(rows: Sequence[Row], out: Path = OUT, docs: Path = DOCS) -> None:
         done = results([row], out)
         before = [record for record in written if record['task'] == row.task and _same(row, record)]
         records += done if _seeds(done) >= _seeds(before) else before
-    path.write_text(json.dumps(records, indent=1) + '\n')
+    write_text(path, json.dumps(records, indent=1) + '\n')
     write_table(records, rows, docs / 'mini.md')
 
 

@@ -309,10 +309,11 @@ def _pretraining() -> list[Row]:
         ),
         no_instruction=('without instructions', {}),
         no_universal=('layers for text alone', unshared),
+        paper=("all objectives, in the form of the paper's equations", {}),
     )
     rows = []
     for variant, (title, changes) in variants.items():
-        suffix = '_no_instruction' if variant == 'no_instruction' else ''
+        suffix = f'_{variant}' if variant in ('no_instruction', 'paper') else ''
         ranked: dict[str, Any] = {}
         if variant == 'no_matching':
             ranked = {'test_cfg.top_k': 0}
@@ -341,5 +342,25 @@ def _pretraining() -> list[Row]:
     return rows
 
 
+def _forms() -> list[Row]:
+    """Captioning after brief pre-training, both in the release's form or both in the paper's."""
+    forms = dict(release=('video_captioning', 'pretrain_all'), paper=('video_captioning_paper', 'pretrain_paper'))
+    return [
+        Row(
+            f'video_captioning_form_{form}',
+            f'forms/{form}',
+            f'mini/{config}',
+            VIDEO_CAPTION,
+            THREE,
+            _brief('video_captioning'),
+            "The paper's form beside the release's: captioning after brief pre-training",
+            f"the {form}'s form",
+            start,
+        )
+        for form, (config, start) in forms.items()
+    ]
+
+
 _GROUPS = (_main, _classification, _comparisons, _ablations, _universal, _zero_shot, _downstream, _second_stage, _pretraining)
+_GROUPS += (_forms,)
 ROWS = {row.name: row for group in _GROUPS for row in group()}

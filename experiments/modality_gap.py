@@ -30,6 +30,7 @@ from mplug2.datasets.collate import pad
 from mplug2.engine.runner import Runner
 from mplug2.registry import resolve
 from mplug2.structures import Tokens
+from mplug2.utils.files import write_text
 from mplug2.visualization import draw_gap, modality_gap
 
 MINI = {
@@ -143,13 +144,13 @@ def main() -> None:
         gaps[title], embeddings[title] = [run_gaps for run_gaps, _ in measured], measured[0][1]
     for folders, run_gaps in zip(run_folders, gaps.values(), strict=bool(run_folders)):
         for folder, gap in zip(folders, run_gaps, strict=True):
-            (folder / mini_results.MEASURED).write_text(json.dumps(gap, indent=1))
+            write_text(folder / mini_results.MEASURED, json.dumps(gap, indent=1))
     if run_folders:
         mini_results.write(list(ROWS.values()))
     media = {next(iter(cfg.model.tasks.values())).get('media', 'video') for cfg, _ in variants.values()}
     draw_gap(embeddings, args.out, kind='clip' if media == {'video'} else 'image')
     if not run_folders:
-        args.out.with_suffix('.json').write_text(json.dumps(gaps, indent=1) + '\n')
+        write_text(args.out.with_suffix('.json'), json.dumps(gaps, indent=1) + '\n')
     print(table(gaps))
 
 

@@ -17,14 +17,14 @@ from safetensors.torch import save
 from torch import nn
 
 from .checkpoints.errors import CheckpointError
-from .checkpoints.find import SHIPPED
+from .checkpoints.find import FILENAMES, SHIPPED
 from .checkpoints.load import Policy, load
 from .checkpoints.loading import matches
 from .registry import MODELS, TASKS, TOKENIZERS, TRANSFORMS, NotRegistered, Registry
 from .utils.files import replace_file
 from .version import __version__
 
-CONFIG, WEIGHTS, CARD, VOCAB = 'config.json', 'model.safetensors', 'README.md', 'vocab.txt'
+CONFIG, WEIGHTS, CARD, VOCABS = 'config.json', 'model.safetensors', 'README.md', ('*vocab.txt', '*vocab.json')
 ZOO = SHIPPED.with_name('zoo.json')
 TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
 # Which registries know the names of a section. A task's registry falls back on that of models.
@@ -146,16 +146,23 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     repository, _, revision = name.partition('@')
-    patterns = [CONFIG, WEIGHTS, f'*{VOCAB}']  # data alone: nothing that could run
+    # Data alone, nothing that could run: a folder of ours, or of transformers, whose weights may lie in several files.
+    data, older = ['*.json', '*vocab.txt', 'model*.safetensors'], [FILENAMES[-1]]
     try:
-        folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+        folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=data))
+        if not _has_weights(folder):
+            folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=data + older))
     except (OSError, ValueError) as error:
         raise ModelFolderError(
             f'no model {name}: neither a local file or folder, nor on the hub ({str(error).splitlines()[0]})'
         ) from error
-    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
+    if not (folder / CONFIG).is_file() or not _has_weights(folder):
         raise ModelFolderError(f'{name} on the hub is no model folder: one holds {CONFIG} and {WEIGHTS}')
     return folder
+
+
+def _has_weights(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in FILENAMES)
 
 
 def shipped_names() -> list[str]:
@@ -217,7 +224,8 @@ def _to_names(value: Any, registries: tuple[Registry, ...], vocabularies: dict[s
             if key == 'type':
                 item = _name_of(item, registries, where)
             elif key == 'vocab' and isinstance(item, (str, Path)) and Path(item).is_file():
-                item = vocabularies.setdefault(str(item), VOCAB if not vocabularies else f'{len(vocabularies)}_{VOCAB}')
+                number = f'{len(vocabularies)}_' if vocabularies else ''
+                item = vocabularies.setdefault(str(item), f'{number}vocab{Path(item).suffix}')
             plain[str(key)] = _to_names(item, registries, vocabularies, f'{where}.{key}')
         return plain
     if isinstance(value, (list, tuple)):

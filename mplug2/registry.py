@@ -16,28 +16,37 @@ import mmengine.registry as roots
 
 SCOPE = 'mplug2'
 PLUGIN_GROUP = 'mplug2.plugins'
+PROJECTS = 'mplug2.projects'  # the field's models, whose modules, weight formats and hub models are found like ours
 
 _plugins_loaded = False
 
 
-def load_plugins() -> None:
+def load_plugins(go_on: bool = False) -> list[str]:
     """Import every installed plug-in package, once.
+
+    Args:
+        go_on: leave out those that fail, from here on: for commands that look for what is wrong.
+
+    Returns:
+        sentences on those that failed.
 
     Raises:
         ImportError: names the entry point whose import failed.
     """
     global _plugins_loaded
+    failures: list[str] = []
     if _plugins_loaded:
-        return
+        return failures
     _plugins_loaded = True  # set first: a plug-in looks registries up while it is imported
     for entry in entry_points(group=PLUGIN_GROUP):
         try:
             entry.load()
-        except Exception as error:
-            _plugins_loaded = False
-            raise ImportError(
-                f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}'
-            ) from error
+        except (Exception, SystemExit) as error:
+            failures.append(f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}')
+            if not go_on:
+                _plugins_loaded = False
+                raise ImportError(failures[-1]) from error
+    return failures
 
 
 class NotRegistered(KeyError):
@@ -121,7 +130,7 @@ class Registry(roots.Registry):
 _TABLE: dict[str, tuple[str, list[str]]] = {
     'MODELS': (
         'MODELS',
-        ['mplug2.modules', 'mplug2.objectives', 'mplug2.networks', 'mplug2.model', 'mplug2.preprocessor'],
+        ['mplug2.modules', 'mplug2.objectives', 'mplug2.networks', 'mplug2.model', 'mplug2.preprocessor', PROJECTS],
     ),
     'TOKENIZERS': ('TASK_UTILS', ['mplug2.text']),
     'DATASETS': ('DATASETS', ['mplug2.datasets']),
@@ -167,12 +176,15 @@ VISUALIZERS = REGISTRIES['VISUALIZERS']
 VISBACKENDS = REGISTRIES['VISBACKENDS']
 
 # Tasks hold parameters, so they are models; a registry of their own keeps the two families of names apart.
-TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks'])
+TASKS = Registry('task', parent=MODELS, scope=SCOPE, locations=['mplug2.tasks', PROJECTS])
 REGISTRIES['TASKS'] = TASKS
 
-# MMEngine has no root for weight formats.
-WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints'])
+# MMEngine has no root for these.
+WEIGHT_FORMATS = Registry('weight format', scope=SCOPE, locations=['mplug2.checkpoints', PROJECTS])
 REGISTRIES['WEIGHT_FORMATS'] = WEIGHT_FORMATS
+# `model_type` of transformers -> function that says what of ours such a folder is (`mplug2.checkpoints.hub`).
+HUB_MODELS = Registry('hub model', scope=SCOPE, locations=[PROJECTS])
+REGISTRIES['HUB_MODELS'] = HUB_MODELS
 
 
 def class_of(cfg: dict, registry: Registry | None = None) -> Any:

@@ -49,8 +49,11 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 def sources() -> Iterator[tuple[str, Path]]:
     for path in sorted((ROOT / 'mplug2').rglob('*.py')):
         room = path.relative_to(ROOT / 'mplug2').parts[0].removesuffix('.py')
-        if room not in ('configs', '__init__'):
+        if room not in ('configs', 'projects', '__init__'):
             yield room, path
+    yield 'projects', ROOT / 'projects/__init__.py'
+    for project in sorted((ROOT / 'projects').glob('*/__init__.py')):
+        yield from (('projects', path) for path in sorted(project.parent.rglob('*.py')) if 'configs' not in path.parts)
 
 
 def test_every_room_has_a_row() -> None:

@@ -21,7 +21,7 @@ PIP = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what is built, since building leaves files behind."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('mplug2', 'configs', 'tools', 'requirements'):
+    for name in ('mplug2', 'configs', 'projects', 'tools', 'requirements'):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns('__pycache__'))
     for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'MANIFEST.in'):
         shutil.copy(ROOT / name, source)
@@ -49,6 +49,10 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert {f'mplug2/checkpoints/shipped/mplug2_tiny.{ending}' for ending in ('json', 'safetensors')} <= names
     modules = {f'mplug2/{file.relative_to(ROOT / "mplug2")}' for file in (ROOT / 'mplug2').rglob('*.py')}
     assert modules <= names
+    projects = {path.parent for path in (ROOT / 'projects').glob('*/__init__.py')}
+    assert projects
+    assert {f'mplug2/{file.relative_to(ROOT)}' for folder in projects for file in folder.rglob('*.py')} <= names
+    assert not [name for name in names if 'example_project' in name]
     assert not [name for name in names if name.startswith('tests/')]
     assert any(name.endswith('LICENSE') for name in names)
 

@@ -1,7 +1,7 @@
 # The second stage: CIDEr optimisation for 5 epochs at 1e-6, 16 clips a step, from mplug2_base_msrvtt.
 from mmengine.config import read_base
 
-from mplug2.tasks import SelfCriticalCaptioning
+from mplug2.objectives import SelfCriticalReward
 
 with read_base():
     from .mplug2_base_msrvtt import *
@@ -9,7 +9,7 @@ with read_base():
 
 load_from = 'work_dirs/video_captioning/mplug2_base_msrvtt'  # its best checkpoint
 model.update(init_cfg=None)
-model['tasks']['captioning'].update(type=SelfCriticalCaptioning)
+model['tasks']['captioning'].update(objective=dict(type=SelfCriticalReward))
 train_dataloader.update(batch_size=2)
 train_dataloader['dataset'].update(each='sample', pipeline=[*read_train, *ask, scored])
 train_cfg.update(max_epochs=5)

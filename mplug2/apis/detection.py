@@ -11,30 +11,16 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from ..config.load import type_name
-from ..registry import TRANSFORMS
+from ..registry import DATASETS, TRANSFORMS, class_of
 from .inputs import Media
 
 
-class Detector:
-    """A detector and how its images are made.
+class DetectionPipeline:
+    """How the images of a detector are made: a test pipeline without the steps that read files and annotations."""
 
-    Args:
-        model: of mmdet, with weights. cfg: its config; the test pipeline is taken from it, without the steps that read files
-            and annotations, and the names of the classes.
-    """
-
-    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
-        self.model = model.eval()
-        dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
-        steps = [
-            step for step in dataset['pipeline'] if not type_name(step).startswith('Load') and type_name(step) != 'PadUnseen'
-        ]
+    def __init__(self, pipeline: Sequence[Mapping[str, Any]]) -> None:
+        steps = [step for step in pipeline if not type_name(step).startswith('Load') and type_name(step) != 'PadUnseen']
         self.steps = [TRANSFORMS.build(step) for step in steps]
-        self.class_names: Sequence[str] | None = (dataset.get('metainfo') or {}).get('classes')
-        if self.class_names is None:
-            from mmdet.datasets import CocoDataset
-
-            self.class_names = CocoDataset.METAINFO['classes']
 
     def prepare(self, media: Media) -> dict[str, Any]:
         """Read one image.
@@ -51,6 +37,25 @@ class Detector:
             results = step(results)
         return results
 
+
+class Detector:
+    """A detector and how its images are made.
+
+    Args:
+        model: of mmdet, with weights. cfg: its config, of which the test pipeline is taken and the names of the classes.
+    """
+
+    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
+        self.model = model.eval()
+        dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
+        self.pipeline = DetectionPipeline(dataset['pipeline'])
+        self.class_names: Sequence[str] | None = (dataset.get('metainfo') or {}).get('classes')
+        kind = class_of(dataset, DATASETS)
+        if self.class_names is None and hasattr(kind, 'read_classes'):
+            self.class_names = kind.read_classes(dataset)
+        if self.class_names is None:
+            self.class_names = kind.METAINFO.get('classes')
+
     @torch.inference_mode()
     def predict(self, packed: list[dict[str, Any]], threshold: float, with_masks: bool) -> list[dict[str, Any]]:
         """Boxes that score at least `threshold`, the best first, as fields of `Result`."""
@@ -62,7 +67,7 @@ class Detector:
             fields = dict(
                 boxes=[tuple(box) for box in instances.bboxes.tolist()],
                 scores=instances.scores.tolist(),
-                labels=[self.class_names[label] for label in instances.labels.tolist()],
+                labels=[self.class_names[label] if self.class_names else str(label) for label in instances.labels.tolist()],
             )
             found.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
         return found

@@ -1,4 +1,4 @@
-"""How `Inferencer` runs its methods: requests are read by threads, grouped into forward passes, and answered in order."""
+"""How `Inferencer` runs its methods: requests are read by workers, grouped into forward passes, and answered in order."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ..datasets.collate import multimodal_collate
-from ..datasets.io.bad_samples import BadSampleError
 from ..model import MPlug2
 from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch
 from ..tasks import Task
-from .inputs import Media, as_media, pair_up
+from ..utils.precision import DTYPES
+from .inputs import Media, pair_up
 from .pipeline import InputPipeline
+from .reading import Asked, Failed, Ready, Request, read_image_request, read_request
 from .results import Result
 from .sources import load_model
 from .stream import prepared_batches
@@ -28,35 +29,7 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
-# What a bad input raises; anything else is a fault of the program and ends the run.
-BAD_INPUT = (BadSampleError, OSError, ValueError, TypeError)
-
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
-
-
-class Request(NamedTuple):
-    """number: place among the inputs. value: an image, clip or text. prompt: the text that goes with it, or None."""
-
-    number: int
-    value: Any
-    prompt: str | None
-
-
-class Ready(NamedTuple):
-    """An input that was read. result: to be filled. task: name of the model's. packed, size: see `Prepared`."""
-
-    result: Result
-    task: str
-    packed: dict[str, Any]
-    size: tuple[int, int] | None
-
-
-class Failed(NamedTuple):
-    """An input that could not be read, and why."""
-
-    result: Result
-    error: Exception
 
 
 class Execution:
@@ -69,6 +42,7 @@ class Execution:
         device: str = 'auto',
         dtype: str = 'auto',
         workers: int = 4,
+        processes: bool = False,
         **published: Any,
     ) -> None:
         if dtype != 'auto' and dtype not in DTYPES:
@@ -76,13 +50,14 @@ class Execution:
         self.device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
-        self.dtype, self.workers = DTYPES[dtype], workers
+        self.dtype, self.workers, self.processes = getattr(torch, dtype), workers, processes
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
         self.model = (loaded if self.detector is None else self.detector.model).to(self.device)
         if self.detector is None:
-            self.pipeline = InputPipeline(self.model.preprocessing, self.model.tasks, self.model.tokenizers.get('text'))
+            inputs = {name: task.spec.inputs for name, task in self.model.tasks.items()}
+            self.pipeline = InputPipeline(self.model.preprocessing, inputs, self.model.tokenizers.get('text'))
 
     @property
     def methods(self) -> list[str]:
@@ -96,17 +71,15 @@ class Execution:
     def embedded_as(self, media: Media) -> str:
         """'image' or 'video': what texts are embedded for that are compared with this."""
         kind = self.pipeline.kind_for(media.kind)
-        return self.pipeline.asked_as(self._task_for('embed', kind), kind)
+        return self.pipeline.asked_as(self._asked('embed').task_for(kind), kind)
 
     def _tasks(self, method: str) -> dict[str, Task]:
         if self.detector is not None:
             return {}
         return {name: task for name, task in self.model.tasks.items() if method in task.methods}
 
-    def _task_for(self, method: str, kind: str) -> str:
-        """The task of a method for a kind of media, or, where only another kind is read, for that."""
-        tasks = self._tasks(method)
-        return next((name for name, task in tasks.items() if kind in task.spec.inputs), next(iter(tasks)))
+    def _asked(self, method: str, **settings: Any) -> Asked:
+        return Asked({name: task.spec.inputs for name, task in self._tasks(method).items()}, **settings)
 
     def _run(
         self,
@@ -135,9 +108,9 @@ class Execution:
             raise ValueError(f'the model cannot {method} ({lacking}); it can {", ".join(self.methods)}')
         many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
-        prepare = partial(self._prepare, method, field, text_steps, text_media, start, end)
-        forward = partial(self._forward, predict)
-        results = self._results(prepared_batches(requests, prepare, batch_size, self.workers), forward)
+        asked = self._asked(method, field=field, text_steps=text_steps, text_media=text_media, start=start, end=end)
+        read, forward = partial(read_request, self.pipeline, asked), partial(self._forward, predict)
+        results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
         return self._deliver(results, many, total, method if progress else None)
 
     def _detect(
@@ -151,8 +124,14 @@ class Execution:
         def forward(task: str, members: list[Ready]) -> list[dict[str, Any]]:
             return self.detector.predict([ready.packed for ready in members], threshold, method == 'segment')
 
-        results = self._results(prepared_batches(requests, self._prepare_image, batch_size, self.workers), forward)
+        read = partial(read_image_request, self.detector.pipeline)
+        results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
         return self._deliver(results, many, total, method if progress else None)
+
+    def _read_ahead(
+        self, requests: Iterator[Request], read: Callable[[Request], Ready | Failed], batch_size: int, many: bool
+    ) -> Iterator[list[tuple[Request, Ready | Failed]]]:
+        return prepared_batches(requests, read, batch_size, self.workers, self.processes and many)
 
     def _deliver(
         self, results: Iterator[tuple[Result, Exception | None]], many: bool, total: int | None, bar: str | None
@@ -168,46 +147,6 @@ class Execution:
 
             results = tqdm(results, total=total, desc=bar, unit='input')
         return (result for result, _ in results)
-
-    def _prepare_image(self, request: Request) -> Ready | Failed:
-        """Read one input of a detector; in a worker thread."""
-        result = Result(_name(request.value, request.number))
-        try:
-            media = as_media(request.value, number=request.number)
-            result.source = media.source
-            media.fetch()
-            return Ready(result, '', self.detector.prepare(media), None)
-        except BAD_INPUT as error:
-            result.error = str(error) or type(error).__name__
-            return Failed(result, error)
-
-    def _prepare(
-        self,
-        method: str,
-        field: str | tuple[str, str] | None,
-        text_steps: bool,
-        text_media: str | None,
-        start: float | None,
-        end: float | None,
-        request: Request,
-    ) -> Ready | Failed:
-        """Read one input; in a worker thread."""
-        result = Result(_name(request.value, request.number), request.prompt)
-        try:
-            if text_media is None:
-                media = as_media(request.value, start, end, request.number)
-                result.source, result.times = media.source, media.times
-                media.fetch()
-                task = self._task_for(method, self.pipeline.kind_for(media.kind))
-                fields = {} if field is None else {field: request.prompt}
-            else:
-                media, task = None, self._task_for(method, text_media)
-                texts = (request.value, request.prompt)
-                fields = dict(zip((field,) if isinstance(field, str) else field, texts, strict=False)) | {'media': text_media}
-            return Ready(result, task, *self.pipeline(task, media, fields, text_steps))
-        except BAD_INPUT as error:
-            result.error = str(error) or type(error).__name__
-            return Failed(result, error)
 
     def _results(
         self,
@@ -252,7 +191,3 @@ def _name_of(model: str | Path | MPlug2) -> str | None:
     if not isinstance(model, (str, Path)):
         return None
     return str(Path(model).absolute()) if Path(model).exists() else str(model)
-
-
-def _name(value: Any, number: int) -> str:
-    return str(value) if isinstance(value, (str, Path)) else f'{type(value).__name__} {number}'

@@ -25,9 +25,13 @@ from ..tasks import (
     TextQA,
 )
 from ..text.answers import tidy_answer
+from .attention import Question, check, explain
 from .execution import Execution
+from .inputs import as_media
 from .readout import best_of, encode_answers, generator_of, read_classes, read_texts, split_options
-from .results import Candidate, Result
+from .results import Candidate, Result, SeenFrames
+
+EXPLAINED = {'match': 'caption', 'answer': 'question', 'ground': 'phrase', 'caption': 'caption'}  # method -> field of its text
 
 
 def list_models() -> list[str]:
@@ -40,7 +44,7 @@ class Inferencer(Execution):
 
     An input is a path, a URL, the bytes of a file, a PIL image, an array or tensor of pixels, or ``dict(media=..., start=...,
     end=...)``, seconds of a clip (`as_media`). One input gives one `Result`; a folder, list or generator gives an iterator of
-    them, in order: inputs are decoded ahead by threads, computed in batches, and never all held. Of several, a bad input gives
+    them, in order: inputs are decoded ahead by workers, computed in batches, and never all held. Of several, a bad input gives
     a result with ``error`` set; a single bad input raises its error.
 
     Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``batch_size``:
@@ -49,8 +53,10 @@ class Inferencer(Execution):
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
             checkpoint, a published file. config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
-        dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 on a GPU that has it, else float32. workers: threads that
-            decode. published: arguments of `load_release`.
+        dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 on a GPU that has it, else float32. workers: how many
+            threads decode, of several inputs. processes: decode in processes, which take seconds to start and do not wait for
+            each other's Python code: for thousands of clips on many cores. A script then needs the usual
+            ``if __name__ == '__main__':``. published: arguments of `load_release`.
     """
 
     # Images and clips
@@ -200,6 +206,59 @@ class Inferencer(Execution):
     def segment(self, inputs: Any, *, threshold: float = 0.3, **options: Any) -> Result | Iterator[Result]:
         """As `detect`, with ``masks``."""
         return self._detect('segment', inputs, threshold, **options)
+
+    # Looking inside
+
+    def frames(self, media: Any, start: float | None = None, end: float | None = None) -> SeenFrames:
+        """The frames that the model reads of one image or clip, at their own size, and their times."""
+        media = as_media(media, start, end)
+        media.fetch()
+        return SeenFrames(media.read(1), []) if self.detector else self.pipeline.seen(media)
+
+    def attention(
+        self,
+        inputs: Any,
+        text: str | Iterable[str] | None = None,
+        *,
+        method: str | None = None,
+        part: str | None = None,
+        kind: str = 'grad_cam',
+        layer: int | None = None,
+        **options: Any,
+    ) -> Result | Iterator[Result]:
+        """Show where the model looks: ``attention``, a map over the frames for each word or query.
+
+        Args:
+            text: the caption, question or phrase. Of ``method='caption'``, the caption to explain; None for the model's own.
+            method: what is asked, 'match', 'answer', 'ground' or 'caption'; by default 'match' with a text, else 'caption'.
+            part: 'fusion': words of the text in the fusion layers. 'decoder': words that the decoder writes. 'queries': learned
+                queries of the universal layers. By default 'decoder' for captions, else 'fusion'.
+            kind: 'grad_cam': attention times the positive gradient of what the model says, for the decoder of each word's own
+                probability; or plain 'attention'.
+            layer: of the part, negative ones from its end; None is the first for queries, as in Figure 5, else the middle one.
+        """
+        method = method or ('caption' if text is None else 'match')
+        part = part or ('decoder' if method == 'caption' else 'fusion')
+        if method not in EXPLAINED:
+            raise ValueError(f'attention is shown of {", ".join(EXPLAINED)}, not of {method!r}')
+        if text is None and method != 'caption':
+            raise ValueError(f'{method} needs a {EXPLAINED[method]}: give it as text')
+        check(part, kind)
+
+        def predict(task: Task, features: Features, batch: Batch) -> list[dict[str, Any]]:
+            name = next(name for name, other in self.model.tasks.items() if other is task)
+            key, out = EXPLAINED[method], getattr(task, 'text', 'text')
+            question = Question(
+                part=part,
+                kind=kind,
+                layer=layer,
+                texts=[sample.get(key) for sample in batch.samples],
+                offset=lambda media: self.pipeline.text_offset(name, media, key, out),
+                tokenizer=self.model.tokenizers['text'],
+            )
+            return [dict(attention=maps) for maps in explain(task, features, batch, question)]
+
+        return self._run(method, inputs, EXPLAINED[method], text, predict, **options)
 
     def _embed_classes(self, names: list[str], templates: Sequence[str], kind: str) -> Tensor:
         """Unit vectors of the classes, (K, E)."""

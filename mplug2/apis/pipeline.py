@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from ..config.load import type_name
 from ..datasets.benchmarks.text.glue import GLUE_TASKS
 from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, TokenizeText
-from ..registry import TRANSFORMS
-from ..tasks.base import Task
+from ..registry import DATASETS, TRANSFORMS, class_of
 from ..text.class_names import read_class_names
 from .inputs import Media
+from .results import SeenFrames
 
 # By name, because a config that was written out names classes by their modules.
 _TEXT_STEPS = ('AddConstant', 'TokenizeText', 'TokenizeTexts', 'TokenizePair', 'AnswerWindows')
@@ -20,6 +20,8 @@ _CROPS = ('RandomResizedCrop', 'BoxSafeResizedCrop')  # of training; tests squas
 # What only training or scoring has: labels, targets, and draws.
 _LEFT_OUT = ('PackInputs', 'AddMediaId', 'ChooseText', 'TokenizeTarget', 'MaskTokens', 'SplitPrefix', 'BoxTarget')
 _LEFT_OUT += ('HorizontalFlip', 'ColorJitter', 'RandAugment', 'RandomErasing')
+# Of what a task is given beside tensors: what `TextQA` reads its answers from, and the texts of callers.
+_FIELDS = ('context', 'windows', 'caption', 'question', 'phrase')
 
 
 def preprocessing_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,18 +47,20 @@ def preprocessing_of(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def class_names_of(cfg: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Names of the classes of a config's only task, where its data set states them or reads them from a file that is there."""
-    tasks = list(cfg['model']['tasks'])
-    for dataset, _ in _datasets(cfg):
+    """Names of the classes of a config's tasks, where a data set states them or reads them from a file that is there."""
+    names_of: dict[str, list[str]] = {}
+    for dataset, tasks in _datasets(cfg):
         names = (dataset.get('metainfo') or {}).get('classes')
         file = dataset.get('synsets')
         if names is None and dataset.get('task') in GLUE_TASKS:
             names = GLUE_TASKS[dataset['task']].classes
         if names is None and file and Path(file).is_file():
             names = read_class_names(file)
-        if names and len(tasks) == 1:
-            return {tasks[0]: list(names)}
-    return {}
+        if names is None and (read := getattr(class_of(dataset, DATASETS), 'read_classes', None)) is not None:
+            names = read(dataset)
+        for task in tasks if names else ():
+            names_of.setdefault(task, list(names))
+    return names_of
 
 
 def published_preprocessing(size: int, num_frames: int = 16) -> dict[str, Any]:
@@ -126,16 +130,17 @@ class Prepared(NamedTuple):
 
 
 class InputPipeline:
-    """Runs a model's preprocessing. Safe to call from several threads.
+    """Runs a model's preprocessing. Several threads may call it, and it pickles.
 
     Args:
-        preprocessing: `PretrainedModel.preprocessing`. tasks: the model's. tokenizer: of text steps that name none.
+        preprocessing: `PretrainedModel.preprocessing`. inputs: the kinds of inputs that each of the model's tasks takes.
+            tokenizer: of text steps that name none.
     """
 
-    def __init__(self, preprocessing: Mapping[str, Any], tasks: Mapping[str, Task], tokenizer: Any = None) -> None:
+    def __init__(self, preprocessing: Mapping[str, Any], inputs: Mapping[str, frozenset[str]], tokenizer: Any = None) -> None:
         self.vision = {kind: _build(preprocessing[kind], tokenizer) for kind in ('image', 'video') if preprocessing.get(kind)}
         self.text = {name: _build(steps, tokenizer) for name, steps in preprocessing.get('text', {}).items()}
-        self.tasks = tasks
+        self.inputs = inputs
 
     def kind_for(self, kind: str) -> str:
         """Whose steps make frames of an image or clip: a model of clips reads an image as a clip of one frame.
@@ -153,7 +158,7 @@ class InputPipeline:
 
     def asked_as(self, task: str, kind: str) -> str:
         """What a task takes an image or clip for: a task of clips takes an image for a clip of one frame."""
-        known = self.tasks[task].spec.inputs
+        known = self.inputs[task]
         return kind if kind in known else next(iter(known - {'text'}), kind)
 
     def __call__(self, task: str, media: Media | None, fields: Mapping[str, Any], with_text: bool = True) -> Prepared:
@@ -178,8 +183,26 @@ class InputPipeline:
             outputs.append(getattr(step, 'out', 'text'))
         results['task'] = task
         further = [name for name in outputs if name not in PackInputs.USUAL and name in results]
-        fields_kept = [name for name in ('context', 'windows') if name in results]
+        fields_kept = [name for name in _FIELDS if name in results]
         return Prepared(PackInputs(inputs=further, fields=fields_kept)(results), size)
+
+    def seen(self, media: Media) -> SeenFrames:
+        """The frames that the model reads of an image or clip, at their own size.
+
+        Raises:
+            BadSampleError: the media cannot be read. ValueError: not the kind of media that the model reads.
+        """
+        count = getattr(self.vision[self.kind_for(media.kind)][0], 'num_frames', 1)
+        return SeenFrames(media.read(count), media.times_of(count))
+
+    def text_offset(self, task: str, kind: str, key: str, out: str) -> int:
+        """How many tokens of a task's input `out` come before the caller's own text: the class token and the instruction.
+
+        Args:
+            key: the record's name of that text.
+        """
+        packed = self(task, None, {key: '', 'media': self.asked_as(task, kind)}).packed
+        return len(packed['inputs'][out])
 
     def _read(self, results: dict[str, Any], media: Media, kind: str) -> tuple[dict[str, Any], tuple[int, int] | None]:
         """Results with ``frames``, and height and width of the input."""

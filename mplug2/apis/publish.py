@@ -10,11 +10,11 @@ from typing import Any
 from ..checkpoints.find import read_best
 from ..config.load import load_config, type_name
 from ..model import MPlug2
-from ..pretrained import CARD, CONFIG, WEIGHTS, ModelFolderError, folder_files
+from ..pretrained import CARD, CONFIG, VOCABS, WEIGHTS, ModelFolderError, folder_files
 from ..version import __version__
 from .sources import config_beside, from_config
 
-UPLOADED = [CONFIG, WEIGHTS, CARD, '*vocab.txt']
+UPLOADED = [CONFIG, WEIGHTS, CARD, *VOCABS]
 
 _CARD = """---
 library_name: mplug2

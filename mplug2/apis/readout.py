@@ -38,10 +38,10 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 def generator_of(task: Task, settings: Mapping[str, Any], n_best: int) -> TextGenerator:
     """The task's own, with other settings."""
     generator = copy.copy(task.generator)
-    how = dataclasses.replace(generator.how, num_return=n_best, **settings)
-    if how.temperature is None and how.num_beams < n_best:
-        how = dataclasses.replace(how, num_beams=n_best)
-    generator.how = how
+    changed = dataclasses.replace(generator.settings, num_return=n_best, **settings)
+    if changed.temperature is None and changed.num_beams < n_best:
+        changed = dataclasses.replace(changed, num_beams=n_best)
+    generator.settings = changed
     return generator
 
 

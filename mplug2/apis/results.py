@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,49 @@ class Candidate:
 
     text: str
     score: float
+
+
+@dataclass
+class AttentionMaps:
+    """Maps of one image or clip over the frames that the model read (`Inferencer.attention`).
+
+    Attributes:
+        names: what each map is of: the whole text, then each of its words; or all queries, then each.
+        maps: (M, T, rows, columns) float32, not negative; of raw attention each adds up to the share that goes to patches.
+        part, kind: as asked. layer: of the part, from 0.
+    """
+
+    names: list[str]
+    maps: np.ndarray
+    part: str
+    kind: str
+    layer: int
+
+    def of(self, name: str) -> np.ndarray:
+        """The first map of that name, (T, rows, columns).
+
+        Raises:
+            KeyError: there is none; lists the names.
+        """
+        if name not in self.names:
+            raise KeyError(f'no map of {name!r}; there are {", ".join(self.names)}')
+        return self.maps[self.names.index(name)]
+
+    def peaks(self) -> list[tuple[int, float, float]]:
+        """Where each map is strongest: frame, from 0, and centre of the patch, x and y in shares of the frame's sides."""
+        rows, columns = self.maps.shape[2:]
+        places = (np.unravel_index(each.argmax(), each.shape) for each in self.maps)
+        return [(int(frame), (column + 0.5) / columns, (row + 0.5) / rows) for frame, row, column in places]
+
+
+class SeenFrames(NamedTuple):
+    """frames: (T, H, W, 3) uint8, those of an image or clip that a model reads, at their own size.
+
+    times: seconds of each; empty where the input is no file of a clip.
+    """
+
+    frames: np.ndarray
+    times: list[float]
 
 
 @dataclass(repr=False)
@@ -31,6 +74,7 @@ class Result:
         similarity: cosine of the embeddings of input and text. embedding: (E,) float32, of length one.
         boxes: corners (x1, y1, x2, y2) in pixels of the input. labels, scores: their names and scores.
         masks: for each box (H, W) bool.
+        attention: where the model looks.
         times: seconds (start, end) of the part of a clip that was read, if it was not the whole.
     """
 
@@ -45,6 +89,7 @@ class Result:
     labels: list[str] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
+    attention: AttentionMaps | None = None
     times: tuple[float, float | None] | None = None
     error: str | None = None
 
@@ -53,11 +98,11 @@ class Result:
         return f'Result({filled})'
 
     def to_dict(self) -> dict[str, Any]:
-        """The filled fields as plain data for JSON. Masks are left out."""
+        """The filled fields as plain data for JSON. Masks and maps are left out."""
         content = {}
         for entry in dataclasses.fields(self):
             value = getattr(self, entry.name)
-            if entry.name == 'masks' or value is None or (isinstance(value, list) and not value):
+            if entry.name in ('masks', 'attention') or value is None or (isinstance(value, list) and not value):
                 continue
             if entry.name == 'candidates':
                 value = [dataclasses.asdict(candidate) for candidate in value]

@@ -15,12 +15,14 @@ from ..checkpoints.errors import CheckpointError
 from ..checkpoints.files import load_checkpoint, read_state
 from ..checkpoints.find import find_weights
 from ..checkpoints.formats.release import ReleaseFormat
+from ..checkpoints.hub import CONFIG, hub_folder
 from ..checkpoints.load import Policy, load
 from ..config.load import load_config
 from ..model import MPlug2
 from ..pretrained import folder_files, shipped_names
 from ..registry import MODELS, TASKS, resolve
 from ..text import BertTokenizer
+from .hub import load_hub_model
 from .pipeline import class_names_of, preprocessing_of, published_preprocessing
 from .release import build_release
 
@@ -32,9 +34,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     """The model of a source, with its preprocessing, in evaluation mode.
 
     Args:
-        source: a model; the name of a shipped one; a model folder, here or on the hub ('owner/name', 'owner/name@revision');
-            a work directory (its best checkpoint, or else its latest, and its config); a checkpoint file, whose config lies
-            beside it or is given; or a published file.
+        source: a model; the name of a shipped one; a model folder, ours or one of transformers that a project knows, here or
+            on the hub ('owner/name', 'owner/name@revision'); a work directory (its best checkpoint, or else its latest, and its
+            config); a checkpoint file, whose config lies beside it or is given; or a published file.
         config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
             it is run.
         published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
@@ -55,8 +57,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
     if path is None:
         return source.eval()
-    if config is None and folder_files(source) is not None:
-        return MPlug2.from_pretrained(source)
+    if config is None and (files := folder_files(source)) is not None:
+        foreign = hub_folder(files[0].parent) if files[0].name == CONFIG else None
+        return MPlug2.from_pretrained(source) if foreign is None else load_hub_model(foreign)
     if not path.exists() and config is None:
         raise CheckpointError(
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'

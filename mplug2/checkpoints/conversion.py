@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .errors import CheckpointError
 from .formats import formats
-from .formats.adapter import Adapter
+from .formats.adapter import HEADS, Adapter, from_model_keys
 from .initializers import pick_adapter
 from .loading import LoadReport
 
@@ -50,6 +50,7 @@ def convert(
     for name, allowed in ((format, ('auto', OURS, *known)), (to, (OURS, *known))):
         if name not in allowed:
             raise CheckpointError(f'{name!r} is no weight format: there are {OURS}, {", ".join(known)}')
+    adapter = None
     if format == OURS or (format == 'auto' and any(key.startswith(PREFIX) for key in state)):
         weights = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
         if not weights:
@@ -57,9 +58,13 @@ def convert(
         sources = {key: (PREFIX + key,) for key in weights}
         left_out = {key: value.numel() for key, value in state.items() if not key.startswith(PREFIX)}
     else:
-        candidates = list(known.values()) if format == 'auto' else [known[format]]
-        weights, sources, left_out = pick_adapter(state, candidates, source).translate(state)
+        adapter = pick_adapter(state, list(known.values()) if format == 'auto' else [known[format]], source)
+        weights, sources, left_out = adapter.translate(state)
     report = LoadReport(source, {key: (sources[key], value.numel()) for key, value in weights.items()}, (), {}, left_out)
     if to == OURS:
-        return {PREFIX + key: value for key, value in weights.items()}, report
-    return known[to].from_mplug2(weights), report
+        task = f'tasks.{adapter.task}.' if adapter else ''
+        heads = f'{HEADS}.'
+        return {
+            task + key.removeprefix(heads) if key.startswith(heads) else PREFIX + key: value for key, value in weights.items()
+        }, report
+    return known[to].from_mplug2(from_model_keys(state) if adapter is None else weights), report

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from torch import Tensor, nn
 
@@ -17,11 +17,12 @@ from ..registry import WEIGHT_INITIALIZERS
 from .errors import CheckpointError
 from .files import read_state
 from .formats import formats
-from .formats.adapter import Adapter
+from .formats.adapter import HEADS, Adapter, to_model_keys
 from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 from .loading import LoadReport, load_strictly, matches, show, unread_training_state
+from .same_function import refuse_other_function
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -30,11 +31,12 @@ class ForeignWeights:
 
     Args:
         source: file, folder, hub name or state dict. new: patterns of network keys (``decoder.embedding.*``) that keep their
-            own initialisation. parts: those of the network to fill; all that the format knows and the network has if None.
+            own initialisation. parts: those of the network to fill; if None all that it has, and what the file has of the
+            model's tasks (`HEADS`).
     """
 
     formats: ClassVar[tuple[type[Adapter], ...]] = ()  # that the file may have; all that are registered if empty
-    known_parts: ClassVar[tuple[str, ...]] = PARTS
+    known_parts: ClassVar[tuple[str, ...]] = ()  # that the formats know; all of the network if empty
 
     def __init__(
         self, source: str | Path | Mapping[str, Tensor], new: Sequence[str] = (), parts: Sequence[str] | None = None
@@ -42,8 +44,9 @@ class ForeignWeights:
         self.source = source
         self.new = tuple(new)
         self.parts = tuple(parts) if parts is not None else self.known_parts
+        self.with_heads = parts is None
         unknown = sorted(set(self.parts) - set(self.known_parts))
-        if unknown:
+        if unknown and self.known_parts:
             known = ', '.join(self.known_parts)
             raise ValueError(f'{type(self).__name__} fills {known}; parts names {", ".join(unknown)}')
 
@@ -54,13 +57,18 @@ class ForeignWeights:
     def __call__(self, module: nn.Module) -> LoadReport:
         network = find_network(module)
         state = read_state(self.source)
-        adapter = pick_adapter(state, [kind.for_network(network, self.parts) for kind in self.formats or formats()], self.name)
-        parts = [part for part in self.parts if network.has(part)]
-        translated = adapter.translate(state, parts)
+        parts = [part for part in self.parts or network._modules if network.has(part)]
+        adapter = pick_adapter(state, self.formats or formats(), self.name).for_network(network, parts)
+        with_heads = self.with_heads and not isinstance(module, Network)
+        translated = adapter.translate(state, [*parts, HEADS] if with_heads else parts)
+        refuse_other_function(self.name, self.source, network, parts, translated.left_out, self.new)
+        heads = {key: value for key, value in translated.weights.items() if key.startswith(f'{HEADS}.')}
+        if heads:
+            self._fill_heads(find_model(module), heads)
         return show(
             load_strictly(
                 network,
-                translated.weights,
+                {key: value for key, value in translated.weights.items() if key not in heads},
                 self.name,
                 within=[f'{part}.' for part in parts],
                 new=self.new,
@@ -70,6 +78,12 @@ class ForeignWeights:
                 resize_mode=adapter.resize_mode,
             )
         )
+
+    def _fill_heads(self, model: nn.Module, heads: Mapping[str, Tensor]) -> None:
+        """Fill what tasks have of the file's heads."""
+        weights = to_model_keys(heads, model.state_dict())
+        if weights:
+            load_strictly(model, weights, self.name, within=tuple(weights), new=self.new)
 
 
 class _VisionWeights(ForeignWeights):
@@ -121,6 +135,7 @@ class ReleaseWeights(ForeignWeights):
     """A published mPLUG-2 file, for a network of its sizes; how many fusion layers are used, the network says."""
 
     formats = (ReleaseFormat,)
+    known_parts = PARTS
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -129,7 +144,7 @@ class MPlug2Weights:
 
     Args:
         source: file, folder, hub name or state dict. new: patterns of model keys (``tasks.*``) that keep their own
-            initialisation. absent: patterns of those that keep it where the file lacks them. prefix: what stands before
+            initialisation. absent: patterns of those that keep it where the file lacks them. prefix: what comes before
             ``network.`` in the file (``backbone.model.`` of a detector's).
         rename: prefixes of keys in the file -> what the model calls them
             (``{'tasks.contrastive.': 'tasks.retrieval.'}``).
@@ -162,7 +177,7 @@ class MPlug2Weights:
             there = ', '.join(sorted({key.split('.')[0] for key in state}))
             raise CheckpointError(
                 f'{name} has no keys under {self.prefix}network.; it has {there}: '
-                'set prefix to what stands before network., or convert the file first (mplug2 convert)'
+                'set prefix to what comes before network., or convert the file first (mplug2 convert)'
             )
         wanted = {key for key in model.state_dict() if key.startswith(self.within)}
         sources = {self._ours(key): (key,) for key in state if key.startswith(self.prefix)}
@@ -220,8 +235,11 @@ def find_network(module: nn.Module) -> Network:
     return module if isinstance(module, Network) else find_model(module).network
 
 
-def pick_adapter(state: Mapping[str, Tensor], adapters: Sequence[Adapter], name: str) -> Adapter:
-    """The adapter whose format a state dict has.
+AnyAdapter = TypeVar('AnyAdapter', Adapter, type[Adapter])
+
+
+def pick_adapter(state: Mapping[str, Tensor], adapters: Sequence[AnyAdapter], name: str) -> AnyAdapter:
+    """The adapter, of some or of some classes, whose format a state dict has.
 
     Raises:
         CheckpointError: none; says which were tried and what the keys look like.

@@ -66,7 +66,7 @@ def _group(key: str) -> str:
 
 
 def matches(key: str, patterns: Iterable[str]) -> bool:
-    """Whether a key is one of the patterns (``*`` stands for anything, dots included)."""
+    """Whether a key is one of the patterns (``*`` matches anything, dots included)."""
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
@@ -144,9 +144,9 @@ def check_shapes(source: str, file: Mapping[str, torch.Size], model: Mapping[str
             if key in model and file[key] != model[key]
         ],
     }
-    told = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in problems.items() if keys)
-    if told:
-        raise CheckpointError(f'the weights of {source} do not fit the model: {told}. {advice}')
+    kinds = '; '.join(f'{len(keys)} {kind}, such as {keys[0]}' for kind, keys in problems.items() if keys)
+    if kinds:
+        raise CheckpointError(f'the weights of {source} do not fit the model: {kinds}. {advice}')
 
 
 def unread_training_state(model: nn.Module, own: Mapping[str, torch.Size], theirs: Mapping[str, torch.Size]) -> set[str]:

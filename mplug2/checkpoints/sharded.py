@@ -1,26 +1,28 @@
 """Checkpoints that every process writes its part of: safetensors files through `torch.distributed.checkpoint`.
 
-A folder ``iter_N.shards``: tensors in ``shard-*.safetensors``, everything else in ``training.pth``. It loads with any number of
-processes, sharded or not; nothing in it is unpickled.
+A folder ``iter_N.shards``: tensors in ``shard-*.safetensors``, everything else, and their checksums, in ``training.pth``. It
+loads with any number of processes, sharded or not; nothing in it is unpickled.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import all_gather_object, barrier, get_dist_info, is_main_process
 from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from ..utils.dtensor import local_shard, shard_like
-from .errors import CheckpointError
+from ..utils.files import sync_folder
+from .errors import DamagedCheckpointError
 from .files import load_checkpoint, save_checkpoint
 from .find import move_aside
 from .load import Policy, keys_to_load, refuse_bad_numbers, report_of
@@ -28,6 +30,8 @@ from .loading import LoadReport, resample_to
 
 PLAIN = 'training.pth'
 MODEL, AVERAGE, OPTIMIZER = 'model.', 'average.', 'optimizer.'
+CHECKSUMS = 'checksums'  # in training.pth: name of a file -> CRC-32
+_BLOCK = 2**24  # bytes read at a time
 
 
 def save_sharded(
@@ -54,10 +58,13 @@ def save_sharded(
     for index, values in (optimizer or {}).items():
         tensors.update({f'{OPTIMIZER}{index}.{key}': value for key, value in values.items() if isinstance(value, Tensor)})
     dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True))
+    sums = _checksums(temporary, _own_share(temporary))  # of files that other processes wrote, too: all see them
+    sums = {name: number for part in all_gather_object(sums) for name, number in part.items()}
     if is_main_process():
-        save_checkpoint(plain, temporary / PLAIN)
+        save_checkpoint(plain | {CHECKSUMS: sums}, temporary / PLAIN)
         old = move_aside(path) if path.exists() else None
         os.replace(temporary, path)
+        sync_folder(path.parent)
         if old is not None:
             shutil.rmtree(old, ignore_errors=True)
     barrier()
@@ -71,11 +78,11 @@ def load_sharded(model: nn.Module, path: Path, policy: Policy, on_read: Callable
             optimizer's state (`read_optimizer`); ``average`` if there is one.
 
     Raises:
-        CheckpointError: no sharded checkpoint, or of another model.
+        CheckpointError: no sharded checkpoint, or of another model. DamagedCheckpointError: a file of it is missing
+            or is not what was written.
     """
-    if not (path / PLAIN).is_file():
-        raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
-    checkpoint = load_checkpoint(path / PLAIN)
+    checkpoint = _read_plain(path)
+    _verify(path, checkpoint.pop(CHECKSUMS))
     own, there = model.state_dict(), shapes_in(path)
     shapes = {key.removeprefix(MODEL): shape for key, shape in there.items() if key.startswith(MODEL)}
     averaged = {key for key in shapes if policy is not Policy.RESUME and f'{AVERAGE}{key}' in there}
@@ -101,10 +108,10 @@ def read_whole(path: Path) -> dict:
     """A sharded checkpoint as a file has it: with the weights, ``state_dict``, and their moving average; without optimizer.
 
     Raises:
-        CheckpointError: no sharded checkpoint.
+        DamagedCheckpointError: as in `load_sharded`.
     """
-    if not (path / PLAIN).is_file():
-        raise CheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
+    sums = _read_plain(path)[CHECKSUMS]
+    _refuse_damage(path, sums, _checksums(path, sums))
     stored = {key: entry for key, entry in _stored(path).items() if not key.startswith(OPTIMIZER)}
     tensors = {key: torch.empty(entry.size, dtype=entry.properties.dtype) for key, entry in stored.items()}
     read_tensors(path, tensors)
@@ -112,6 +119,50 @@ def read_whole(path: Path) -> dict:
         name: {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         for name, prefix in (('state_dict', MODEL), ('average', AVERAGE))
     }
+
+
+def _read_plain(path: Path) -> dict:
+    if not (path / PLAIN).is_file():
+        raise DamagedCheckpointError(f'{path} is no sharded checkpoint: it has no {PLAIN}')
+    content = load_checkpoint(path / PLAIN)
+    if CHECKSUMS not in content:
+        raise DamagedCheckpointError(f'{path} is no sharded checkpoint: its {PLAIN} has no {CHECKSUMS}')
+    return content
+
+
+def _own_share(names: Iterable[str] | Path) -> list[str]:
+    """The files, or those of a folder, that this process reads for their checksums."""
+    names = [file.name for file in names.iterdir()] if isinstance(names, Path) else names
+    rank, world = get_dist_info()
+    return sorted(names)[rank::world]
+
+
+def _checksums(folder: Path, names: Iterable[str]) -> dict[str, int | None]:
+    """CRC-32 of files by name; None of those that cannot be read."""
+    sums: dict[str, int | None] = {}
+    for name in names:
+        try:
+            with open(folder / name, 'rb') as file:
+                number = 0
+                while block := file.read(_BLOCK):
+                    number = zlib.crc32(block, number)
+        except OSError:
+            number = None
+        sums[name] = number
+    return sums
+
+
+def _verify(path: Path, sums: Mapping[str, int]) -> None:
+    """Hold all files against their checksums; every process calls it and reads its share of them."""
+    parts = all_gather_object(_checksums(path, _own_share(sums)))
+    _refuse_damage(path, sums, {name: number for part in parts for name, number in part.items()})
+
+
+def _refuse_damage(path: Path, sums: Mapping[str, int], read: Mapping[str, int | None]) -> None:
+    for name in sorted(sums):
+        if read[name] != sums[name]:
+            why = 'cannot be read' if read[name] is None else 'is not what was written'
+            raise DamagedCheckpointError(f'the checkpoint {path} is damaged: {name} in it {why}')
 
 
 def _read_resized(
@@ -132,7 +183,7 @@ def _room(shape: torch.Size, like: Tensor) -> Tensor:
 
 def shapes_in(path: Path) -> dict[str, torch.Size]:
     """Names and shapes of the tensors of a sharded checkpoint."""
-    return {key: one.size for key, one in _stored(path).items()}
+    return {key: tensor.size for key, tensor in _stored(path).items()}
 
 
 def _stored(path: Path) -> dict[str, TensorStorageMetadata]:

@@ -29,11 +29,9 @@ def run(args: argparse.Namespace) -> None:
 
 def names(pattern: str) -> list[str]:
     """Names of the shipped configs that a shell pattern matches, or that have it in them."""
-    from ..config.load import config_folder
+    from ..config.load import shipped_configs
 
-    files = config_folder().glob('[!_]*/*.py')
-    shipped = sorted(file.relative_to(config_folder()).with_suffix('').as_posix() for file in files)
-    return [name for name in shipped if fnmatch(name, pattern) or pattern in name]
+    return [name for name in shipped_configs() if fnmatch(name, pattern) or pattern in name]
 
 
 def summary(name: str) -> tuple[str, ...]:

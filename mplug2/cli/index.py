@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--segment', type=float, metavar='SECONDS', help='cut clips into parts of about this length')
     parser.add_argument('--faiss', action='store_true', help='also index for approximate search, for collections of millions')
     inference.add_model(parser)
+    inference.add_workers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         from ..apis import EmbeddingIndex, Inferencer
 
         index = EmbeddingIndex(args.out)
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+        model = Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
     update = index.update(
         model,
         inference.files(args.paths),

@@ -12,15 +12,17 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ..utils.precision import DTYPES
+
 COLUMNS = ('source', 'prompt', 'text', 'score', 'similarity', 'boxes', 'labels', 'scores', 'candidates', 'times', 'embedding')
 COLUMNS += ('error',)
-DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 
 
 def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or folders of them') -> None:
     """Arguments of every command; `inputs` says what its PATHs are."""
     parser.add_argument('paths', nargs='+', metavar='PATH', help=inputs)
     add_model(parser)
+    add_workers(parser)
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
 
 
@@ -36,7 +38,13 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
-    parser.add_argument('--dtype', default='auto', choices=DTYPES, help='bfloat16 on a GPU, else float32')
+    parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES), help='bfloat16 on a GPU, else float32')
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say who decodes."""
+    parser.add_argument('--workers', type=int, default=4, metavar='N', help='threads that decode ahead (default: 4)')
+    parser.add_argument('--processes', action='store_true', help='decode in processes, for thousands of files on many cores')
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +86,7 @@ def run(
 
         if inputs is None:
             inputs = files(args.paths)
-        model = model or Inferencer(args.model, args.config, args.device, args.dtype)
+        model = model or Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     progress = args.out is not None and sys.stderr.isatty()
     results = getattr(model, method)(inputs, *texts, batch_size=args.batch_size, progress=progress, **clips, **options)

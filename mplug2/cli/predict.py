@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--text', help='the question, text or phrase that goes with every input')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
     inference.add_running(parser)
+    inference.add_workers(parser)
     inference.add_clips(parser)
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
         from ..apis import Inferencer
 
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+        model = Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
     method = args.method or only(model.methods)
     if method not in model.methods or method == 'search':
         raise ValueError(f'--method is one of {", ".join(name for name in model.methods if name != "search")}, not {method!r}')

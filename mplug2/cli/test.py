@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32', help='of the forward pass')
+    parser.add_argument(
+        '--task', metavar='NAME', help="what weights of several tasks call the config's task, if not as the config does"
+    )
     parser.add_argument('--show-dir', help='draw predictions here')
     parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
@@ -52,6 +55,8 @@ def run(args: argparse.Namespace) -> None:
         from ..testing.shrink import shrink
 
         shrink(cfg, args.smoke_test, cfg.work_dir)
+    if args.task:
+        rename_task(cfg, args.task)
     path = Path(args.checkpoint)
     cfg.load_from, cfg.resume = str(find_weights(path) if path.is_dir() else args.checkpoint), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
@@ -75,7 +80,22 @@ def run(args: argparse.Namespace) -> None:
             print(f'{key:>20}  {value:.4f}')
         if args.out:  # after they are printed: the disk may be full
             write_text(args.out, json.dumps(metrics, indent=1))
+        looks = ['--show-dir FOLDER draws predictions'] if not args.show_dir else []
+        looks += ['--predictions FILE.jsonl writes all of them'] if not args.predictions else []
+        if looks:
+            runner.logger.info(f'next: {"; ".join(looks)}')
     leave_processes()
+
+
+def rename_task(cfg: Any, name: str) -> None:
+    """Give the only task of a config's model another name.
+
+    Raises:
+        ValueError: it has several.
+    """
+    if len(cfg.model.tasks) != 1:
+        raise ValueError(f'--task names the task of a config that has one; this has {", ".join(cfg.model.tasks)}')
+    cfg.model.tasks = {name: next(iter(cfg.model.tasks.values()))}
 
 
 def use_device(device: str, launcher: str) -> None:

@@ -30,8 +30,20 @@ def tools_folder() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / 'tools'
 
 
+def shipped_configs() -> dict[str, Path]:
+    """Name -> file of every shipped config: those under ``configs/`` ('mini/video_qa'), and those of projects under the name of
+    their project ('clip/mini_video_text_retrieval')."""
+    own, projects = config_folder(), (_PACKAGE / 'projects').resolve()
+    files = {file.relative_to(own).with_suffix('').as_posix(): file for file in own.glob('[!_]*/*.py')}
+    # A folder that is no package is a plug-in, which is installed by itself.
+    for init in projects.glob('*/__init__.py'):
+        for file in (init.parent / 'configs').glob('[!_]*.py'):
+            files[f'{init.parent.name}/{file.stem}'] = file
+    return dict(sorted(files.items()))
+
+
 def find_config(name: str | Path) -> Path:
-    """A config file by its path, or a shipped one by its name under ``configs/`` ('mini/video_qa').
+    """A config file by its path, or a shipped one by its name (`shipped_configs`).
 
     Raises:
         FileNotFoundError: no such file or name; suggests similar names.
@@ -39,15 +51,16 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    shipped = config_folder() / path.with_suffix('.py')
-    if shipped.is_file():
-        return shipped
+    shipped = shipped_configs()
+    if path.with_suffix('').as_posix() in shipped:
+        return shipped[path.with_suffix('').as_posix()]
+    base = config_folder() / path.with_suffix('.py')
+    if base.is_file():
+        return base
     import difflib
 
-    known = [str(file.relative_to(config_folder()).with_suffix('')) for file in config_folder().rglob('*.py')]
-    known = [name for name in known if not name.startswith('_base_')]
     below_configs = str(path.with_suffix('')).split('configs/', 1)[-1]
-    near = difflib.get_close_matches(below_configs, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(below_configs, shipped, n=3, cutoff=0.5)
     hint = f'; did you mean {" or ".join(near)}?' if near else ''
     raise FileNotFoundError(f'no config file {name}, and none of that name under {config_folder()}{hint}')
 
@@ -56,8 +69,8 @@ def default_work_dir(name: str | Path) -> Path:
     """The default folder of a config's runs: ``work_dirs/mini/video_qa`` for a shipped one, whose folder counts
     because several tasks have configs of one name, and ``work_dirs/my_config`` for any other."""
     path = find_config(name).resolve()
-    inside = path.is_relative_to(config_folder())
-    return Path('work_dirs') / (path.relative_to(config_folder()).with_suffix('') if inside else path.stem)
+    names = (shipped for shipped, file in shipped_configs().items() if file == path)
+    return Path('work_dirs') / next(names, path.stem)
 
 
 def own_work_dir(cfg: Config, name: str | Path, smoke_test: bool) -> str:
@@ -88,6 +101,8 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
             cfg = Config.fromfile(path)
     except SyntaxError as error:
         raise SyntaxError(f'{path} is not Python at line {error.lineno}: {error.msg}') from error
+    # Or yapf lays out each dump of a run, for up to a second; of files without lazy imports `fromfile` ignores the argument.
+    object.__setattr__(cfg, '_format_python_code', False)
     if options:
         try:
             options = check_options(cfg._cfg_dict, interpret(cfg._cfg_dict, options))

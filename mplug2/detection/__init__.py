@@ -1,15 +1,16 @@
-"""Detection and instance segmentation: vision encoder and universal layers as a backbone of mmdet's detectors.
+"""Detection and instance segmentation: vision encoder and universal layers as a backbone of mmdet's and mmaction2's models.
 
-Importing it (``custom_imports = dict(imports=['mplug2.detection'])`` in a config of mmdet) makes
-``type='mplug2.VisionBackbone'`` known there, and supplies what mmdet needs of a compiled mmcv where there is none.
+Importing it (``custom_imports = dict(imports=['mplug2.detection'])`` in their configs) makes ``type='mplug2.VisionBackbone'``
+known there, and supplies what mmdet needs of a compiled mmcv where there is none, and what mmaction2's wheel left out.
 """
 
-from .mmcv_ops import install
+from . import mmaction_models, mmcv_ops
 
-install()  # before anything imports mmdet.models
+mmcv_ops.install()  # before anything imports mmdet.models
+mmaction_models.install()
 
 from .backbone import DenseMap, VisionBackbone  # noqa: E402
-from .coco import CocoDetection, PadUnseen  # noqa: E402
+from .coco import CocoDetection, LoadPixels, PadUnseen  # noqa: E402
 from .detector import CascadeMaskRCNN, FullPrecisionHeads  # noqa: E402
 from .metric import ClassAgnosticCocoMetric, CocoMetric  # noqa: E402
 from .pyramid import ChannelNorm, SimpleFeaturePyramid  # noqa: E402
@@ -23,6 +24,7 @@ __all__ = [
     'CocoMetric',
     'DenseMap',
     'FullPrecisionHeads',
+    'LoadPixels',
     'PadUnseen',
     'ShowDetections',
     'SimpleFeaturePyramid',

@@ -36,7 +36,9 @@ class DenseMap(Task):
 
 @MODELS.register_module()
 class VisionBackbone(BaseModule):
-    """Vision encoder and universal layers for any detector of mmdet; the dense map is the vision tokens after both.
+    """Vision encoder and universal layers for any detector of mmdet and recognizer of mmaction2.
+
+    The dense map is the vision tokens after both.
 
     It holds an `MPlug2`, so pre-trained weights are loaded as everywhere: ``init_cfg=dict(type='MPlug2Weights', source=...,
     parts=['vision_encoder', 'universal'])``, positions and patch kernel resampled; another task takes them from a detector's
@@ -56,13 +58,18 @@ class VisionBackbone(BaseModule):
         """The row of Table 2."""
         return self.model.tasks['detection'].spec
 
-    def forward(self, images: Tensor) -> tuple[Tensor]:
-        """images: (B, 3, H, W), normalised. Returns one map (B, C, H / patch, W / patch).
+    def forward(self, images: Tensor) -> tuple[Tensor] | Tensor:
+        """images: (B, 3, H, W), normalised. Returns one map (B, C, H / patch, W / patch), in a tuple as mmdet asks.
+
+        Clips (B, 3, T, H, W) of mmaction2's recognizers become one map (B, C, T, H / patch, W / patch), without a tuple.
 
         Raises:
             ValueError: H or W is not a multiple of the patch size: pad the images.
         """
-        vision = self.model(Batch(frames=images[:, None]), mode='tensor').vision()
+        clips = images.dim() == 5
+        frames = images.transpose(1, 2) if clips else images[:, None]
+        vision = self.model(Batch(frames=frames), mode='tensor').vision()
         patch = self.model.network.vision_encoder.patch_size
-        grid = (images.shape[2] // patch, images.shape[3] // patch)
-        return (vision.memory[:, vision.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid),)
+        grid = (frames.shape[1], frames.shape[3] // patch, frames.shape[4] // patch)
+        dense = vision.memory[:, vision.num_prefix_tokens :].transpose(1, 2).unflatten(2, grid)
+        return dense if clips else (dense.squeeze(2),)

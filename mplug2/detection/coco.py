@@ -1,15 +1,20 @@
-"""COCO's instances through mmdet's dataset, drawn by position."""
+"""COCO's instances through mmdet's dataset, sampled by position."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from mmcv.transforms import BaseTransform
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
 from mmdet.registry import TRANSFORMS
 from mmengine.logging import print_log
 
+from ..datasets.io.annotations import NUMBER, check_type, rows
+from ..datasets.io.bad_samples import AnnotationError
+from ..datasets.io.image import read_image
 from ..datasets.sampling.sampler import StreamIndex
 from ..registry import DATASETS
 
@@ -38,6 +43,22 @@ class CocoDetection(CocoDataset):
             print_log(f'{self.ann_file}: {len(bare)} of {len(objects)} objects have no mask', 'current', logging.WARNING)
         return samples
 
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """As in mmdet, which drops boxes without an extent within the image.
+
+        Raises:
+            AnnotationError: an object's key is missing or of another type, or its box is not four finite numbers.
+        """
+        what = f'image {raw_data_info["raw_img_info"]["img_id"]}: object'
+        fields = dict(bbox=list, area=NUMBER, category_id=int)
+        for number, (box, *_) in enumerate(rows(self.ann_file, raw_data_info['raw_ann_info'], fields, what)):
+            where = f'{self.ann_file}: {what} {number}: bbox'
+            for side in box:
+                check_type(where, side, NUMBER)
+            if len(box) != 4 or not np.isfinite(box).all():
+                raise AnnotationError(f'{where} is {box}; expected [left, top, width, height], finite')
+        return super().parse_data_info(raw_data_info)
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         if isinstance(index, StreamIndex):
             index.seed_everything()
@@ -52,6 +73,16 @@ class CocoDetection(CocoDataset):
         part = 'train2014' if 'train' in cfg['ann_file'] else 'val2014'
         files = dict(ann_file=f'annotations/instances_{part}.json', data_prefix=dict(img=f'{part}/'))
         return files | dict(data_root=mini.path('coco'), metainfo=dict(classes=DIGITS))
+
+
+@TRANSFORMS.register_module(name='mplug2.LoadPixels')
+class LoadPixels(BaseTransform):
+    """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``: stands where mmdet has
+    `LoadImageFromFile`, and gives what `read_image` does of transparency, 16 bits and EXIF's orientation."""
+
+    def transform(self, results: dict) -> dict:
+        pixels = np.ascontiguousarray(read_image(results['img_path'])[..., ::-1])
+        return results | dict(img=pixels, img_shape=pixels.shape[:2], ori_shape=pixels.shape[:2])
 
 
 @TRANSFORMS.register_module(name='mplug2.PadUnseen')

@@ -48,10 +48,10 @@ class ClassAgnosticCocoMetric(CocoMetric):
     def _as_one(self, kind: str, results: Sequence[dict]) -> dict[str, float]:
         names = (f'{kind}_AP', f'{kind}_AP50', f'{kind}_AP75')
         by_category = (f'{kind}_mAP', f'{kind}_mAP_50', f'{kind}_mAP_75')
-        found = [entry for result in results for entry in self._entries(kind, result)]
-        if not found:
+        entries = [entry for result in results for entry in self._entries(kind, result)]
+        if not entries:
             return dict.fromkeys((*names, *by_category), 0.0)  # mmdet's own are left out then, and a best checkpoint wants one
-        evaluation = COCOeval(self._coco_api, self._coco_api.loadRes(found), kind)
+        evaluation = COCOeval(self._coco_api, self._coco_api.loadRes(entries), kind)
         evaluation.params.useCats = 0
         evaluation.params.imgIds = self.img_ids
         evaluation.evaluate()

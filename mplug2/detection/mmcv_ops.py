@@ -41,15 +41,15 @@ def torchvision_operators() -> Any:
         return None
 
 
-def _overlaps(one: Tensor, other: Tensor, offset: int) -> Tensor:
+def _overlaps(boxes: Tensor, other: Tensor, offset: int) -> Tensor:
     """IoU (N, M) of boxes (N, 4) and (M, 4) in pixels; NaN for two boxes without area."""
 
-    def area(boxes: Tensor) -> Tensor:
-        return (boxes[:, 2] - boxes[:, 0] + offset) * (boxes[:, 3] - boxes[:, 1] + offset)
+    def area(corners: Tensor) -> Tensor:
+        return (corners[:, 2] - corners[:, 0] + offset) * (corners[:, 3] - corners[:, 1] + offset)
 
-    size = torch.minimum(one[:, None, 2:], other[None, :, 2:]) - torch.maximum(one[:, None, :2], other[None, :, :2])
+    size = torch.minimum(boxes[:, None, 2:], other[None, :, 2:]) - torch.maximum(boxes[:, None, :2], other[None, :, :2])
     inter = (size + offset).clamp_(min=0).prod(-1)
-    return inter / (area(one)[:, None] + area(other) - inter)
+    return inter / (area(boxes)[:, None] + area(other) - inter)
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
@@ -114,7 +114,7 @@ def softnms(
     indices = np.arange(len(rows))
     count, first = len(rows), 0
     while first < count:
-        # A box without area twice makes a score NaN: mmcv's comparisons pass over it, unless it stands first.
+        # A box without area twice makes a score NaN: mmcv's comparisons pass over it, unless it comes first.
         best = first if np.isnan(rows[first, 4]) else first + int(np.nanargmax(rows[first:count, 4]))
         for values in (rows, areas, indices):
             values[[first, best]] = values[[best, first]]
@@ -231,7 +231,7 @@ def _sampled(
         part = order[first : bunch[-1].end]
         spans = max(group.h for group in bunch), max(group.w for group in bunch)
         rows, columns = (
-            _weights(corners[part, axis], *(one[part] for one in sampling[:3]), span, count, cells)
+            _weights(corners[part, axis], *(values[part] for values in sampling[:3]), span, count, cells)
             for axis, sampling, span, count, cells in zip((1, 0), axes, spans, bins, (height, width), strict=True)
         )
         y, x = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import mmcv
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from ..datasets.io.image import read_image
 from ..registry import HOOKS
 
 
@@ -18,7 +18,7 @@ class ShowDetections(Hook):
     """Draws the first predictions of a test, boxes and masks beside those annotated, one file an image.
 
     Args:
-        folder: where they go. count: how many images. threshold: least score of what is drawn.
+        folder: where they go. count: how many images. threshold: least score of what is shown.
     """
 
     priority = 'LOWEST'  # the metrics are in the log before
@@ -36,7 +36,7 @@ class ShowDetections(Hook):
         for sample in outputs[: max(0, self.count)]:
             self.count -= 1
             name = Path(sample.img_path).stem
-            image = mmcv.imread(sample.img_path, channel_order='rgb')
+            image = read_image(sample.img_path)
             file = self.folder / f'{name}.png'
             file.parent.mkdir(parents=True, exist_ok=True)
             self._visualizer.add_datasample(

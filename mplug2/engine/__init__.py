@@ -4,11 +4,13 @@ from .checkpointer import Checkpointer
 from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
+from .hooks.class_count import ClassCount
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
 from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
+from .hooks.watchdog import Watchdog
 from .hooks.write_predictions import WritePredictions
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
@@ -24,6 +26,7 @@ __all__ = [
     'BadSampleCount',
     'CheckpointHook',
     'Checkpointer',
+    'ClassCount',
     'DeviceScalarBuffer',
     'LayerDecayConstructor',
     'LogProcessor',
@@ -40,5 +43,6 @@ __all__ = [
     'TrainLoop',
     'UnshardForValidation',
     'ValidationLoss',
+    'Watchdog',
     'WritePredictions',
 ]

@@ -146,11 +146,12 @@ class Checkpointer:
         starts = all_gather_object((runner._resume, path, _size(path)))
         if len(set(starts)) > 1:
             rank = next(rank for rank, start in enumerate(starts) if start != starts[0])
-            told = ' and '.join(
-                f'process {number} from {starts[number][1] or "nothing"} ({starts[number][2]})' for number in (0, rank)
+            starting = ', '.join(
+                f'rank {number} found ' + (f'{starts[number][1]} ({starts[number][2]})' if starts[number][1] else 'none')
+                for number in (0, rank)
             )
             raise CheckpointError(
-                f'{told} would start: the work directory and weights have to lie where all machines see the same files'
+                f'Ranks disagree on the checkpoint: {starting}. Put the work directory on storage shared by all nodes.'
             )
         if error is not None:
             raise error

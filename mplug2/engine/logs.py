@@ -46,7 +46,7 @@ class DeviceScalarBuffer:
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had, in MiB; None on Windows, which does not count it this way."""
+    """The most memory that this process has held, in MiB; None on Windows, which does not count it this way."""
     try:
         import resource
     except ImportError:
@@ -72,11 +72,11 @@ class LogProcessor(_LogProcessor):
         return tag, line
 
     def _collect_scalars(self, custom_cfg: list[dict], runner: Any, mode: str, reserve_prefix: bool = False) -> dict:
-        """As in MMEngine; of validation's losses, one value a pass, the last and not the mean of the last ten passes."""
+        """As in MMEngine; of validation's losses, one value an epoch, the last and not the mean of the last ten epochs."""
         tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
         if mode != 'train':
             scalars, start = runner.message_hub.log_scalars, '' if reserve_prefix else f'{mode}/'
-            asked = {how.get('log_name', how['data_src']).removeprefix(f'{mode}/') for how in custom_cfg}
+            asked = {cfg.get('log_name', cfg['data_src']).removeprefix(f'{mode}/') for cfg in custom_cfg}
             losses = [key for key in tag if 'loss' in key and f'{start}{key}' in scalars]
             tag.update((key, scalars[f'{start}{key}'].current()) for key in losses if key.removeprefix(f'{mode}/') not in asked)
         return tag

@@ -1,4 +1,4 @@
-"""What a checkpoint notes of a run, and what is told where a resumed run takes other samples, parameters or settings."""
+"""What a checkpoint notes of a run, and what is reported where a resumed run takes other samples, parameters or settings."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         )
     lengths = before.get('size'), now['size']
     if lengths[0] is not None and lengths[0] != lengths[1]:
-        shown = [_listed(one) if isinstance(one, dict) else str(one) for one in lengths]
+        shown = [_listed(length) if isinstance(length, dict) else str(length) for length in lengths]
         yield (
-            f'resuming with other data: {shown[0]} samples before, {shown[1]} now; what is drawn from here on is another order '
-            'of them'
+            f'resuming with other data: {shown[0]} samples before, {shown[1]} now; from here on they are sampled in '
+            'another order'
         )
     counts, sizes = (before.get('processes'), now['processes']), (before.get('batch_size'), now['batch_size'])
     if counts[0] is None or (counts[0] == counts[1] and sizes[0] == sizes[1]):
@@ -65,7 +65,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     else:
         yield (
             f'resuming with other processes or samples a step: {change}; the stream of samples goes on where a run with '
-            'the present numbers would be at this step, so some samples of this pass are seen twice or not at all'
+            'the present numbers would be at this step, so some samples of this epoch are seen twice or not at all'
         )
 
 
@@ -73,9 +73,9 @@ def _length(dataset: Any) -> int | None:
     return len(dataset) if hasattr(dataset, '__len__') else None
 
 
-def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _equal(schedule: dict[str, Any], other: dict[str, Any]) -> bool:
     """Schedules follow the order of their sources."""
-    return one == other and list(one['slots']) == list(other['slots'])
+    return schedule == other and list(schedule['slots']) == list(other['slots'])
 
 
 def _processes(count: int, batch_size: int | dict[str, int] | None) -> str:
@@ -150,12 +150,12 @@ def setting_changes(
     """
     stays = 'the former stays in use; to change it, start from these weights with load_from'
     for key, words in SETTINGS.items():
-        pairs = [(_initial(one, key), _initial(other, key)) for one, other in zip(before, now, strict=True)]
+        pairs = [(_initial(old, key), _initial(new, key)) for old, new in zip(before, now, strict=True)]
         if key == 'lr':
-            pairs = [(one / scales[0], other / scales[1]) for one, other in pairs]
-        other = next((pair for pair in pairs if not _alike(*pair)), None)
-        if other is not None:
-            yield f'resuming with another {words}: {_shown(other[0])} before, {_shown(other[1])} in the config; {stays}'
+            pairs = [(old / scales[0], new / scales[1]) for old, new in pairs]
+        changed = next((pair for pair in pairs if not _alike(*pair)), None)
+        if changed is not None:
+            yield f'resuming with another {words}: {_shown(changed[0])} before, {_shown(changed[1])} in the config; {stays}'
     for number, (state, scheduler) in enumerate(schedules):
         fresh = to_plain_data(scheduler.state_dict())
         keys = [key for key in fresh if key in state and key not in MOVING and not _alike(state[key], fresh[key])]
@@ -170,12 +170,12 @@ def _initial(group: Mapping[str, Any], key: str) -> Any:
     return group.get(f'initial_{key}', group.get(key))
 
 
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return math.isclose(one, other, rel_tol=1e-6)
-    return one == other
+def _alike(value: Any, other: Any) -> bool:
+    if isinstance(value, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(value) == len(other) and all(map(_alike, value, other))
+    if isinstance(value, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(value, other, rel_tol=1e-6)
+    return value == other
 
 
 def _shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,16 @@ from ..registry import resolve
 from ..utils.locking import lock_folder, unlock_folder
 from ..utils.wrappers import unwrap
 from .checkpointer import Checkpointer
-from .hooks.bad_samples import BadSampleCount
-from .hooks.checkpoint import CheckpointHook
-from .hooks.nonfinite import NonFiniteGuard
-from .hooks.preemption import StopOnSignal
-from .hooks.runtime_info import RuntimeInfoHook
+from .hooks.defaults import default_hooks
 from .logs import DeviceScalarBuffer, LogProcessor
 from .optim.lr_scaling import scale_lr
+from .optim.schedulers import fit_schedulers
 from .optim.wrapper import describe_optimizer, fused, not_a_parameter
 from .parallel.processes import begin_worker, initialise_gloo, rank_of_launcher, share_cores
 from .parallel.sharding import UnshardForValidation, is_sharded, shard_model
 from .resume_check import samples_per_step
 
-DEFAULT_HOOKS = dict(
-    runtime_info=dict(type=RuntimeInfoHook),
-    sampler_seed=None,  # our samplers need no epoch
-    checkpoint=dict(type=CheckpointHook),
-    stop_on_signal=dict(type=StopOnSignal),
-    nonfinite=dict(type=NonFiniteGuard),
-    bad_samples=dict(type=BadSampleCount),
-)
+_FULL = (errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC))
 PARALLEL = ('replicate', 'shard')
 
 
@@ -63,13 +54,16 @@ class Runner(_Runner):
     ``parallel`` says how several processes train: 'replicate' (DDP; the default) or 'shard' (FSDP2, `shard_model`). Both take
     the same steps from the same batches, and load each other's checkpoints.
 
-    A training holds its work directory until it ends (`lock_folder`).
+    A runner with training data holds its work directory from the start until its training ends (`lock_folder`).
+
+    Raises:
+        FolderInUseError: another run holds the work directory.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if (kwargs.get('randomness') or {}).get('diff_rank_seed'):
             raise ValueError(
-                'randomness.diff_rank_seed: processes share one seed here, from which each draws its own samples and crops; '
+                'randomness.diff_rank_seed: processes share one seed here, from which each takes its own samples and crops; '
                 'with others they would not take the same sources'
             )
         if kwargs.get('train_dataloader') and kwargs.get('work_dir') and rank_of_launcher(kwargs.get('launcher')) == 0:
@@ -85,15 +79,13 @@ class Runner(_Runner):
         share_cores(loader.get('num_workers', 0) if isinstance(loader, dict) else 0)
 
     def train(self) -> nn.Module:
-        """As in MMEngine.
-
-        Raises:
-            FolderInUseError: another run holds the work directory.
-        """
-        if self.rank == 0:
-            lock_folder(self.work_dir)
+        """As in MMEngine; the work directory is free afterwards."""
         try:
             return super().train()
+        except OSError as error:
+            if error.errno in _FULL and error.filename is None:  # what is not a result is a log
+                error.filename = f'{self.log_dir}, where logs and scalars go'
+            raise
         finally:
             unlock_folder(self.work_dir)
 
@@ -125,27 +117,9 @@ class Runner(_Runner):
         self.lr_scale = scale_lr(optim_wrapper.optimizer, auto_scale_lr, samples, self.logger)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
-        """As in MMEngine; a scheduler that would begin after the last step is left out, with a warning."""
-        scheduler = resolve(scheduler, registry.PARAM_SCHEDULERS)
-        if isinstance(scheduler, list):
-            scheduler = [one for one in scheduler if not self._begins_too_late(one)]
-        for one in scheduler if isinstance(scheduler, list) else [scheduler]:
-            if isinstance(one, dict) and one.get('by_epoch', True) and hasattr(one['type'], 'build_iter_from_epoch'):
-                one['convert_to_iter_based'] = True  # the loop counts steps
-        return super().build_param_scheduler(scheduler)
-
-    def _begins_too_late(self, scheduler: Any) -> bool:
-        if not isinstance(scheduler, dict) or 'end' in scheduler:
-            return False
-        last = self.train_loop.max_epochs if scheduler.get('by_epoch', True) else self.train_loop.max_iters
-        if scheduler.get('begin', 0) < last:
-            return False
-        unit = 'epochs' if scheduler.get('by_epoch', True) else 'steps'
-        self.logger.warning(
-            f'{scheduler["type"].__name__} of param_scheduler is left out: it begins after {scheduler["begin"]} {unit}, '
-            f'and the run has {last}'
-        )
-        return True
+        """As in MMEngine, counted in steps (`fit_schedulers`)."""
+        schedulers = resolve(scheduler, registry.PARAM_SCHEDULERS)
+        return super().build_param_scheduler(fit_schedulers(schedulers, self.train_loop, self.logger))
 
     def build_log_processor(self, log_processor: Any) -> Any:
         return super().build_log_processor(resolve(log_processor, registry.LOG_PROCESSORS))
@@ -162,7 +136,7 @@ class Runner(_Runner):
         return super().build_test_loop(resolve(loop, registry.LOOPS))
 
     def build_evaluator(self, evaluator: Any) -> Any:
-        """As in MMEngine; a relative ``out_file`` of a metric lies in the work directory."""
+        """As in MMEngine; a relative ``out_file`` of a metric is in the work directory."""
         return super().build_evaluator(_in_folder(self.work_dir, resolve(evaluator, registry.METRICS)))
 
     def register_hook(self, hook: Any, priority: Any = None) -> None:
@@ -170,11 +144,7 @@ class Runner(_Runner):
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """As in MMEngine, with `DEFAULT_HOOKS`, of which a config may give settings without the type."""
-        given = dict(DEFAULT_HOOKS)
-        for name, hook in (hooks or {}).items():
-            settings = isinstance(hook, dict) and 'type' not in hook
-            given[name] = {**(given.get(name) or {}), **hook} if settings else hook
-        super().register_default_hooks(given)
+        super().register_default_hooks(default_hooks(hooks))
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..utils.files import replace_file, replacing, write_text
 from . import formats
 from .language import clip_captions, image_captions
 from .world import (
@@ -79,7 +80,7 @@ def build(out: str | Path, seed: int = 0, workers: int = 2, scale: float = 1.0) 
             pass
     for write in tqdm(formats.WRITERS, desc='annotations', unit='format'):
         write(out, plan, names, np.random.default_rng([seed, 99]))
-    manifest.write_text(json.dumps({**settings, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
+    write_text(manifest, json.dumps({**settings, 'counts': {name: len(scenes) for name, scenes in plan.items()}}, indent=1))
     unfinished.unlink()
     print(f'{out}: {len(jobs)} images and clips in {time.perf_counter() - start:.0f} s')
     return out
@@ -127,7 +128,9 @@ def _render(job: tuple[str, Scene]) -> None:
         write_clip(path, render_clip(scene, CLIP_SIDE))
         return
     side = CLASS_SIDE if 'imagenet' in Path(path).parts[-4:] else IMAGE_SIDE
-    cv2.imwrite(path, cv2.cvtColor(render(scene, side), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    pixels = cv2.cvtColor(render(scene, side), cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+    replace_file(Path(path), lambda file: file.write(encoded.tobytes()))
 
 
 def write_clip(path: str | Path, frames: np.ndarray, fps: int = FPS) -> None:
@@ -137,7 +140,7 @@ def write_clip(path: str | Path, frames: np.ndarray, fps: int = FPS) -> None:
     options = {'crf': '20', 'g': '5', 'bf': '0', 'preset': 'veryfast', 'tune': 'fastdecode', 'threads': '1'}
     # With mbtree on, libx264 encodes the same frames differently about once in a hundred times.
     options['x264-params'] = 'mbtree=0'
-    with av.open(str(path), 'w') as container:
+    with replacing(Path(path)) as temporary, av.open(str(temporary), 'w', format='mp4') as container:
         stream = container.add_stream('libx264', rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = 'yuv420p'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..utils.files import write_text
 from .language import (
     SYNONYMS,
     clip_captions,
@@ -58,13 +60,11 @@ def _of_split(scenes: list[Scene], split: str) -> list[tuple[int, Scene]]:
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+    write_text(path, json.dumps(content))
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('\n'.join(lines) + '\n')
+    write_text(path, '\n'.join(lines) + '\n')
 
 
 def coco_captions(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> None:
@@ -213,11 +213,12 @@ def msrvtt(out: Path, plan: Plan, names: Names, rng: np.random.Generator) -> Non
                     sentences.append(dict(caption=caption, video_id=f'video{number}', sen_id=sentence_id))
                     sentence_id += 1
         _write_json(out / f'msrvtt/{file}_videodatainfo.json', dict(info={}, videos=videos, sentences=sentences))
-    with open(out / 'msrvtt/MSRVTT_JSFUSION_test.csv', 'w', newline='') as file:
-        rows = csv.writer(file)
-        rows.writerow(['key', 'vid_key', 'video_id', 'sentence'])
-        for index, (number, scene) in enumerate(_of_split(plan['msrvtt'], 'test')):
-            rows.writerow([f'ret{index}', f'msr{number}', f'video{number}', clip_captions(scene, rng)[0]])
+    table = io.StringIO(newline='')
+    rows = csv.writer(table)
+    rows.writerow(['key', 'vid_key', 'video_id', 'sentence'])
+    for index, (number, scene) in enumerate(_of_split(plan['msrvtt'], 'test')):
+        rows.writerow([f'ret{index}', f'msr{number}', f'video{number}', clip_captions(scene, rng)[0]])
+    write_text(out / 'msrvtt/MSRVTT_JSFUSION_test.csv', table.getvalue())
     train = [f'video{number}' for split in ('train', 'val') for number, _ in _of_split(plan['msrvtt'], split)]
     _write_lines(out / 'msrvtt/MSRVTT_train.9k.csv', ['video_id', *train])
 

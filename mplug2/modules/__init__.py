@@ -3,11 +3,14 @@
 from .blocks import blocks_of, checkpoint_blocks, compile_blocks, prepare_blocks
 from .contracts import Memory, VisionTokens
 from .decoder import DecoderState, TextDecoder
+from .encoders.huggingface import HuggingFaceVisionEncoder
 from .encoders.text import BertTextEncoder, HuggingFaceTextEncoder
+from .encoders.timm import TimmVisionEncoder
 from .encoders.vision import DualVisionEncoder
 from .fusion import FusionLayers
 from .generation import Generation, Hypothesis, generate, rank
-from .heads import ContrastiveHead, LanguageHead
+from .heads import ContrastiveHead, LanguageHead, LogitScaleHead
+from .huggingface_decoder import HuggingFaceDecoder
 from .layers import Block
 from .momentum import MomentumEncoder
 from .projectors import LinearProjector
@@ -15,6 +18,7 @@ from .queue import FeatureQueue
 from .temporal import LocalTemporal, TemporalConvolution, TemporalSelfAttention
 from .text_heads import PooledClassifier, SpanHead
 from .universal import UniversalLayers
+from .wrapped import WrappedLayer
 
 __all__ = [
     'BertTextEncoder',
@@ -25,11 +29,14 @@ __all__ = [
     'FeatureQueue',
     'FusionLayers',
     'Generation',
+    'HuggingFaceDecoder',
     'HuggingFaceTextEncoder',
+    'HuggingFaceVisionEncoder',
     'Hypothesis',
     'LanguageHead',
     'LinearProjector',
     'LocalTemporal',
+    'LogitScaleHead',
     'Memory',
     'MomentumEncoder',
     'PooledClassifier',
@@ -37,8 +44,10 @@ __all__ = [
     'TemporalConvolution',
     'TemporalSelfAttention',
     'TextDecoder',
+    'TimmVisionEncoder',
     'UniversalLayers',
     'VisionTokens',
+    'WrappedLayer',
     'blocks_of',
     'checkpoint_blocks',
     'compile_blocks',

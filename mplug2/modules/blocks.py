@@ -57,6 +57,8 @@ def compile_blocks(
         ValueError: a name that the network lacks, or a module without blocks.
     """
     names = list(names)
+    if not names:  # importing the compiler takes seconds
+        return
     copies = [
         part for momentum_encoder in momentum_encoders for name, part in momentum_encoder.named_children() if name in names
     ]

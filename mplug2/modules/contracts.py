@@ -46,7 +46,7 @@ class VisionEncoder(Protocol):
     """Frames to tokens. Its layers are `Block`s, if they are to be recomputed, compiled or sharded one by one.
 
     width: C. patch_size: pixels of a token's side. image_size: side, in pixels, of the frames that it is made for.
-    num_prefix_tokens: tokens before the patches; the first stands for the clip. Of 0, the mean of the patches does.
+    num_prefix_tokens: tokens before the patches; the first represents the clip. Of 0, the mean of the patches does.
     """
 
     width: int
@@ -93,7 +93,7 @@ class TemporalModule(Protocol):
 
 @runtime_checkable
 class Projector(Protocol):
-    """Stands where two modules meet. It is built with the widths that meet there, ``in_width`` and ``width``."""
+    """Joins two modules of different widths. It is built with the widths that meet there, ``in_width`` and ``width``."""
 
     width: int
 
@@ -136,6 +136,43 @@ class Decoder(Protocol):
         """Extend every hypothesis by its token: ids (rows,) -> logits (rows, V), and the state."""
 
 
+def check_members(module: nn.Module, contract: type, slot: str) -> None:
+    """Hold a module to a contract's members.
+
+    Args:
+        slot: what the network calls the module.
+
+    Raises:
+        TypeError: it lacks some; names its class and them.
+    """
+    methods = (name for name, value in vars(contract).items() if callable(value) and not name.startswith('_'))
+    missing = [name for name in (*contract.__annotations__, *methods) if not hasattr(module, name)]
+    if missing:
+        raise TypeError(
+            f'{type(module).__name__} stands for the {slot} and lacks {", ".join(missing)}: it has to fulfil '
+            f'mplug2.modules.contracts.{contract.__name__}'
+        )
+
+
+def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Tensor) -> None:
+    """Hold what a vision encoder gives to what it says of itself.
+
+    Args:
+        frames: (B, T, 3, H, W), of which it was made.
+
+    Raises:
+        ValueError: other tokens than its prefix and the patches of its grid, such as no class token; names its class.
+    """
+    rows, columns = found.grid
+    expected = (len(frames), encoder.num_prefix_tokens + found.num_frames * rows * columns, encoder.width)
+    if tuple(found.tokens.shape) != expected:
+        raise ValueError(
+            f'{type(encoder).__name__} gives tokens of the shape {tuple(found.tokens.shape)}, and by num_prefix_tokens='
+            f'{encoder.num_prefix_tokens}, {found.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
+            f'they are {expected}'
+        )
+
+
 def pooled(tokens: Tensor, num_prefix_tokens: int) -> Tensor:
-    """What stands for an image or clip, (B, C), of its tokens (B, prefix + N, C): the first, or their mean without prefix."""
+    """What represents an image or clip, (B, C), of its tokens (B, prefix + N, C): the first, or their mean without prefix."""
     return tokens[:, 0] if num_prefix_tokens else tokens.mean(1)

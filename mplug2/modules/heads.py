@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -40,10 +42,12 @@ class LanguageHead(nn.Module):
     def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
         """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V), fp32 under autocast too."""
         x = self.norm(self.activation(self.dense(x)))
+        if self.packed is not None:
+            logits = self.packed.words(x, word_table, self.bias)
+            if logits is not None:
+                return logits
         with full_precision(x):
-            x = x.float()
-            logits = None if self.packed is None else self.packed.product(x, word_table, self.bias)
-            return F.linear(x, word_table.float(), self.bias.float()) if logits is None else logits
+            return F.linear(x.float(), word_table.float(), self.bias.float())
 
 
 @MODELS.register_module()
@@ -93,3 +97,79 @@ class ContrastiveHead(nn.Module):
         """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
         with full_precision(rows):
             return rows.float() @ columns.float().T / self.temperature.clamp(*self.bounds)
+
+
+@MODELS.register_module()
+class LogitScaleHead(nn.Module):
+    """Cosine times a learned scale, plus a learned bias where one is given: the head of networks that project by themselves
+    (CLIP, SigLIP, CoCa). The scale is learned as its logarithm.
+
+    Args:
+        projection_dim: channels of the embeddings. temperature: initial, the inverse of the scale. bias: initial; None for
+            no bias. largest: bound of the scale while training (CLIP), None for none. width, text_width: what the network
+            gives, which have to be `projection_dim`.
+
+    Raises:
+        ValueError: the network gives other widths.
+    """
+
+    def __init__(
+        self,
+        projection_dim: int,
+        width: int,
+        text_width: int,
+        temperature: float = 0.07,
+        bias: float | None = None,
+        largest: float | None = 100.0,
+    ) -> None:
+        super().__init__()
+        if {width, text_width} != {projection_dim}:
+            raise ValueError(
+                f'LogitScaleHead compares embeddings of {projection_dim} channels (projection_dim), but the network gives '
+                f'{width} of vision and {text_width} of text'
+            )
+        self.projection_dim, self.largest = projection_dim, largest
+        self.initial = (-math.log(temperature), bias)
+        self.logit_scale = nn.Parameter(torch.tensor(self.initial[0]))
+        self.logit_bias = None if bias is None else nn.Parameter(torch.tensor(float(bias)))
+
+    def init_weights(self) -> None:
+        for parameter, initial in zip((self.logit_scale, self.logit_bias), self.initial, strict=True):
+            if parameter is not None:
+                nn.init.constant_(parameter, initial)
+
+    @property
+    def temperature(self) -> Tensor:
+        """Inverse of the scale, a scalar."""
+        return (-self.logit_scale).exp()
+
+    def vision(self, x: Tensor) -> Tensor:
+        """x: (..., E). Returns unit vectors (..., E), fp32."""
+        return F.normalize(x.float(), dim=-1)
+
+    def text(self, x: Tensor) -> Tensor:
+        """x: (..., E). Returns unit vectors (..., E), fp32."""
+        return F.normalize(x.float(), dim=-1)
+
+    @torch.no_grad()
+    def keep_in_bounds(self) -> None:
+        """Called before a step, as `ContrastiveHead.keep_in_bounds`."""
+        if self.largest is not None:
+            self.logit_scale.data.clamp_(0.0, math.log(self.largest))
+
+    def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Rows (B, E), columns (M, E), unit vectors -> (B, M), fp32 under autocast too."""
+        with full_precision(rows):
+            logits = rows.float() @ columns.float().T * self.logit_scale.float().exp()
+            return logits if self.logit_bias is None else logits + self.logit_bias.float()
+
+
+def build_head(cfg: Mapping | None, network: Any, projection_dim: int, temperature: float) -> nn.Module:
+    """The head that a task puts on a network's vision and text.
+
+    Args:
+        cfg: config of the head, `ContrastiveHead` if None. network: with ``width_of``. projection_dim, temperature: filled in.
+    """
+    widths = dict(width=network.width_of('vision'), text_width=network.width_of('text'))
+    defaults = dict(**widths, projection_dim=projection_dim, temperature=temperature)
+    return MODELS.build({**defaults, **(cfg or dict(type=ContrastiveHead))})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -54,7 +55,12 @@ def quick_gelu(x: Tensor) -> Tensor:
     return F.silu(1.702 * x) / 1.702
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {'gelu': F.gelu, 'quick_gelu': quick_gelu, 'relu': F.relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    'gelu': F.gelu,
+    'gelu_tanh': partial(F.gelu, approximate='tanh'),
+    'quick_gelu': quick_gelu,
+    'relu': F.relu,
+}
 
 
 def activation_function(name: str) -> Callable[[Tensor], Tensor]:
@@ -88,14 +94,18 @@ def attention(
         (B, H, L, D).
     """
     if os.environ.get(PLAIN_ATTENTION) == '1' or _explicit_is_faster(query, key):
-        scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
-        if causal:
-            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float('-inf'))
-        weights = F.dropout(scores.float().softmax(-1).to(query.dtype), dropout, dropout > 0)
-        return weights @ value
+        return F.dropout(attention_weights(query, key, mask, causal), dropout, dropout > 0) @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+
+
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+    """The explicit softmax of `attention`, whose arguments these are: weights (B, H, L, N)."""
+    scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float('-inf'))
+    return scores.float().softmax(-1).to(query.dtype)
 
 
 def _explicit_is_faster(query: Tensor, key: Tensor) -> bool:
@@ -282,7 +292,7 @@ class TransformerLayer(Block):
     Args:
         width: C. num_heads: H. ffn_dim: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
         activation: a key of `ACTIVATIONS`. eps: of the layer norms. dropout: on outputs. attention_dropout: on weights.
-        drop_path, layer_scale: as in `Residual`.
+        drop_path, layer_scale: as in `Residual`. memory_width: of what cross-attention attends to, C if None.
     """
 
     def __init__(
@@ -298,6 +308,7 @@ class TransformerLayer(Block):
         attention_dropout: float = 0.0,
         drop_path: float = 0.0,
         layer_scale: float | None = None,
+        memory_width: int | None = None,
     ) -> None:
         super().__init__()
 
@@ -306,7 +317,7 @@ class TransformerLayer(Block):
 
         self.self_attention = SelfAttention(width, num_heads, attention_dropout)
         self.self_residual = residual()
-        self.cross_attention = CrossAttention(width, num_heads, attention_dropout) if cross else None
+        self.cross_attention = CrossAttention(width, num_heads, attention_dropout, memory_width) if cross else None
         self.cross_residual = residual() if cross else None
         self.feed_forward = FeedForward(width, ffn_dim, activation)
         self.feed_forward_residual = residual()
@@ -368,7 +379,8 @@ class TextEmbedding(nn.Module):
     """BERT's projection_dim: word + position + segment, layer norm, dropout.
 
     Args:
-        vocab_size, width: of the word table. max_positions: longest sequence. num_token_types: number of segments.
+        vocab_size, width: of the word table. max_positions: longest sequence. num_token_types: number of segments; 0 for an
+            embedding without them (BLIP's).
     """
 
     def __init__(
@@ -384,7 +396,7 @@ class TextEmbedding(nn.Module):
         super().__init__()
         self.word = nn.Embedding(vocab_size, width, padding_idx=padding_idx)
         self.position = nn.Embedding(max_positions, width)
-        self.segment = nn.Embedding(num_token_types, width)
+        self.segment = nn.Embedding(num_token_types, width) if num_token_types else None
         self.norm = nn.LayerNorm(width, eps)
         self.dropout = nn.Dropout(dropout)
 
@@ -401,8 +413,10 @@ class TextEmbedding(nn.Module):
                 'lower the maximum length of the tokenizing transform'
             )
         positions = torch.arange(start, end, device=ids.device)
-        segment = self.segment.weight[0] if token_type_ids is None else self.segment(token_type_ids)
-        return self.dropout(self.norm(self.word(ids) + self.position(positions) + segment))
+        x = self.word(ids) + self.position(positions)
+        if self.segment is not None:
+            x = x + (self.segment.weight[0] if token_type_ids is None else self.segment(token_type_ids))
+        return self.dropout(self.norm(x))
 
 
 def initialize_transformer(module: nn.Module, width: int) -> None:

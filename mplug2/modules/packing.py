@@ -16,10 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .heads import LanguageHead
+from .layers import full_precision
 
 WEIGHTS = ('packed', 'int8')
 SMALLEST = 2**18  # elements; a smaller weight stays in the caches of a processor
 ROWS = range(4, 65)  # where the packed product is faster: fewer rows are not copied, more hide the copy
+LIKELIEST = 32  # words of a row whose logits are computed in fp32
 TYPICAL_ROWS = 8  # the layout that is right for this number is right for all of `ROWS`
 
 
@@ -46,16 +48,39 @@ class PackedWeight:
             return None
         if self.kind == 'int8':
             return self._of(weight, bias, torch.int8, _quantized)(x.float()).to(x.dtype)
-        if rows < ROWS[0] and x.dtype == weight.dtype:
+        if (rows < ROWS[0] and x.dtype == weight.dtype) or not _multiplies(x.dtype):
             return None
         packed = self._of(weight, None, x.dtype, _reordered)
         return torch.ops.mkldnn._linear_pointwise(x, packed, None if bias is None else bias.to(x.dtype), 'none', [], '')
+
+    def words(self, x: Tensor, table: Tensor, bias: Tensor) -> Tensor | None:
+        """Logits (..., V) in fp32 of x (..., C); None as in `product`.
+
+        Under bf16 autocast the table is read in bf16, which rounds logits to 8 bits, and the likeliest words, among which a
+        search chooses, are computed again in fp32.
+        """
+        bf16 = torch.is_autocast_enabled('cpu') and torch.get_autocast_dtype('cpu') == torch.bfloat16
+        with full_precision(x):
+            exact = x.float()
+            logits = self.product(exact.bfloat16() if bf16 and self.kind == 'packed' else exact, table, bias)
+            if logits is None or logits.dtype == torch.float32:
+                return logits
+            likeliest = logits.topk(min(LIKELIEST, logits.shape[-1]), -1).indices
+            scores = (table[likeliest] @ exact[..., None])[..., 0] + bias[likeliest]
+            return logits.float().scatter(-1, likeliest, scores)
 
     def _of(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, make: Callable) -> object:
         origin = (weight.data_ptr(), 0 if weight.is_inference() else weight._version, dtype)
         if origin != self._origin:
             self._origin, self._copy = origin, make(weight.detach(), bias, dtype)
         return self._copy
+
+
+def _multiplies(dtype: torch.dtype) -> bool:
+    """Whether oneDNN is there and multiplies such numbers on this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _reordered(weight: Tensor, bias: None, dtype: torch.dtype) -> Tensor:
@@ -66,7 +91,8 @@ def _quantized(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Calla
     scale = weight.float().abs().amax(1).clamp(min=1e-12).double() / 127
     rounded = torch.quantize_per_channel(weight.float(), scale, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8)
     packed = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.detach().float())
-    return lambda x: torch.ops.quantized.linear_dynamic(x, packed)
+    narrow = not torch.cpu._is_vnni_supported()  # without these instructions sums of full 8-bit products overflow
+    return lambda x: torch.ops.quantized.linear_dynamic(x, packed, narrow)
 
 
 class PackedLinear(nn.Linear):

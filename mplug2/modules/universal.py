@@ -26,7 +26,7 @@ class UniversalLayers(nn.Module):
       then lets the encoders' own tokens attend to what the layers made of both, which gives text-aware vision and
       vision-aware text (`combine`). Where no text is at hand, vision attends to its queries alone.
 
-    What the uni-modal rows of Table 2 read: for vision the memory, whose first token stands for the image or clip; for text
+    What the uni-modal rows of Table 2 read: for vision the memory, whose first token represents the image or clip; for text
     the output of `text`.
 
     Args:

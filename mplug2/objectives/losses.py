@@ -86,16 +86,16 @@ def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def hard_negatives(logits: Tensor, positives: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-    """Draw one wrong column a row, likelier the more similar it is (ALBEF).
+    """Sample one wrong column a row, likelier the more similar it is (ALBEF).
 
     Args:
-        logits: (B, M). positives: (B, M) bool, pairs that must not be drawn. generator: of the random numbers.
+        logits: (B, M). positives: (B, M) bool, pairs that must not be sampled. generator: of the random numbers.
 
     Returns:
-        columns (B,) long, and (B,) bool: False where a row has no wrong column, whose draw then means nothing.
+        columns (B,) long, and (B,) bool: False where a row has no wrong column, whose column then means nothing.
     """
     weights = logits.detach().float().masked_fill(positives, float('-inf')).softmax(1)
-    # Rows are not numbers where nothing is wrong, and where the forward pass failed, which its loss tells: any is drawn.
+    # Rows are not numbers where nothing is wrong, and where the forward pass failed, which its loss shows: any is sampled.
     weights = weights.nan_to_num(nan=1.0)
     return torch.multinomial(weights, 1, generator=generator)[:, 0], ~positives.all(1)
 

@@ -41,7 +41,7 @@ class HardNegativeMatching(nn.Module):
         """Mean cross-entropy over the pairs of all processes.
 
         Args:
-            vision, text: of B pairs. similarity: (B, B), vision by text; negatives are drawn by its softmax.
+            vision, text: of B pairs. similarity: (B, B), vision by text; negatives are sampled by its softmax.
             ids: (B,) long; equal ones are positives.
         """
         if self.training and len(ids) == 1:

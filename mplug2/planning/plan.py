@@ -1,4 +1,4 @@
-"""What a training will need, before any GPU is hired: memory by part, FLOPs, time, and samples a second.
+"""What a training needs, before it runs on a GPU: memory by part, FLOPs, time, and samples per second.
 
 A step of the config's model runs on tensors that have shapes but no storage (PyTorch's fake tensors), and every
 allocation, every release and every matrix product of it is counted. Nothing is estimated by formula but the optimizer's
@@ -196,7 +196,7 @@ def _bytes(module: torch.nn.Module) -> int:
 
 
 def gathered_bytes(model: MPlug2) -> int:
-    """Of the weights that FSDP2 gathers: the largest block, the decoder, and what lies outside blocks (`shard_model`)."""
+    """Of the weights that FSDP2 gathers: the largest block, the decoder, and what is outside blocks (`shard_model`)."""
 
     def size(module: torch.nn.Module) -> int:
         return sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
@@ -229,7 +229,7 @@ def total_loss(model: MPlug2, batch: Batch, work: Work) -> Tensor:
 
 def _held(model: MPlug2) -> dict[str, list[Tensor]]:
     """What a model holds between steps, by kind."""
-    found: dict[str, list[Tensor]] = {'momentum_encoder': [], 'queue': [], 'weights': []}
+    tensors_by_kind: dict[str, list[Tensor]] = {'momentum_encoder': [], 'queue': [], 'weights': []}
     seen: set[int] = set()
     for kind, classes in (('momentum_encoder', MomentumEncoder), ('queue', FeatureQueue), ('weights', torch.nn.Module)):
         for module in model.modules():
@@ -237,8 +237,8 @@ def _held(model: MPlug2) -> dict[str, list[Tensor]]:
                 for tensor in (*module.parameters(), *module.buffers()):
                     if id(tensor) not in seen:
                         seen.add(id(tensor))
-                        found[kind].append(tensor)
-    return found
+                        tensors_by_kind[kind].append(tensor)
+    return tensors_by_kind
 
 
 class Plan(NamedTuple):
@@ -338,7 +338,7 @@ def make_plan(
     if 0 < recomputed(build(model_cfg), **own) < 1:
         forms.append(own)
     steps = [tuple(trace(model_cfg, work, bf16, form) for form in forms) for work in works]
-    one = steps[0][0]
+    first = steps[0][0]
     shares = gpus if sharded else 1
     seconds = _mean(works, [plain.flops for plain, *_ in steps]) / ((gpu.bf16 if bf16 else gpu.fp32) * mfu)
     return Plan(
@@ -346,8 +346,8 @@ def make_plan(
         steps=steps,
         shares=shares,
         batches_per_step=batches_per_step,
-        optimizer=OPTIMIZER_COPIES[optimizer] * one.gradients // shares,
-        communication=0 if gpus == 1 else 2 * one.gathered if sharded else one.gradients,
+        optimizer=OPTIMIZER_COPIES[optimizer] * first.gradients // shares,
+        communication=0 if gpus == 1 else 2 * first.gathered if sharded else first.gradients,
         seconds=seconds * batches_per_step,
         samples=_mean(works, [work.batch for work in works]) / seconds,
     )

@@ -3,12 +3,12 @@
 from .base import Task
 from .captioning import Captioning
 from .classification import Classification, ZeroShotClassification
+from .generative import GenerativeTask, TextGenerator
 from .grounding import Grounding
 from .inputs import InputKind
 from .pretraining import MaskedLanguageModeling, TextCompletion
 from .question_answering import QuestionAnswering
 from .retrieval import Retrieval
-from .self_critical import SelfCriticalCaptioning
 from .spec import INPUTS, TaskSpec, vision_spec
 from .summarization import Summarization
 from .text_classification import TextClassification
@@ -18,17 +18,18 @@ __all__ = [
     'INPUTS',
     'Captioning',
     'Classification',
+    'GenerativeTask',
     'Grounding',
     'InputKind',
     'MaskedLanguageModeling',
     'QuestionAnswering',
     'Retrieval',
-    'SelfCriticalCaptioning',
     'Summarization',
     'Task',
     'TaskSpec',
     'TextClassification',
     'TextCompletion',
+    'TextGenerator',
     'TextQA',
     'ZeroShotClassification',
     'vision_spec',

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..modules.heads import ContrastiveHead
+from ..modules.heads import build_head
 from ..modules.layers import full_precision, initialize_transformer
 from ..networks import Features, Network
 from ..registry import TASKS
@@ -66,6 +66,7 @@ class Classification(Task):
         super().__init__()
         self.spec = vision_spec(media)
         self.dropout = nn.Dropout(dropout)
+        self.num_classes = num_classes
         self.head = nn.Linear(network.width_of('vision'), num_classes)
 
     def init_weights(self) -> None:
@@ -104,8 +105,9 @@ class ZeroShotClassification(Task):
 
     Args:
         network, tokenizer: given by the model. names: of the K classes, or a file (`read_class_names`). templates: prompts,
-            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction stands
-            before a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial.
+            with ``{}`` where the name goes. media: 'image' or 'video'. instruction: name of the task whose instruction precedes
+            a prompt, as it did in pre-training; None puts none. projection_dim: E. temperature: initial. head: as in
+            `Retrieval`.
 
     Predictions as those of `Classification`.
     """
@@ -125,6 +127,7 @@ class ZeroShotClassification(Task):
         instruction: str | None = 'retrieval',
         projection_dim: int = 256,
         temperature: float = 0.07,
+        head: dict | None = None,
     ) -> None:
         super().__init__()
         self.spec = vision_spec(media, '', 'text')
@@ -138,9 +141,7 @@ class ZeroShotClassification(Task):
         self.register_buffer('prompt_ids', pad_sequence(ids, True), persistent=False)
         mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in ids], True)
         self.register_buffer('prompt_mask', mask, persistent=False)
-        self.head = ContrastiveHead(
-            network.width_of('vision'), projection_dim, temperature, text_width=network.width_of('text')
-        )
+        self.head = build_head(head, network, projection_dim, temperature)
         self._classes: Tensor | None = None
 
     def init_weights(self) -> None:

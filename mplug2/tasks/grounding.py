@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ..modules.contracts import Memory
 from ..networks import Features
-from ..objectives.denominator import count_per_process, learned_tokens
-from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
 from ..text.locations import LocationTokens
-from .base import Task
-from .generative import TextGenerator, decode_targets
+from .generative import GenerativeTask, TextGenerator
 from .inputs import InputKind
 from .spec import vision_spec
 
 
 @TASKS.register_module()
-class Grounding(Task):
+class Grounding(GenerativeTask):
     """Find what a phrase refers to (Table 2, "Visual Grounding"): the decoder writes a box in location tokens, nothing else.
 
     Args:
         network, tokenizer: given by the model. locations: arguments of `LocationTokens`, the same as the data's.
-        num_beams: of the search over boxes.
+        num_beams: of the search over boxes. objective: config of a `TextObjective`; `PrefixLM` if None.
 
     Predictions: ``pred_box``, corners x1 y1 x2 y2 as shares of the image's width and height, or None if what was generated is
     no box; and ``pred_score`` (float).
     """
 
     methods = ('ground',)
+    loss_name = 'box'
     inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
-    def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None, num_beams: int = 1) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer,
+        locations: dict | None = None,
+        num_beams: int = 1,
+        objective: dict | None = None,
+    ) -> None:
+        places = LocationTokens(tokenizer, **(locations or {}))
+        super().__init__(TextGenerator(tokenizer, places.generation(num_beams)), objective)
         self.spec = vision_spec('image', 'text', 'text fused decoder')
-        self.locations = LocationTokens(tokenizer, **(locations or {}))
-        length = self.locations.length
-        self.generator = TextGenerator(tokenizer, dict(num_beams=num_beams, min_length=length, max_length=length + 1))
-        allowed = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
-        allowed[self.locations.ids] = True
-        self.register_buffer('allowed', allowed, persistent=False)
+        self.locations = places
+        self.register_buffer('allowed', places.allowed, persistent=False)
 
-    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        target = batch['target']
-        logits = decode_targets(features, features.memory('fused'), target)
-        return {'loss_box': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
+    def memory(self, features: Features) -> Memory:
+        return features.memory('fused')
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.memory('fused'), self.allowed)
+        hypotheses = self.generator.hypotheses(features, self.memory(features), self.allowed)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_box = self.locations.decode(best.ids)
             sample.pred_score = best.score

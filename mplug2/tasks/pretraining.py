@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..modules.contracts import Memory
 from ..modules.heads import LanguageHead
 from ..networks import Features, Network
-from ..objectives.denominator import count_per_process, learned_tokens
-from ..objectives.losses import IGNORED, captioning_loss, masked_language_loss
-from ..registry import TASKS
+from ..objectives.language import MaskedLM
+from ..objectives.losses import IGNORED
+from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
-from .generative import TextGenerator, decode_targets
+from .generative import GenerativeTask, TextGenerator
 from .inputs import InputKind
 from .spec import TaskSpec
 
@@ -27,7 +28,7 @@ class MaskedLanguageModeling(Task):
     The head is tied to the text encoder's word table and serves both.
 
     Args:
-        network, tokenizer: given by the model. fused: predict from fused text too.
+        network, tokenizer: given by the model. fused: predict from fused text too. objective: config; `MaskedLM` if None.
 
     Reads what `MaskTokens` makes: ``mlm_ids``, the text; ``mlm_positions`` and ``mlm_labels``, ids (B, M), which tokens are
     masked and what they were. Beside the losses, accuracies are logged. Predictions: ``pred_words`` (list of ids, one for each
@@ -37,9 +38,10 @@ class MaskedLanguageModeling(Task):
     tokenizer_role = 'text'
     inputs = {'mlm_ids': InputKind.TEXT, 'mlm_positions': InputKind.MASKED, 'mlm_labels': InputKind.MASKED}
 
-    def __init__(self, network: Network, tokenizer, fused: bool = True) -> None:
+    def __init__(self, network: Network, tokenizer, fused: bool = True, objective: dict | None = None) -> None:
         super().__init__()
         self.fused = fused
+        self.objective = MODELS.build(objective or dict(type=MaskedLM))
         if fused:
             self.inputs = {'frames': InputKind.FRAMES, **self.inputs}  # of batches that have vision
         if fused:
@@ -71,10 +73,10 @@ class MaskedLanguageModeling(Task):
             )
         labelled = batch['mlm_labels']
         labels = labelled.ids.masked_fill(~labelled.mask, IGNORED)
-        denominator = count_per_process((labels != IGNORED).sum())
+        denominator = self.objective.denominator(labels)
         scalars: dict[str, Tensor] = {}
         for name, logits in self._logits(features, batch).items():
-            scalars[f'loss_{name}'] = masked_language_loss(logits, labels, denominator)
+            scalars[f'loss_{name}'] = self.objective(logits, labels, denominator)
             scalars[f'accuracy_{name}'] = (logits.argmax(-1) == labels).sum() / labelled.mask.sum().clamp(min=1)
         return scalars
 
@@ -88,33 +90,39 @@ class MaskedLanguageModeling(Task):
 
 
 @TASKS.register_module()
-class TextCompletion(Task):
+class TextCompletion(GenerativeTask):
     """Instruction-based language modelling of text alone: go on with a text that breaks off.
 
     Args:
         network, tokenizer: given by the model. text: name of the input that the decoder attends to: an instruction and the
             start of a text (`SplitPrefix`). generation: arguments of `Generation`. target: name of the input that holds the
-            rest of the text.
+            rest of the text. objective: config of a `TextObjective`; `PrefixLM` if None.
 
     Predictions: ``pred_completion`` (str).
     """
 
-    def __init__(
-        self, network: nn.Module, tokenizer, text: str = 'prefix', generation: dict | None = None, target: str = 'target'
-    ) -> None:
-        super().__init__()
-        self.spec = TaskSpec.of('text', 'text decoder')
-        self.text, self.target = text, target
-        self.inputs = {text: InputKind.TEXT, target: InputKind.TARGET}
-        self.generator = TextGenerator(tokenizer, generation or dict(num_beams=1, min_length=1, max_length=64))
+    loss_name = 'completion'
+    spec = TaskSpec.of('text', 'text decoder')
 
-    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        target = batch[self.target]
-        logits = decode_targets(features, features.memory('text', self.text), target)
-        return {'loss_completion': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer,
+        text: str = 'prefix',
+        generation: dict | None = None,
+        target: str = 'target',
+        objective: dict | None = None,
+    ) -> None:
+        generation = generation or dict(num_beams=1, min_length=1, max_length=64)
+        super().__init__(TextGenerator(tokenizer, generation), objective, target)
+        self.text = text
+        self.inputs = {text: InputKind.TEXT, target: InputKind.TARGET}
+
+    def memory(self, features: Features) -> Memory:
+        return features.memory('text', self.text)
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.memory('text', self.text))
+        hypotheses = self.generator.hypotheses(features, self.memory(features))
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_completion = self.generator.text(best)
         return batch.samples

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..modules.heads import ContrastiveHead
+from ..modules.heads import build_head
 from ..networks import Features, Network, TextFeatures, VisionFeatures
 from ..objectives.contrastive import InBatchContrast
 from ..registry import MODELS, TASKS
@@ -30,10 +30,12 @@ class Retrieval(Task):
     Args:
         network, tokenizer: given by the model. media: 'image' or 'video', or several kinds for pre-training on both.
         projection_dim: E. temperature: initial. contrastive: config of a `Contrast`, or None. matching: config of
-            `HardNegativeMatching`, or None. Without the contrastive loss, negatives for matching are drawn evenly.
+            `HardNegativeMatching`, or None. Without the contrastive loss, negatives for matching are sampled evenly.
+        head: config of what makes embeddings and their similarity, `ContrastiveHead` if None; widths and the two arguments
+            above are filled in.
 
     Reads ``media_id`` of the batch, (B,) long: which image or clip a sample shows (`AddMediaId`); equal ones are positives.
-    Predictions, for the pair as it stands in the batch: ``pred_similarity`` (cosine) and, with matching, ``pred_match``
+    Predictions, for the pair as it is in the batch: ``pred_similarity`` (cosine) and, with matching, ``pred_match``
     (probability). Whole galleries are scored by `mplug2.evaluation.gallery`.
 
     Raises:
@@ -53,6 +55,7 @@ class Retrieval(Task):
         temperature: float = 0.07,
         contrastive: dict | None = None,
         matching: dict | None = None,
+        head: dict | None = None,
     ) -> None:
         super().__init__()
         if contrastive is None and matching is None:
@@ -62,9 +65,7 @@ class Retrieval(Task):
             )
         kinds = (media,) if isinstance(media, str) else tuple(media)
         self.spec = TaskSpec.of(f'text {" ".join(kinds)}', f'vision text {"" if matching is None else "fused"}')
-        self.head = ContrastiveHead(
-            network.width_of('vision'), projection_dim, temperature, text_width=network.width_of('text')
-        )
+        self.head = build_head(head, network, projection_dim, temperature)
         self.contrastive = self.matching = None
         if contrastive is not None:
             self.contrastive = MODELS.build(contrastive, default_args=dict(network=network, head=self.head, media=kinds))
@@ -124,7 +125,7 @@ class Retrieval(Task):
     def _relevance(self, match: Tensor, vision_embedding: Tensor, text_embeddings: Tensor) -> Tensor:
         """What the pairs of one image or clip with K texts are ranked by (K,): matching log-odds plus contrastive logit.
 
-        Matching has learned to tell pairs from negatives that were drawn by their contrastive logit, so its log-odds hold what
+        Matching learned to tell pairs from negatives that were sampled by their contrastive logit, so its log-odds hold what
         that logit leaves out, and the sum is the whole (as in noise-contrastive estimation with that noise).
 
         Args:

@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
+from ..modules.contracts import Memory
 from ..networks import Features
-from ..objectives.denominator import count_per_process, learned_tokens
-from ..objectives.losses import captioning_loss
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
-from .base import Task
-from .generative import TextGenerator, decode_targets
+from .generative import GenerativeTask, TextGenerator
 from .inputs import InputKind
 from .spec import TaskSpec
 
 
 @TASKS.register_module()
-class Summarization(Task):
+class Summarization(GenerativeTask):
     """Write a short text that says what a long one does (Table 2, "Text Summarization").
 
     Args:
         network, tokenizer: given by the model. generation: arguments of `Generation`; the paper's 5 beams and at most
-            512 tokens if None.
+            512 tokens if None. objective: config of a `TextObjective`; `PrefixLM` if None.
 
     Predictions: ``pred_summary`` (str) and ``pred_score`` (float).
     """
 
     methods = ('summarize',)
+    loss_name = 'summary'
 
     spec = TaskSpec.of('text', 'text decoder')
     inputs = {'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
-    def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None) -> None:
-        super().__init__()
-        self.generator = TextGenerator(tokenizer, generation or dict(num_beams=5, min_length=1, max_length=512))
+    def __init__(self, network: nn.Module, tokenizer, generation: dict | None = None, objective: dict | None = None) -> None:
+        generation = generation or dict(num_beams=5, min_length=1, max_length=512)
+        super().__init__(TextGenerator(tokenizer, generation), objective)
 
-    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        target = batch['target']
-        logits = decode_targets(features, features.memory('text'), target)
-        return {'loss_summary': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
+    def memory(self, features: Features) -> Memory:
+        return features.memory('text')
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.memory('text'))
+        hypotheses = self.generator.hypotheses(features, self.memory(features))
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_summary = self.generator.text(best)
             sample.pred_score = best.score

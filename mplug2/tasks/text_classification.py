@@ -31,6 +31,7 @@ class TextClassification(Task):
 
     def __init__(self, network: nn.Module, tokenizer, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
+        self.num_classes = num_classes
         self.head = PooledClassifier(network.width_of('text'), num_classes, dropout)
 
     def init_weights(self) -> None:

@@ -19,7 +19,7 @@ from .spec import TaskSpec
 class TextQA(Task):
     """Find the answer to a question in a text (Table 2, "Text QA"): the likeliest span of tokens after the universal layers.
 
-    The class token stands for "there is no answer here". A long text is read in windows (`AnswerWindows`).
+    The class token means "there is no answer here". A long text is read in windows (`AnswerWindows`).
 
     Args:
         network, tokenizer: given by the model. unanswerable: whether questions may have no answer (SQuAD 2.0). Otherwise the
@@ -64,9 +64,9 @@ class TextQA(Task):
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
         start, end = self._logits(features)
-        found = iter(self._best(start, end, [window for sample in batch.samples for window in sample.windows]))
+        spans = iter(self._best(start, end, [window for sample in batch.samples for window in sample.windows]))
         for sample in batch.samples:
-            windows = [next(found) for _ in sample.windows]
+            windows = [next(spans) for _ in sample.windows]
             score, first, last, _ = max(windows)
             null = min(null for *_, null in windows)
             sample.pred_span = sample.context[first:last]
@@ -90,8 +90,8 @@ class TextQA(Task):
         allowed = torch.ones(length, length, dtype=torch.bool, device=start.device).triu().tril(self.max_answer - 1)
         best, place = scores.masked_fill(~allowed, float('-inf')).flatten(1).max(1)
         null = (start[:, 0] + end[:, 0]).tolist()
-        found = []
+        spans = []
         for window, score, spot, empty in zip(windows, best.tolist(), place.tolist(), null, strict=True):
             first, last = divmod(spot, length)
-            found.append((score, window[first][0], window[last][1], empty))
-        return found
+            spans.append((score, window[first][0], window[last][1], empty))
+        return spans

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 from .tokenizer import BertTokenizer
 
 
@@ -33,7 +36,7 @@ class LocationTokens:
     ) -> None:
         if num_bins < 2:
             raise ValueError(f'num_bins is the number of coordinates, at least 2, not {num_bins}')
-        self.bins, self.num_coordinates = num_bins, num_coordinates
+        self.bins, self.num_coordinates, self.vocab_size = num_bins, num_coordinates, tokenizer.vocab_size
         self.first = tokenizer.token_id(first)
         self.marker = None if marker is None else tokenizer.token_id(marker)
         number = int(first.strip('[]').removeprefix('unused'))
@@ -57,9 +60,17 @@ class LocationTokens:
         return self.num_coordinates + (self.marker is not None)
 
     @property
-    def ids(self) -> list[int]:
-        """All entries that a place is written with."""
-        return [*(() if self.marker is None else (self.marker,)), *range(self.first, self.first + self.bins)]
+    def allowed(self) -> Tensor:
+        """The entries that a place is written with: (V,) bool, for a generation that writes nothing else."""
+        mask = torch.zeros(self.vocab_size, dtype=torch.bool)
+        mask[self.first : self.first + self.bins] = True
+        if self.marker is not None:
+            mask[self.marker] = True
+        return mask
+
+    def generation(self, num_beams: int) -> dict[str, int]:
+        """Arguments of a `Generation` that writes one place."""
+        return dict(num_beams=num_beams, min_length=self.length, max_length=self.length + 1)
 
     def encode(self, coordinates: Sequence[float]) -> list[int]:
         """Ids of a place: corners x1 y1 x2 y2 as shares of the image's width and height, or others from 0 to 1; what is outside

@@ -1,18 +1,23 @@
 """Figures and pages of predictions for people to read."""
 
+from .attention import draw_attention, heat
 from .modality_gap import draw_gap, modality_gap, principal_plane
 from .predictions import Shown, draw_predictions, is_shown, register_view, write_predictions
 from .retrieved import draw_retrieved, retrieved_by_text
+from .samples import write_samples
 
 __all__ = [
     'Shown',
+    'draw_attention',
     'draw_gap',
     'draw_predictions',
     'draw_retrieved',
+    'heat',
     'is_shown',
     'modality_gap',
     'principal_plane',
     'register_view',
     'retrieved_by_text',
     'write_predictions',
+    'write_samples',
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,6 @@ from mplug2 import Inferencer, list_models
 from mplug2.apis import Result
 from mplug2.apis.inputs import as_frames, as_media
 from mplug2.apis.pipeline import class_names_of, preprocessing_of
-from mplug2.apis.stream import prepared_batches
 from mplug2.config.load import load_config
 from mplug2.datasets import BadSampleError
 from mplug2.datasets.io.image import read_image
@@ -53,6 +54,19 @@ def untrained(config: str) -> Inferencer:
     return Inferencer(built, dtype='float32')
 
 
+def test_a_cold_start_imports_no_training() -> None:
+    code = """
+import sys
+from mplug2 import Inferencer
+Inferencer('mplug2_tiny')
+print([name for name in ('transformers', 'torch._dynamo', 'matplotlib', 'mplug2.engine', 'mmdet') if name in sys.modules])
+from mmengine.registry import OPTIMIZERS
+print('Adafactor' in OPTIMIZERS)
+"""
+    printed = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-2:] == ['[]', 'True']
+
+
 def test_shipped_models_are_listed() -> None:
     assert list_models() == ['mplug2_tiny']
 
@@ -84,12 +98,13 @@ def test_every_kind_of_input(model: Inferencer, clips: list[str], images: list[s
     pixels = read_image(images[0]).copy()
     expected = model.caption(images[0]).text
     forms = [Path(images[0]), Path(images[0]).read_bytes(), Image.open(images[0]), pixels, torch.from_numpy(pixels)]
-    forms += [torch.from_numpy(pixels).permute(2, 0, 1), np.dstack([pixels, pixels[..., :1]])]
+    forms += [torch.from_numpy(pixels).permute(2, 0, 1), np.dstack([pixels, np.full_like(pixels[..., :1], 255)])]
     assert [result.text for result in model.caption(forms)] == [expected] * len(forms)
     video = read_video(clips[0], lambda length: list(range(length)))
     forms = [clips[0], Path(clips[0]).read_bytes(), video, torch.from_numpy(video).permute(0, 3, 1, 2)]
     assert len({result.text for result in model.caption(forms)}) == 1
     assert as_frames(pixels[..., 0]).shape == (1, *pixels.shape)
+    assert as_frames(np.zeros((2, 2, 4), np.uint8)).min() == 255, 'what is transparent shows white'
     with pytest.raises(ValueError, match='are uint8'):
         model.caption(pixels / 255)
     with pytest.raises(TypeError, match='is a int; images and clips are paths'):
@@ -135,13 +150,6 @@ def test_a_generator_is_read_lazily_and_in_order(model: Inferencer, clips: list[
     assert [next(results).source for _ in range(5)] == [clips[number % 3] for number in range(5)]
     assert len(taken) <= 5 + 2 * 2 + 1
     results.close()
-
-
-def test_batches_are_prepared_ahead() -> None:
-    prepared: list[int] = []
-    batches = prepared_batches(range(9), lambda number: prepared.append(number) or number, 2, workers=1)
-    assert next(batches) == [(0, 0), (1, 1)]
-    assert list(batches) == [[(2, 2), (3, 3)], [(4, 4), (5, 5)], [(6, 6), (7, 7)], [(8, 8)]]
 
 
 def test_parts_of_clips(model: Inferencer, tmp_path: Path) -> None:
@@ -239,6 +247,9 @@ def test_class_names_of_data_sets(mini_home: Path, monkeypatch: pytest.MonkeyPat
     assert class_names_of(load_config('mini/image_classification'))['classification'][7] == 'seven'
     entailment = ['entailment', 'not_entailment']
     assert class_names_of(load_config('mini/text_classification')) == {'classification': entailment}
+    many = class_names_of(load_config('mini/multitask'))
+    assert sorted(many) == ['image_classification', 'text_classification', 'video_classification']
+    assert (many['video_classification'][-1], many['text_classification']) == ('stays still', entailment)
 
 
 def test_preprocessing_of_configs_leaves_randomness_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from mplug2.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
+from mplug2.checkpoints.errors import DamagedCheckpointError
 from mplug2.checkpoints.find import write_best
 from mplug2.checkpoints.sharded import save_sharded
 from mplug2.checkpoints.state import message_hub_state, restore_message_hub, to_plain_data
@@ -188,3 +190,31 @@ def test_a_checkpoint_that_goes_is_never_there_by_half(tmp_path: Path, monkeypat
     runner.iter = step
     hook.before_train(runner)
     assert not list(tmp_path.glob('.*'))
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ('name', 'damage'),
+    [(name, damage) for name in ('shard-*.safetensors', 'training.pth') for damage in (_cut, Path.unlink)]
+    + [('shard-*.safetensors', _flip)],
+)
+def test_a_damaged_sharded_checkpoint_is_told(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
+    """Resuming then goes back to the one before."""
+    model = nn.Linear(2, 2)
+    save_sharded(dict(meta=dict(iter=1)), model.state_dict(), {}, None, tmp_path / 'iter_1.shards')
+    (file,) = (tmp_path / 'iter_1.shards').glob(name)
+    load(model, tmp_path / 'iter_1.shards', Policy.RESUME)
+    assert load_checkpoint(tmp_path / 'iter_1.shards')['state_dict'].keys() == {'weight', 'bias'}
+    damage(file)
+    for read in (load_checkpoint, lambda path: load(model, path, Policy.RESUME)):
+        with pytest.raises(DamagedCheckpointError, match=r'iter_1\.shards'):
+            read(tmp_path / 'iter_1.shards')

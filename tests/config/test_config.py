@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 from mplug2.cli import main
 from mplug2.config.explain import explain
@@ -29,7 +28,7 @@ def test_every_shipped_config_loads_dumps_and_reloads(name: str, tmp_path: Path)
     cfg = load_config(name)
     assert cfg.default_scope is None
     cfg.dump(tmp_path / 'dumped.py')
-    again = Config.fromfile(tmp_path / 'dumped.py')
+    again = load_config(tmp_path / 'dumped.py')
     assert again.pretty_text == cfg.pretty_text
     assert again.to_dict()['model'].keys() == cfg.to_dict()['model'].keys()
 

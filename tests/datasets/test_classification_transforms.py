@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageEnhance
 
 from mplug2.datasets import BadSampleError, Kinetics, multimodal_collate
-from mplug2.datasets.transforms import ActionPipeline, MultiCrop, PackInputs, RandAugment, RandomErasing
+from mplug2.datasets.transforms import ActionPipeline, MultiCrop, PackInputs, RandAugment, RandomErasing, ResizeShorter
 from mplug2.datasets.transforms.augment import OPERATIONS, SIGNED
 
 from .media import copy_cut, frame_numbers, read_numbers, write_numbered, write_video
@@ -159,3 +159,11 @@ def test_erasing():
     assert changed[0, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].mean() > 0.9  # a rectangle
     assert frames.min() == 255
     assert RandomErasing(0.0).transform(dict(frames=frames))['frames'] is frames
+
+
+def test_a_line_of_pixels_does_not_become_gigabytes():
+    line = np.arange(4000, dtype=np.int64).astype(np.uint8)[None, None, :, None].repeat(2, 1).repeat(3, 3)
+    found = ResizeShorter(64)(dict(frames=line))['frames']
+    assert found.shape == (1, 64, 64 * 64, 3)
+    assert np.array_equal(ResizeShorter(64)(dict(frames=line[:, :, 1936:2064]))['frames'], found), 'the middle'
+    assert ResizeShorter(8)(dict(frames=line[:, :, :100]))['frames'].shape == (1, 8, 400, 3), 'others are whole'

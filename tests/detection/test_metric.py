@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
+from PIL import Image
 
+from mplug2.datasets.io.bad_samples import AnnotationError
 from mplug2.datasets.sampling.sampler import StreamIndex
-from mplug2.detection import ClassAgnosticCocoMetric, CocoDetection  # before mmdet's transforms, for mmcv's operators
+from mplug2.detection import (
+    ClassAgnosticCocoMetric,
+    CocoDetection,
+    LoadPixels,
+)  # before mmdet's transforms, for mmcv's operators
 
 BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]
 
@@ -116,3 +122,19 @@ def test_a_box_without_a_mask_is_ignored_by_masks_alone(annotations):
     loaded = LoadAnnotations(with_bbox=True, with_mask=True)(info)
     assert len(loaded['gt_bboxes']) == len(loaded['gt_masks']) == 2
     assert loaded['gt_ignore_flags'].tolist() == [True, False]
+
+
+@pytest.mark.parametrize('box', [[float('nan')] * 4, [0, 0, float('inf'), 5], [1, 2, 3], ['a', 'b', 'c', 'd'], None])
+def test_a_box_that_is_none_names_file_image_and_object(annotations, box):
+    content = json.loads(Path(annotations).read_text())
+    content['annotations'][1]['bbox'] = box
+    Path(annotations).write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match=r'instances\.json: image 1: object 1: bbox is .*expected'):
+        CocoDetection(ann_file=annotations, metainfo=dict(classes=('one', 'two')), data_prefix=dict(img=''), pipeline=[])
+
+
+def test_pixels_follow_the_one_rule_for_images(tmp_path):
+    Image.fromarray(np.array([[[200, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)).save(tmp_path / 'a.png')
+    found = LoadPixels().transform(dict(img_path=str(tmp_path / 'a.png')))
+    assert found['img'].tolist() == [[[0, 0, 200], [255, 255, 255]]]
+    assert found['ori_shape'] == found['img_shape'] == (1, 2)

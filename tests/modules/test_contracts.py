@@ -9,19 +9,32 @@ from torch import Tensor, nn
 from mplug2.modules import BertTextEncoder, LocalTemporal
 from mplug2.modules.contracts import Decoder, DecoderState, Memory, Projector, TextEncoder, VisionEncoder, VisionTokens
 from mplug2.registry import MODELS
+from tests.modules import timm_like
 from tests.modules.helpers import VOCAB, some_frames, some_text
 
 LAYER = dict(width=16, num_layers=2, num_heads=2, ffn_dim=24)
 BERT = dict(
     model_type='bert', vocab_size=VOCAB, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24
 )
+LLAMA = dict(model_type='llama', vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_layers=2)
+SIGLIP = dict(model_type='siglip_vision_model', hidden_size=16, intermediate_size=24, num_hidden_layers=2)
 SIZES = {
     'BertTextEncoder': dict(vocab_size=VOCAB, **LAYER),
     'DualVisionEncoder': dict(image_size=32, patch_size=8, temporal=dict(type=LocalTemporal), **LAYER),
+    'HuggingFaceDecoder': dict(model=dict(LLAMA, num_attention_heads=2)),
     'HuggingFaceTextEncoder': dict(model=BERT),
+    'HuggingFaceVisionEncoder': dict(
+        model=dict(SIGLIP, num_attention_heads=2, patch_size=8), image_size=32, temporal=dict(type=LocalTemporal)
+    ),
     'LinearProjector': dict(in_width=16, width=8),
     'TextDecoder': dict(vocab_size=VOCAB, **LAYER),
+    'TimmVisionEncoder': dict(model='small_vit', image_size=32, temporal=dict(type=LocalTemporal)),
 }
+
+
+@pytest.fixture(autouse=True)
+def timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm_like.install(monkeypatch)
 
 
 def registered(ending: str) -> list[str]:

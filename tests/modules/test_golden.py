@@ -10,9 +10,9 @@ from mplug2.modules import Generation, generate, rank
 from mplug2.modules.layers import PLAIN_ATTENTION
 from mplug2.networks import Features
 from mplug2.objectives.denominator import learned_tokens
+from mplug2.objectives.language import decode_targets
 from mplug2.objectives.losses import answering_loss, captioning_loss, token_losses
 from mplug2.structures import Batch, TargetBatch, Tokens
-from mplug2.tasks.generative import decode_targets
 from tests import golden
 
 

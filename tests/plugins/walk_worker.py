@@ -14,8 +14,6 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-import mmengine.config.config
-
 CONFIGS = Path(__file__).parent / 'walk' / 'configs'
 PARTS = ('register_vit', 'small_conv_net', 'wide_decoder', 'moment_retrieval', 'concept_contrast')
 DATA = 'data/mini'
@@ -115,7 +113,6 @@ def report_of(run: Callable[[str, Path], dict], part: str, out: Path) -> dict:
 if __name__ == '__main__':
     folder, mode, target = sys.argv[1:]
     site.addsitedir(folder)
-    mmengine.config.config.FormatCode = lambda text, **style: (text, False)  # laying out each dump takes longer than training
     reports = {part: report_of(dict(single=single, shard=shard)[mode], part, Path(target)) for part in PARTS}
     import torch
 

@@ -107,6 +107,14 @@ def test_chance_is_the_commonest_class(script, mini_home, monkeypatch):
     assert found == {'top1': 10.0}  # ten classes in turn
 
 
+def test_rows_without_times_are_missing_clips(tmp_path, script):
+    (tmp_path / 'videos').mkdir()
+    (tmp_path / 'videos/abcdefghijk_000012_000022.mp4').write_bytes(b'x')
+    rows = ['label,youtube_id,time_start,time_end', 'a,#NAME?,,', 'a,abcdefghijk,12,22', 'a,abcdefghijk,inf,nan']
+    (tmp_path / 'train.csv').write_text('\n'.join(rows))
+    assert script('tools/data/kinetics').write_lists(tmp_path, {'train': tmp_path / 'train.csv'}) == {'train': (1, 2)}
+
+
 def test_clips_of_any_container_are_listed(tmp_path, script):
     kinetics = script('tools/data/kinetics')
     for name in ('a/1.mp4', 'a/2.mkv', 'b/3.webm', 'b/4.MP4', 'b/._4.MP4', '.ipynb_checkpoints/5.mp4', 'b/6.txt'):

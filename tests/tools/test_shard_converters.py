@@ -196,7 +196,7 @@ def test_lists_that_are_not_as_published(convert, tmp_path, capsys):
         convert('cc3m', tmp_path / 'x_urls.txt', '-', tmp_path / 'out', capsys=capsys)
     with pytest.raises(AnnotationError, match=r'x_captions\.txt ends before line 2'):
         convert('sbu', tmp_path / 'x_urls.txt', tmp_path, tmp_path / 'two', capsys=capsys)
-    with pytest.raises(BadSampleError, match='unknown url type: nowhere'):
+    with pytest.raises(BadSampleError, match='nowhere is not fetched: http and https are'):
         fetch('nowhere://x')
 
 
@@ -223,14 +223,14 @@ def test_a_stopped_conversion_goes_on(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_shards(listed, out, 'image', per_shard=3, workers=2, report=stop)
     first = (out / '00000.tar').stat().st_mtime_ns
-    (out / '00001.tar.part').write_bytes(b'half')  # as a killed process leaves it
+    (out / '.00001.tar.0f.tmp').write_bytes(b'half')  # as a killed process leaves it
     total = write_shards(listed, out, 'image', per_shard=3, workers=2, report=told.append)
     assert (out / '00000.tar').stat().st_mtime_ns == first
     assert [line.split('  ')[0] for line in told] == ['00000.tar: 3 of 3', '00001.tar: 3 of 3', '00002.tar: 1 of 1']
     assert told[0].endswith('(there already)')
     assert dict(total) == dict(listed=7, written=7)
     assert captions(out) == [[f'caption {number}'] for number in range(7)]
-    assert not list(out.glob('*.part'))
+    assert not list(out.glob('*.tmp'))
     assert len(list(out.glob('*.index.npz'))) == 3
     with pytest.raises(AnnotationError, match=r'shards made with other arguments \(per_shard was 3 and is 4\)'):
         write_shards(listed, out, 'image', per_shard=4)

@@ -14,6 +14,7 @@ from mplug2 import registry
 from mplug2.config.load import load_config
 from mplug2.registry import resolve
 from mplug2.text.answers import common_answers
+from mplug2.utils.files import write_text
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     answers = [data.record(index)['answers'] for index in range(len(data))]
     kept = common_answers(answers, args.top, args.least)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps([answer for answer, _ in kept]))
+    write_text(args.out, json.dumps([answer for answer, _ in kept]))
     names = {answer for answer, _ in kept}
     covered = sum(any(answer in names for answer in sample_answers) for sample_answers in answers)
     print(f'{args.out}: {len(kept)} answers; {100 * covered / len(answers):.1f} % of {len(answers)} samples have one of them')

@@ -21,6 +21,7 @@ from mplug2.config.load import load_config
 from mplug2.datasets import MultiModalDataset
 from mplug2.mini.build import MANIFEST
 from mplug2.registry import resolve
+from mplug2.utils.files import write_text
 
 def record_of(dataset: Dataset, index: int) -> dict:
     """A record with ``path``: of the image or clip, or of the shard; data sets of mmdet have it as ``img_path``."""
@@ -93,7 +94,7 @@ def main() -> None:
             print(f'{"":5}  {warning}')
         missing += bad
     if args.list:
-        args.list.write_text(''.join(f'{path}\n' for path in missing))
+        write_text(args.list, ''.join(f'{path}\n' for path in missing))
     sys.exit(bool(missing))
 
 

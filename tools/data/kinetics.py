@@ -23,6 +23,7 @@ from pathlib import Path
 
 from mplug2.datasets.io.annotations import read_columns, read_lines
 from mplug2.datasets.io.files import find_media
+from mplug2.utils.files import write_text
 
 SETS = ('kinetics400', 'kinetics600', 'kinetics700')
 # Names of one class in an earlier and a later edition. Merging them leaves the 710 classes of the mixture's name.
@@ -46,8 +47,13 @@ def find_clips(root: Path) -> dict[str, str]:
     return {path.stem: path.relative_to(root).as_posix() for path in find_media(root, 'video')}
 
 
-def clip_name(youtube_id: str, start: str, end: str) -> str:
-    return f'{youtube_id}_{int(float(start)):06d}_{int(float(end)):06d}'
+def clip_name(youtube_id: str, start: str, end: str) -> str | None:
+    """A clip's name without suffix; None where the times of its row are blank or no numbers, as in rows that a spreadsheet
+    has spoilt."""
+    try:
+        return f'{youtube_id}_{int(float(start)):06d}_{int(float(end)):06d}'
+    except (ValueError, OverflowError):
+        return None
 
 
 def youtube_id(path: str) -> str:
@@ -67,11 +73,11 @@ def write_lists(folder: Path, files: dict[str, Path]) -> dict[str, tuple[int, in
     clips = find_clips(folder / 'videos')
     rows = {part: read_columns(file, ['label', 'youtube_id', 'time_start', 'time_end']) for part, file in files.items()}
     names = sorted({label for clip_rows in rows.values() for label, *_ in clip_rows})
-    (folder / 'label_map.txt').write_text('\n'.join(names) + '\n')
+    write_text(folder / 'label_map.txt', '\n'.join(names) + '\n')
     counts = {}
     for part, clip_rows in rows.items():
         lines = [f'{clips[name]} {names.index(label)}' for label, *clip in clip_rows if (name := clip_name(*clip)) in clips]
-        (folder / f'{part}_list_videos.txt').write_text(''.join(f'{line}\n' for line in lines))
+        write_text(folder / f'{part}_list_videos.txt', ''.join(f'{line}\n' for line in lines))
         counts[part] = (len(lines), len(clip_rows) - len(lines))
     return counts
 
@@ -119,11 +125,11 @@ def mix(root: Path, out: Path, held_out: Iterable[str] = (), sets: Iterable[str]
         once.setdefault(youtube_id(path), (path, label))
     kept['val'] = list(once.values())
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'label_map.txt').write_text('\n'.join(classes) + '\n')
+    write_text(out / 'label_map.txt', '\n'.join(classes) + '\n')
     for name, labels in labels_of.items():
-        (out / f'map_{name}.json').write_text(json.dumps(labels))
+        write_text(out / f'map_{name}.json', json.dumps(labels))
     for part, entries in kept.items():
-        (out / f'{part}_list_videos.txt').write_text(''.join(f'{path} {label}\n' for path, label in entries))
+        write_text(out / f'{part}_list_videos.txt', ''.join(f'{path} {label}\n' for path, label in entries))
         counts[part] = len(entries)
     return counts
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import tarfile
 from pathlib import Path, PurePosixPath
+from mplug2.utils.files import write_text
 
 FOLDER = 'examples/instance_segmentation/data_dataset_coco/'
 
@@ -47,7 +48,7 @@ def convert(archive: Path, out: Path) -> tuple[int, int]:
         annotation['id'] = number + 1
     used = {annotation['category_id'] for annotation in content['annotations']}
     content['categories'] = [category for category in content['categories'] if category['id'] in used]
-    (out / 'instances.json').write_text(json.dumps(content))
+    write_text(out / 'instances.json', json.dumps(content))
     return len(content['images']), len(content['annotations'])
 
 

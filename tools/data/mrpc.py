@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from mplug2.utils.files import write_text
 
 
 def read(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -28,7 +29,7 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(''.join('\t'.join(row) + '\n' for row in (header, *rows)), encoding='utf-8')
+    write_text(path, ''.join('\t'.join(row) + '\n' for row in (header, *rows)))
 
 
 def convert(source: Path, out: Path) -> dict[str, int]:

@@ -14,6 +14,7 @@ import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from mplug2.utils.files import write_text
 
 PICKLES = ('refs(unc).p', 'refs(umd).p')
 KEYS = ('ref_id', 'ann_id', 'image_id', 'category_id', 'file_name', 'split', 'sentences', 'sent_ids')
@@ -71,7 +72,7 @@ def convert(folder: Path) -> Path:
     refs = read_refs(pickles[0])
     check(refs, json.loads((folder / 'instances.json').read_text()), str(pickles[0]))
     out = folder / 'refs.json'
-    out.write_text(json.dumps(refs))
+    write_text(out, json.dumps(refs))
     splits = Counter(ref['split'] for ref in refs)
     expressions = Counter()
     for ref in refs:

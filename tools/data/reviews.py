@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from mplug2.datasets.splits import split_by_hash
+from mplug2.utils.files import write_text
 
 SHARES = dict(test=12, dev=8)  # percent; the rest is training data
 
@@ -49,7 +50,7 @@ def convert(source: Path, out: Path) -> dict[str, list[int]]:
     out.mkdir(parents=True, exist_ok=True)
     for split, members in rows.items():
         lines = ['sentence\tlabel', *(f'{text}\t{label}' for text, label in members)]
-        (out / f'{split}.tsv').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+        write_text(out / f'{split}.tsv', '\n'.join(lines) + '\n')
     return {split: [label for _, label in members] for split, members in rows.items()}
 
 

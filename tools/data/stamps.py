@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from mplug2.datasets.splits import split_by_hash
+from mplug2.utils.files import write_text
 
 FOLDER = 'images'
 SHARES = dict(val=8, test=12)  # percent; the rest is training data
@@ -92,7 +93,7 @@ def convert(source: Path, out: Path) -> list[dict]:
         )
     file = out / 'annotations' / 'dataset_coco.json'
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(dict(images=records, dataset='stamps')), encoding='utf-8')
+    write_text(file, json.dumps(dict(images=records, dataset='stamps')))
     return records
 
 

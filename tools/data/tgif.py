@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from mplug2.datasets.io.files import find_media
+from mplug2.utils.files import replacing, sweep_temporary
 
 
 def convert(source: Path, folder: Path) -> str | None:
@@ -25,9 +25,8 @@ def convert(source: Path, folder: Path) -> str | None:
     target = folder / f'{source.stem}.mp4'
     if target.is_file():
         return None
-    part = target.with_suffix('.part')
     try:
-        with av.open(str(source)) as gif, av.open(str(part), 'w', format='mp4') as clip:
+        with replacing(target) as part, av.open(str(source)) as gif, av.open(str(part), 'w', format='mp4') as clip:
             video = gif.streams.video[0]
             rate = video.average_rate or 10
             stream = clip.add_stream('libx264', rate=rate, options={'crf': '20', 'g': '12'})
@@ -42,14 +41,12 @@ def convert(source: Path, folder: Path) -> str | None:
                 for packet in stream.encode(frame):
                     clip.mux(packet)
                 frames += 1
+            if not frames:
+                raise ValueError('no frames')
             for packet in stream.encode():
                 clip.mux(packet)
-        if not frames:
-            raise ValueError('no frames')
     except (av.FFmpegError, ValueError, IndexError) as error:
-        part.unlink(missing_ok=True)
         return f'{source}: {str(error).splitlines()[0]}'
-    os.replace(part, target)
     return None
 
 
@@ -60,6 +57,7 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=4)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    sweep_temporary(args.out)
     files = [path for path in find_media(args.gifs, 'video') if path.suffix.lower() == '.gif']
     with multiprocessing.get_context('spawn').Pool(args.workers) as pool:
         wrong = [line for line in pool.imap_unordered(partial(convert, folder=args.out), files, chunksize=16) if line]

@@ -1,6 +1,6 @@
 # COCO 2017 boxes and masks, with large-scale jitter (Ghiasi et al. 2021): the image is scaled by 0.1 to 2 and cropped or
 # padded to a square. Lying as the benchmark's archives unpack: data/coco/{train2017,val2017,annotations}.
-from mmcv.transforms import LoadImageFromFile, RandomResize
+from mmcv.transforms import RandomResize
 from mmdet.datasets.transforms import (
     FilterAnnotations,
     LoadAnnotations,
@@ -14,11 +14,11 @@ from mplug2.detection import CocoMetric
 from mmengine.dataset import DefaultSampler, pseudo_collate
 
 from mplug2.datasets import ResumableSampler
-from mplug2.detection import CocoDetection, PadUnseen
+from mplug2.detection import CocoDetection, LoadPixels, PadUnseen
 
 data_root = 'data/coco'
 square = (1024, 1024)
-read = dict(type=LoadImageFromFile)
+read = dict(type=LoadPixels)
 annotated = dict(type=LoadAnnotations, with_bbox=True, with_mask=True)
 padding = dict(size=square, pad_val=dict(img=(114, 114, 114)))
 flip = dict(type=RandomFlip, prob=0.5)

@@ -1,30 +1,34 @@
 """The base of weight adapters: one table between a foreign format and ours, read in both directions.
 
-"Ours" are keys of `Network`: ``vision_encoder.blocks.0...``. The first component of a key is called its part.
+"Ours" are keys of `Network`: ``vision_encoder.blocks.0...``. The first component of a key is called its part. What tasks own
+has the part ``heads``: ``heads.matching.classifier.weight`` is that weight of every task that has one of this name.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
 
+HEADS = 'heads'  # the part of what tasks own
+
 
 class Entry(NamedTuple):
     """One of our tensors and the foreign tensors that make it.
 
     ours: our key. theirs: foreign keys, concatenated along the first dimension where there are several.
-    ones: places of dimensions of size one that the foreign tensor has and ours has not.
+    ones: places of dimensions of size one that the foreign tensor has and ours has not. transposed: the foreign matrix is.
     """
 
     ours: str
     theirs: tuple[str, ...]
     ones: tuple[int, ...] = ()
+    transposed: bool = False
 
     @property
     def part(self) -> str:
@@ -35,13 +39,16 @@ class Entry(NamedTuple):
         tensor = torch.cat([state[key] for key in self.theirs]) if len(self.theirs) > 1 else state[self.theirs[0]]
         for place in reversed(self.ones):
             tensor = tensor.squeeze(place)
-        return tensor.float()
+        return (tensor.T.contiguous() if self.transposed else tensor).float()
 
     def write(self, tensor: Tensor) -> dict[str, Tensor]:
         """Ours -> foreign tensors."""
+        if self.transposed:
+            tensor = tensor.T.contiguous()
         for place in self.ones:
             tensor = tensor.unsqueeze(place)
-        return dict(zip(self.theirs, tensor.chunk(len(self.theirs)), strict=True))
+        parts = tensor.chunk(len(self.theirs)) if len(self.theirs) > 1 else (tensor,)
+        return dict(zip(self.theirs, parts, strict=True))
 
 
 class Translation(NamedTuple):
@@ -65,6 +72,8 @@ class Adapter(ABC):
     name: ClassVar[str]
     # Patterns of keys of ours that files of this format never hold, so that their absence is no error.
     absent: ClassVar[tuple[str, ...]] = ()
+    # Name of the task whose head `convert` writes what tasks own to.
+    task: ClassVar[str] = 'retrieval'
     # How a table of positions is resampled to another grid, as the format's own code does it.
     resize_mode: ClassVar[str] = 'bilinear'
 
@@ -147,6 +156,34 @@ class Adapter(ABC):
         for entry in entries:
             foreign.update(entry.write(state[entry.ours]))
         return foreign
+
+
+def to_model_keys(weights: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:
+    """Weights, or what belongs to them, by our keys -> by those of a model: of its network, and of every task that has such a
+    head.
+
+    Args:
+        own: keys of the model.
+    """
+    heads = {key.removeprefix(f'{HEADS}.'): value for key, value in weights.items() if key.startswith(f'{HEADS}.')}
+    filled = {f'network.{key}': value for key, value in weights.items() if not key.startswith(f'{HEADS}.')}
+    for key in own:
+        start, _, rest = key.partition('.')
+        if start == 'tasks' and rest.partition('.')[2] in heads:
+            filled[key] = heads[rest.partition('.')[2]]
+    return filled
+
+
+def from_model_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a model -> by our keys; of several tasks with such a head, the first one's."""
+    weights = {}
+    for key, value in state.items():
+        start, _, rest = key.partition('.')
+        if start == 'network':
+            weights[rest] = value
+        elif start == 'tasks':
+            weights.setdefault(f'{HEADS}.{rest.partition(".")[2]}', value)
+    return weights
 
 
 def count(keys: Iterable[str], prefix: str) -> int:

@@ -19,7 +19,7 @@ def pair(ours: str, theirs: str) -> Iterator[Entry]:
 def fused(ours: str, *theirs: str) -> Iterator[Entry]:
     """Weight and bias of a fused projection, made of several foreign ones."""
     for name in ('weight', 'bias'):
-        yield Entry(f'{ours}.{name}', tuple(f'{one}.{name}' for one in theirs))
+        yield Entry(f'{ours}.{name}', tuple(f'{prefix}.{name}' for prefix in theirs))
 
 
 def bert_attention(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
@@ -46,12 +46,12 @@ def bert_layer(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
 
 def bert_embedding(ours: str, theirs: str) -> Iterator[Entry]:
     """The embedding."""
-    for one, other in (
+    for table, published in (
         ('word', 'word_embeddings'),
         ('position', 'position_embeddings'),
         ('segment', 'token_type_embeddings'),
     ):
-        yield Entry(f'{ours}.{one}.weight', (f'{theirs}.{other}.weight',))
+        yield Entry(f'{ours}.{table}.weight', (f'{theirs}.{published}.weight',))
     yield from pair(f'{ours}.norm', f'{theirs}.LayerNorm')
 
 

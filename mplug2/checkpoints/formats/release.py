@@ -151,9 +151,9 @@ class ReleaseFormat(Adapter):
             for place, name in (('before_attention', 'lmhra1'), ('before_ffn', 'lmhra2')):
                 temporal, old = f'{block}.temporal_{place}', f'{resblock}.{name}'
                 yield from pair(f'{block}.residual_{place}.norm', f'{old}.ln')
-                for one, other in (('down', 'down_proj'), ('up', 'up_proj')):
-                    yield Entry(f'{temporal}.{one}.weight', (f'{old}.{other}.weight',), (2, 3, 4))
-                    yield Entry(f'{temporal}.{one}.bias', (f'{old}.{other}.bias',))
+                for part, old_part in (('down', 'down_proj'), ('up', 'up_proj')):
+                    yield Entry(f'{temporal}.{part}.weight', (f'{old}.{old_part}.weight',), (2, 3, 4))
+                    yield Entry(f'{temporal}.{part}.bias', (f'{old}.{old_part}.bias',))
                 yield Entry(f'{temporal}.kernel', (f'{old}.conv.weight',), (1, 3, 4))
                 yield Entry(f'{temporal}.bias', (f'{old}.conv.bias',))
             yield from clip_block(f'{block}.layer', resblock)

@@ -180,11 +180,11 @@ def check_type(where: str, value: Any, kind: Kind) -> None:
     """Hold a value to its type; true and false are no numbers.
 
     Raises:
-        AnnotationError: it is of another one.
+        AnnotationError: it is of another type.
     """
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        names = ' or '.join(dict.fromkeys(_NAMES[one] for one in kinds))
+        names = ' or '.join(dict.fromkeys(_NAMES[allowed] for allowed in kinds))
         raise AnnotationError(f'{where} is {_shown(value)}; expected {names}')
 
 

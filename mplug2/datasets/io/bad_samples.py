@@ -29,7 +29,7 @@ class BadSamples:
     Args:
         size: samples of the dataset. policy: 'raise'; 'skip': the batch is that much smaller, and a test scores fewer samples
             (several processes need equal batches, so they may not);
-            'replace': another sample, drawn from the seed and the position in the stream, takes the place.
+            'replace': another sample, chosen by the seed and the position in the stream, takes the place.
         max_bad: how many samples may be bad, as a count (int) or a share of the dataset (float below 1; of a
             small one it allows at least one, unless it is 0). One more ends the run.
     """

@@ -11,10 +11,11 @@ import numpy as np
 
 from .bad_samples import BadSampleError
 from .files import media_errors, source_of
+from .image import MAX_PIXELS
 from .video_index import index_packets
 
 _SKIP = 32  # packets: decoding as many is cheaper than seeking past them
-_INTRA = 1  # FFmpeg's type of a picture that needs no other
+_INTRA = 1  # FFmpeg's type of a frame that needs no other
 _HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they stand for B-frames packed with others
 
 
@@ -41,6 +42,9 @@ class Clip:
         with media_errors(path, 'PyAV cannot read it, so it is truncated or no video'), self._open() as container:
             size = None if content is None else len(content)
             self.index = index_packets(container, path if size else self._source, size)
+        width, height = self.index.sides
+        if width * height > MAX_PIXELS:
+            raise BadSampleError(f'{path}: frames of {width} x {height} pixels, and {MAX_PIXELS} are allowed')
         self._length = self.index.length
         self._seeks = bool(self.index.times)
         if self._length == 0:
@@ -63,11 +67,11 @@ class Clip:
         wanted = sorted(set(frames))
         with media_errors(self.path, 'PyAV cannot read it, so it is truncated or no video'):
             with self._open() as container:
-                found = self._seek_frames(container, wanted) if self._seeks else None
-            if found is None:
+                images = self._seek_frames(container, wanted) if self._seeks else None
+            if images is None:
                 with self._open() as container:
-                    found = self._count_frames(container, wanted)
-        return stack_frames(self.path, [found[frame] for frame in frames])
+                    images = self._count_frames(container, wanted)
+        return stack_frames(self.path, [images[frame] for frame in frames])
 
     def is_plain(self) -> bool:
         """Do decoders that seek less carefully than PyAV give the right frames? (`VideoIndex.plain`, and upright pixels.)"""
@@ -81,7 +85,9 @@ class Clip:
 
         if not isinstance(self._source, str):
             self._source.seek(0)
-        container = av.open(self._source, metadata_errors='replace')  # titles in whatever encoding are none of our business
+        # A name with a colon would be taken for a protocol.
+        source = f'file:{self._source}' if isinstance(self._source, str) else self._source
+        container = av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
         for stream in container.streams.video:
             stream.thread_count = 1  # or each worker decodes on all cores
         return container
@@ -90,7 +96,7 @@ class Clip:
         """Frames by their times, or None: a seek ends elsewhere, or the decoder gives other times than the packets have."""
         stream, index, convert = container.streams.video[0], self.index, _Converter()
         decoded = _decode(container.demux(stream))
-        place, found = 0, {}
+        place, images = 0, {}
         for number in wanted:
             time = index.times[number]
             key = index.keys[max(0, bisect.bisect_right(index.keys, time) - 1)]
@@ -109,28 +115,28 @@ class Clip:
             frame = next((frame for frame in decoded if frame.pts is None or frame.pts >= time), None)
             if frame is None or frame.pts != time:
                 return None
-            found[number] = convert(frame)
+            images[number] = convert(frame)
             place = index.places[time]
-        return found
+        return images
 
     def _count_frames(self, container: Any, wanted: list[int]) -> dict[int, np.ndarray]:
         """Frames by their number, decoded from the start; to the end, where times have failed: that count is true."""
-        convert, found, number, last = _Converter(), {}, -1, wanted[-1]
+        convert, images, number, last = _Converter(), {}, -1, wanted[-1]
         for number, frame in enumerate(container.decode(video=0)):
             if number in wanted:
-                found[number] = convert(frame)
+                images[number] = convert(frame)
             if number == last and not self._seeks:
-                return found
+                return images
         count = number + 1
         if self._seeks and count:
             self._seeks, announced, self._length = False, self._length, count
             if count == announced:
-                return found
+                return images
             raise WrongLengthError(f'{self.path}: its packets announce {announced} frames, and its decoder gives {count}')
         if not count or self._length - count > _HELD_BACK:
             raise BadSampleError(f'{self.path}: truncated: it ends before frame {last} of {self._length}')
         end = convert(frame)
-        return found | {later: end for later in wanted if later >= count}
+        return images | {later: end for later in wanted if later >= count}
 
 
 def _decode(packets: Iterable[Any]) -> Iterator[Any]:

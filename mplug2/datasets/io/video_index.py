@@ -35,7 +35,7 @@ class VideoIndex(NamedTuple):
 def index_packets(container: Any, path: str, size: int | None = None) -> VideoIndex:
     """Read the packets of an open container.
 
-    Packets that an edit list cuts off, hidden frames of VP8, and frames before the first key frame give no picture: they do not
+    Packets that an edit list cuts off, hidden frames of VP8, and frames before the first key frame give no image: they do not
     count.
 
     Args:
@@ -84,7 +84,7 @@ def _is_hidden(packet: Any) -> bool:
 
 
 def _has_idr(content: bytes) -> bool:
-    """Does an H.264 packet (units, each after its length in 4 bytes) hold a picture after which none needs earlier ones?"""
+    """Does an H.264 packet (units, each after its length in 4 bytes) hold a frame after which none needs earlier ones?"""
     place = 0
     while place + 5 <= len(content):
         if content[place + 4] & 31 == 5:  # type of the unit (ITU-T H.264, table 7-1)

@@ -9,6 +9,7 @@ from .loading import LoadImage, LoadVideo
 from .masking import MaskTokens, SplitPrefix
 from .media_text import AddMediaId, ChooseText, TokenizeTexts
 from .packing import PackInputs, TargetText
+from .pillow import PillowResize
 from .sentence_pairs import AnswerWindows, TokenizePair
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
@@ -33,6 +34,7 @@ __all__ = [
     'MultiCrop',
     'OpenClip',
     'PackInputs',
+    'PillowResize',
     'RandAugment',
     'RandomErasing',
     'RandomResizedCrop',

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @TRANSFORMS.register_module()
 class OpenClip(BaseTransform):
-    """``filename`` -> ``video_reader``, ``total_frames`` and ``avg_fps``: stands where mmaction2 has DecordInit or PyAVInit."""
+    """``filename`` -> ``video_reader``, ``total_frames`` and ``avg_fps``, in place of mmaction2's DecordInit or PyAVInit."""
 
     def transform(self, results: dict) -> dict:
         clip = Clip(results['filename'])
@@ -29,7 +29,7 @@ class OpenClip(BaseTransform):
 
 @TRANSFORMS.register_module()
 class DecodeClip(BaseTransform):
-    """``frame_inds`` of the ``video_reader`` -> ``imgs``: stands where mmaction2 has DecordDecode or PyAVDecode."""
+    """``frame_inds`` of the ``video_reader`` -> ``imgs``, in place of mmaction2's DecordDecode or PyAVDecode."""
 
     def transform(self, results: dict) -> dict:
         frames = np.squeeze(results['frame_inds']).reshape(-1)

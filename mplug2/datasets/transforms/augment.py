@@ -51,16 +51,16 @@ SIGNED = ('rotate', 'shear_x', 'shear_y', 'translate_x', 'translate_y', 'color',
 
 @TRANSFORMS.register_module()
 class RandAugment(BaseTransform):
-    """Some operations drawn from `OPERATIONS`, all of one strength (Cubuk et al., 2020).
+    """Some operations sampled from `OPERATIONS`, all of one strength (Cubuk et al., 2020).
 
     Args:
-        num_ops: how many, one after the other. magnitude: strength, 0 to 10. std: of the normal noise on the magnitude, drawn
+        num_ops: how many, one after the other. magnitude: strength, 0 to 10. std: of the normal noise on the magnitude, sampled
             for each operation.
     """
 
     def __init__(self, num_ops: int = 2, magnitude: float = 9, std: float = 0.5) -> None:
         if not 0 <= magnitude <= 10:
-            raise ValueError(f'RandAugment: magnitude lies between 0 and 10, not {magnitude}')
+            raise ValueError(f'RandAugment: magnitude is between 0 and 10, not {magnitude}')
         self.num_ops, self.magnitude, self.std = num_ops, magnitude, std
 
     def draw(self) -> Change:

@@ -94,9 +94,9 @@ class SplitPrefix(Tokenizing):
         words = max(documents, key=len)
         ends = words is not documents[-1] if self.packed else not results.get(f'{self.key}_cut', False)
         cut = random.randint(1, max(1, len(words) - 1))
-        told = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
-        first = max(0, cut - (self.max_prefix - 1 - len(told)))
-        results['prefix'] = [tokenizer.cls_id, *told, *words[first:cut]]
+        instructed = [] if self.instruction is None else tokenizer.pieces(instruction(self.instruction, results['media']))
+        first = max(0, cut - (self.max_prefix - 1 - len(instructed)))
+        results['prefix'] = [tokenizer.cls_id, *instructed, *words[first:cut]]
         ids = [tokenizer.cls_id, *words[cut:], *[tokenizer.sep_id] * ends][: self.max_length]
         results[self.target] = [TargetText(ids, [place > 0 for place in range(len(ids))])]
         return results

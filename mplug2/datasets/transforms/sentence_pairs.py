@@ -68,7 +68,7 @@ class TokenizePair(_Pairing):
 class AnswerWindows(_Pairing):
     """A question and a text, which may be longer than the network reads -> windows ``[CLS] question [SEP] part of it [SEP]``.
 
-    ``text``: a list of `PairEncoding`; in training one window, drawn at random, in tests all of them, which the collate puts
+    ``text``: a list of `PairEncoding`; in training one window, sampled at random, in tests all of them, which the collate puts
     below each other. ``span``: in training, the first and last token of the answer in that window, (0, 0) if it is not wholly
     there. ``windows``: in tests, for each window and token the characters (start, end) of the text, None outside it.
 

@@ -184,14 +184,14 @@ class HorizontalFlip(BaseTransform):
             results['boxes'] = boxes
         for key in self.texts:
             if key in results:
-                said = results[key]
-                results[key] = swap_sides(said) if isinstance(said, str) else [swap_sides(text) for text in said]
+                texts = results[key]
+                results[key] = swap_sides(texts) if isinstance(texts, str) else [swap_sides(text) for text in texts]
         return results
 
 
 @TRANSFORMS.register_module()
 class ColorJitter(BaseTransform):
-    """Change brightness, contrast and saturation, each by a factor drawn from [1 - x, 1 + x].
+    """Change brightness, contrast and saturation, each by a factor sampled from [1 - x, 1 + x].
 
     Args:
         brightness, contrast, saturation: x; 0 leaves it.

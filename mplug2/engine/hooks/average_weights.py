@@ -28,7 +28,7 @@ class AverageWeights(Hook):
 
     def __init__(self, momentum: float = 0.9999) -> None:
         if not 0 < momentum < 1:
-            raise ValueError(f'AverageWeights: momentum lies between 0 and 1, not {momentum}')
+            raise ValueError(f'AverageWeights: momentum is between 0 and 1, not {momentum}')
         self.momentum = momentum
         self.average: dict[str, Tensor] = {}
         self._loaded: dict[str, Tensor] | None = None

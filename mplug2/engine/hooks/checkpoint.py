@@ -97,7 +97,7 @@ class CheckpointHook(Hook):
             for path in later:
                 path.rename(aside / path.name)
             whose = 'later steps' if runner.iter else 'an earlier run'
-            runner.logger.warning(f'{folder} had checkpoints of {whose}: they are in {aside.name} now')
+            runner.logger.warning(f'{folder} held checkpoints of {whose}: they are in {aside.name} now')
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1

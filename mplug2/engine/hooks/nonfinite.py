@@ -16,7 +16,7 @@ class NonFiniteError(RuntimeError):
 
 @HOOKS.register_module()
 class NonFiniteGuard(Hook):
-    """Tells of the steps that the optimizer wrapper skipped, and stops a run that skips too many in a row.
+    """Reports the steps that the optimizer wrapper skipped, and stops a run that skips too many in a row.
 
     A skipped step leaves weights and optimizer as they were, so checkpoints stay good.
 
@@ -29,10 +29,10 @@ class NonFiniteGuard(Hook):
 
     def __init__(self, bound: int = 50, interval: int = 10) -> None:
         self.bound, self.interval = bound, interval
-        self._told = 0
+        self._reported = 0
 
     def before_train(self, runner: Any) -> None:
-        self._told = 0
+        self._reported = 0
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         step = runner.iter + 1
@@ -42,12 +42,12 @@ class NonFiniteGuard(Hook):
         ):
             return  # a wrapper of MMEngine's own counts none
         total, longest = wrapper.skipped_steps()
-        if total > self._told:
+        if total > self._reported:
             runner.logger.warning(
-                f'{total - self._told} of the last steps up to {step} had a loss or gradient that is not finite and changed '
-                f'nothing; {total} since the start'
+                f'{total - self._reported} of the last steps up to {step} had a loss or gradient that is not finite and '
+                f'changed nothing; {total} since the start'
             )
-            self._told = total
+            self._reported = total
         if longest >= self.bound:
             kept = latest_checkpoint(runner.work_dir)
             raise NonFiniteError(

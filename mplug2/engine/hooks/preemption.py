@@ -78,9 +78,9 @@ class StopOnSignal(Hook):
         if get_world_size() > 1:
             if not self.every_n_train_iters(runner, self.interval):
                 return
-            told = torch.tensor(received, device=get_device())
-            all_reduce(told, 'max')
-            received = int(told)
+            of_all = torch.tensor(received, device=get_device())
+            all_reduce(of_all, 'max')
+            received = int(of_all)
         if received:
             name = signal.Signals(received).name
             runner.logger.warning(f'{name} at step {step}: saving and stopping; the same command with --resume goes on')
@@ -95,4 +95,4 @@ class StopOnSignal(Hook):
             try:
                 Path(note).touch()
             except OSError as error:
-                runner.logger.warning(f'{note} cannot be written ({error}): the launcher is not told that the run was stopped')
+                runner.logger.warning(f'{note} cannot be written ({error}): the launcher cannot see that the run stopped')

@@ -17,7 +17,7 @@ class ShowPredictions(Hook):
     """Shows the first predictions of a test beside what was expected.
 
     Of images and clips ``predictions.png``, a contact sheet; of texts the page ``predictions.md``; of a retrieval loop
-    ``retrieved.png``, queries drawn at random with what was found for them.
+    ``retrieved.png``, queries sampled at random with what was retrieved for them.
 
     Args:
         folder: where they go. count: how many samples.

@@ -79,10 +79,10 @@ class PretrainLoop(TrainLoop):
         total = 0.0
         with runner.model.no_sync() if reducing else nullcontext():
             for batch in batches:
-                loss, found = self._losses(batch)
+                loss, outputs = self._losses(batch)
                 wrapper.backward(loss)
                 total = total + loss.detach()
-                for name, value in found.items():
+                for name, value in outputs.items():
                     scalars.setdefault(name, []).append(value.float())
         if reducing:
             gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -107,10 +107,10 @@ class PretrainLoop(TrainLoop):
         inputs = batch['inputs'] | dict(task=tuple(weights))
         with self.runner.optim_wrapper.optim_context(self.runner.model):
             data = self.model.data_preprocessor(dict(inputs=inputs, data_samples=batch['data_samples']), training=True)
-            found = self.runner.model(**data, mode='loss')
+            outputs = self.runner.model(**data, mode='loss')
         loss = sum(
             weights[task] * value
-            for task, name, value in ((*key.split('/', 1), value) for key, value in found.items())
+            for task, name, value in ((*key.split('/', 1), value) for key, value in outputs.items())
             if 'loss' in name
         )
-        return loss, {f'{source}/{key}': value.detach() for key, value in found.items()}
+        return loss, {f'{source}/{key}': value.detach() for key, value in outputs.items()}

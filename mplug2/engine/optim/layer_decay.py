@@ -1,4 +1,4 @@
-"""Layer-wise decay of the learning rate: the deeper a layer lies below the head, the smaller its rate."""
+"""Layer-wise decay of the learning rate: the deeper a layer is below the head, the smaller its rate."""
 
 from __future__ import annotations
 

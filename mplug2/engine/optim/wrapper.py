@@ -125,13 +125,13 @@ class OptimWrapper(_OptimWrapper):
     def _clip_grad(self) -> None:
         """Note the gradient's norm, as a tensor: MMEngine's float waits for the whole backward pass. Then clip."""
         parameters = [p for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
-        how = dict(self.clip_grad_kwargs or {})
-        self.grad_norm = total_norm([p.grad for p in parameters], how.get('norm_type', 2.0))
-        if 'max_norm' in how:
-            scale = (how['max_norm'] / (self.grad_norm + 1e-6)).clamp(max=1.0)
+        clipping = dict(self.clip_grad_kwargs or {})
+        self.grad_norm = total_norm([p.grad for p in parameters], clipping.get('norm_type', 2.0))
+        if 'max_norm' in clipping:
+            scale = (clipping['max_norm'] / (self.grad_norm + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_([local_shard(p.grad) for p in parameters], scale)
-        elif how:
-            self.clip_func(parameters, **how)
+        elif clipping:
+            self.clip_func(parameters, **clipping)
 
 
 def total_norm(gradients: list[Tensor], order: float = 2.0) -> Tensor:
@@ -184,5 +184,5 @@ def describe_optimizer(optimizer: Optimizer) -> str:
 
 def not_a_parameter(record: logging.LogRecord) -> bool:
     """Leaves out the lines that MMEngine's optimizer constructor prints for every option and every frozen parameter."""
-    said = str(record.msg)
-    return not (said.startswith('paramwise_options') or said.endswith('is skipped since its requires_grad=False'))
+    message = str(record.msg)
+    return not (message.startswith('paramwise_options') or message.endswith('is skipped since its requires_grad=False'))

@@ -66,14 +66,14 @@ def is_sharded(model: nn.Module) -> bool:
 def place_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """An optimizer's state dict with what belongs to sharded parameters sharded as they are."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group['params']]
-    found = {}
+    states = {}
     for index, values in state['state'].items():
         like = parameters[index]
-        found[index] = {
+        states[index] = {
             key: shard_like(value, like) if isinstance(value, Tensor) and value.shape == like.shape else value
             for key, value in values.items()
         }
-    return {**state, 'state': found}
+    return {**state, 'state': states}
 
 
 @HOOKS.register_module()

@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mplug2.datasets import BadSampleError, MultiModalDataset
 from mplug2.datasets.transforms.packing import TargetText
 from mplug2.datasets.transforms.text import Tokenizing
 from mplug2.evaluation.base import Metric, field, mean, percent
+from mplug2.modules.contracts import Memory
 from mplug2.networks import Features
-from mplug2.objectives.denominator import count_per_process, learned_tokens
-from mplug2.objectives.losses import captioning_loss
 from mplug2.registry import DATASETS, METRICS, TASKS, TRANSFORMS
 from mplug2.structures import Batch, MultiModalDataSample
-from mplug2.tasks import InputKind, Task, TaskSpec
-from mplug2.tasks.generative import TextGenerator, decode_targets
+from mplug2.tasks import GenerativeTask, InputKind, TaskSpec, TextGenerator
 from mplug2.text import register_instruction
 from mplug2.text.locations import LocationTokens
 from mplug2.visualization import Shown, register_view
@@ -94,7 +91,7 @@ class MomentTarget(Tokenizing):
 
 
 @TASKS.register_module()
-class MomentRetrieval(Task):
+class MomentRetrieval(GenerativeTask):
     """Find the moment of a phrase.
 
     Args:
@@ -103,25 +100,21 @@ class MomentRetrieval(Task):
     Predictions: ``pred_moment``, start and end as shares of the clip, in order, or None if what was generated is no moment.
     """
 
+    loss_name = 'moment'
     spec = TaskSpec.of('text video', 'vision text fused decoder')
     inputs = {'frames': InputKind.FRAMES, 'text': InputKind.TEXT, 'target': InputKind.TARGET}
 
     def __init__(self, network: nn.Module, tokenizer, locations: dict | None = None) -> None:
-        super().__init__()
-        self.locations = LocationTokens(tokenizer, **(locations or {}), num_coordinates=2)
-        length = self.locations.length
-        self.generator = TextGenerator(tokenizer, dict(num_beams=2, min_length=length, max_length=length + 1))
-        allowed = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
-        allowed[self.locations.ids] = True
-        self.register_buffer('allowed', allowed, persistent=False)
+        places = LocationTokens(tokenizer, **(locations or {}), num_coordinates=2)
+        super().__init__(TextGenerator(tokenizer, places.generation(num_beams=2)))
+        self.locations = places
+        self.register_buffer('allowed', places.allowed, persistent=False)
 
-    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        target = batch['target']
-        logits = decode_targets(features, features.memory('fused'), target)
-        return {'loss_moment': captioning_loss(logits, target, count_per_process(learned_tokens(target)))}
+    def memory(self, features: Features) -> Memory:
+        return features.memory('fused')
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, features.memory('fused'), self.allowed)
+        hypotheses = self.generator.hypotheses(features, self.memory(features), self.allowed)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             moment = self.locations.decode(best.ids)
             sample.pred_moment = None if moment is None else tuple(sorted(moment))

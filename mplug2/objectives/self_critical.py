@@ -1,10 +1,12 @@
-"""CIDEr optimisation of captioning: self-critical sequence training (Rennie et al., 2017), Appendix B.2.3."""
+"""CIDEr optimisation of captions: self-critical sequence training (Rennie et al., 2017), Appendix B.2.3.
+
+Letters in shapes: B samples.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -14,56 +16,51 @@ from torch.utils.data import Dataset
 
 from ..evaluation.caption_scores import CiderD, DocumentFrequencies
 from ..evaluation.ptb import ptb_tokens
-from ..modules.decoder import Memory, TextDecoder
+from ..modules.contracts import Decoder, Memory
 from ..modules.generation import Generation, Hypothesis, generate
 from ..networks import Features
-from ..objectives.denominator import count_per_process
-from ..objectives.losses import token_losses
-from ..registry import TASKS
+from ..registry import MODELS
 from ..structures import Batch, TargetBatch
-from .captioning import Captioning
+from .denominator import count_per_process
+from .language import TextObjective
+from .losses import token_losses
 
 BASELINES = ('others', 'greedy')
 END = '<end>'  # no word that the tokenization of captions makes
 
 
-@TASKS.register_module()
-class SelfCriticalCaptioning(Captioning):
-    """Captioning whose own samples are made likelier the more their CIDEr-D exceeds a baseline; it starts from `Captioning`.
+@MODELS.register_module()
+class SelfCriticalReward(TextObjective):
+    """Makes a decoder's own samples likelier the more their CIDEr-D exceeds a baseline; it follows `PrefixLM`.
 
-    Training needs the captions of the sample, ``captions``, on the data samples. The reward takes its document frequencies
-    from those of the whole training set (`before_train`). It has the parameters of `Captioning`, so checkpoints of the one
+    Training needs the captions of the sample, ``captions``, on the data samples, and no target. The reward takes its document
+    frequencies from those of the whole training set (`before_train`). It has no weights, so checkpoints of either objective
     load into the other.
 
     Args:
-        num_samples: captions sampled for each image or clip. baseline: 'others': the mean reward of the other draws; 'greedy':
-            the reward of the greedy caption. reward_end: the end of a caption is a word of the reward, of references and of
-            samples that ended. Without it a caption that breaks off ("a man riding a wave on a") is worth as much as its
-            words, and training learns such fragments (Rennie et al., 2017, appendix on the end token; reports:
-            ruotianluo/self-critical.pytorch#43 and #283, aimagelab/meshed-memory-transformer#46, microsoft/Oscar#80). kwargs:
-            of `Captioning`.
+        generator: as in `TextObjective`; its maximum length bounds the samples. num_samples: captions sampled for each image or
+            clip. baseline: 'others': the mean reward of the other samples; 'greedy': the reward of the greedy caption.
+        reward_end: the end of a caption is a word of the reward, of references and of samples that ended. Without it a caption
+            that breaks off ("a man riding a wave on a") is worth as much as its words, and training learns such fragments
+            (Rennie et al., 2017, appendix on the end token; reports: ruotianluo/self-critical.pytorch#43 and #283,
+            aimagelab/meshed-memory-transformer#46, microsoft/Oscar#80).
+
+    Raises:
+        ValueError: another baseline, or no other sample to take it from.
     """
 
-    reward_end: bool = True
+    name = 'reward'
 
-    def __init__(
-        self,
-        network: nn.Module,
-        tokenizer,
-        num_samples: int = 5,
-        baseline: str = 'others',
-        reward_end: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(network, tokenizer, **kwargs)
-        self.reward_end = reward_end
+    def __init__(self, generator, num_samples: int = 5, baseline: str = 'others', reward_end: bool = True) -> None:
+        super().__init__(generator)
         if baseline not in BASELINES:
             raise ValueError(f'baseline is one of {", ".join(map(repr, BASELINES))}, not {baseline!r}')
         if num_samples < 1 + (baseline == 'others'):
             raise ValueError(f'num_samples={num_samples} leaves no other caption for the baseline {baseline!r}')
-        self.num_samples, self.baseline = num_samples, baseline
-        length = self.generator.how.max_length
-        # No minimum: what is drawn must be distributed as the decoder says, or the gradient is that of something else.
+        self.generator = generator
+        self.num_samples, self.baseline, self.reward_end = num_samples, baseline, reward_end
+        length = generator.settings.max_length
+        # No minimum: samples must be distributed as the decoder says, or the gradient is that of something else.
         self.sampling = Generation(num_beams=1, num_return=num_samples, min_length=0, max_length=length, temperature=1.0)
         self.greedy = Generation(num_beams=1, min_length=0, max_length=length)
         self.scorer: CiderD | None = None
@@ -90,37 +87,36 @@ class SelfCriticalCaptioning(Captioning):
         rewards = []
         for sample, of_sample in zip(batch.samples, hypotheses, strict=True):
             references = [self.scorer.cook(self._words(caption)) for caption in sample.captions]
-            said = [self._words(self.generator.text(h), h.ids[-1] == self.generator.tokenizer.sep_id) for h in of_sample]
-            rewards.append([self.scorer.score(words, references) for words in said])
+            texts = [self._words(self.generator.text(h), h.ids[-1] == self.generator.tokenizer.sep_id) for h in of_sample]
+            rewards.append([self.scorer.score(words, references) for words in texts])
         return torch.tensor(rewards)
 
-    def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        memory = self.memory(features)
+    def forward(self, features: Features, memory: Memory, batch: Batch, target: str) -> dict[str, Tensor]:
         decoder = features.network.decoder
         with without_dropout(decoder):
-            drawn = self._generate(decoder, memory, self.sampling)
-            target = as_targets(drawn, memory.tokens.device)
-            reward = self.rewards(drawn, batch).to(target.ids.device)
+            hypotheses = self._generate(decoder, memory, self.sampling)
+            texts = as_targets(hypotheses, memory.tokens.device)
+            reward = self.rewards(hypotheses, batch).to(texts.ids.device)
             if self.baseline == 'others':
                 base = (reward.sum(1, keepdim=True) - reward) / (self.num_samples - 1)
             else:
                 base = self.rewards(self._generate(decoder, memory, self.greedy), batch).to(reward.device)
             advantage = (reward - base).flatten()
-            losses = token_losses(decoder(target.ids, memory), target)  # minus log-probabilities
-        loss = (losses * advantage[:, None]).sum() / count_per_process(target.loss_mask.sum())
-        return {'loss_reward': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}
+            losses = token_losses(decoder(texts.ids, memory), texts)  # minus log-probabilities
+        loss = (losses * advantage[:, None]).sum() / count_per_process(texts.loss_mask.sum())
+        return {'loss': loss, 'reward': reward.mean(), 'advantage': advantage.abs().mean()}
 
-    def _generate(self, decoder: TextDecoder, memory: Memory, how: Generation) -> list[list[Hypothesis]]:
+    def _generate(self, decoder: Decoder, memory: Memory, settings: Generation) -> list[list[Hypothesis]]:
         tokenizer = self.generator.tokenizer
-        drawn = generate(decoder, memory, how, tokenizer.cls_id, tokenizer.sep_id)
+        hypotheses = generate(decoder, memory, settings, tokenizer.cls_id, tokenizer.sep_id)
         torch.clear_autocast_cache()  # before torch 2.10 it keeps weights that were cast without a graph
-        return drawn
+        return hypotheses
 
 
 def as_targets(hypotheses: list[list[Hypothesis]], device: torch.device) -> TargetBatch:
     """Generated texts as targets, those of a sample next to each other; all but the start token is learned."""
-    ids = [torch.tensor(h.ids) for one in hypotheses for h in one]
-    sample = torch.tensor([row for row, one in enumerate(hypotheses) for _ in one])
+    ids = [torch.tensor(h.ids) for of_sample in hypotheses for h in of_sample]
+    sample = torch.tensor([row for row, of_sample in enumerate(hypotheses) for _ in of_sample])
     padded = pad_sequence(ids, batch_first=True)
     mask = torch.arange(padded.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
     loss_mask = mask.clone()

@@ -1,0 +1,62 @@
+"""Classes of the data held against those of the heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from ...datasets.sampling.mixture import InterleavedSources
+from ...registry import HOOKS
+from ...utils.wrappers import unwrap
+
+
+@HOOKS.register_module()
+class ClassCount(Hook):
+    """Refuses heads whose ``num_classes`` is unlike the classes of the data, before anything is trained or tested.
+
+    A data set that names its classes (``metainfo['classes']``) has to have as many as the head. Of one that only has numbers
+    the largest label has to be below; classes that no sample has are logged.
+
+    Raises:
+        ValueError: they differ; names the head and the data.
+    """
+
+    def before_train(self, runner: Any) -> None:
+        self._check(runner, runner.train_dataloader.dataset)
+        if runner.val_loop is not None:
+            self._check(runner, runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Any) -> None:
+        self._check(runner, runner.test_dataloader.dataset)
+
+    def _check(self, runner: Any, dataset: Any) -> None:
+        heads = list(_heads(unwrap(runner.model)))
+        sources = dataset.sources.values() if isinstance(dataset, InterleavedSources) else [dataset]
+        if len({count for _, count in heads}) != 1:  # none, or of several tasks, each with data of its own
+            return
+        name, count = heads[0]
+        for source in [getattr(source, 'dataset', source) for source in sources]:
+            names = getattr(source, 'metainfo', {}).get('classes')
+            labels = getattr(source, 'num_labels', None)
+            where = getattr(source, 'source', type(source).__name__)
+            if names is not None and len(names) != count:
+                raise ValueError(
+                    f'{name} has num_classes={count}, and {where} has {len(names)} classes: set num_classes={len(names)}'
+                )
+            if labels is not None and labels > count:
+                raise ValueError(
+                    f'{name} has num_classes={count}, and {where} has the label {labels - 1}: set num_classes to the number of '
+                    'classes, which are counted from 0'
+                )
+            if labels is not None and labels < count:
+                runner.logger.info(f'{name} has num_classes={count}, and {where} has no label above {labels - 1}')
+
+
+def _heads(model: Any) -> Iterator[tuple[str, int]]:
+    """Modules that classify, with their classes; mmdet's region proposals know objects only."""
+    for name, module in model.named_modules():
+        count = getattr(module, 'num_classes', None)
+        if isinstance(count, int) and not name.endswith('rpn_head'):
+            yield name or type(module).__name__, count
