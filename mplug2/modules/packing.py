@@ -9,6 +9,7 @@ Letters in shapes: R rows, I channels in, O channels out.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -20,6 +21,7 @@ from .layers import full_precision
 
 WEIGHTS = ('packed', 'int8')
 SMALLEST = 2**18  # elements; a smaller weight stays in the caches of a processor
+LARGEST = 2**31  # bytes of a module of which copies are made unasked
 ROWS = range(4, 65)  # where the packed product is faster: fewer rows are not copied, more hide the copy
 LIKELIEST = 32  # words of a row whose logits are computed in fp32
 TYPICAL_ROWS = 8  # the layout that is right for this number is right for all of `ROWS`
@@ -89,7 +91,10 @@ def _reordered(weight: Tensor, bias: None, dtype: torch.dtype) -> Tensor:
 
 def _quantized(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     scale = weight.float().abs().amax(1).clamp(min=1e-12).double() / 127
-    rounded = torch.quantize_per_channel(weight.float(), scale, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8)
+    zeros = torch.zeros(len(weight), dtype=torch.long)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)  # such tensors are to go, for what needs a compiler today
+        rounded = torch.quantize_per_channel(weight.float(), scale, zeros, 0, torch.qint8)
     packed = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.detach().float())
     narrow = not torch.cpu._is_vnni_supported()  # without these instructions sums of full 8-bit products overflow
     return lambda x: torch.ops.quantized.linear_dynamic(x, packed, narrow)
@@ -110,6 +115,11 @@ class PackedLinear(nn.Linear):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         out = self.packed.product(x, self.weight, self.bias)
         return F.linear(x, self.weight, self.bias) if out is None else out
+
+
+def worth_packing(module: nn.Module) -> bool:
+    """Whether copies of the weights of a module are small beside the memory of usual machines."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in module.parameters()) <= LARGEST
 
 
 def pack(module: nn.Module, kind: str = 'packed') -> None:
