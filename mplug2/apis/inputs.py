@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +18,13 @@ from ..datasets.io.clip import Clip
 from ..datasets.io.clip_part import frame_rate, within
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
+from ..utils.fetching import FetchLimitError, fetch_url
 
 IMAGE_SUFFIXES = frozenset(['.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2'])
 VIDEO_SUFFIXES = frozenset(
     ['.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv', '.flv', '.ts', '.3gp', '.gif']
 )
-MAX_DOWNLOAD = 2**30  # bytes
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT = 120  # seconds that a download may take
 
 
 @dataclass
@@ -53,10 +52,10 @@ class Media:
         """Download a URL."""
         if self.path is None or not is_url(self.path):
             return
-        with urllib.request.urlopen(self.path, timeout=TIMEOUT) as answer:
-            content = answer.read(MAX_DOWNLOAD + 1)
-        if len(content) > MAX_DOWNLOAD:
-            raise BadSampleError(f'{self.source}: more than {MAX_DOWNLOAD // 2**20} MiB: download it and give its path')
+        try:
+            content = fetch_url(self.path, TIMEOUT)
+        except FetchLimitError as error:
+            raise BadSampleError(f'{self.source}: {error}') from None
         self.path, self.content = None, content
 
     @property

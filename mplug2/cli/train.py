@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from typing import Any
 
 from ..config.command_line import DictAction
 from ..config.load import load_config, own_work_dir
@@ -21,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on from this checkpoint, or from the work directory's latest if none is named",
     )
     parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
-    parser.add_argument('--tensorboard', action='store_true', help='log to TensorBoard as well')
+    parser.add_argument(
+        '--logger',
+        nargs='+',
+        choices=['tensorboard', 'wandb', 'mlflow', 'clearml', 'swanlab', 'aim'],
+        default=[],
+        help='log there as well: losses, metrics, and predictions drawn at each validation',
+    )
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
@@ -43,10 +51,11 @@ def run(args: argparse.Namespace) -> None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
     if args.amp:
         cfg.merge_from_dict({'optim_wrapper.dtype': 'bfloat16'})
-    if args.tensorboard:
-        # Names, because MMEngine cannot print a config to which a class was added.
-        backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-        cfg.visualizer = dict(type='Visualizer', vis_backends=backends)
+    if args.logger:
+        from ..engine.loggers import visualizer_of
+
+        cfg.visualizer = visualizer_of(args.logger)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='LogPredictions')]
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
@@ -66,4 +75,14 @@ def run(args: argparse.Namespace) -> None:
     if args.resume == 'auto' and not cfg.resume:
         runner.logger.info(f'nothing to resume in {cfg.work_dir}: starting at step 0')
     runner.train()
+    runner.logger.info(next_command(runner, args))
     leave_processes()
+
+
+def next_command(runner: Any, args: argparse.Namespace) -> str:
+    """What a run says at its end: where its weights are, and what to do next."""
+    work_dir = shlex.quote(str(runner.work_dir))
+    smoke = f' --smoke-test {shlex.quote(args.smoke_test)}' if args.smoke_test else ''
+    if runner.iter < runner.max_iters:
+        return f'stopped at step {runner.iter} of {runner.max_iters}; to go on: the same command with --resume'
+    return f'done: the weights are in {work_dir}; next: mplug2 test {shlex.quote(str(args.config))} {work_dir}{smoke}'

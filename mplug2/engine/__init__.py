@@ -5,11 +5,13 @@ from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
 from .hooks.class_count import ClassCount
+from .hooks.log_predictions import LogPredictions
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
 from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
+from .hooks.watchdog import Watchdog
 from .hooks.write_predictions import WritePredictions
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
@@ -28,6 +30,7 @@ __all__ = [
     'ClassCount',
     'DeviceScalarBuffer',
     'LayerDecayConstructor',
+    'LogPredictions',
     'LogProcessor',
     'NonFiniteError',
     'NonFiniteGuard',
@@ -42,5 +45,6 @@ __all__ = [
     'TrainLoop',
     'UnshardForValidation',
     'ValidationLoss',
+    'Watchdog',
     'WritePredictions',
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..modules.contracts import Memory
+from ..modules.contracts import Decoder, Memory, TextEncoder, VisionEncoder, check_vision_tokens
 from ..registry import MODELS
 from ..structures import Tokens
 from .base import Connection, Network
@@ -37,6 +37,8 @@ class MPlug2Network(Network):
             *('vision_decoder', 'text_decoder', 'fused_decoder'),
         }
     )
+
+    contracts = {'vision_encoder': VisionEncoder, 'text_encoder': TextEncoder, 'decoder': Decoder}
 
     def __init__(
         self,
@@ -88,8 +90,9 @@ class MPlug2Network(Network):
         return self.universal is not None and not self.universal.swap_last
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
-        tokens, prefix = self.vision_encoder(frames).tokens, self.vision_encoder.num_prefix_tokens
-        tokens = self.project('vision_universal', tokens)
+        found, prefix = self.vision_encoder(frames), self.vision_encoder.num_prefix_tokens
+        check_vision_tokens(self.vision_encoder, found, frames)
+        tokens = self.project('vision_universal', found.tokens)
         if self.universal is None:
             return VisionFeatures(tokens, None, tokens, prefix)
         tokens = self.universal.project(tokens)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import partial
 
 from .bad_samples import BadSampleError
+from .files import source_of
 
 Choose = Callable[[int], list[int]]
 
@@ -43,7 +43,8 @@ def frame_rate(path: str, content: bytes | None = None) -> float:
     import av
 
     try:
-        with av.open(path if content is None else io.BytesIO(content), metadata_errors='replace') as container:
+        source = source_of(path, content, 'video')
+        with av.open(f'file:{source}' if isinstance(source, str) else source, metadata_errors='replace') as container:
             stream = container.streams.video[0]
             return float(stream.average_rate or stream.guessed_rate or stream.base_rate)
     except (OSError, IndexError, TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
 from ..io.clip_part import within
-from ..io.image import read_image
+from ..io.image import MAX_PIXELS, read_image
 from ..io.video import READERS, SAMPLINGS, read_video, sample_frames
 from .base import BaseTransform
 
@@ -25,13 +25,14 @@ class LoadImage(BaseTransform):
 
     Args:
         orient: turn the image as its EXIF says. False for benchmarks whose published code reads the pixels as stored.
+        max_pixels: of an image; a larger one is bad, as decompression bombs are.
     """
 
-    def __init__(self, orient: bool = True) -> None:
-        self.orient = orient
+    def __init__(self, orient: bool = True, max_pixels: int = MAX_PIXELS) -> None:
+        self.orient, self.max_pixels = orient, max_pixels
 
     def transform(self, results: dict) -> dict:
-        results['frames'] = read_image(results['path'], results.pop('content', None), self.orient)[None]
+        results['frames'] = read_image(results['path'], results.pop('content', None), self.orient, self.max_pixels)[None]
         return results
 
     @classmethod
