@@ -70,10 +70,8 @@ def read_lines(path: str | Path) -> Iterator[dict]:
 
 def plain(value: Any) -> Any:
     """Data for JSON; masks of objects as COCO's run lengths."""
-    if isinstance(value, BaseDataElement):
-        return {name: _run_lengths(item) if name == 'masks' else plain(item) for name, item in value.items()}
-    if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (BaseDataElement, dict)):
+        return {str(name): _run_lengths(item) if name == 'masks' else plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
@@ -93,7 +91,5 @@ def _run_lengths(masks: Any) -> list[dict]:
 def _instances(content: dict) -> dict:
     """Predicted objects as metrics of mmdet read them."""
     boxes = torch.tensor(content['bboxes'], dtype=torch.float32).view(-1, 4)
-    numbers = dict(
-        bboxes=boxes, scores=torch.tensor(content['scores']), labels=torch.tensor(content['labels'], dtype=torch.long)
-    )
-    return {**content, **numbers}
+    labels = torch.tensor(content['labels'], dtype=torch.long)
+    return {**content, 'bboxes': boxes, 'scores': torch.tensor(content['scores']), 'labels': labels}

@@ -59,7 +59,8 @@ def predicted(labels: list[int], boxes: list[tuple]) -> dict:
 
 def test_written_predictions_score_alike(annotations, tmp_path):
     sample = predicted([0, 1], [BOXES[0], (52, 40, 20, 30)])
-    (tmp_path / 'predictions.jsonl').write_text(line_of(dict(sample, sample_id=1), []) + '\n')
+    written = dict(sample, pred_instances=dict(sample['pred_instances'].items()), sample_id=1)
+    (tmp_path / 'predictions.jsonl').write_text(line_of(written, []) + '\n')
     (again,) = read_lines(tmp_path / 'predictions.jsonl')
     assert score(annotations, again) == score(annotations, sample)
 
