@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from types import FrameType
+from types import FrameType, ModuleType
 
 from ..version import __version__
 
@@ -23,7 +23,10 @@ COMMANDS = {
     'ground': 'find what a phrase refers to in images',
     'classify': 'classify images and clips',
     'detect': 'find objects in images, with the weights of a detection config',
+    'segment': 'as detect, with masks',
     'summarize': 'summarise texts',
+    'classify-text': 'classify texts, or pairs of them',
+    'answer-text': 'answer a question by the words of texts',
     'index': 'embed images and clips into an index on disk, and keep it up to date',
     'search': 'find what a text describes in an index',
     'serve': 'open a web page and an HTTP API for a model',
@@ -32,6 +35,7 @@ COMMANDS = {
     'test': 'test a checkpoint of a config',
     'predict': 'run a config and its weights on images, clips or texts without labels',
     'evaluate': 'score predictions that mplug2 test --predictions wrote',
+    'analyze': 'show the predictions of a test as a page: classes, confusions, worst samples',
     'publish': 'write a work directory as a model folder with a card',
     'push': 'upload a model folder to the hub',
     'data': 'check data of your own, build the mini benchmark, or draw samples of it',
@@ -43,6 +47,7 @@ COMMANDS = {
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
     'plan': 'memory by part, FLOPs, time and loader throughput that a training needs on some GPUs',
+    'completion': 'print the completion of commands and options for a shell',
     'demo': 'build the benchmark, train, test and draw predictions, from nothing',
 }
 
@@ -87,12 +92,12 @@ def _run(arguments: list[str] | None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + '.')
         if name == wanted:  # the others stay unimported: `mplug2 --help` needs no torch
-            import_module(f'.{name}', __name__).add_arguments(command)
+            module_of(name).add_arguments(command)
             command.add_argument('--traceback', action='store_true', help='print where in the code an error came from')
     parsed = parser.parse_args(arguments)
     os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
     try:
-        return import_module(f'.{parsed.command}', __name__).run(parsed) or 0
+        return module_of(parsed.command).run(parsed) or 0
     except Exception as error:
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
@@ -114,6 +119,10 @@ def _was_interrupted(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def module_of(command: str) -> ModuleType:
+    return import_module(f'.{command.replace("-", "_")}', __name__)
 
 
 def _cause(error: Exception) -> str:
