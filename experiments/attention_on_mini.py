@@ -2,9 +2,9 @@
 
     python experiments/attention_on_mini.py [--model mplug2_tiny] [--scenes 50]
 
-A row for each way to ask: the share of scenes in which the strongest patch has its centre on the right digit's box, in all scenes
-and in those of several digits, and the share of scenes of several digits in which the right box has the largest mean of the boxes.
-The last row is chance.
+A row for each way to ask: the share of scenes in which the strongest patch has its centre on the right digit's box, in all
+scenes and in those of several digits, and the share of the latter in which the right box has the largest mean of the boxes. The
+last row is chance.
 """
 
 from __future__ import annotations
