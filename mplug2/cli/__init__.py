@@ -36,6 +36,7 @@ COMMANDS = {
     'predict': 'run a config and its weights on images, clips or texts without labels',
     'evaluate': 'score predictions that mplug2 test --predictions wrote',
     'analyze': 'show the predictions of a test as a page: classes, confusions, worst samples',
+    'gap': 'measure and draw the modality gap between vision and text embeddings',
     'publish': 'write a work directory as a model folder with a card',
     'push': 'upload a model folder to the hub',
     'data': 'check data of your own, build the mini benchmark, or draw samples of it',
