@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from ..registry import MODELS
 from .layers import activation_function, full_precision, initialize_transformer
+
+if TYPE_CHECKING:
+    from .packing import PackedWeight
 
 
 @MODELS.register_module()
@@ -30,6 +33,7 @@ class LanguageHead(nn.Module):
         self.norm = nn.LayerNorm(width, eps)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.activation = activation_function(activation)
+        self.packed: PackedWeight | None = None
 
     def init_weights(self) -> None:
         initialize_transformer(self, self.dense.in_features)
@@ -38,6 +42,10 @@ class LanguageHead(nn.Module):
     def forward(self, x: Tensor, word_table: Tensor) -> Tensor:
         """x: (..., C), word_table: (V, C), tied to the embedding. Returns logits (..., V), fp32 under autocast too."""
         x = self.norm(self.activation(self.dense(x)))
+        if self.packed is not None:
+            logits = self.packed.words(x, word_table, self.bias)
+            if logits is not None:
+                return logits
         with full_precision(x):
             return F.linear(x.float(), word_table.float(), self.bias.float())
 
