@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             if args.out:
                 stem = Path(result.source).stem
                 drawn[stem] = drawn.get(stem, 0) + 1  # files of several folders may share a name
-                name = f'{stem}.png' if drawn[stem] == 1 else f'{stem}_{drawn[stem]}.png'
+                name = f'{stem}.jpg' if drawn[stem] == 1 else f'{stem}_{drawn[stem]}.jpg'
                 seen = model.frames(result.source, args.start, args.end)
                 content['image'] = str(draw_attention(seen.frames, maps.names, maps.maps, args.out / name, seen.times))
         print(json.dumps(content), flush=True)
