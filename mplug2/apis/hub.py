@@ -40,7 +40,7 @@ def build_hub_model(folder: HubFolder, state: Mapping[str, Tensor]) -> MPlug2:
     preprocessor = resolve(model_cfg.pop('data_preprocessor'), MODELS)  # which MMEngine builds, from its own registry
     model = MPlug2(**model_cfg, data_preprocessor=preprocessor)
     model.preprocessing = preprocessing
-    translated = adapter.translate(state)
+    translated = adapter.translate(state, [*(name for name, _ in model.network.named_children()), HEADS])
     own = model.state_dict()
     model.load_report = show(
         load_strictly(

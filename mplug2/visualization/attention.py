@@ -42,8 +42,8 @@ def draw_attention(
     """Draw the strip of frames, then one under each map.
 
     Args:
-        frames: (T, H, W, 3) uint8. names: of the maps. maps: (M, T, rows, columns). path: the PNG to write. times: seconds of
-            the frames.
+        frames: (T, H, W, 3) uint8. names: of the maps. maps: (M, T, rows, columns). path: the JPEG or PNG to write. times:
+            seconds of the frames.
 
     Returns:
         the path.
@@ -65,5 +65,5 @@ def draw_attention(
     figure.tight_layout(pad=0.3)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, lambda file: figure.savefig(file, format='png'))
+    replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:]))
     return path
