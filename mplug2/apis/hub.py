@@ -32,7 +32,7 @@ def load_hub_model(folder: HubFolder) -> MPlug2:
     preprocessor = resolve(model_cfg.pop('data_preprocessor'), MODELS)  # which MMEngine builds, from its own registry
     model = MPlug2(**model_cfg, data_preprocessor=preprocessor)
     model.preprocessing = preprocessing
-    translated = adapter.translate(read_state(folder.path))
+    translated = adapter.translate(read_state(folder.path), [*(name for name, _ in model.network.named_children()), HEADS])
     own = model.state_dict()
     model.load_report = show(
         load_strictly(
