@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from ..checkpoints.errors import CheckpointError
 from ..checkpoints.files import read_state
@@ -13,8 +16,11 @@ from ..model import MPlug2
 from ..registry import HUB_MODELS, MODELS, resolve
 
 
-def load_hub_model(folder: HubFolder) -> MPlug2:
+def load_hub_model(folder: HubFolder, state: Mapping[str, Tensor] | None = None) -> MPlug2:
     """The model of such a folder, with its preprocessing, in evaluation mode; what was loaded is its ``load_report``.
+
+    Args:
+        state: weights that are at hand; those of the folder if None.
 
     Raises:
         CheckpointError: no project knows the model type; or its weights are unreadable, incomplete, or do not fit.
@@ -32,7 +38,9 @@ def load_hub_model(folder: HubFolder) -> MPlug2:
     preprocessor = resolve(model_cfg.pop('data_preprocessor'), MODELS)  # which MMEngine builds, from its own registry
     model = MPlug2(**model_cfg, data_preprocessor=preprocessor)
     model.preprocessing = preprocessing
-    translated = adapter.translate(read_state(folder.path))
+    translated = adapter.translate(
+        state or read_state(folder.path), [*(name for name, _ in model.network.named_children()), HEADS]
+    )
     own = model.state_dict()
     model.load_report = show(
         load_strictly(
