@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from mplug2.checkpoints.load import Policy, load
 from mplug2.checkpoints.loading import load_strictly
 from mplug2.model import MPlug2
 from mplug2.structures import Batch, TargetBatch
+from tests.runs import ROOT, process
 
 LAYER = dict(width=16, num_heads=2, ffn_dim=24)
 ADAPTERS = dict(modules=['vision_encoder.blocks.*.qkv', 'decoder.layers.*.key_value'], r=2, lora_alpha=4)
@@ -92,3 +95,20 @@ def test_what_is_refused() -> None:
         build(dict(modules=['decoder.nothing']))
     with pytest.raises(ValueError, match=r"adapters of kind 'thin': peft has .*lora"):
         build(dict(modules=['decoder.*'], kind='thin'))
+
+
+def test_two_processes_share_them_out() -> None:
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        group = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
+    started = [process(ROOT, '-m', 'tests.adapters_worker', RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(2)]
+    try:
+        printed = [worker.communicate(timeout=300)[0] for worker in started]
+    finally:
+        for worker in started:
+            worker.kill()
+    assert [worker.returncode for worker in started] == [0, 0], printed[0][-3000:]
+    report = json.loads(next(line for line in printed[0].splitlines() if line.startswith('REPORT')).removeprefix('REPORT'))
+    assert report['sharded'] == pytest.approx(report['single'], rel=1e-5)
+    assert report['keys']
+    assert report['resumed'] == pytest.approx(report['going_on'], rel=1e-6)
