@@ -83,6 +83,7 @@ IMPORTED_AS = {'opencv-python-headless': 'cv2', 'pillow': 'PIL', 'setuptools': '
 OPTIONAL = {
     *('decord', 'mmdet', 'mmcv', 'mmaction', 'torchcodec', 'torchvision', 'fsspec', 'pycocoevalcap', 'rouge_score'),
     *('skimage', 'sklearn', 'scipy', 'huggingface_hub', 'tensorboard', 'faiss'),
+    *('fastapi', 'gradio', 'peft', 'pyarrow', 'ray', 'timm', 'umap', 'uvicorn'),
 }
 
 
