@@ -134,7 +134,8 @@ def folder_files(source: str | Path) -> tuple[Path, Path] | None:
     if (folder / CONFIG).is_file():
         return folder / CONFIG, folder / WEIGHTS
     if not folder.exists() and str(source) in shipped_names():
-        return SHIPPED / f'{source}.json', SHIPPED / f'{source}.safetensors'
+        config = SHIPPED / f'{source}.json'  # a detector has none: the zoo names its config file
+        return (config, SHIPPED / f'{source}.safetensors') if config.is_file() else None
     if not folder.exists() and re.fullmatch(_ON_HUB, str(source)) and folder.suffix not in _WEIGHT_FILES:
         folder = _from_hub(str(source))
         return folder / CONFIG, folder / WEIGHTS
@@ -173,7 +174,8 @@ def shipped_names() -> list[str]:
 def zoo() -> list[dict[str, Any]]:
     """The models that go by a name.
 
-    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training``, ``commit``,
+    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training`` (how long, on what),
+    ``commands`` (that make the weights), ``commit``,
     ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``.
     """
     return json.loads(ZOO.read_text(encoding='utf-8'))

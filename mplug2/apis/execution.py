@@ -28,6 +28,7 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
+DEFAULT_MODEL, DEFAULT_DETECTOR = 'mplug2_tiny_multitask', 'mplug2_tiny_detection'  # shipped; for `DETECTION` the second
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
 
@@ -37,7 +38,7 @@ class Execution:
 
     def __init__(
         self,
-        model: str | Path | MPlug2,
+        model: str | Path | MPlug2 | None = None,
         config: str | Path | None = None,
         device: str = 'auto',
         dtype: str = 'auto',
@@ -51,6 +52,8 @@ class Execution:
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
         self.dtype, self.workers, self.processes = DTYPES[dtype], workers, processes
+        self._is_default, self._default_detector = model is None, None
+        model = DEFAULT_MODEL if model is None else model
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
@@ -66,7 +69,9 @@ class Execution:
             return list(DETECTION)
         tasks = list(self.model.tasks.values())
         able = [name for name in METHODS if any(name in task.methods for task in tasks)]
-        return able if 'classify' in able or 'embed' not in able else [*able, 'classify']
+        if 'embed' in able and 'classify' not in able:
+            able.append('classify')
+        return [*able, *DETECTION] if self._is_default else able
 
     def embedded_as(self, media: Media) -> str:
         """'image' or 'video': what texts are embedded for that are compared with this."""
@@ -116,6 +121,9 @@ class Execution:
     def _detect(
         self, method: str, inputs: Any, threshold: float, *, batch_size: int = 8, progress: bool = False
     ) -> Result | Iterator[Result]:
+        if self._is_default:
+            self._default_detector = self._default_detector or type(self)(DEFAULT_DETECTOR, None, str(self.device))
+            return self._default_detector._detect(method, inputs, threshold, batch_size=batch_size, progress=progress)
         if self.detector is None:
             raise ValueError(f'the model cannot {method} (it is no detector); it can {", ".join(self.methods)}')
         many, total, pairs = pair_up(inputs)

@@ -52,7 +52,8 @@ class Inferencer(Execution):
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
-            checkpoint, a published file. config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
+            checkpoint, a published file. If None, the shipped models that know the mini benchmark: they have all methods.
+        config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
         dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 on a GPU that has it, else float32. workers: how many
             threads decode, of several inputs. processes: decode in processes, which take seconds to start and do not wait for
             each other's Python code: for thousands of clips on many cores. A script then needs the usual
