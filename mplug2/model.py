@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from mmengine.logging import print_log
@@ -11,7 +12,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from .modules.blocks import prepare_blocks
-from .modules.generation import Generation, generate
+from .modules.generation import Generation, check_generation, generate
 from .modules.momentum import momentum_encoders_of
 from .networks import Features, MPlug2Network, Network
 from .preprocessor import MultiModalDataPreprocessor
@@ -19,6 +20,7 @@ from .pretrained import PretrainedModel
 from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
+from .tasks.spec import TaskSpec
 
 ROLES = ('text', 'decoder')  # of tokenizers
 
@@ -76,6 +78,7 @@ class MPlug2(PretrainedModel, BaseModel):
         self.tasks.update({name: self._build_task(name, cfg) for name, cfg in tasks.items()})
         self._check_vocabularies()
         self._drop_unused()
+        self._check_generations()
         prepare_blocks(self.network, momentum_encoders=momentum_encoders_of(self), **(blocks or {}))
         self.frozen = tuple(name for name in frozen if self._has(name))
         for name in self.frozen:
@@ -97,6 +100,11 @@ class MPlug2(PretrainedModel, BaseModel):
         tokenizer = self.tokenizers.get(getattr(kind, 'tokenizer_role', 'decoder'))
         task = TASKS.build(cfg, default_args=dict(network=self.network, tokenizer=tokenizer))
         network, kind = self.network, type(task).__name__
+        if not isinstance(getattr(task, 'spec', None), TaskSpec):
+            raise ValueError(
+                f'task {name!r}: {kind} sets no spec: a task says which inputs and stages it uses, as spec = TaskSpec.of('
+                "'text image', 'vision text fused')"
+            )
         unknown = sorted(task.spec.stages - set(network.stages))
         if unknown:
             raise ValueError(
@@ -116,6 +124,14 @@ class MPlug2(PretrainedModel, BaseModel):
             tokenizer, module = self.tokenizers.get(role), self.network._modules.get(name)
             if tokenizer is not None and module is not None and module.vocab_size != tokenizer.vocab_size:
                 raise ValueError(f'{name} has {module.vocab_size} words, but the tokenizer has {tokenizer.vocab_size}')
+
+    def _check_generations(self) -> None:
+        for name, task in self.tasks.items():
+            if hasattr(task, 'generator'):
+                try:
+                    check_generation(self.network.decoder, task.generator.settings)
+                except ValueError as error:
+                    raise ValueError(f'task {name!r} ({type(task).__name__}): {error}') from None
 
     def _drop_unused(self) -> None:
         """Drop the modules that no task needs."""
@@ -161,14 +177,45 @@ class MPlug2(PretrainedModel, BaseModel):
         if mode == 'tensor':
             return features
         if mode == 'loss' and isinstance(inputs.task, tuple):
-            losses = {name: self.task_of(inputs.replace(task=name)).loss(features, inputs) for name in inputs.task}
+            losses = {name: self._loss(self.task_of(inputs.replace(task=name)), features, inputs) for name in inputs.task}
             return {f'{name}/{key}': value for name, found in losses.items() for key, value in found.items()}
         task = self.task_of(inputs)
         if mode == 'loss':
-            return task.loss(features, inputs)
+            return self._loss(task, features, inputs)
         if mode == 'predict':
-            return task.predict(features, inputs)
+            with self._naming_absent_modules(task):
+                return task.predict(features, inputs)
         raise ValueError(f"mode is 'loss', 'predict' or 'tensor', not {mode!r}")
+
+    def _loss(self, task: Task, features: Features, inputs: Batch) -> dict[str, Tensor]:
+        """The losses of a task, held to its contract."""
+        with self._naming_absent_modules(task):
+            losses = task.loss(features, inputs)
+        if not isinstance(losses, Mapping) or not any('loss' in name for name in losses):
+            returned = ', '.join(losses) if isinstance(losses, Mapping) else type(losses).__name__
+            raise ValueError(
+                f"{type(task).__name__}.loss returns {returned}: it has to return a dict of scalars, and those with 'loss' "
+                'in their name are summed'
+            )
+        wrong = next((name for name, loss in losses.items() if not isinstance(loss, Tensor) or loss.numel() != 1), None)
+        if wrong is not None:
+            shape = getattr(losses[wrong], 'shape', type(losses[wrong]).__name__)
+            raise ValueError(f'{type(task).__name__}.loss returns {wrong} as {shape}: each value is a tensor of one number')
+        return losses
+
+    @contextmanager
+    def _naming_absent_modules(self, task: Task) -> Iterator[None]:
+        """Turn what Python says of a module that is not there into what a task has to declare."""
+        try:
+            yield
+        except (TypeError, AttributeError) as error:
+            absent = [name for name, module in self.network._modules.items() if module is None]
+            if not absent or 'NoneType' not in str(error):
+                raise
+            raise ValueError(
+                f'{type(task).__name__} touches a module that is not there ({error}): {", ".join(absent)} are absent, '
+                f'or dropped because no spec names a stage that goes through them; its spec names {", ".join(task.spec.stages)}'
+            ) from error
 
     @torch.no_grad()
     def generate(

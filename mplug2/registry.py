@@ -21,24 +21,32 @@ PROJECTS = 'mplug2.projects'  # the field's models, whose modules, weight format
 _plugins_loaded = False
 
 
-def load_plugins() -> None:
+def load_plugins(go_on: bool = False) -> list[str]:
     """Import every installed plug-in package, once.
+
+    Args:
+        go_on: leave out those that fail, from here on: for commands that look for what is wrong.
+
+    Returns:
+        sentences on those that failed.
 
     Raises:
         ImportError: names the entry point whose import failed.
     """
     global _plugins_loaded
+    failures: list[str] = []
     if _plugins_loaded:
-        return
+        return failures
     _plugins_loaded = True  # set first: a plug-in looks registries up while it is imported
     for entry in entry_points(group=PLUGIN_GROUP):
         try:
             entry.load()
-        except Exception as error:
-            _plugins_loaded = False
-            raise ImportError(
-                f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}'
-            ) from error
+        except (Exception, SystemExit) as error:
+            failures.append(f'plug-in {entry.name!r} ({entry.value}, group {PLUGIN_GROUP}) failed to import: {error}')
+            if not go_on:
+                _plugins_loaded = False
+                raise ImportError(failures[-1]) from error
+    return failures
 
 
 class NotRegistered(KeyError):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mplug2 import Inferencer
 from mplug2.cli import main
-from mplug2.config.load import load_config
+from mplug2.config.load import config_folder, load_config
 from mplug2.datasets.shapes import SampleShape
 from mplug2.datasets.stand_ins import MiniBenchmark
 from mplug2.datasets.transforms import PackInputs
@@ -58,6 +58,20 @@ def test_clips_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         captions = [data[number]['data_samples'].captions for number in range(len(data))]
         assert captions == ([[text] for text in said] if clip == 'a1' else [said])
     assert cfg.model.init_cfg.source == 'weights/caption.safetensors'
+
+
+def test_lines_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (lines,) = blocks('docs/guides/own_data.md', 'jsonl')
+    (tmp_path / 'own.jsonl').write_text(lines)
+    write_video(tmp_path / 'a1.mp4', frames=6)
+    write_video(tmp_path / 'a2.mp4', frames=91)
+    for number in (3, 4):
+        Image.new('RGB', (240, 240), (number, 0, 0)).save(tmp_path / f'a{number}.jpg')
+    assert main(['data', 'check', str(tmp_path / 'own.jsonl')]) == 1
+    assert 'PROBLEM  label: no line of train has the class dog' in capsys.readouterr().out.splitlines()[-1]
+    page = (ROOT / 'docs/guides/own_data.md').read_text()
+    listed = set(re.findall(r'`(\w+)\.py`', page.split('| recipe in')[1].split('\n\n')[0]))
+    assert listed == {path.stem for path in (config_folder() / 'own').glob('*.py')}
 
 
 def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

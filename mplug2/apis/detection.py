@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from ..config.load import type_name
-from ..registry import TRANSFORMS
+from ..registry import DATASETS, TRANSFORMS, class_of
 from .inputs import Media
 
 
@@ -50,10 +50,11 @@ class Detector:
         dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
         self.pipeline = DetectionPipeline(dataset['pipeline'])
         self.class_names: Sequence[str] | None = (dataset.get('metainfo') or {}).get('classes')
+        kind = class_of(dataset, DATASETS)
+        if self.class_names is None and hasattr(kind, 'read_classes'):
+            self.class_names = kind.read_classes(dataset)
         if self.class_names is None:
-            from mmdet.datasets import CocoDataset
-
-            self.class_names = CocoDataset.METAINFO['classes']
+            self.class_names = kind.METAINFO.get('classes')
 
     @torch.inference_mode()
     def predict(self, packed: list[dict[str, Any]], threshold: float, with_masks: bool) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ class Detector:
             fields = dict(
                 boxes=[tuple(box) for box in instances.bboxes.tolist()],
                 scores=instances.scores.tolist(),
-                labels=[self.class_names[label] for label in instances.labels.tolist()],
+                labels=[self.class_names[label] if self.class_names else str(label) for label in instances.labels.tolist()],
             )
             found.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
         return found

@@ -16,6 +16,7 @@ from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch
 from ..tasks import Task
+from ..utils.precision import DTYPES
 from .inputs import Media, pair_up
 from .pipeline import InputPipeline
 from .reading import Asked, Failed, Ready, Request, read_image_request, read_request
@@ -29,7 +30,6 @@ METHODS = (
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
 DEFAULT_MODEL, DEFAULT_DETECTOR = 'mplug2_tiny_multitask', 'mplug2_tiny_detection'  # shipped; for `DETECTION` the second
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
 
 
@@ -51,7 +51,7 @@ class Execution:
         self.device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
-        self.dtype, self.workers, self.processes = DTYPES[dtype], workers, processes
+        self.dtype, self.workers, self.processes = getattr(torch, dtype), workers, processes
         self._is_default, self._default_detector = model is None, None
         model = DEFAULT_MODEL if model is None else model
         self.name = _name_of(model)

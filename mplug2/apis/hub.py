@@ -6,7 +6,7 @@ import difflib
 
 from ..checkpoints.errors import CheckpointError
 from ..checkpoints.files import read_state
-from ..checkpoints.formats.adapter import to_model_keys
+from ..checkpoints.formats.adapter import HEADS, to_model_keys
 from ..checkpoints.hub import HubFolder
 from ..checkpoints.loading import load_strictly, show
 from ..model import MPlug2
@@ -41,6 +41,7 @@ def load_hub_model(folder: HubFolder) -> MPlug2:
             str(folder.path),
             sources=to_model_keys(translated.sources, own),
             left_out=translated.left_out,
+            absent=[f'*.{pattern.removeprefix(HEADS)[1:]}' for pattern in adapter.absent if pattern.startswith(HEADS)],
             assign=True,
         )
     )

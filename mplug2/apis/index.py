@@ -15,9 +15,10 @@ import numpy as np
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
+from ..datasets.io.clip_part import frame_rate
 from ..utils.files import replace_file
 from .inferencer import Inferencer
-from .inputs import Media, frame_rate
+from .inputs import Media
 from .results import Result
 
 HEAD = 'index.json'

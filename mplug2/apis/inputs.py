@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,16 +15,17 @@ from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
+from ..datasets.io.clip_part import frame_rate, within
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
+from ..utils.fetching import FetchLimitError, fetch_url
 
 IMAGE_SUFFIXES = frozenset(['.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.jp2'])
 VIDEO_SUFFIXES = frozenset(
     ['.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv', '.flv', '.ts', '.3gp', '.gif']
 )
-MAX_DOWNLOAD = 2**30  # bytes
 SAMPLES = Path(__file__).with_name('samples')  # sample.mp4 and sample.jpg, held-out scenes of the mini benchmark
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT = 120  # seconds that a download may take
 
 
 @dataclass
@@ -53,10 +53,10 @@ class Media:
         """Download a URL."""
         if self.path is None or not is_url(self.path):
             return
-        with urllib.request.urlopen(self.path, timeout=TIMEOUT) as answer:
-            content = answer.read(MAX_DOWNLOAD + 1)
-        if len(content) > MAX_DOWNLOAD:
-            raise BadSampleError(f'{self.source}: more than {MAX_DOWNLOAD // 2**20} MiB: download it and give its path')
+        try:
+            content = fetch_url(self.path, TIMEOUT)
+        except FetchLimitError as error:
+            raise BadSampleError(f'{self.source}: {error}') from None
         self.path, self.content = None, content
 
     @property
@@ -95,7 +95,7 @@ class Media:
                 raise BadSampleError(f'{self.source}: start and end are of clips, but this is an image')
             return read_image(name, self.content)[None]
         if self.times:
-            choose = partial(self._choose_part, rate=frame_rate(name, self.content), num_frames=num_frames)
+            choose = within(choose, name, self.start, self.end, self.content)
         return read_video(name, choose, content=self.content, **reader)
 
     def times_of(self, num_frames: int) -> list[float]:
@@ -103,35 +103,11 @@ class Media:
         if self.frames is not None or self.kind == 'image':
             return []
         name = self.path or self.source
-        rate, length = frame_rate(name, self.content), len(Clip(name, self.content))
-        whole = sample_frames(length, num_frames, test_mode=True)
-        chosen = self._choose_part(length, rate, num_frames) if self.times else whole
-        return [frame / rate for frame in chosen]
-
-    def _choose_part(self, length: int, rate: float, num_frames: int) -> list[int]:
-        first = round((self.start or 0.0) * rate)
-        last = length if self.end is None else min(length, round(self.end * rate))
-        if not 0 <= first < last:
-            raise BadSampleError(
-                f'{self.source}: no frames from {self.start or 0.0} to {self.end} seconds; it lasts {length / rate:.2f} seconds'
-            )
-        return [first + frame for frame in sample_frames(last - first, num_frames, test_mode=True)]
-
-
-def frame_rate(path: str, content: bytes | None = None) -> float:
-    """Frames a second of a video file, on average.
-
-    Raises:
-        BadSampleError: missing, or no video.
-    """
-    import av
-
-    try:
-        with av.open(path if content is None else io.BytesIO(content), metadata_errors='replace') as container:
-            stream = container.streams.video[0]
-            return float(stream.average_rate or stream.guessed_rate or stream.base_rate)
-    except (OSError, IndexError, TypeError, ValueError) as error:
-        raise BadSampleError(f'{path}: no video whose frame rate is known ({str(error).splitlines()[0]})') from None
+        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
+        if self.times:
+            choose = within(choose, name, self.start, self.end, self.content)
+        rate = frame_rate(name, self.content)
+        return [frame / rate for frame in choose(len(Clip(name, self.content)))]
 
 
 def is_url(text: str) -> bool:

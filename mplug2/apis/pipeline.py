@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..config.load import type_name
 from ..datasets.benchmarks.text.glue import GLUE_TASKS
 from ..datasets.transforms import LoadImage, LoadVideo, PackInputs, Resize, TokenizeText
-from ..registry import TRANSFORMS
+from ..registry import DATASETS, TRANSFORMS, class_of
 from ..text.class_names import read_class_names
 from .inputs import Media
 from .results import SeenFrames
@@ -56,6 +56,8 @@ def class_names_of(cfg: Mapping[str, Any]) -> dict[str, list[str]]:
             names = GLUE_TASKS[dataset['task']].classes
         if names is None and file and Path(file).is_file():
             names = read_class_names(file)
+        if names is None and (read := getattr(class_of(dataset, DATASETS), 'read_classes', None)) is not None:
+            names = read(dataset)
         for task in tasks if names else ():
             names_of.setdefault(task, list(names))
     return names_of

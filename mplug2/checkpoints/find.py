@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from difflib import get_close_matches
 from pathlib import Path
 
 from ..utils.files import replace_file
-from .errors import CheckpointError
+from .errors import CheckpointError, DamagedCheckpointError
 
 SHARDS = 'shards'  # ending of the folder of a sharded checkpoint
 BEST = 'best.json'  # which checkpoint of a work directory scored best, on what, and how much
 BEST_FILE = re.compile(r'best_[^/\\]+_iter_\d+\.pth')
-INDEX = 'model.safetensors.index.json'  # of weights in several files
+INDICES = ('model.safetensors.index.json', 'pytorch_model.bin.index.json')  # of weights in several files
 # What a folder or a hub repository calls its weights, the preferred first.
-FILENAMES = ('model.safetensors', INDEX, 'pytorch_model.bin')
+FILENAMES = ('model.safetensors', INDICES[0], 'pytorch_model.bin', INDICES[1])
 SHIPPED = Path(__file__).with_name('shipped')
+SHIPPED_NAMES = sorted(file.stem for file in SHIPPED.glob('*.safetensors'))
 
 
 def find_weights(source: str | Path) -> Path:
@@ -39,6 +41,9 @@ def find_weights(source: str | Path) -> Path:
     shipped = SHIPPED / f'{path.name}.safetensors'
     if str(source) == path.name and shipped.is_file():
         return shipped
+    near = [] if '/' in str(source) or path.suffix else get_close_matches(str(source), SHIPPED_NAMES, cutoff=0.7)
+    if near:
+        raise CheckpointError(f'no weights {source}: neither a file nor a shipped name; did you mean {" or ".join(near)}?')
     looks_local = path.is_absolute() or path.suffix in ('.pt', '.pth', '.bin', '.safetensors') or str(source).count('/') > 1
     return path if looks_local else _on_hub(str(source))  # reading a path says what is wrong
 
@@ -75,10 +80,20 @@ def _on_hub(name: str) -> Path:
 
 
 def parts_of(path: Path) -> list[Path]:
-    """The files that a sharded safetensors file's index names; of any other file none."""
-    if path.name != INDEX:
+    """The files that the index of weights in several files names; of any other file none.
+
+    Raises:
+        DamagedCheckpointError: the index is none, or names files that do not lie beside it.
+    """
+    if path.name not in INDICES:
         return []
-    return [path.with_name(name) for name in sorted(set(json.loads(path.read_text())['weight_map'].values()))]
+    try:
+        names = sorted(set(json.loads(path.read_text(encoding='utf-8'))['weight_map'].values()))
+        return [path.with_name(name) for name in names]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedCheckpointError(
+            f'{path} is no index of weights, which names for each weight the file beside it ({type(error).__name__}: {error})'
+        ) from None
 
 
 def latest_checkpoint(folder: str | Path) -> Path | None:

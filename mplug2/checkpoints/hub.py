@@ -85,6 +85,31 @@ class HubFolder:
             "transformers.AutoTokenizer.from_pretrained('...').save_pretrained('...')"
         )
 
+    def special_token(self, name: str) -> str | None:
+        """A special token of the tokenizer, such as 'pad_token'; None where the folder names none."""
+        for file in ('tokenizer_config.json', 'special_tokens_map.json'):
+            token = self.read(file).get(name)
+            if token is not None:
+                return token['content'] if isinstance(token, dict) else token
+        return None
+
+    def generation(self, start: int = 1) -> dict[str, Any]:
+        """Arguments of `Generation` that do what `generate` of transformers does by the folder's own settings.
+
+        Args:
+            start: tokens before the generated ones, which its lengths count.
+        """
+        settings = {**self.config, **self.read('generation_config.json')}
+        longest = settings.get('max_new_tokens') or (settings.get('max_length') or 20) - start
+        shortest = settings.get('min_new_tokens') or (settings.get('min_length') or 0) - start
+        return dict(
+            num_beams=settings.get('num_beams') or 1,
+            min_length=max(0, shortest),
+            max_length=longest,
+            length_penalty=settings.get('length_penalty') or 1.0,
+            finish='standard',
+        )
+
     @property
     def image_processor(self) -> dict[str, Any]:
         """The settings of its images, without those that transformers leaves out."""

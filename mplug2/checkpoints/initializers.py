@@ -22,6 +22,7 @@ from .formats.bert import BertFormat
 from .formats.release import PARTS, ReleaseFormat
 from .formats.vit import ClipFormat, DinoFormat, HuggingFaceClipFormat, HuggingFaceDinoFormat
 from .loading import LoadReport, load_strictly, matches, show, unread_training_state
+from .same_function import refuse_other_function
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -60,6 +61,7 @@ class ForeignWeights:
         adapter = pick_adapter(state, self.formats or formats(), self.name).for_network(network, parts)
         with_heads = self.with_heads and not isinstance(module, Network)
         translated = adapter.translate(state, [*parts, HEADS] if with_heads else parts)
+        refuse_other_function(self.name, self.source, network, parts, translated.left_out, self.new)
         heads = {key: value for key, value in translated.weights.items() if key.startswith(f'{HEADS}.')}
         if heads:
             self._fill_heads(find_model(module), heads)

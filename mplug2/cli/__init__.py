@@ -21,11 +21,13 @@ COMMANDS = {
     'summarize': 'summarise texts',
     'index': 'embed images and clips into an index on disk, and keep it up to date',
     'search': 'find what a text describes in an index',
+    'serve': 'open a web page and an HTTP API for a model',
     'attention': 'draw where a model looks, for each word or query',
     'train': 'train a config',
     'test': 'test a checkpoint of a config',
     'predict': 'run a config and its weights on images, clips or texts without labels',
     'evaluate': 'score predictions that mplug2 test --predictions wrote',
+    'analyze': 'show the predictions of a test as a page: classes, confusions, worst samples',
     'publish': 'write a work directory as a model folder with a card',
     'push': 'upload a model folder to the hub',
     'data': 'check data of your own, build the mini benchmark, or draw samples of it',
@@ -52,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + '.')
         if name == wanted:  # the others stay unimported: `mplug2 --help` needs no torch
             import_module(f'.{name}', __name__).add_arguments(command)
+            command.add_argument('--traceback', action='store_true', help='print where in the code an error came from')
     parsed = parser.parse_args(arguments)
     os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
     try:
@@ -60,9 +63,41 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except Exception as error:
         # The traceback is for whoever writes modules; the last line is for whoever runs them.
-        traceback.print_exc()
-        print(f'\nmplug2 {parsed.command}: {sentence(error)}', file=sys.stderr)
+        if parsed.traceback:
+            traceback.print_exc()
+        elif log := _log_traceback():
+            print(f'the traceback is in {log}', file=sys.stderr)
+        else:
+            print('--traceback prints where it came from', file=sys.stderr)
+        print(f'mplug2 {parsed.command}: {_cause(error)}', file=sys.stderr)
         return 1
+
+
+def _cause(error: Exception) -> str:
+    """What an error says; where another process of the run was lost, which one it was."""
+    peers = sys.modules.get('mplug2.engine.parallel.peers')
+    lost = peers.lost_peers(error) if peers is not None else ''
+    return (
+        f'{lost}; this process cannot go on without it, and --resume goes on from the latest checkpoint'
+        if lost
+        else sentence(error)
+    )
+
+
+def _log_traceback() -> str | None:
+    """Write the present error's traceback to the files of MMEngine's current logger; returns one of them, if there is any."""
+    if 'mmengine.logging' not in sys.modules:
+        return None
+    import logging
+
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    files = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, traceback.format_exc(), (), None)
+    for handler in files:
+        handler.handle(record)
+    return files[0].baseFilename if files else None
 
 
 def sentence(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from ..config.load import config_folder, load_config
 from ..config.walk import nodes
-from ..registry import class_of
+from ..registry import PLUGIN_GROUP, class_of, load_plugins
 from ..utils.installed import is_installed
 
 # Module (or package/file, or java) -> what to install. What a part needs beyond these its class says, by `requires`.
@@ -80,6 +80,7 @@ def _version(name: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Returns 1 if a task, or a config that is asked about, cannot run."""
+    broken = load_plugins(go_on=True)
     print(f'Python {platform.python_version()} on {platform.system()} {platform.machine()}, in {sys.prefix}')
     for name in ('mplug2', 'torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmaction2', 'transformers', 'decord', 'av'):
         print(f'  {name:<14}{_version(name)}')
@@ -107,9 +108,8 @@ def run(args: argparse.Namespace) -> int:
     for what, absent in (tasks | extras).items():
         failures += bool(absent) and what in tasks
         print(f'  {"ready  " if not absent else "missing"}  {what}' + (f': install {", ".join(absent)}' if absent else ''))
-    from ..registry import PLUGIN_GROUP, load_plugins
-
-    load_plugins()  # one that does not import is an error
     plugins = [f'{entry.name} ({entry.value})' for entry in entry_points(group=PLUGIN_GROUP)]
     print(f'\nplug-ins: {", ".join(plugins) or "none installed"}')
-    return 1 if failures else 0
+    for failure in broken:
+        print(f'  {failure}')
+    return 1 if failures or broken else 0

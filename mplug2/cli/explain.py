@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from ..config.explain import explain
+from ..registry import load_plugins
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from pprint import pformat
 
+    for failure in load_plugins(go_on=True):
+        print(f'left out: {failure}', file=sys.stderr)
     value, path, line = explain(args.config, args.key)
     print(f'{args.key} = {pformat(value, width=120, sort_dicts=False)}')
     print(f'set in {os.path.relpath(path)}:{line}')

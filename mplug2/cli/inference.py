@@ -12,9 +12,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ..utils.precision import DTYPES
+
 COLUMNS = ('source', 'prompt', 'text', 'score', 'similarity', 'boxes', 'labels', 'scores', 'candidates', 'times', 'embedding')
 COLUMNS += ('error',)
-DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 
 
 def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or folders of them') -> None:
@@ -37,7 +38,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
-    parser.add_argument('--dtype', default='auto', choices=DTYPES, help='bfloat16 on a GPU, else float32')
+    parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES), help='bfloat16 on a GPU, else float32')
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

@@ -9,15 +9,17 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.command_line import DictAction
+    from ..config.command_line import DictAction, positive
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
     parser.add_argument(
-        '--frames', type=int, metavar='T', help="frames of a clip, for tasks over videos (default: the config's)"
+        '--frames', type=positive, metavar='T', help="frames of a clip, for tasks over videos (default: the config's)"
     )
-    parser.add_argument('--size', type=int, help="side of a frame in pixels (default: what the model's positions are made for)")
-    parser.add_argument('--text', type=int, default=30, metavar='L', help='tokens of the text (default 30)')
-    parser.add_argument('--target', type=int, default=20, metavar='L', help='tokens of the target (default 20)')
+    parser.add_argument(
+        '--size', type=positive, help="side of a frame in pixels (default: what the model's positions are made for)"
+    )
+    parser.add_argument('--text', type=positive, default=30, metavar='L', help='tokens of the text (default 30)')
+    parser.add_argument('--target', type=positive, default=20, metavar='L', help='tokens of the target (default 20)')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, such as model.network.universal.num_layers=3'
     )

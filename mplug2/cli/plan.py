@@ -11,17 +11,19 @@ GB = 1e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.command_line import DictAction
+    from ..config.command_line import DictAction, positive
 
     parser.add_argument('config', help='a config file, or the name of a shipped one')
-    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='GPUs in data parallel (default: 1)')
+    parser.add_argument('--gpus', type=positive, default=1, metavar='N', help='GPUs in data parallel (default: 1)')
     parser.add_argument('--gpu-type', choices=['a100', 'h100', 'h200'], default='h100')
     parser.add_argument('--mfu', type=float, default=0.15, help="achieved share of the GPU's peak FLOPs (default: 0.15)")
-    parser.add_argument('--batch-size', type=int, metavar='N', help="samples on each GPU (default: the config's)")
-    parser.add_argument('--frames', type=int, metavar='T', help="frames of a clip (default: the config's)")
-    parser.add_argument('--text', type=int, metavar='L', help="tokens of the text (default: the config's limit, else 30)")
-    parser.add_argument('--target', type=int, metavar='L', help="tokens of the target (default: the config's limit, else 20)")
-    parser.add_argument('--samples', type=int, help='samples of the data set, if the config counts epochs')
+    parser.add_argument('--batch-size', type=positive, metavar='N', help="samples on each GPU (default: the config's)")
+    parser.add_argument('--frames', type=positive, metavar='T', help="frames of a clip (default: the config's)")
+    parser.add_argument('--text', type=positive, metavar='L', help="tokens of the text (default: the config's limit, else 30)")
+    parser.add_argument(
+        '--target', type=positive, metavar='L', help="tokens of the target (default: the config's limit, else 20)"
+    )
+    parser.add_argument('--samples', type=positive, help='samples of the data set, if the config counts epochs')
     parser.add_argument(
         '--worker-rate',
         type=float,

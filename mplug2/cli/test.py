@@ -80,6 +80,10 @@ def run(args: argparse.Namespace) -> None:
             print(f'{key:>20}  {value:.4f}')
         if args.out:  # after they are printed: the disk may be full
             write_text(args.out, json.dumps(metrics, indent=1))
+        looks = ['--show-dir FOLDER draws predictions'] if not args.show_dir else []
+        looks += ['--predictions FILE.jsonl writes all of them'] if not args.predictions else []
+        if looks:
+            runner.logger.info(f'next: {"; ".join(looks)}')
     leave_processes()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from typing import Any
 
 from ..config.command_line import DictAction
 from ..config.load import load_config, own_work_dir
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
-    parser.add_argument('--seed', type=int, help='of everything random')
+    parser.add_argument('--seed', type=int, help='random seed')
     parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -66,4 +68,14 @@ def run(args: argparse.Namespace) -> None:
     if args.resume == 'auto' and not cfg.resume:
         runner.logger.info(f'nothing to resume in {cfg.work_dir}: starting at step 0')
     runner.train()
+    runner.logger.info(next_command(runner, args))
     leave_processes()
+
+
+def next_command(runner: Any, args: argparse.Namespace) -> str:
+    """What a run says at its end: where its weights are, and what to do next."""
+    work_dir = shlex.quote(str(runner.work_dir))
+    smoke = f' --smoke-test {shlex.quote(args.smoke_test)}' if args.smoke_test else ''
+    if runner.iter < runner.max_iters:
+        return f'stopped at step {runner.iter} of {runner.max_iters}; to go on: the same command with --resume'
+    return f'done: the weights are in {work_dir}; next: mplug2 test {shlex.quote(str(args.config))} {work_dir}{smoke}'

@@ -16,6 +16,14 @@ class Written(str):
     """A value as on the command line. `interpret` converts it, depending on the key."""
 
 
+def positive(text: str) -> int:
+    """A count from 1 on, for arguments of commands."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 1 on')
+    return number
+
+
 class DictAction(argparse.Action):
     """Parse ``key=value`` words into a dict. A value keeps its blanks, commas and further equal signs.
 

@@ -14,6 +14,8 @@ from torch.utils.data import Dataset
 from ..registry import TRANSFORMS
 from .io.annotations import as_list
 from .io.bad_samples import AnnotationError, BadSampleError, BadSamples
+from .io.files import check_inside
+from .io.progress import ReadingBoard
 from .sampling.sampler import StreamIndex
 
 _ATTEMPTS = 100  # at finding a readable sample in place of a bad one
@@ -33,7 +35,8 @@ class MultiModalDataset(Dataset):
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
         bad_samples: arguments of `BadSamples` (``dict(policy='replace', max_bad=0.01)``), or the policy alone.
-        indices: the first n records (int), or these records. metainfo: added to the dataset's own.
+        indices: the first n records (int), or these records. metainfo: added to the dataset's own. follow_links: read what lies
+            outside of `data_prefix`, where a link in it leads, or a name of an annotation; else such samples are bad.
 
     Raises:
         AnnotationError: an annotation file is not as the benchmark publishes it, or gives no record.
@@ -53,7 +56,9 @@ class MultiModalDataset(Dataset):
         bad_samples: dict | str = 'raise',
         indices: int | Sequence[int] | None = None,
         metainfo: dict | None = None,
+        follow_links: bool = False,
     ) -> None:
+        self.follow_links = follow_links
         self.data_prefix = str(data_prefix).rstrip('/')
         self.test_mode = test_mode
         self.open_records(indices)
@@ -71,6 +76,7 @@ class MultiModalDataset(Dataset):
                 f"{self.source}: bad_samples='skip' would make the batches of the {get_world_size()} processes differ in size, "
                 f'and {harm}; {instead}'
             )
+        self.progress = ReadingBoard()
         self.transforms = [TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline]
 
     def open_records(self, indices: int | Sequence[int] | None) -> None:
@@ -129,6 +135,10 @@ class MultiModalDataset(Dataset):
         Raises:
             BadSampleError: under the policy 'raise', or nothing readable was found. TooManyBadSamples: see `BadSamples`.
         """
+        with self.progress.reading(int(index)):
+            return self._sample(index)
+
+    def _sample(self, index: int) -> Any:
         draw = index if isinstance(index, StreamIndex) else None
         index = int(index)
         for attempt in range(_ATTEMPTS):
@@ -149,6 +159,8 @@ class MultiModalDataset(Dataset):
     def prepare(self, record: dict) -> Any:
         """Send a record through the pipeline."""
         record['test_mode'] = self.test_mode
+        if self.data_prefix and 'path' in record and not self.follow_links:
+            check_inside(record['path'], self.data_prefix)
         for transform in self.transforms:
             result = transform(record)
             if result is None:

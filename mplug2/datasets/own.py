@@ -1,62 +1,55 @@
-"""Data of one's own: one schema of JSON lines for captions, questions, retrieval, grounding and classes."""
+"""Data of one's own: one schema of JSON lines for every task."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..registry import DATASETS
 from .base import CaptionDataset
-from .io.annotations import KEY, NUMBER, Files, as_list, check_type, read_records
+from .io.annotations import Files, as_list
 from .io.bad_samples import AnnotationError
-from .io.files import SUFFIXES
+from .own_schema import READ, TEXTS, class_names, read_own
 
 if TYPE_CHECKING:
     from .stand_ins import MiniBenchmark
 
-# Key of a line -> type of its value.
-SCHEMA: dict[str, Any] = dict(
-    id=KEY,
-    media=str,
-    kind=str,
-    split=str,
-    caption=str,
-    captions=list,
-    question=str,
-    question_type=str,
-    answer=str,
-    answers=list,
-    label=KEY,
-    phrase=str,
-    box=list,
-)
-KINDS = ('image', 'video')
+TARGETS = ('captions', 'answers', 'label', 'boxes', 'summaries')
 
 
 @DATASETS.register_module()
 class JsonlDataset(CaptionDataset):
-    """Lines of JSON, one a sample, with any of these keys.
+    """Lines of JSON, one a sample. Every line has ``media``, the path of an image or clip from `data_prefix` on, or a text to
+    read: ``sentence1``, ``document`` or ``context``. The other keys are those that a task needs:
 
-    ``media`` (needed): path of an image or clip, from `data_prefix` on. ``kind``: 'image' or 'video', where the path's ending
-    does not tell. ``id``: the line's number if there is none. ``split``: whose line it is, 'train' if there is none.
-    ``caption`` or ``captions``; ``question`` with ``answer`` or ``answers`` and perhaps ``question_type``; ``label``, a number
-    or the name of a class; ``phrase`` with ``box``, its corners [x1, y1, x2, y2] in pixels.
+    - ``kind``: 'image' or 'video', where the path's ending does not tell; ``start``, ``end``: seconds of a clip;
+      ``id``: the line's number if there is none; ``split``: 'train' if there is none
+    - ``caption`` or ``captions``: captioning and retrieval
+    - ``question`` with ``answer`` or ``answers`` and perhaps ``question_type``: about the media, or about ``context``, whose
+      own words the answers are (no answers: it does not say)
+    - ``label``, a number or the name of a class: of the media, or of ``sentence1`` and perhaps ``sentence2``
+    - ``phrase`` with ``box``: what it refers to, corners [x1, y1, x2, y2] in pixels
+    - ``boxes`` with ``labels``: detection
+    - ``summary`` or ``summaries``: of the ``document``
 
-    Fields: ``captions``, ``question``, ``question_type``, ``answers``, ``label`` (a number), ``phrase``, ``boxes``, those that
-    the lines have. The meta information has ``classes``, the names of the labels, sorted.
+    Fields of a record: those that the line has, lists in place of single texts and boxes, numbers in place of names of classes;
+    ``answer_starts`` in the context; for mmdet ``instances``, ``img_path`` and ``img_id`` of boxes. The meta information has
+    ``classes``, the names, sorted, of all splits.
 
     Args:
-        ann_file: one file or several. split: whose lines are read. target: the field that a line must have: 'captions',
-            'answers', 'label' or 'boxes'. A test may have none at all, and is then predicted and not scored. kwargs: of
-            `CaptionDataset`.
+        ann_file: one file or several. split: whose lines are read. target: the field that a line must have, of `TARGETS`. A
+            test may have none at all, and is then predicted and not scored. kwargs: of `CaptionDataset`.
 
     Raises:
         AnnotationError: a line is not of this schema; says which.
     """
 
+    TEXTS = TEXTS
+
     def __init__(self, ann_file: Files, split: str = 'train', target: str = 'captions', **kwargs: Any) -> None:
+        if target not in TARGETS:
+            raise ValueError(f'JsonlDataset: target is one of {", ".join(TARGETS)}, not {target!r}')
         self.ann_file, self.split, self.target = ann_file, split, target
         self.classes: list[str] | None = None
         super().__init__(**kwargs)
@@ -65,98 +58,89 @@ class JsonlDataset(CaptionDataset):
 
     def load_records(self) -> list[dict]:
         lines = [record for path in as_list(self.ann_file) for record in read_own(path)]
-        labels = [record['label'] for record in lines if 'label' in record]
-        names = {label for label in labels if isinstance(label, str)}
-        if names and not all(isinstance(label, str) for label in labels):
-            raise AnnotationError(f'{self.source}: some labels are numbers and some are names: give one or the other')
-        self.classes = sorted(names) or None  # of all splits, so that they count alike
+        self.classes = class_names(lines, 'boxes' if self.target == 'boxes' else 'label', self.source)
         records = [record for record in lines if record.pop('split') == self.split]
-        labelled = any(record.get(self.target) not in (None, []) for record in records)
+        labelled = any(self._is_labelled(record) for record in records)
         for record in records:
             where = record.pop('where')
-            if record.get(self.target) in (None, []) and (labelled or not self.test_mode):
+            if not self._is_labelled(record) and (labelled or not self.test_mode):
                 raise AnnotationError(f'{where}: the line has no {self.target}, which the task learns')
-            if isinstance(record.get('label'), str):
-                record['label'] = self.classes.index(record['label'])
+            if self.classes is not None:
+                self._number_classes(record)
         if self.target == 'captions' and self.each == 'caption':
             return [record | {'captions': [caption]} for record in records for caption in record['captions']]
-        if self.target in ('captions', 'answers') and not labelled:  # to be predicted
-            records = [{self.target: [] if self.target == 'captions' else None, **record} for record in records]
+        if self.target != 'boxes' and not labelled:  # to be predicted
+            records = [{self.target: [] if self.target in ('captions', 'summaries') else None, **record} for record in records]
         return records
+
+    def record(self, index: int) -> dict:
+        record = super().record(index)
+        if self.target == 'boxes':
+            boxes = zip(record.get('boxes', []), record.get('labels', []), strict=False)  # of a phrase, without labels
+            record['instances'] = [dict(bbox=box, bbox_label=label, ignore_flag=0) for box, label in boxes]
+            record |= dict(img_path=record['path'], img_id=index)
+        return record
+
+    def _is_labelled(self, record: dict) -> bool:
+        value = record.get(self.target)
+        # An empty list is an answer of a text that does not say, and of an image without objects.
+        return value is not None and (value != [] or 'context' in record or self.target == 'boxes')
+
+    def _number_classes(self, record: dict) -> None:
+        if self.target == 'boxes' and 'labels' in record:
+            record['labels'] = [self.classes.index(label) for label in record['labels']]
+        elif self.target != 'boxes' and isinstance(record.get('label'), str):
+            record['label'] = self.classes.index(record['label'])
+
+    @classmethod
+    def read_classes(cls, cfg: dict) -> list[str] | None:
+        """Names of the classes that a data set of this config learns; None where its files are not there, or have numbers."""
+        files, target = as_list(cfg.get('ann_file')), cfg.get('target')
+        if target not in ('label', 'boxes') or not files or not all(Path(file).is_file() for file in files):
+            return None
+        return class_names([record for file in files for record in read_own(file)], target, files[0])
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
-        rows = [
-            dict(media=f'{name}.mp4', split=split, captions=[text], question='what moves ?', answer=text.split()[1])
-            for split in ('train', 'val', 'test')
-            for name, text in list(mini.clip_captions(train=split != 'test'))[:8]
+        rows = [dict(row, split=split) for split in ('train', 'val', 'test') for row in _mini_rows(mini, split)]
+        content = ''.join(f'{json.dumps(row)}\n' for row in rows if _kind_of(row) == _kind_of_pipeline(cfg))
+        name = f'own_{_kind_of_pipeline(cfg)}.jsonl'
+        return dict(ann_file=mini.write(name, content), data_prefix=mini.path())
+
+
+# Lines of the mini benchmark, for smoke tests.
+
+
+def _kind_of_pipeline(cfg: dict) -> str:
+    """'image', 'video', or 'sentence1', 'document' or 'context' of a data set that reads texts."""
+    steps = ' '.join(str(value) for step in cfg['pipeline'] for value in step.values())
+    if 'AnswerWindows' in steps:
+        return 'context'
+    for name in ('document', 'sentence1'):
+        if name in steps:
+            return name
+    return 'video' if 'LoadVideo' in steps or 'ActionPipeline' in steps else 'image'
+
+
+def _kind_of(row: dict) -> str:
+    return next((key for key in READ if key in row), row.get('kind', ''))
+
+
+def _mini_rows(mini: MiniBenchmark, split: str) -> list[dict]:
+    digits = mini.class_names
+    first = 8 * ('train', 'val', 'test').index(split)
+    rows: list[dict] = []
+    for number, (name, text) in zip(range(first, first + 8), mini.clip_captions(train=split != 'test'), strict=False):
+        answer = text.split()[1]
+        clip = dict(media=f'msrvtt/videos/{name}.mp4', kind='video', captions=[text], label=digits[number % 10])
+        rows += [
+            clip | dict(question='what moves ?', answer=answer, start=0.0, end=0.5),
+            dict(sentence1=text, sentence2=f'it is {answer}', label=('no', 'yes')[number % 2]),
+            dict(document=text, summary=f'a {answer} one'),
+            dict(context=text, question='what moves ?', answers=[answer][number % 2 :]),
         ]
-        content = ''.join(f'{json.dumps(row)}\n' for row in rows)
-        return dict(ann_file=mini.write('own.jsonl', content), data_prefix=mini.path('msrvtt/videos'))
-
-
-def read_own(path: str | Path) -> list[dict]:
-    """The lines of a file as records, checked: ``sample_id``, ``media``, ``path``, ``split``, ``where`` and their fields.
-
-    Raises:
-        AnnotationError: as in `JsonlDataset`.
-    """
-    if not str(path).endswith('.jsonl'):
-        raise AnnotationError(f'{path}: lines of JSON lie in a file that ends in .jsonl')
-    return [_record(f'{path}: record {number}', number, line) for number, line in enumerate(read_records(path), 1)]
-
-
-def _record(where: str, number: int, line: Any) -> dict:
-    check_type(where, line, dict)
-    unknown = sorted(set(line) - set(SCHEMA))
-    if unknown or 'media' not in line:
-        what = f'unknown keys {", ".join(unknown)}' if unknown else 'no media'
-        raise AnnotationError(
-            f'{where}: {what}; a line has media and any of {", ".join(key for key in SCHEMA if key != "media")}'
-        )
-    for key, value in line.items():
-        check_type(f'{where}: {key}', value, SCHEMA[key])
-    record: dict[str, Any] = dict(
-        sample_id=line.get('id', number), path=line['media'], split=line.get('split', 'train'), where=where
-    )
-    record['media'] = line.get('kind') or _kind(where, line['media'])
-    if record['media'] not in KINDS:
-        raise AnnotationError(f"{where}: kind is 'image' or 'video', not {record['media']!r}")
-    for single, several in (('caption', 'captions'), ('answer', 'answers')):
-        if single in line and several in line:
-            raise AnnotationError(f'{where}: give {single} or {several}, not both')
-        texts = line.get(several, [line[single]] if single in line else None)
-        if texts is not None:
-            record[several] = _texts(where, several, texts)
-    record |= {key: line[key] for key in ('question', 'question_type', 'label', 'phrase') if key in line}
-    if ('phrase' in line) != ('box' in line) and 'box' in line:
-        raise AnnotationError(f'{where}: a box needs the phrase that refers to it')
-    if 'box' in line:
-        record['boxes'] = [_corners(where, line['box'])]
-    return record
-
-
-def _kind(where: str, media: str) -> str:
-    suffix = Path(media).suffix[1:].lower()
-    kind = next((kind for kind in KINDS if suffix in SUFFIXES[kind]), None)
-    if kind is None:
-        raise AnnotationError(
-            f"{where}: the ending of {media!r} does not tell an image from a clip: give kind, 'image' or 'video'"
-        )
-    return kind
-
-
-def _texts(where: str, key: str, texts: Sequence[Any]) -> list[str]:
-    for text in texts:
-        check_type(f'{where}: {key}', text, str)
-        if not text.strip():
-            raise AnnotationError(f'{where}: {key} has a text without a word')
-    return list(texts)
-
-
-def _corners(where: str, box: list) -> list[float]:
-    for side in box:
-        check_type(f'{where}: box', side, NUMBER)
-    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
-        raise AnnotationError(f'{where}: box is [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2, not {box}')
-    return [float(side) for side in box]
+    for number, (_, path) in zip(range(first, first + 8), mini.labelled_images(split), strict=False):
+        digit = digits[number % 10]
+        row = dict(media=str(path.relative_to(mini.root)), kind='image', caption=f'a {digit}', label=digit, labels=[digit])
+        rows.append(row | dict(question='which digit ?', answer=digit, phrase='the digit', boxes=[[2, 2, 20, 20]]))
+    return rows

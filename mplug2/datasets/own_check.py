@@ -6,17 +6,17 @@ import hashlib
 import json
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from .io.bad_samples import BadSampleError
+from .io.clip import Clip
+from .io.clip_part import frame_rate
 from .io.image import read_image
-from .io.video import read_video
-from .own import read_own
-
-TEXTS = ('captions', 'question', 'answers', 'phrase')
+from .own_schema import READ, TEXTS, class_names, read_own
 
 
 class Check(NamedTuple):
@@ -26,10 +26,19 @@ class Check(NamedTuple):
     problems: list[str]
 
 
+class _Decoded(NamedTuple):
+    """Of an image or clip. digest: of the file. size: width and height, pixels. seconds: of a clip."""
+
+    digest: str
+    size: tuple[int, int]
+    seconds: float | None
+
+
 def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: int = 4) -> Check:
     """Read a file of `JsonlDataset`'s schema and all of its media.
 
-    Problems are broken media, lines that repeat others, and media in several splits, also as copies under other names.
+    Problems are broken media, lines that repeat others, media and texts in several splits, also as copies under other names,
+    boxes and seconds outside of their media, and classes that training does not have. Nothing is compared with published sizes.
 
     Args:
         data_prefix: folder of the media; that of the file if None. workers: threads that decode.
@@ -38,69 +47,130 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
         AnnotationError: a line is not of the schema.
     """
     records = read_own(path)
+    for target in ('label', 'boxes'):
+        class_names(records, target, str(path))
     folder = Path(path).parent if data_prefix is None else Path(data_prefix)
-    kinds = {record['path']: record['media'] for record in records}
+    kinds = {record['path']: record['media'] for record in records if 'path' in record}
     with ThreadPoolExecutor(workers) as pool:
-        read = dict(zip(kinds, pool.map(lambda name: _read(folder / name, kinds[name]), kinds), strict=True))
-    problems = [error for error, _ in read.values() if error]
+        outcomes = pool.map(partial(_decode, folder), kinds, kinds.values())
+        media = dict(zip(kinds, outcomes, strict=True))
+    problems = [outcome for outcome in media.values() if isinstance(outcome, str)]
+    decoded = {name: outcome for name, outcome in media.items() if isinstance(outcome, _Decoded)}
     problems += _repeats(records)
-    problems += _leaks(records, {name: digest for name, (_, digest) in read.items() if digest})
-    return Check([*_counts(records), *_lengths(records)], problems)
+    problems += _outside(records, decoded)
+    problems += _leaks(
+        records, lambda record: decoded[record['path']].digest if record.get('path') in decoded else None, 'path'
+    )
+    for key in READ:
+        problems += _leaks(records, lambda record, key=key: record.get(key), 'where')
+    problems += _unlearned(records)
+    return Check([*_counts(records), *_lengths(records), *_sizes(decoded)], problems)
 
 
-def _read(file: Path, kind: str) -> tuple[str | None, str | None]:
-    """What is wrong with an image or clip, and the digest of its content."""
+def _decode(folder: Path, name: str, kind: str) -> _Decoded | str:
+    """An image, or the first, middle and last frame of a clip; a sentence where it is broken."""
+    file = folder / name
     try:
         if kind == 'image':
-            read_image(str(file))
+            height, width = read_image(str(file)).shape[:2]
+            seconds = None
         else:
-            read_video(str(file), lambda length: [0, length // 2, length - 1])
+            clip = Clip(str(file))
+            last = len(clip) - 1
+            height, width = clip.read([0, last // 2, last]).shape[1:3]
+            seconds = len(clip) / frame_rate(str(file))
     except BadSampleError as error:
-        return str(error), None
+        return str(error)
     digest = hashlib.sha256()
     with open(file, 'rb') as content:
         while block := content.read(2**20):
             digest.update(block)
-    return None, digest.hexdigest()
+    return _Decoded(digest.hexdigest(), (width, height), seconds)
 
 
 def _counts(records: Sequence[dict]) -> Iterator[str]:
     for split in dict.fromkeys(record['split'] for record in records):
         here = [record for record in records if record['split'] == split]
-        kinds = Counter({record['path']: record['media'] for record in here}.values())
+        kinds = Counter({record['path']: record['media'] for record in here if 'path' in record}.values())
         media = ', '.join(f'{count} {kind}{"s" if count > 1 else ""}' for kind, count in kinds.items())
-        fields = ', '.join(key for key in (*TEXTS, 'label', 'boxes') if any(key in record for record in here))
-        yield f'{split}: {len(here)} lines, {media}; {fields or "nothing to learn"}'
-    labels = Counter(record['label'] for record in records if 'label' in record)
-    if labels:
-        most, least = labels.most_common()[0], labels.most_common()[-1]
-        yield f'label: {len(labels)} classes, from {least[1]} lines ({least[0]}) to {most[1]} ({most[0]})'
+        fields = ', '.join(key for key in (*TEXTS, 'label', 'boxes') if any(record.get(key) is not None for record in here))
+        yield f'{split}: {len(here)} lines, {media or "texts"}; {fields or "nothing to learn"}'
+    for what, labels in _labels(records).items():
+        counts = Counter(labels)
+        (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
+        yield f'{what}: {len(counts)} classes, from {few} ({least}) to {many} ({most})'
+
+
+def _labels(records: Sequence[dict]) -> dict[str, list]:
+    labels = dict(
+        label=[record['label'] for record in records if 'label' in record],
+        boxes=[label for record in records for label in record.get('labels', [])],
+    )
+    return {what: values for what, values in labels.items() if values}
 
 
 def _lengths(records: Sequence[dict]) -> Iterator[str]:
     for key in TEXTS:
-        values = [record[key] for record in records if key in record]
+        values = [record[key] for record in records if record.get(key)]
         words = [len(text.split()) for value in values for text in ([value] if isinstance(value, str) else value)]
         if words:
             yield f'{key}: {len(words)} texts of {min(words)} to {max(words)} words, median {statistics.median(words):g}'
 
 
+def _sizes(decoded: Mapping[str, _Decoded]) -> Iterator[str]:
+    if decoded:
+        sides = sorted(min(each.size) for each in decoded.values())
+        yield f'shorter side: {sides[0]} to {sides[-1]} pixels, median {statistics.median(sides):g}'
+    seconds = [each.seconds for each in decoded.values() if each.seconds is not None]
+    if seconds:
+        yield f'clips: {min(seconds):.1f} to {max(seconds):.1f} seconds, median {statistics.median(seconds):.1f}'
+
+
 def _repeats(records: Sequence[dict]) -> Iterator[str]:
     first: dict[str, int] = {}
     for number, record in enumerate(records, 1):
-        content = json.dumps({key: value for key, value in record.items() if key not in ('sample_id', 'where')}, sort_keys=True)
+        content = json.dumps({key: value for key, value in record.items() if key not in _OWN}, sort_keys=True)
         if first.setdefault(content, number) != number:
             yield f'record {number} repeats record {first[content]}'
     ids = Counter((record['split'], record['sample_id']) for record in records)
     yield from (f'{count} records of {split} have the id {name!r}' for (split, name), count in ids.items() if count > 1)
 
 
-def _leaks(records: Sequence[dict], digests: dict[str, str]) -> Iterator[str]:
-    splits: dict[str, dict[str, str]] = defaultdict(dict)  # content -> split -> path
+_OWN = ('sample_id', 'where', 'question_id')  # of a record by itself, whatever it says
+
+
+def _outside(records: Sequence[dict], decoded: Mapping[str, _Decoded]) -> Iterator[str]:
     for record in records:
-        if record['path'] in digests:
-            splits[digests[record['path']]].setdefault(record['split'], record['path'])
+        media = decoded.get(record.get('path'))
+        if media is None:
+            continue
+        for box in record.get('boxes', []):
+            if box[0] < 0 or box[1] < 0 or box[2] > media.size[0] or box[3] > media.size[1]:
+                yield f'{record["where"]}: the box {box} is not within the {media.size[0]} x {media.size[1]} pixels'
+        if media.seconds is not None and max(record.get('start', 0.0), record.get('end', 0.0)) > media.seconds + 0.5:
+            yield f'{record["where"]}: start or end lies after the {media.seconds:.1f} seconds of the clip'
+
+
+def _leaks(records: Sequence[dict], content_of: Callable[[dict], str | None], named_by: str) -> Iterator[str]:
+    """What several splits have.
+
+    Args:
+        content_of: record -> what is compared. named_by: the key that names a record in the sentence.
+    """
+    splits: dict[str, dict[str, str]] = defaultdict(dict)  # content -> split -> name
+    for record in records:
+        content = content_of(record)
+        if content is not None:
+            splits[content].setdefault(record['split'], record[named_by])
     for names in splits.values():
         if len(names) > 1:
-            where = '; '.join(f'{split}: {name}' for split, name in names.items())
-            yield f'the same content is in several splits: {where}'
+            yield f'the same content is in several splits: {"; ".join(f"{split}: {name}" for split, name in names.items())}'
+
+
+def _unlearned(records: Sequence[dict]) -> Iterator[str]:
+    training = [record for record in records if record['split'] == 'train']
+    for what, labels in _labels(records).items():
+        learned = _labels(training).get(what)
+        lacking = sorted({str(label) for label in labels} - {str(label) for label in learned or []})
+        if learned and lacking:
+            yield f'{what}: no line of train has the class {", ".join(lacking)}'

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..text.class_names import read_class_names, read_synsets
-from ..utils.files import replace_file
+from ..utils.files import place_file, replace_file
 from .benchmarks.image.imagenet import images_by_class
 from .io.annotations import read_json
 
@@ -42,10 +41,7 @@ class MiniBenchmark:
 
     def link(self, name: str, source: str | Path) -> None:
         """Link a file under ``tiny`` to one of the benchmark, unless an earlier run or another process did."""
-        path = self.written / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            path.symlink_to(Path(source).resolve())
+        place_file(Path(source).resolve(), self.written / name)
 
     @property
     def coco(self) -> list[dict]:

@@ -10,6 +10,7 @@ from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
 from .hooks.show_predictions import ShowPredictions
 from .hooks.validation_loss import ValidationLoss
+from .hooks.watchdog import Watchdog
 from .hooks.write_predictions import WritePredictions
 from .logs import DeviceScalarBuffer, LogProcessor
 from .loops.pretraining import PretrainLoop
@@ -42,5 +43,6 @@ __all__ = [
     'TrainLoop',
     'UnshardForValidation',
     'ValidationLoss',
+    'Watchdog',
     'WritePredictions',
 ]

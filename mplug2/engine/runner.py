@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .parallel.processes import begin_worker, initialise_gloo, rank_of_launcher,
 from .parallel.sharding import UnshardForValidation, is_sharded, shard_model
 from .resume_check import samples_per_step
 
+_FULL = (errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC))
 PARALLEL = ('replicate', 'shard')
 
 
@@ -80,6 +82,10 @@ class Runner(_Runner):
         """As in MMEngine; the work directory is free afterwards."""
         try:
             return super().train()
+        except OSError as error:
+            if error.errno in _FULL and error.filename is None:  # what is not a result is a log
+                error.filename = f'{self.log_dir}, where logs and scalars go'
+            raise
         finally:
             unlock_folder(self.work_dir)
 

@@ -25,6 +25,7 @@ def f1(predicted: Sequence[int], labels: Sequence[int]) -> float:
 _SUFFIX = {None: '', 'matched': '-m', 'mismatched': '-mm'}
 _SCORES = {'accuracy': accuracy, 'F1': f1}
 _OF_TASK = {
+    None: ['accuracy'],
     'sst2': ['accuracy'],
     'mrpc': ['accuracy', 'F1'],
     'qqp': ['accuracy', 'F1'],
@@ -43,7 +44,7 @@ class GLUEMetric(Metric):
     label, are written but not scored.
 
     Args:
-        task: 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'.
+        task: 'sst2', 'mrpc', 'qqp', 'mnli', 'qnli' or 'rte'; None of other data, whose accuracy is measured.
         out_file: write the submission, a table of ``index`` and ``prediction`` under the benchmark's names of the labels (the
             ``classes`` of the data set), here; for MNLI, ``MNLI.tsv`` becomes ``MNLI-m.tsv`` and ``MNLI-mm.tsv``.
         collect_device, prefix, collect_dir: as in MMEngine's `BaseMetric`.
@@ -51,10 +52,10 @@ class GLUEMetric(Metric):
 
     references = ('label',)
 
-    def __init__(self, task: str, out_file: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, task: str | None = None, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if task not in _OF_TASK:
-            raise ValueError(f'GLUEMetric: task is one of {", ".join(_OF_TASK)}, not {task!r}')
+            raise ValueError(f'GLUEMetric: task is None or one of {", ".join(filter(None, _OF_TASK))}, not {task!r}')
         self.task, self.out_file = task, out_file
         self.result_names = (*_OF_TASK[task], 'accuracy/*')
 

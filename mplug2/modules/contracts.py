@@ -136,6 +136,43 @@ class Decoder(Protocol):
         """Extend every hypothesis by its token: ids (rows,) -> logits (rows, V), and the state."""
 
 
+def check_members(module: nn.Module, contract: type, slot: str) -> None:
+    """Hold a module to a contract's members.
+
+    Args:
+        slot: what the network calls the module.
+
+    Raises:
+        TypeError: it lacks some; names its class and them.
+    """
+    methods = (name for name, value in vars(contract).items() if callable(value) and not name.startswith('_'))
+    missing = [name for name in (*contract.__annotations__, *methods) if not hasattr(module, name)]
+    if missing:
+        raise TypeError(
+            f'{type(module).__name__} stands for the {slot} and lacks {", ".join(missing)}: it has to fulfil '
+            f'mplug2.modules.contracts.{contract.__name__}'
+        )
+
+
+def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Tensor) -> None:
+    """Hold what a vision encoder gives to what it says of itself.
+
+    Args:
+        frames: (B, T, 3, H, W), of which it was made.
+
+    Raises:
+        ValueError: other tokens than its prefix and the patches of its grid, such as no class token; names its class.
+    """
+    rows, columns = found.grid
+    expected = (len(frames), encoder.num_prefix_tokens + found.num_frames * rows * columns, encoder.width)
+    if tuple(found.tokens.shape) != expected:
+        raise ValueError(
+            f'{type(encoder).__name__} gives tokens of the shape {tuple(found.tokens.shape)}, and by num_prefix_tokens='
+            f'{encoder.num_prefix_tokens}, {found.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
+            f'they are {expected}'
+        )
+
+
 def pooled(tokens: Tensor, num_prefix_tokens: int) -> Tensor:
     """What represents an image or clip, (B, C), of its tokens (B, prefix + N, C): the first, or their mean without prefix."""
     return tokens[:, 0] if num_prefix_tokens else tokens.mean(1)

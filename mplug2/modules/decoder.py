@@ -43,7 +43,7 @@ class TextDecoder(nn.Module):
 
     Args:
         vocab_size: V. width: C. num_layers, num_heads, ffn_dim: of the stack. max_positions, num_token_types: of the embedding.
-        dropout, eps: as in BERT.
+        dropout, eps: as in BERT. memory_width: channels of the memory, C if None.
     """
 
     entry_points = ('prefill', 'step')
@@ -59,13 +59,16 @@ class TextDecoder(nn.Module):
         num_token_types: int = 2,
         dropout: float = 0.1,
         eps: float = 1e-12,
+        memory_width: int | None = None,
     ) -> None:
         super().__init__()
-        self.width = self.memory_width = width
-        self.vocab_size = vocab_size
+        self.width, self.memory_width = width, memory_width or width
+        self.vocab_size, self.max_positions = vocab_size, max_positions
         self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, num_heads, ffn_dim, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            TransformerLayer(
+                width, num_heads, ffn_dim, True, eps=eps, dropout=dropout, attention_dropout=dropout, memory_width=memory_width
+            )
             for _ in range(num_layers)
         )
         self.head = LanguageHead(width, vocab_size, eps)

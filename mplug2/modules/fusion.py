@@ -14,6 +14,7 @@ class FusionLayers(nn.Module):
 
     Args:
         width: C. num_layers: 3 for Base, 6 for Large. num_heads, ffn_dim: of a layer. dropout, eps: as in BERT.
+        memory_width: channels of the vision, C if None.
     """
 
     def __init__(
@@ -24,11 +25,14 @@ class FusionLayers(nn.Module):
         ffn_dim: int = 3072,
         dropout: float = 0.1,
         eps: float = 1e-12,
+        memory_width: int | None = None,
     ) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.memory_width = width, memory_width or width
         self.layers = nn.ModuleList(
-            TransformerLayer(width, num_heads, ffn_dim, cross=True, eps=eps, dropout=dropout, attention_dropout=dropout)
+            TransformerLayer(
+                width, num_heads, ffn_dim, True, eps=eps, dropout=dropout, attention_dropout=dropout, memory_width=memory_width
+            )
             for _ in range(num_layers)
         )
 

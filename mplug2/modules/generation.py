@@ -68,6 +68,22 @@ class Generation:
             raise ValueError('top_k and top_p need a temperature')
 
 
+def check_generation(decoder: Decoder, how: Generation) -> None:
+    """Hold the settings of a generation against its decoder.
+
+    Raises:
+        ValueError: more beams than words, or longer texts than the decoder has positions for.
+    """
+    if how.num_beams > decoder.vocab_size:
+        raise ValueError(f'num_beams={how.num_beams}, and the vocabulary has {decoder.vocab_size} words: take at most as many')
+    positions = getattr(decoder, 'max_positions', None)  # of other packages' decoders there may be no bound
+    if positions is not None and how.max_length > positions:
+        raise ValueError(
+            f'max_length={how.max_length}, and the decoder has {positions} positions: generate shorter texts, or give it more '
+            '(max_positions)'
+        )
+
+
 def restrict(logits: Tensor, allowed: Tensor | None, end_id: int, forbid_end: bool) -> Tensor:
     """fp32 log-probabilities with forbidden tokens at minus infinity.
 
@@ -104,6 +120,7 @@ def generate(
     Returns:
         For each sample `how.num_return` hypotheses, best first; fewer where `allowed` leaves fewer texts.
     """
+    check_generation(decoder, how)
     if allowed is not None:
         allowed = allowed.clone()
         allowed[end_id] = True

@@ -273,7 +273,7 @@ class TransformerLayer(Block):
     Args:
         width: C. num_heads: H. ffn_dim: of the feed-forward. cross: with cross-attention. norm: 'pre' (ViT) or 'post' (BERT).
         activation: a key of `ACTIVATIONS`. eps: of the layer norms. dropout: on outputs. attention_dropout: on weights.
-        drop_path, layer_scale: as in `Residual`.
+        drop_path, layer_scale: as in `Residual`. memory_width: of what cross-attention attends to, C if None.
     """
 
     def __init__(
@@ -289,6 +289,7 @@ class TransformerLayer(Block):
         attention_dropout: float = 0.0,
         drop_path: float = 0.0,
         layer_scale: float | None = None,
+        memory_width: int | None = None,
     ) -> None:
         super().__init__()
 
@@ -297,7 +298,7 @@ class TransformerLayer(Block):
 
         self.self_attention = SelfAttention(width, num_heads, attention_dropout)
         self.self_residual = residual()
-        self.cross_attention = CrossAttention(width, num_heads, attention_dropout) if cross else None
+        self.cross_attention = CrossAttention(width, num_heads, attention_dropout, memory_width) if cross else None
         self.cross_residual = residual() if cross else None
         self.feed_forward = FeedForward(width, ffn_dim, activation)
         self.feed_forward_residual = residual()
@@ -364,7 +365,8 @@ class TextEmbedding(nn.Module):
     """BERT's projection_dim: word + position + segment, layer norm, dropout.
 
     Args:
-        vocab_size, width: of the word table. max_positions: longest sequence. num_token_types: number of segments.
+        vocab_size, width: of the word table. max_positions: longest sequence. num_token_types: number of segments; 0 for an
+            embedding without them (BLIP's).
     """
 
     def __init__(
@@ -380,7 +382,7 @@ class TextEmbedding(nn.Module):
         super().__init__()
         self.word = nn.Embedding(vocab_size, width, padding_idx=padding_idx)
         self.position = nn.Embedding(max_positions, width)
-        self.segment = nn.Embedding(num_token_types, width)
+        self.segment = nn.Embedding(num_token_types, width) if num_token_types else None
         self.norm = nn.LayerNorm(width, eps)
         self.dropout = nn.Dropout(dropout)
 
@@ -397,8 +399,10 @@ class TextEmbedding(nn.Module):
                 'lower the maximum length of the tokenizing transform'
             )
         positions = torch.arange(start, end, device=ids.device)
-        segment = self.segment.weight[0] if token_type_ids is None else self.segment(token_type_ids)
-        return self.dropout(self.norm(self.word(ids) + self.position(positions) + segment))
+        x = self.word(ids) + self.position(positions)
+        if self.segment is not None:
+            x = x + (self.segment.weight[0] if token_type_ids is None else self.segment(token_type_ids))
+        return self.dropout(self.norm(x))
 
 
 def initialize_transformer(module: nn.Module, width: int) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from ..modules.contracts import Memory
+from ..modules.contracts import Memory, check_members
 from ..registry import MODELS
 from ..structures import Tokens
 from .features import FusedFeatures, TextFeatures, VisionFeatures
@@ -38,10 +38,12 @@ class Network(nn.Module):
 
     Raises:
         ValueError: a connection joins two widths without a projector, or a projector has no connection.
+        TypeError: a module does not fulfil its contract.
     """
 
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     optional: ClassVar[frozenset[str]] = frozenset()
+    contracts: ClassVar[Mapping[str, type]] = {}  # name of a module -> what it has to fulfil (`modules.contracts`)
     momentum_stages: ClassVar[tuple[str, ...]] = ('vision', 'text')  # what a momentum encoder averages
     vocabularies: ClassVar[Mapping[str, str]] = {'text': 'text_encoder', 'decoder': 'decoder'}  # role of a tokenizer -> module
     reads_across: bool = False  # whether `fuse` reads more than `VisionFeatures.memory` and `TextFeatures.tokens`
@@ -52,6 +54,9 @@ class Network(nn.Module):
             self.register_module(
                 name, MODELS.build(module) if isinstance(module, Mapping) else module
             )  # None too: it is absent
+        for slot, contract in self.contracts.items():
+            if self.has(slot):
+                check_members(self._modules[slot], contract, slot)
         self.closed: set[str] = set()
         self._connect(dict(projectors or {}))
 

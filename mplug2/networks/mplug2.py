@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..modules.contracts import Memory
+from ..modules.contracts import Decoder, Memory, TextEncoder, VisionEncoder, check_vision_tokens
 from ..registry import MODELS
 from ..structures import Tokens
 from .base import Connection, Network
@@ -37,6 +37,8 @@ class MPlug2Network(Network):
             *('vision_decoder', 'text_decoder', 'fused_decoder'),
         }
     )
+
+    contracts = {'vision_encoder': VisionEncoder, 'text_encoder': TextEncoder, 'decoder': Decoder}
 
     def __init__(
         self,
@@ -73,14 +75,13 @@ class MPlug2Network(Network):
                 encoder = f'{stage}_encoder'
                 if self.has(encoder):
                     yield Connection(f'{stage}_universal', encoder, getattr(self, encoder).width, 'universal', width)
-        for target, width, stages in (
-            ('fusion', 'width', ('vision', 'text')),
-            ('decoder', 'memory_width', ('vision', 'text', 'fused')),
-        ):
+        for target, stages in (('fusion', ('vision', 'text')), ('decoder', ('vision', 'text', 'fused'))):
             for stage in stages:
                 source = self._source(stage)
                 if self.has(target) and self.has(source):
-                    wanted = getattr(getattr(self, target), width)
+                    module = getattr(self, target)
+                    attended = stage == 'vision' or target == 'decoder'
+                    wanted = getattr(module, 'memory_width', module.width) if attended else module.width
                     yield Connection(f'{stage}_{target}', source, self.width_of(stage), target, wanted)
 
     @property
@@ -89,8 +90,9 @@ class MPlug2Network(Network):
         return self.universal is not None and not self.universal.swap_last
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
-        tokens, prefix = self.vision_encoder(frames).tokens, self.vision_encoder.num_prefix_tokens
-        tokens = self.project('vision_universal', tokens)
+        found, prefix = self.vision_encoder(frames), self.vision_encoder.num_prefix_tokens
+        check_vision_tokens(self.vision_encoder, found, frames)
+        tokens = self.project('vision_universal', found.tokens)
         if self.universal is None:
             return VisionFeatures(tokens, None, tokens, prefix)
         tokens = self.universal.project(tokens)

@@ -67,21 +67,25 @@ class SigmoidContrast(Contrast):
     learned. SigLIP begins with temperature 0.1.
 
     Args:
-        network, head, media, weight: as in `Contrast`. bias: initial; negative, for most pairs are negatives.
+        network, head, media, weight: as in `Contrast`. bias: initial; negative, for most pairs are negatives; None where the
+            head has one (`LogitScaleHead`).
     """
 
     def __init__(
-        self, network: Network, head: ContrastiveHead, media: tuple[str, ...], weight: float = 1.0, bias: float = -10.0
+        self, network: Network, head: ContrastiveHead, media: tuple[str, ...], weight: float = 1.0, bias: float | None = -10.0
     ) -> None:
         super().__init__(network, head, media, weight)
         self.initial = bias
-        self.bias = nn.Parameter(torch.tensor(float(bias)))
+        self.bias = None if bias is None else nn.Parameter(torch.tensor(float(bias)))
 
     def init_weights(self) -> None:
-        nn.init.constant_(self.bias, self.initial)
+        if self.bias is not None:
+            nn.init.constant_(self.bias, self.initial)
 
     def forward(self, features: Features, batch: Batch, head: ContrastiveHead, vision: Tensor, text: Tensor) -> Tensor:
         ids = batch['media_id']
         (all_text,) = gather_with_gradients(text)
         (all_ids,) = gather_features(ids)
-        return sigmoid_contrastive_loss(head.logits(vision, all_text) + self.bias, positive_pairs(ids, all_ids))
+        logits = head.logits(vision, all_text)
+        logits = logits if self.bias is None else logits + self.bias
+        return sigmoid_contrastive_loss(logits, positive_pairs(ids, all_ids))

@@ -1,8 +1,11 @@
-"""Cleaning of captions and questions as the published weights were trained with."""
+"""Cleaning of captions and questions as published weights were trained with."""
 
 from __future__ import annotations
 
+import string
+
 _DROP = str.maketrans({mark: None for mark in ',.\'!?"()*#:;~'} | {mark: ' ' for mark in '-/'})
+_PUNCTUATION = str.maketrans('', '', string.punctuation)
 
 
 def clean_question(text: str, max_words: int | None = None) -> str:
@@ -21,9 +24,21 @@ def clean_caption(text: str, max_words: int | None = None) -> str:
     return text if max_words is None else _cut(text, max_words)
 
 
+def clean_canonical(text: str, max_words: int | None = None) -> str:
+    """Lower case without ASCII punctuation, runs of white space one space (SigLIP)."""
+    text = ' '.join(text.lower().translate(_PUNCTUATION).split())
+    return text if max_words is None else _cut(text, max_words)
+
+
+def lower(text: str, max_words: int | None = None) -> str:
+    """Lower case (SigLIP 2)."""
+    text = text.lower()
+    return text if max_words is None else _cut(text, max_words)
+
+
 def _cut(text: str, max_words: int) -> str:
     words = text.split(' ')
     return text if len(words) <= max_words else ' '.join(words[:max_words])
 
 
-CLEANERS = {'question': clean_question, 'caption': clean_caption}
+CLEANERS = {'question': clean_question, 'caption': clean_caption, 'canonical': clean_canonical, 'lower': lower}

@@ -23,7 +23,8 @@ class FileTokenizer:
     The file is read at its first use, so that a model can be planned without it.
 
     Args:
-        vocab: path of a ``tokenizer.json``. start, end, pad, mask: special tokens by name. Targets of a decoder stand between
+        vocab: path of a ``tokenizer.json``. start, end, pad, mask: special tokens by name, or by id
+            where the model has them beyond the file's words. Targets of a decoder stand between
             start and end; padding is the end token's where no ``pad`` is given. vocab_size: rows of the model's word table, if
             they are more than the file's words.
     """
@@ -31,10 +32,10 @@ class FileTokenizer:
     def __init__(
         self,
         vocab: str,
-        start: str | None = None,
-        end: str | None = None,
-        pad: str | None = None,
-        mask: str | None = None,
+        start: str | int | None = None,
+        end: str | int | None = None,
+        pad: str | int | None = None,
+        mask: str | int | None = None,
         vocab_size: int | None = None,
     ) -> None:
         self.vocab = str(vocab)
@@ -92,12 +93,14 @@ class FileTokenizer:
     def __len__(self) -> int:
         return self.vocab_size
 
-    def token_id(self, token: str) -> int:
-        """The id of a vocabulary entry.
+    def token_id(self, token: str | int) -> int:
+        """The id of a vocabulary entry, or the id itself.
 
         Raises:
             ValueError: no such entry.
         """
+        if isinstance(token, int):
+            return token
         index = self._tokenizer.token_to_id(token)
         if index is None:
             raise ValueError(f'the tokenizer {self.vocab} has no entry {token!r}')

@@ -44,6 +44,20 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         write(file)
 
 
+def place_file(source: Path, path: Path) -> None:
+    """A file under a second name, as a hard link where the disk has them, else as a copy; one of its size stays.
+
+    A symbolic link would lead out of the folder, where data sets do not read.
+    """
+    if path.is_file() and not path.is_symlink() and path.stat().st_size == source.stat().st_size:
+        return
+    with replacing(path) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
 def sync_folder(path: Path) -> None:
     """Store the names of a folder's files, as they are now, on the disk."""
     if os.name == 'nt':  # Windows cannot open folders

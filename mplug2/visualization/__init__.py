@@ -4,6 +4,7 @@ from .attention import draw_attention, heat
 from .modality_gap import draw_gap, modality_gap, principal_plane
 from .predictions import Shown, draw_predictions, is_shown, register_view, write_predictions
 from .retrieved import draw_retrieved, retrieved_by_text
+from .samples import write_samples
 
 __all__ = [
     'Shown',
@@ -18,4 +19,5 @@ __all__ = [
     'register_view',
     'retrieved_by_text',
     'write_predictions',
+    'write_samples',
 ]

@@ -55,20 +55,27 @@ class ClipNetwork(Network):
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
         encoded = self.vision_encoder(frames.flatten(0, 1)[:, None])
-        prefix = self.vision_encoder.num_prefix_tokens
-        embeddings = self.vision_projection(pooled(encoded.tokens, prefix)).unflatten(0, frames.shape[:2])
+        embeddings = self.embed_frames(encoded.tokens).unflatten(0, frames.shape[:2])
         if self.normalize_frames:
             embeddings = F.normalize(embeddings.float(), dim=-1)
-        return VisionFeatures(join_frames(encoded, prefix, frames.shape[1]), None, self.join(embeddings)[:, None])
+        tokens = join_frames(encoded, self.vision_encoder.num_prefix_tokens, frames.shape[1])
+        return VisionFeatures(tokens, None, self.join(embeddings)[:, None])
+
+    def encode_text(self, text: Tokens) -> TextFeatures:
+        encoded = self.text_encoder(text)
+        return TextFeatures(encoded, self.embed_text(encoded, text.mask)[:, None], text.mask[:, :1])
+
+    def embed_frames(self, tokens: Tensor) -> Tensor:
+        """Tokens of single frames (N, prefix + P, C) -> embeddings (N, E)."""
+        return self.vision_projection(pooled(tokens, self.vision_encoder.num_prefix_tokens))
+
+    def embed_text(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens (B, L, C) and their mask (B, L) -> embeddings (B, E)."""
+        return self.text_projection(at_end(tokens, mask))
 
     def join(self, embeddings: Tensor) -> Tensor:
         """Embeddings of frames (B, T, E) -> that of the clip (B, E)."""
         return embeddings.mean(1)
-
-    def encode_text(self, text: Tokens) -> TextFeatures:
-        encoded = self.text_encoder(text)
-        embedding = self.text_projection(at_end(encoded, text.mask))
-        return TextFeatures(encoded, embedding[:, None], text.mask[:, :1])
 
 
 def join_frames(encoded: VisionTokens, prefix: int, frames: int) -> Tensor:

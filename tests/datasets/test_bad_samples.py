@@ -9,11 +9,13 @@ from torch.utils.data import DataLoader
 from mplug2.datasets import (
     BadSampleError,
     BadSamples,
+    JsonlDataset,
     MultiModalDataset,
     StreamIndex,
     TooManyBadSamples,
     multimodal_collate,
 )
+from mplug2.datasets.io.video import read_video
 from mplug2.datasets.transforms import LoadImage, PackInputs
 
 from .media import write_image
@@ -158,3 +160,26 @@ def test_policy_arguments():
     for bound in (-1, 1.0, 2.5):
         with pytest.raises(ValueError, match='max_bad'):
             BadSamples(10, 'skip', bound)
+
+
+def test_annotations_name_files_of_their_folder(tmp_path):
+    write_image(tmp_path / 'secret.jpg', side=16)
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/link.jpg').symlink_to(tmp_path / 'secret.jpg')
+    (tmp_path / 'a.jsonl').write_text(
+        '\n'.join(f'{{"media": "{name}", "caption": "a"}}' for name in ('../secret.jpg', 'link.jpg'))
+    )
+    cfg = dict(ann_file=str(tmp_path / 'a.jsonl'), data_prefix=str(tmp_path / 'data'), pipeline=[dict(type='LoadImage')])
+    for index in (0, 1):
+        with pytest.raises(BadSampleError, match=r'secret\.jpg, outside of .*data: annotations name files of their folder'):
+            JsonlDataset(**cfg)[index]
+        assert JsonlDataset(**cfg, follow_links=True)[index]['frames'].shape == (1, 16, 16, 3)
+
+
+@pytest.mark.parametrize('text', ['#EXTM3U\n/etc/hostname', 'ffconcat version 1.0\nfile x', '<?xml version="1.0"?><MPD/>'])
+def test_playlists_are_no_videos(tmp_path, text):
+    path = tmp_path / 'a.mp4'
+    path.write_text(text)
+    for content in (None, path.read_bytes()):
+        with pytest.raises(BadSampleError, match=r'a\.mp4: a playlist, which names other files, is no video'):
+            read_video(path, lambda length: [0], content=content)

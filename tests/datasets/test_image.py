@@ -107,12 +107,14 @@ def test_other_kinds_are_converted(kind):
     assert pixels[35, 55].max() < 5
 
 
-def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
-    monkeypatch.setattr(image_module, 'MAX_PIXELS', 60 * 40 - 1)
+def test_an_image_of_too_many_pixels_is_not_decoded():
+    content = encoded(Image.fromarray(QUARTERS))
     with pytest.raises(BadSampleError, match='a: 60 x 40 pixels, and 2399 in all are allowed'):
-        read_image('a', encoded(Image.fromarray(QUARTERS)))
+        read_image('a', content, max_pixels=60 * 40 - 1)
     with pytest.raises(BadSampleError, match='no image, or a damaged one'):
-        check_image('a', encoded(Image.fromarray(QUARTERS)))
+        check_image('a', content, max_pixels=60 * 40 - 1)
+    with pytest.raises(BadSampleError, match='2399 in all'):
+        LoadImage(max_pixels=60 * 40 - 1)(dict(path='a', content=content))
 
 
 @pytest.mark.parametrize('error', [RecursionError, MemoryError, KeyError, Image.DecompressionBombError])

@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ from mplug2.datasets import (
     multimodal_collate,
 )
 from mplug2.datasets.shards.files import RangeReader, expand
-from mplug2.datasets.shards.index import index_path, load_index, scan, split_name
+from mplug2.datasets.shards.index import index_path, load_index, read_members, scan, split_name
+from mplug2.datasets.shards.packed_text import read_npy
 from mplug2.datasets.transforms import AddMediaId, LoadImage, LoadVideo, PackInputs
 
 from .media import frame_numbers, write_video
@@ -435,3 +437,40 @@ def test_hidden_files_of_macos_are_no_parts(tmp_path):
     path = write_shard(tmp_path / 'a.tar', [hidden, samples[0], hidden, samples[1]], keys)
     data = ShardedPairs(str(path), pipeline=[LoadImage()])
     assert [data[number]['captions'] for number in range(len(data))] == [['sample 0'], ['sample 1']]
+
+
+def claiming(kind: bytes, size: int) -> bytes:
+    """A header of a tar file that claims so many bytes, and an image in whose place it is."""
+    member = tarfile.TarInfo('a.jpg')
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT) + bytes(512)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        claiming(tarfile.REGTYPE, 2**36),
+        claiming(tarfile.GNUTYPE_SPARSE, 2**36),
+        claiming(tarfile.GNUTYPE_LONGNAME, 2**30),
+        claiming(tarfile.XHDTYPE, 2**30),
+    ],
+)
+def test_sizes_that_a_header_claims_are_not_believed(content: bytes) -> None:
+    with pytest.raises(BadSampleError, match='cut off or damaged'):
+        read_members(content, 'a')
+
+
+def test_the_shape_of_an_array_is_held_against_its_bytes() -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.arange(9, dtype=np.uint16))
+    assert read_npy(stream.getvalue()).tolist() == list(range(9))
+    for content in (stream.getvalue()[:-1], stream.getvalue().replace(b'(9,)', b'(9999999999,)'), b'x'):
+        with pytest.raises(ValueError, match=r'claims|magic|EOF|header'):
+            read_npy(content)
+
+
+def test_bytes_and_characters_of_a_sample_are_bounded(tmp_path: Path) -> None:
+    write_shard(tmp_path / '0.tar', pairs(2))
+    for bounds, message in ((dict(max_bytes=100), 'max_bytes allows 100'), (dict(max_characters=5), 'max_characters allows 5')):
+        with pytest.raises(BadSampleError, match=message):
+            ShardedPairs(str(tmp_path / '0.tar'), **bounds)[0]

@@ -104,7 +104,7 @@ def test_training_raises_the_reward():
         model.network.decoder.head.bias[words] = 0.0
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
     rewards = []
-    for _ in range(120):
+    for _ in range(70):
         losses = model(batch, mode='loss')
         optimizer.zero_grad()
         losses['loss_reward'].backward()

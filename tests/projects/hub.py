@@ -13,6 +13,8 @@ from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
+from mplug2.apis import Inferencer
+from mplug2.apis.inputs import as_media
 from mplug2.checkpoints.formats.adapter import Adapter, from_model_keys
 from mplug2.model import MPlug2
 
@@ -29,9 +31,9 @@ def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
-def write_tokenizer(folder: Path, before: str | None, after: str | None, extra: Iterable[str] = ()) -> Tokenizer:
-    """A ``tokenizer.json`` of letters, whose texts stand between special tokens."""
-    special = [token for token in (before, after, *extra) if token]
+def write_tokenizer(folder: Path, before: str | None, after: str | None, first: str | None = None) -> Tokenizer:
+    """A ``tokenizer.json`` of letters, whose texts stand between special tokens. first: the token 0, if it is another."""
+    special = [token for token in (first, before, after) if token]
     words = dict.fromkeys([*special, '<unk>', *string.ascii_lowercase, *string.digits])
     tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token='<unk>'))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -66,6 +68,14 @@ def write_images(folder: Path, sizes: Iterable[tuple[int, int]] = ((40, 61), (57
         paths.append(folder / f'{number}.png')
         Image.fromarray(pixels).save(paths[-1])
     return paths
+
+
+def pixels_of(model: Inferencer, paths: Iterable[Path]) -> Tensor:
+    """Files as the network gets them, normalised: (B, 3, H, W)."""
+    task = next(iter(model.model.tasks))
+    frames = [model.pipeline(task, as_media(path), {}, False).packed['inputs']['frames'] for path in paths]
+    data = dict(inputs=dict(frames=torch.stack(frames)), data_samples=[])
+    return model.model.data_preprocessor(data)['inputs']['frames'][:, 0]
 
 
 def check_round_trip(adapter: Adapter, state: Mapping[str, Tensor], model: MPlug2, left_out: Iterable[str] = ()) -> None:

@@ -18,7 +18,16 @@ from mplug2.model import MPlug2
 from mplug2.networks import Features
 from mplug2.projects.clip import ClipModelFormat, OpenClipModelFormat
 from mplug2.structures import Batch, Tokens
-from tests.projects.hub import batch_of, check_round_trip, gradients_of, randomize, tiny_tower, write_images, write_tokenizer
+from tests.projects.hub import (
+    batch_of,
+    check_round_trip,
+    gradients_of,
+    pixels_of,
+    randomize,
+    tiny_tower,
+    write_images,
+    write_tokenizer,
+)
 
 TEXTS = ['a red dog', 'two', 'the blue one runs']
 
@@ -50,9 +59,7 @@ def test_files_and_texts_as_transformers_reads_them(folder: Path, reference: CLI
     model = Inferencer(str(folder))
     paths = write_images(tmp_path)
     pixels = CLIPImageProcessorPil.from_pretrained(folder)([Image.open(path) for path in paths], return_tensors='pt')
-    frames = [model.pipeline('retrieval', _media(path), {}, False).packed['inputs']['frames'] for path in paths]
-    batch = model.model.data_preprocessor(dict(inputs=dict(frames=torch.stack(frames)), data_samples=[]))['inputs']
-    assert_close(batch['frames'][:, 0], pixels['pixel_values'], rtol=0, atol=1e-4)
+    assert_close(pixels_of(model, paths), pixels['pixel_values'], rtol=0, atol=1e-4)
     ids, mask = batch_of(write_tokenizer(tmp_path / 'words', '<start>', '<end>'), TEXTS, pad=1)
     with torch.no_grad():
         theirs = reference(input_ids=ids, attention_mask=mask.long(), **pixels)
@@ -67,12 +74,6 @@ def test_files_and_texts_as_transformers_reads_them(folder: Path, reference: CLI
     chances = theirs.logits_per_image[0].softmax(0)
     assert result.text == TEXTS[chances.argmax()]
     assert result.score == pytest.approx(chances.max().item(), rel=1e-4)
-
-
-def _media(path: Path):
-    from mplug2.apis.inputs import as_media
-
-    return as_media(path)
 
 
 @pytest.fixture(scope='module')

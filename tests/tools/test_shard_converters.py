@@ -196,7 +196,7 @@ def test_lists_that_are_not_as_published(convert, tmp_path, capsys):
         convert('cc3m', tmp_path / 'x_urls.txt', '-', tmp_path / 'out', capsys=capsys)
     with pytest.raises(AnnotationError, match=r'x_captions\.txt ends before line 2'):
         convert('sbu', tmp_path / 'x_urls.txt', tmp_path, tmp_path / 'two', capsys=capsys)
-    with pytest.raises(BadSampleError, match='unknown url type: nowhere'):
+    with pytest.raises(BadSampleError, match='nowhere is not fetched: http and https are'):
         fetch('nowhere://x')
 
 

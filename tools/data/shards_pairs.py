@@ -152,6 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
         metavar='SHARE',
         help="stop if servers, the network or the folder fail to give more of a shard's items (default 0.5)",
     )
+    parser.add_argument('--max-mib', type=int, default=1024, metavar='N', help='of a file; larger ones are left out (1024)')
+    parser.add_argument('--allow-private', action='store_true', help='follow redirects to private addresses')
     args = parser.parse_args(arguments)
     source = SOURCES[args.source]
     if source.media == 'video' and args.short_side is not None:
@@ -166,6 +168,8 @@ def main(arguments: list[str] | None = None) -> None:
         args.short_side,
         args.timeout,
         args.max_unreachable,
+        max_bytes=args.max_mib * 2**20,
+        allow_private=args.allow_private,
         source=f'{args.source}: {args.list.name}, {args.list.stat().st_size} bytes',
     )
     print(describe(str(args.out), total))

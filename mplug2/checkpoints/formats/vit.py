@@ -3,36 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
 from ...registry import WEIGHT_FORMATS
 from .adapter import Adapter, Entry, count
-from .bert import fused, pair
+from .bert import pair
 
 OURS = 'vision_encoder'
 
 
-def clip_block(ours: str, theirs: str) -> Iterator[Entry]:
-    """A block with OpenAI's keys."""
-    for name in ('weight', 'bias'):
-        yield Entry(f'{ours}.self_attention.qkv.{name}', (f'{theirs}.attn.in_proj_{name}',))
-    yield from pair(f'{ours}.self_attention.out', f'{theirs}.attn.out_proj')
-    yield from pair(f'{ours}.self_residual.norm', f'{theirs}.ln_1')
-    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.c_fc')
-    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.c_proj')
-    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.ln_2')
+class BlockNames(NamedTuple):
+    """What a format calls the parts of a pre-norm block.
+
+    qkv: the fused projection, or its three parts, with what comes before ``weight``. out: of the attention. norms: before
+    attention and feed-forward. up, down: of the feed-forward. gains: LayerScale's, after attention and feed-forward.
+    """
+
+    qkv: tuple[str, ...]
+    out: str
+    norms: tuple[str, str]
+    up: str
+    down: str
+    gains: tuple[str, ...] = ()
 
 
-def clip_hf_layer(ours: str, theirs: str) -> Iterator[Entry]:
-    """A layer with HuggingFace's keys of CLIP, which SigLIP has too."""
-    yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self_attn.{name}_proj' for name in 'qkv'))
-    yield from pair(f'{ours}.self_attention.out', f'{theirs}.self_attn.out_proj')
-    yield from pair(f'{ours}.self_residual.norm', f'{theirs}.layer_norm1')
-    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
-    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
-    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layer_norm2')
+CLIP = BlockNames(('attn.in_proj_',), 'attn.out_proj', ('ln_1', 'ln_2'), 'mlp.c_fc', 'mlp.c_proj')
+CLIP_HF = BlockNames(
+    tuple(f'self_attn.{name}_proj.' for name in 'qkv'),
+    'self_attn.out_proj',
+    ('layer_norm1', 'layer_norm2'),
+    'mlp.fc1',
+    'mlp.fc2',
+)
+DINO = BlockNames(('attn.qkv.',), 'attn.proj', ('norm1', 'norm2'), 'mlp.fc1', 'mlp.fc2', ('ls1.gamma', 'ls2.gamma'))
+DINO_HF = BlockNames(
+    tuple(f'attention.attention.{name}.' for name in ('query', 'key', 'value')),
+    'attention.output.dense',
+    ('norm1', 'norm2'),
+    'mlp.fc1',
+    'mlp.fc2',
+    ('layer_scale1.lambda1', 'layer_scale2.lambda1'),
+)
+RESIDUALS = ('self_residual', 'feed_forward_residual')
+
+
+def block_entries(ours: str, theirs: str, names: BlockNames) -> Iterator[Entry]:
+    """A pre-norm block, ours and theirs without the dot."""
+    for kind in ('weight', 'bias'):
+        yield Entry(f'{ours}.self_attention.qkv.{kind}', tuple(f'{theirs}.{part}{kind}' for part in names.qkv))
+    yield from pair(f'{ours}.self_attention.out', f'{theirs}.{names.out}')
+    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.{names.up}')
+    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.{names.down}')
+    for residual, norm in zip(RESIDUALS, names.norms, strict=True):
+        yield from pair(f'{ours}.{residual}.norm', f'{theirs}.{norm}')
+    for residual, gain in zip(RESIDUALS, names.gains, strict=False):
+        yield Entry(f'{ours}.{residual}.gain', (f'{theirs}.{gain}',))
+
+
+clip_block = partial(block_entries, names=CLIP)
+clip_hf_layer = partial(block_entries, names=CLIP_HF)
 
 
 def clip_stem(theirs: str, kernel_ones: tuple[int, ...] = ()) -> Iterator[Entry]:
@@ -81,7 +113,7 @@ class ClipFormat(VitFormat):
     def table(self, layers: int) -> Iterator[Entry]:
         yield from clip_stem('visual')
         for layer in range(layers):
-            yield from clip_block(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}')
+            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', CLIP)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -106,7 +138,7 @@ class HuggingFaceClipFormat(VitFormat):
         yield from pair(f'{OURS}.norm_before', 'vision_model.pre_layrnorm')  # spelt so over there
         yield from pair(f'{OURS}.norm_after', 'vision_model.post_layernorm')
         for layer in range(layers):
-            yield from clip_hf_layer(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}')
+            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', CLIP_HF)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -124,15 +156,7 @@ class DinoFormat(VitFormat):
         yield Entry(f'{OURS}.position_embedding', ('pos_embed',), (0,))
         yield from pair(f'{OURS}.norm_after', 'norm')
         for layer in range(layers):
-            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
-            yield from pair(f'{ours}.self_attention.qkv', f'{theirs}.attn.qkv')
-            yield from pair(f'{ours}.self_attention.out', f'{theirs}.attn.proj')
-            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.norm1')
-            yield Entry(f'{ours}.self_residual.gain', (f'{theirs}.ls1.gamma',))
-            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
-            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
-            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.norm2')
-            yield Entry(f'{ours}.feed_forward_residual.gain', (f'{theirs}.ls2.gamma',))
+            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', DINO)
 
 
 _DINO_ATTENTION = dict(q_proj='attention.query', k_proj='attention.key', v_proj='attention.value', o_proj='output.dense')
@@ -164,13 +188,4 @@ class HuggingFaceDinoFormat(VitFormat):
         yield Entry(f'{OURS}.position_embedding', ('embeddings.position_embeddings',), (0,))
         yield from pair(f'{OURS}.norm_after', 'layernorm')
         for layer in range(layers):
-            ours, theirs = f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}'
-            attention = f'{theirs}.attention.attention'
-            yield from fused(f'{ours}.self_attention.qkv', *(f'{attention}.{name}' for name in ('query', 'key', 'value')))
-            yield from pair(f'{ours}.self_attention.out', f'{theirs}.attention.output.dense')
-            yield from pair(f'{ours}.self_residual.norm', f'{theirs}.norm1')
-            yield Entry(f'{ours}.self_residual.gain', (f'{theirs}.layer_scale1.lambda1',))
-            yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.fc1')
-            yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.fc2')
-            yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.norm2')
-            yield Entry(f'{ours}.feed_forward_residual.gain', (f'{theirs}.layer_scale2.lambda1',))
+            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', DINO_HF)

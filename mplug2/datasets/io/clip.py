@@ -11,6 +11,7 @@ import numpy as np
 
 from .bad_samples import BadSampleError
 from .files import media_errors, source_of
+from .image import MAX_PIXELS
 from .video_index import index_packets
 
 _SKIP = 32  # packets: decoding as many is cheaper than seeking past them
@@ -41,6 +42,9 @@ class Clip:
         with media_errors(path, 'PyAV cannot read it, so it is truncated or no video'), self._open() as container:
             size = None if content is None else len(content)
             self.index = index_packets(container, path if size else self._source, size)
+        width, height = self.index.sides
+        if width * height > MAX_PIXELS:
+            raise BadSampleError(f'{path}: frames of {width} x {height} pixels, and {MAX_PIXELS} are allowed')
         self._length = self.index.length
         self._seeks = bool(self.index.times)
         if self._length == 0:
@@ -81,7 +85,9 @@ class Clip:
 
         if not isinstance(self._source, str):
             self._source.seek(0)
-        container = av.open(self._source, metadata_errors='replace')  # titles in whatever encoding are none of our business
+        # A name with a colon would be taken for a protocol.
+        source = f'file:{self._source}' if isinstance(self._source, str) else self._source
+        container = av.open(source, metadata_errors='replace')  # titles in whatever encoding are none of our business
         for stream in container.streams.video:
             stream.thread_count = 1  # or each worker decodes on all cores
         return container

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,15 @@ SUFFIXES = {
     'image': ('jpg', 'jpeg', 'png', 'webp', 'bmp', 'gif', 'tif', 'tiff', 'avif'),
     'video': ('mp4', 'webm', 'mkv', 'avi', 'mov', 'm4v', 'mpg', 'mpeg', 'wmv', 'flv', 'ts', '3gp', 'gif'),
 }
+
+
+# How files begin that name others, which FFmpeg would open: of HLS, its own lists, DASH, session descriptions.
+PLAYLISTS = (b'#extm3u', b'ffconcat', b'<?xml', b'<mpd', b'v=0', b'[playlist]', b'[reference]')
+
+
+def is_playlist(head: bytes) -> bool:
+    """By the first bytes of a file."""
+    return head.removeprefix(b'\xef\xbb\xbf').lstrip().lower().startswith(PLAYLISTS)
 
 
 def is_media(path: Path, kind: str) -> bool:
@@ -38,6 +48,23 @@ def locate(path: str, kind: str) -> str:
     return next((other for other in tries if stem and Path(other).is_file()), path)
 
 
+def check_inside(path: str, folder: str) -> None:
+    """Hold a file that an annotation names to its folder, ``..`` and links followed.
+
+    Raises:
+        BadSampleError: it is elsewhere.
+    """
+    try:
+        real, root = os.path.realpath(path), os.path.realpath(folder)
+    except (OSError, ValueError):
+        return  # no name of a file, as reading it says
+    if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+        raise BadSampleError(
+            f'{path} is {real}, outside of {folder}: annotations name files of their folder; follow_links=True of the data set '
+            'trusts its links'
+        )
+
+
 def source_of(path: str, content: bytes | None = None, kind: str = 'image') -> str | io.BytesIO:
     """What a decoder opens: the file (`locate`), or its bytes where they were read before (from a shard).
 
@@ -47,6 +74,8 @@ def source_of(path: str, content: bytes | None = None, kind: str = 'image') -> s
     if content is not None:
         if not content:
             raise BadSampleError(f'{path}: the file is empty (0 bytes)')
+        if kind == 'video' and is_playlist(content[:64]):
+            raise BadSampleError(f'{path}: a playlist, which names other files, is no video')
         return io.BytesIO(content)
     try:
         path = locate(path, kind)
@@ -55,7 +84,17 @@ def source_of(path: str, content: bytes | None = None, kind: str = 'image') -> s
         raise BadSampleError(f'{path}: no such file') from None
     if size == 0:
         raise BadSampleError(f'{path}: the file is empty (0 bytes)')
+    if kind == 'video' and is_playlist(_head(path)):
+        raise BadSampleError(f'{path}: a playlist, which names other files, is no video')
     return path
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, 'rb') as file:
+            return file.read(64)
+    except OSError:
+        return b''  # decoding it says what is wrong
 
 
 @contextmanager

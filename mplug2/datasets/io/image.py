@@ -21,25 +21,26 @@ _TURNS = {
 }
 
 
-def read_image(path: str, content: bytes | None = None, orient: bool = True) -> np.ndarray:
+def read_image(path: str, content: bytes | None = None, orient: bool = True, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """An image: (H, W, 3) uint8 RGB, as `to_rgb` makes it.
 
     Args:
         content: the file's bytes, where they are at hand; the path then only names it. orient: of `to_rgb`.
+        max_pixels: of the image.
 
     Raises:
-        BadSampleError: missing, empty, truncated, not an image, or of more than `MAX_PIXELS`.
+        BadSampleError: missing, empty, truncated, not an image, or of more pixels.
     """
     source = source_of(path, content)
     with media_errors(path, 'truncated or no image'), Image.open(source) as image:
-        check_size(path, image)
+        check_size(path, image, max_pixels)
         return np.asarray(to_rgb(image, orient))
 
 
-def check_size(path: str, image: Image.Image) -> None:
-    """Raise `BadSampleError` for an image of more than `MAX_PIXELS`, before it is decoded."""
-    if image.width * image.height > MAX_PIXELS:
-        raise BadSampleError(f'{path}: {image.width} x {image.height} pixels, and {MAX_PIXELS} in all are allowed')
+def check_size(path: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
+    """Raise `BadSampleError` for an image of more pixels, before it is decoded."""
+    if image.width * image.height > max_pixels:
+        raise BadSampleError(f'{path}: {image.width} x {image.height} pixels, and {max_pixels} in all are allowed')
 
 
 def to_rgb(image: Image.Image, orient: bool = True) -> Image.Image:

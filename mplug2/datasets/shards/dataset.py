@@ -22,6 +22,9 @@ from ..sampling.sampler import ResumableSampler
 from .files import RangeReader, expand
 from .index import load_indices, read_members
 
+MAX_BYTES = 2**30
+MAX_CHARACTERS = 2**16
+
 if TYPE_CHECKING:
     from ..stand_ins import MiniBenchmark
 
@@ -34,14 +37,16 @@ class ShardedDataset(MultiModalDataset):
     Args:
         shards: paths, URLs (by fsspec), folders, or patterns of them, as `expand` takes. media: of the records.
         index_dir: folder of the indices. None stores them beside the shards, which URLs do not allow.
-        kwargs: of `MultiModalDataset`, without ``data_prefix``.
+        max_bytes: of a sample; a larger one is bad. kwargs: of `MultiModalDataset`, without ``data_prefix``.
 
     Raises:
         FileNotFoundError: no shards. BadSampleError: a shard is cut off, and the bad-sample policy is 'raise'.
     """
 
-    def __init__(self, shards: Files, media: str, index_dir: str | None = None, **kwargs: Any) -> None:
-        self.shards, self.media, self.index_dir = expand(shards), media, index_dir
+    def __init__(
+        self, shards: Files, media: str, index_dir: str | None = None, max_bytes: int = MAX_BYTES, **kwargs: Any
+    ) -> None:
+        self.shards, self.media, self.index_dir, self.max_bytes = expand(shards), media, index_dir, max_bytes
         super().__init__(**kwargs)
         for problem in self._problems:
             if self.bad_samples.policy == 'raise':
@@ -88,6 +93,8 @@ class ShardedDataset(MultiModalDataset):
         path = self.shards[shard]
         start, end = self._starts[(self._ends[shard - 1] + shard if shard else 0) + position :][:2].tolist()
         where = f'{path}, bytes {start} to {end}'
+        if end - start > self.max_bytes:
+            raise BadSampleError(f'{where}: a sample of {end - start} bytes, and max_bytes allows {self.max_bytes}')
         try:
             content = self._reader.read(path, start, end)
         except OSError as error:
@@ -117,12 +124,14 @@ class ShardedPairs(ShardedDataset):
     ``content``, the bytes that `LoadImage` and `LoadVideo` decode; ``path``, the member's, which names a sample in messages.
 
     Args:
-        media: 'image' or 'video'. shards, kwargs: of `ShardedDataset`.
+        media: 'image' or 'video'. max_characters: of a text; a sample with a longer one is bad. shards, kwargs: of
+            `ShardedDataset`.
     """
 
-    def __init__(self, shards: Files, media: str = 'image', **kwargs: Any) -> None:
+    def __init__(self, shards: Files, media: str = 'image', max_characters: int = MAX_CHARACTERS, **kwargs: Any) -> None:
         if media not in SUFFIXES:
             raise ValueError(f"ShardedPairs: media is 'image' or 'video', not {media!r}")
+        self.max_characters = max_characters
         super().__init__(shards, media, **kwargs)
 
     def fill(self, record: dict, where: str, parts: dict[str, bytes]) -> None:
@@ -136,6 +145,9 @@ class ShardedPairs(ShardedDataset):
         record.update(path=f'{where}.{suffix}', content=parts[suffix], captions=[caption for caption in captions if caption])
         if not record['captions']:
             raise BadSampleError(f'{where}: its caption is empty')
+        longest = max(map(len, record['captions']))
+        if longest > self.max_characters:
+            raise BadSampleError(f'{where}: a caption of {longest} characters, and max_characters allows {self.max_characters}')
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -26,6 +26,17 @@ from .files import is_remote, read_whole, stamp
 _BLOCK = 512  # bytes; tar's unit
 _COMPRESSED = {b'\x1f\x8b': 'gzip', b'BZh': 'bzip2', b'\xfd7zXZ': 'xz', b'(\xb5/\xfd': 'zstd'}  # by how files begin
 _THREADS = 8
+MAX_NAME = 2**16  # bytes of a member's name, or of its further attributes
+_LONG = (*tarfile.GNU_TYPES[:2], tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+
+
+class _Member(tarfile.TarInfo):
+    """A header whose claims are bounded before they are believed."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _LONG and self.size > MAX_NAME:  # its name or attributes would be read into memory
+            raise tarfile.ReadError(f'a name of {self.size} bytes')
+        return super()._proc_member(tar)
 
 
 class ShardIndex(NamedTuple):
@@ -95,7 +106,7 @@ def _headers(path: str, file: BinaryIO) -> ShardIndex:
 def _archive(file: BinaryIO, starts: list[int], repeated: list[str]) -> int:
     """Index the archive at the file's position. Returns its end."""
     key, parts = None, set()
-    with tarfile.open(fileobj=file, mode='r:') as tar:
+    with tarfile.open(fileobj=file, mode='r:', tarinfo=_Member) as tar:
         while (member := tar.next()) is not None:
             tar.members.clear()  # or they stay in memory
             if not _is_part(member):
@@ -142,10 +153,10 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
     file, now = index_path(path, index_dir), stamp(path)
     try:
         with np.load(file) as stored:
-            if str(stored['stamp']) == now:
-                return ShardIndex(stored['starts'], str(stored['problem']))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # missing or truncated: build it
+            if str(stored['stamp']) == now and _is_index(starts := stored['starts']):
+                return ShardIndex(starts, str(stored['problem']))
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile):
+        pass  # missing, truncated or no index: build it
     index = scan(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +164,12 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
     except OSError as error:
         raise OSError(f'{file}: the index of {path} cannot be stored ({error}): give index_dir, a folder to write to') from None
     return index
+
+
+def _is_index(starts: np.ndarray) -> bool:
+    if starts.ndim != 1 or starts.dtype != np.int64 or not len(starts):
+        return False
+    return bool(starts[0] >= 0 and (np.diff(starts) >= 0).all())
 
 
 def load_indices(paths: Sequence[str], index_dir: str | Path | None = None) -> list[ShardIndex]:
@@ -176,15 +193,17 @@ def read_members(content: bytes, where: str) -> tuple[str, dict[str, bytes]]:
     """
     key, parts = None, {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode='r:') as tar:
+        with tarfile.open(fileobj=io.BytesIO(content), mode='r:', tarinfo=_Member) as tar:
             for member in tar:
                 if not _is_part(member):
                     continue
                 name, suffix = split_name(member.name)
                 key = name if key is None else key
                 if name == key:
+                    if member.issparse() or member.size > len(content):
+                        raise tarfile.ReadError(f'{member.name} claims {member.size} bytes, more than are stored')
                     parts[suffix] = tar.extractfile(member).read()
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:
         raise BadSampleError(f'{where}: its bytes in the shard are cut off or damaged ({error})') from None
     if key is None:
         raise BadSampleError(f'{where}: its bytes in the shard hold no file')

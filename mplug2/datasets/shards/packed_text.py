@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,24 @@ def row_bytes(ids: list[int], vocab_size: int) -> bytes:
     return stream.getvalue()
 
 
+def read_npy(content: bytes) -> np.ndarray:
+    """The array of a ``.npy`` file's bytes.
+
+    Raises:
+        ValueError: no such file, or one whose header claims another size than the bytes that follow, or Python objects.
+    """
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f'version {version} of the format')
+    shape, _, kind = read(stream)
+    size = math.prod(shape) * kind.itemsize
+    if kind.hasobject or size != len(content) - stream.tell():
+        raise ValueError(f'its header claims {shape} of {kind}, and {len(content) - stream.tell()} bytes follow')
+    return np.frombuffer(content, kind, offset=stream.tell()).reshape(shape)
+
+
 def describe_packing(tokenizer: Any, length: int) -> dict:
     """How rows are packed, for `PackedText` to check."""
     return dict(length=length, vocab_size=tokenizer.vocab_size, probe=tokenizer.pieces(_PROBE))
@@ -100,7 +119,7 @@ class PackedText(ShardedDataset):
         if 'npy' not in parts:
             raise BadSampleError(f'{where}: no .npy of token ids among its parts, which are {", ".join(parts)}')
         try:
-            ids = np.load(io.BytesIO(parts['npy']), allow_pickle=False)
+            ids = read_npy(parts['npy'])
         except (ValueError, EOFError, OSError) as error:
             raise BadSampleError(f'{where}: its .npy is cut off or none ({error})') from None
         if ids.ndim != 1 or not len(ids) or int(ids.max()) >= self.tokenizer.vocab_size:

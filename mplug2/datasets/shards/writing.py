@@ -11,11 +11,11 @@ import http.client
 import io
 import json
 import socket
+import stat
 import sys
 import tarfile
 import time
 import urllib.error
-import urllib.request
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,18 +26,18 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from ...utils.fetching import MAX_BYTES, FetchLimitError, fetch_url
 from ...utils.files import replacing, sweep_temporary, write_text
 from ...utils.retrying import tried
 from ..io.bad_samples import AnnotationError, BadSampleError
 from ..io.files import SUFFIXES, media_errors
-from ..io.image import check_size, to_rgb
+from ..io.image import MAX_PIXELS, check_size, to_rgb
 from ..io.video import read_pyav
 from .index import load_index
 
 NOTES = 'shards.json'  # beside the shards: what they are made of
 TRIES, PAUSE = 3, 1.0  # of a fetch; seconds after the first try, doubled after the next
 _PASSING = (socket.EAI_AGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH)
-_PART = 2**20  # bytes that a fetch reads at a time
 _FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'WEBP': 'webp'}  # kept; other formats become JPEGs
 
 
@@ -96,30 +96,26 @@ class ShardWriter:
             load_index(str(self.path))
 
 
-def fetch(source: str, timeout: float = 20.0) -> bytes:
+def fetch(source: str, timeout: float = 20.0, max_bytes: int = MAX_BYTES, allow_private: bool = False) -> bytes:
     """A file's bytes, from a path or a URL; retried after failures of a server or the network.
+
+    Args:
+        timeout: seconds for all of a try. max_bytes: of the file. allow_private: as in `fetch_url`.
 
     Raises:
         FetchError: it cannot be fetched; a short reason, so that reasons can be counted.
     """
-    return tried(partial(_fetch_once, source, timeout), UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
+    once = partial(_fetch_once, source, timeout, max_bytes, allow_private)
+    return tried(once, UnreachableError, [PAUSE * 2**number for number in range(TRIES - 1)])
 
 
-def _fetch_once(source: str, timeout: float) -> bytes:
+def _fetch_once(source: str, timeout: float, max_bytes: int, allow_private: bool) -> bytes:
     try:
         if '://' not in source:
-            return Path(source).read_bytes()
-        request = urllib.request.Request(source, headers={'User-Agent': 'mplug2'})
-        until = time.monotonic() + timeout
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            parts = []
-            while part := answer.read1(_PART):
-                parts.append(part)
-                if time.monotonic() > until:  # a slow or endless response
-                    raise TimeoutError
-            if missing := getattr(answer, 'length', None):  # the connection was lost, which read1 does not report
-                raise http.client.IncompleteRead(b'', missing)
-            return b''.join(parts)
+            return _read_file(Path(source), max_bytes)
+        return fetch_url(source, timeout, max_bytes, allow_private)
+    except FetchLimitError as error:
+        raise FetchError(str(error)) from None
     except urllib.error.HTTPError as error:
         passing = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
         raise (UnreachableError if passing else FetchError)(f'HTTP {error.code}') from None
@@ -135,18 +131,28 @@ def _fetch_once(source: str, timeout: float) -> bytes:
         raise (UnreachableError if passing else kind)(message) from None
 
 
-def check_image(source: str, content: bytes, short_side: int | None = None) -> tuple[str, bytes]:
+def _read_file(path: Path, max_bytes: int) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise FetchLimitError('no regular file')  # a device never ends
+    if status.st_size > max_bytes:
+        raise FetchLimitError(f'more than {max_bytes} bytes')
+    return path.read_bytes()
+
+
+def check_image(source: str, content: bytes, short_side: int | None = None, max_pixels: int = MAX_PIXELS) -> tuple[str, bytes]:
     """An image's suffix and bytes, if it can be decoded.
 
     Args:
         short_side: pixels; an image whose shorter side is longer is resized. Re-encoded images are as `to_rgb` makes them.
+        max_pixels: of an image.
 
     Raises:
         BadSampleError: it cannot be decoded.
     """
     try:
         with media_errors(source, 'no image, or a damaged one'), Image.open(io.BytesIO(content)) as image:
-            check_size(source, image)
+            check_size(source, image, max_pixels)
             image.load()
             small = short_side is None or min(image.size) <= short_side
             if small and image.format in _FORMATS:
@@ -179,14 +185,14 @@ def check_video(source: str, content: bytes, short_side: None = None) -> tuple[s
 CHECKS: dict[str, Callable[[str, bytes, int | None], tuple[str, bytes]]] = {'image': check_image, 'video': check_video}
 
 
-def _sample(item: Item, media: str, short_side: int | None, timeout: float) -> dict[str, bytes]:
+def _sample(item: Item, media: str, short_side: int | None, get: Callable[[str], bytes]) -> dict[str, bytes]:
     if not item.source:
         raise BadSampleError('malformed line')
     captions = [' '.join(caption.split()) for caption in item.captions]
     captions = [caption for caption in captions if caption]
     if not captions:
         raise BadSampleError('no caption')
-    suffix, content = CHECKS[media](item.source, fetch(item.source, timeout), short_side)
+    suffix, content = CHECKS[media](item.source, get(item.source), short_side)
     meta = {**item.meta, 'source': item.source, 'captions': captions}
     return {suffix: content, 'txt': captions[0].encode(), 'json': json.dumps(meta, ensure_ascii=False).encode()}
 
@@ -246,12 +252,15 @@ def write_shards(
     max_unreachable: float = 0.5,
     report: Callable[[str], None] = print,
     source: str = '',
+    max_bytes: int = MAX_BYTES,
+    allow_private: bool = False,
 ) -> Counter:
     """Write ``00000.tar``, ``00001.tar``, ... with their indices and a ``00000_stats.json`` each; existing ones stay.
 
     Args:
         items: all of the source, in a fixed order. media: 'image' or 'video'. per_shard: items of a shard.
-        workers: threads that fetch. short_side: as in `check_image`. timeout: seconds of a fetch. report: called once a shard.
+        workers: threads that fetch. short_side: as in `check_image`. timeout, max_bytes, allow_private: of `fetch`.
+        report: called once a shard.
         max_unreachable: share of a shard's items that may be unavailable; below 1, at least one item
             of a full shard must be fetched. source: where the items are from; a folder has shards of one source.
 
@@ -263,7 +272,8 @@ def write_shards(
         AnnotationError: the folder has shards of another source, or made with other arguments.
     """
     note_source(out, dict(source=source, media=media, per_shard=per_shard, short_side=short_side))
-    call = partial(_sample, media=media, short_side=short_side, timeout=timeout)
+    get = partial(fetch, timeout=timeout, max_bytes=max_bytes, allow_private=allow_private)
+    call = partial(_sample, media=media, short_side=short_side, get=get)
     total: Counter = Counter()
     items = iter(items)
     number = 0

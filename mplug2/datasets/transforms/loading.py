@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
-from ..io.image import read_image
+from ..io.clip_part import within
+from ..io.image import MAX_PIXELS, read_image
 from ..io.video import READERS, SAMPLINGS, read_video, sample_frames
 from .base import BaseTransform
 
@@ -24,13 +25,14 @@ class LoadImage(BaseTransform):
 
     Args:
         orient: turn the image as its EXIF says. False for benchmarks whose published code reads the pixels as stored.
+        max_pixels: of an image; a larger one is bad, as decompression bombs are.
     """
 
-    def __init__(self, orient: bool = True) -> None:
-        self.orient = orient
+    def __init__(self, orient: bool = True, max_pixels: int = MAX_PIXELS) -> None:
+        self.orient, self.max_pixels = orient, max_pixels
 
     def transform(self, results: dict) -> dict:
-        results['frames'] = read_image(results['path'], results.pop('content', None), self.orient)[None]
+        results['frames'] = read_image(results['path'], results.pop('content', None), self.orient, self.max_pixels)[None]
         return results
 
     @classmethod
@@ -42,7 +44,8 @@ class LoadImage(BaseTransform):
 class LoadVideo(BaseTransform):
     """``path`` -> ``frames`` (T, H, W, 3) uint8 RGB, sampled by `sample_frames`.
 
-    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped.
+    Where the sample has ``content``, bytes that a shard gave, they are decoded and dropped. Of a sample with ``start`` or
+    ``end``, seconds, only that part of the clip is read.
 
     Args:
         num_frames: T. backend: 'pyav'; 'decord' or 'torchcodec', where they give the right frames; 'frames': each clip is a
@@ -60,7 +63,10 @@ class LoadVideo(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'], sampling=self.sampling)
-        results['frames'] = read_video(results['path'], choose, self.backend, results.pop('content', None))
+        content, part = results.pop('content', None), (results.get('start'), results.get('end'))
+        if part != (None, None):
+            choose = within(choose, results['path'], *part, content)
+        results['frames'] = read_video(results['path'], choose, self.backend, content)
         return results
 
     @classmethod

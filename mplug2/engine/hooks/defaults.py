@@ -10,6 +10,7 @@ from .class_count import ClassCount
 from .nonfinite import NonFiniteGuard
 from .preemption import StopOnSignal
 from .runtime_info import RuntimeInfoHook
+from .watchdog import Watchdog
 
 DEFAULT_HOOKS: dict[str, Any] = dict(
     runtime_info=dict(type=RuntimeInfoHook),
@@ -19,6 +20,7 @@ DEFAULT_HOOKS: dict[str, Any] = dict(
     nonfinite=dict(type=NonFiniteGuard),
     bad_samples=dict(type=BadSampleCount),
     class_count=dict(type=ClassCount),
+    watchdog=dict(type=Watchdog),
 )
 
 

@@ -56,6 +56,11 @@ class TrainLoop(BaseLoop):
             raise ValueError('train_cfg takes one of max_iters and max_epochs')
         self.steps_per_epoch = max(1, len(self.dataloader))
         self._max_iters = int(max_iters if max_iters is not None else max_epochs * self.steps_per_epoch)
+        if max_epochs is not None and self._max_iters < 1:
+            raise ValueError(
+                f'train_cfg: max_epochs={max_epochs:g} of {self.steps_per_epoch} steps is no step: give at least '
+                f'{1 / self.steps_per_epoch:.2g}, or max_iters'
+            )
         self._iter = 0
         self._epoch = 0  # MMEngine's resume sets it; epochs are counted from steps here
         self.val_interval = val_interval

@@ -185,14 +185,14 @@ class ImageNetVariants(MultiModalDataset):
             for number, (label, path) in images:
                 folder = str(label) if variant.get('numbered') else synsets[label]
                 mini.link(f'variants/{name}/{folder}/ILSVRC2012_val_{number:08d}.JPEG', path)
-            variants[name] = dict(variant, folder=name, num_classes=len({label for _, (label, _) in images}))
+            variants[name] = dict(variant, folder=f'variants/{name}', num_classes=len({label for _, (label, _) in images}))
             if variant.get('solution'):
                 solution, folder = _flat_validation(mini)
-                variants[name] |= dict(solution=solution, folder=os.path.relpath(folder, mini.path('tiny/variants')))
+                variants[name] |= dict(solution=solution, folder=Path(folder).name)
             if variant.get('real'):
                 labels = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in images]
                 variants[name]['real'] = mini.write('variants/real.json', labels)
-        return dict(synsets=mini.synsets, variants=variants, data_prefix=mini.path('tiny/variants'))
+        return dict(synsets=mini.synsets, variants=variants, data_prefix=mini.path('tiny'))
 
 
 def _flat_validation(mini: MiniBenchmark) -> tuple[str, str]:

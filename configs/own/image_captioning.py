@@ -1,0 +1,49 @@
+# Captions of your own images. Copy this file and change paths, steps and sizes; `mplug2 data check` reads the data first.
+from mmengine.config import read_base
+from mmengine.dataset import DefaultSampler
+
+from mplug2.checkpoints import MPlug2Weights
+from mplug2.datasets import JsonlDataset, ResumableSampler
+from mplug2.datasets.transforms import PackInputs, TokenizeTarget, TokenizeText
+from mplug2.evaluation import CaptionMetric
+from mplug2.tasks import Captioning
+
+with read_base():
+    from mplug2.configs._base_.datasets.images import *
+    from mplug2.configs._base_.default_runtime import *
+    from mplug2.configs._base_.models.mplug2_base import *
+    from mplug2.configs._base_.schedules.finetune import *
+
+model.update(
+    tasks=dict(captioning=dict(type=Captioning, generation=dict(num_beams=5, min_length=4, max_length=25))),
+    init_cfg=dict(type=MPlug2Weights, source='weights/mplug2_base_pretrain.pth', new=['tasks.*']),
+)
+own = dict(type=JsonlDataset, ann_file='data/own/own.jsonl', data_prefix='data/own')
+load.update(orient=True)  # photographs are turned as their EXIF says
+model['network']['vision_encoder'].update(image_size=336)
+instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning')
+target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    sampler=dict(type=ResumableSampler),
+    dataset=dict(**own, split='train', each='caption', pipeline=[*read_train, instruct, target, dict(type=PackInputs)]),
+)
+tested = dict(test_mode=True, pipeline=[*read_test, instruct, dict(type=PackInputs, fields=['captions'])])
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**own, split='val', **tested),
+)
+test_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(**own, split='test', **tested),
+)
+val_evaluator = [dict(type=CaptionMetric, meteor=False)]
+test_evaluator = val_evaluator
+default_hooks['checkpoint'].update(save_best='CIDEr-D')
+train_cfg.update(max_epochs=10, val_interval=500)
+auto_scale_lr.update(base_batch_size=128)

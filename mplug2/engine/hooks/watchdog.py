@@ -1,0 +1,124 @@
+"""What a run waits for, told after a while; and the end of one that waits for ever."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from ...datasets.sampling.mixture import InterleavedSources
+from ...registry import HOOKS
+from ..parallel.peers import meet_peers, state_of, stopped_peers
+
+STATUS = 1  # of a process that is ended
+_LOOKS = 5.0  # seconds between looks
+
+
+@HOOKS.register_module()
+class Watchdog(Hook):
+    """Names what a run waits for: the sample and file that a worker has been reading, a worker or process that is stopped.
+
+    A read that never returns (a network disk that is gone, a decoder in a loop) cannot be interrupted, so the run is ended:
+    `--resume` goes on from its latest checkpoint. Reads are watched in training, validation and tests, steps in training.
+
+    Args:
+        warn_after: seconds until it is told. end_after: seconds until the run ends; None never ends it.
+    """
+
+    def __init__(self, warn_after: float = 300.0, end_after: float | None = 1800.0) -> None:
+        if warn_after <= 0 or (end_after is not None and end_after < warn_after):
+            raise ValueError(
+                f'Watchdog: warn_after={warn_after} is above 0, and end_after={end_after} at least that, or None for never'
+            )
+        self.warn_after, self.end_after = warn_after, end_after
+        self._thread: threading.Thread | None = None
+        self._done = threading.Event()
+        self._told: set[str] = set()
+        self._mark('starts')
+
+    def _mark(self, doing: str) -> None:
+        self._doing, self._since = doing, time.monotonic()
+
+    def before_run(self, runner: Any) -> None:
+        meet_peers()
+        self._done.clear()
+        self._mark('starts')
+        self._thread = threading.Thread(target=self._watch, args=(runner,), daemon=True)
+        self._thread.start()
+
+    def after_run(self, runner: Any) -> None:
+        self._done.set()
+
+    # Marks of the main thread.
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._mark('computes')
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._mark('loads')
+
+    def before_train_epoch(self, runner: Any) -> None:
+        self._mark('loads')
+
+    def before_val(self, runner: Any) -> None:
+        self._mark('validates')
+
+    def after_val(self, runner: Any) -> None:
+        self._mark('loads')
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        self._mark('saves')
+
+    # The watching thread.
+
+    def _watch(self, runner: Any) -> None:
+        while not self._done.wait(min(_LOOKS, self.warn_after / 4)):
+            reads = list(self._reads(runner))
+            waits = reads or list(self._waits())
+            for sentence, seconds in waits:
+                if self.end_after is not None and seconds >= self.end_after:
+                    self._end(runner, f'{sentence}: for {seconds:.0f} s, longer than default_hooks.watchdog.end_after')
+                if seconds >= self.warn_after and sentence not in self._told:
+                    self._told.add(sentence)
+                    end = 'never ends for that' if self.end_after is None else f'ends after {self.end_after:g} s'
+                    runner.logger.warning(f'{sentence}: for {seconds:.0f} s now; the run {end} (default_hooks.watchdog)')
+
+    def _reads(self, runner: Any) -> Any:
+        """Sentences on samples that are read for long, and for how many seconds."""
+        for loader in (runner._train_loop, runner._val_loop, runner._test_loop):
+            dataset = getattr(getattr(loader, 'dataloader', None), 'dataset', None)
+            sources = dataset.sources.values() if isinstance(dataset, InterleavedSources) else [dataset]
+            for source in [getattr(source, 'dataset', source) for source in sources]:
+                reading = source.progress.longest() if hasattr(source, 'progress') else None
+                if reading is not None and reading.seconds >= self.warn_after:
+                    record = source.record(reading.index)
+                    who = 'the run' if reading.worker is None else f'worker {reading.worker} of the loader'
+                    what = f'sample {record.get("sample_id", reading.index)} ({record.get("path", "a text")})'
+                    yield f'{who} is reading {what}', reading.seconds
+
+    def _waits(self) -> Any:
+        """Sentences on steps that do not end, and for how many seconds."""
+        seconds = time.monotonic() - self._since
+        if self._doing not in ('loads', 'computes') or seconds < self.warn_after:
+            return
+        stopped = [child for child in multiprocessing.active_children() if state_of(child.pid) != 'running']
+        if self._doing == 'loads':
+            why = ', '.join(f'its process {child.pid} is {state_of(child.pid)}' for child in stopped)
+            yield f'the run waits for the next batch of its loader{why and f" ({why})"}', seconds
+        else:
+            why = stopped_peers()
+            yield f'the step does not end{why and f" ({why})"}', seconds
+
+    def _end(self, runner: Any, sentence: str) -> None:
+        """End this process and the loader's, whatever the main thread is in."""
+        runner.logger.error(f'{sentence}; the run ends: look at what is named, then --resume goes on')
+        for child in multiprocessing.active_children():
+            child.kill()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(STATUS)

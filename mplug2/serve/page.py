@@ -1,0 +1,300 @@
+"""The web page: one clip or image, and a tab for each thing that can be asked of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # before gradio reads it
+import gradio as gr
+
+from ..apis.attention import KINDS
+from ..apis.results import Result
+from ..visualization.attention import draw_attention
+from .service import Limits, RequestError, Service
+
+NO_MEDIA = 'Give a clip or an image first.'
+FONT = dict(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])  # no web fonts: nothing is fetched
+SHOWN_MAPS = 24
+
+
+def mount_page(app: Any, page: gr.Blocks, limits: Limits) -> Any:
+    """Put the page at / of the application. It reads its own uploads, and no other file of the server."""
+    mounted = gr.mount_gradio_app(
+        app,
+        page,
+        path='/',
+        max_file_size=limits.upload,
+        allowed_paths=[],
+        show_error=True,
+        ssr_mode=False,
+        footer_links=[],
+        theme=gr.themes.Default(**FONT),
+    )
+    # Gradio checks that an input is an upload, and no other file of the server, only of pages that it launched itself.
+    page.has_launched = True
+    return mounted
+
+
+def build_page(service: Service) -> gr.Blocks:
+    """The page of a service; it has the tabs of what the service can do."""
+    with gr.Blocks(title='mPLUG-2', analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        gr.Markdown(f'# mPLUG-2\nModel: **{service.model.name or "built in memory"}**. [HTTP API](/docs)')
+        with gr.Row():
+            with gr.Column(scale=2):
+                media = _inputs(service)
+            with gr.Column(scale=3), gr.Tabs():
+                for name, tab in TABS.items():
+                    if name in service.methods:
+                        with gr.Tab(tab.title, elem_id=f'tab-{name}'):
+                            tab.build(service, media)
+    page.queue(max_size=service.limits.waiting, default_concurrency_limit=4)  # the service lets one run at a time
+    return page
+
+
+class Inputs:
+    """clip, image: components. shown: which of them is in front. start, end: seconds."""
+
+    def __init__(self, clip: gr.Video, image: gr.Image, shown: gr.State, start: gr.Number, end: gr.Number) -> None:
+        self.components = [clip, image, shown, start, end]
+
+    @staticmethod
+    def chosen(clip: str | None, image: str | None, shown: str, start: float | None, end: float | None) -> tuple[str, dict]:
+        """The file that is in front, or else the only one, and the part of it.
+
+        Raises:
+            RequestError: there is none.
+        """
+        first, second = (image, clip) if shown == 'image' else (clip, image)
+        path = first or second
+        if path is None:
+            raise RequestError(NO_MEDIA)
+        part = {} if path == image else {key: value for key, value in (('start', start), ('end', end)) if value}
+        return path, part
+
+
+def _inputs(service: Service) -> Inputs:
+    shown = gr.State('clip')
+    with gr.Tab('Clip') as clip_tab:
+        # Without audio gradio would encode the clip again.
+        clip = gr.Video(sources=['upload', 'webcam'], include_audio=True, label='Clip', height=260, elem_id='clip')
+        with gr.Row():
+            start = gr.Number(0, label='from second', minimum=0)
+            end = gr.Number(0, label='to second (0: its end)', minimum=0)
+    with gr.Tab('Image') as image_tab:
+        image = gr.Image(type='filepath', image_mode=None, label='Image', height=260, elem_id='image')
+    gr.Markdown('Frames that the model reads')
+    frames = gr.Gallery(show_label=False, columns=4, height=220, object_fit='contain', buttons=[], elem_id='frames')
+    inputs = Inputs(clip, image, shown, start, end)
+
+    def look(*values: Any) -> list[tuple[np.ndarray, str]]:
+        if not any(values[:2]):
+            return []
+        path, part = Inputs.chosen(*values)
+        seen = service.frames(path, **part)
+        names = [f'{time:.2f} s' for time in seen.times] or [f'frame {number}' for number in range(1, len(seen.frames) + 1)]
+        return list(zip(seen.frames, names, strict=True))
+
+    clip_tab.select(lambda: 'clip', None, shown, api_visibility='private')
+    image_tab.select(lambda: 'image', None, shown, api_visibility='private')
+    for component in (clip, image, start, end):
+        component.change(_shielded(look), inputs.components, frames, api_visibility='private')
+    return inputs
+
+
+def _shielded(call: Callable) -> Callable:
+    """Errors of a request, shown in the page as one sentence."""
+
+    def shielded(*values: Any) -> Any:
+        try:
+            return call(*values)
+        except RequestError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    return shielded
+
+
+class Tab:
+    """title: of the tab. ask: builds its components and connects them."""
+
+    def __init__(self, title: str, build: Callable[[Service, Inputs], None]) -> None:
+        self.title, self.build = title, build
+
+
+def _latency(service: Service, seconds: float) -> str:
+    return f'{seconds:.2f} s on {service.model.device}'
+
+
+def _connect(
+    name: str, service: Service, media: Inputs, extra: list, outputs: list, run: Callable, submit: gr.Textbox | None = None
+) -> None:
+    """A button, and the line under it that says how long it took; `run` gives (values of the outputs, seconds)."""
+    button = gr.Button('Run', variant='primary', elem_id=f'run-{name}')
+    latency = gr.Markdown(elem_id=f'latency-{name}')
+
+    def call(*values: Any) -> tuple:
+        count = len(media.components)
+        path, part = Inputs.chosen(*values[:count])
+        shown, seconds = run(path, part, *values[count:])
+        return *shown, _latency(service, seconds)
+
+    arguments = dict(
+        fn=_shielded(call), inputs=[*media.components, *extra], outputs=[*outputs, latency], api_visibility='private'
+    )
+    button.click(**arguments)
+    if submit is not None:
+        submit.submit(**arguments)
+
+
+def _scores(result: Result) -> list[list[Any]]:
+    rows = result.candidates or [result]
+    return [[row.text, None if row.score is None else round(row.score, 4)] for row in rows]
+
+
+def _caption(service: Service, media: Inputs) -> None:
+    count = gr.Slider(1, 10, value=3, step=1, label='how many')
+    beams = gr.Slider(1, 10, value=5, step=1, label='beams')
+    table = gr.Dataframe(headers=['caption', 'score'], label='Captions, best first', elem_id='captions', wrap=True)
+
+    def run(path: str, part: dict, count: int, beams: int) -> tuple:
+        answer = service.ask('caption', path, n_best=int(count), num_beams=int(max(count, beams)), **part)
+        return (_scores(answer.result),), answer.seconds
+
+    _connect('caption', service, media, [count, beams], [table], run)
+
+
+def _answer(service: Service, media: Inputs) -> None:
+    history = gr.Chatbot(label='Questions and answers; each question is asked by itself', height=260, elem_id='history')
+    question = gr.Textbox(label='Question', elem_id='question')
+    choices = gr.Textbox(label='Answers to choose from, with commas between them (optional)')
+
+    def run(path: str, part: dict, question: str, choices: str, history: list | None) -> tuple:
+        if not question.strip():
+            raise RequestError('Write a question first.')
+        listed = _listed(choices)
+        answer = service.ask('answer', path, question, choices=listed or None, n_best=min(3, len(listed) or 3), **part)
+        best, *others = _scores(answer.result)
+        said = f'{best[0]}  \n<small>{", ".join(f"{text} ({score})" for text, score in [best, *others])}</small>'
+        turns = [dict(role='user', content=question), dict(role='assistant', content=said)]
+        return ([*(history or []), *turns], ''), answer.seconds
+
+    _connect('answer', service, media, [question, choices, history], [history, question], run, question)
+
+
+def _search(service: Service, media: Inputs) -> None:
+    text = gr.Textbox(label='What the image or clip shows', elem_id='query')
+    count = gr.Slider(1, 24, value=6, step=1, label='how many')
+    button = gr.Button('Search', variant='primary', elem_id='run-search')
+    hits = gr.Gallery(label='Best first', columns=3, elem_id='hits')
+    latency = gr.Markdown(elem_id='latency-search')
+
+    def call(text: str, count: int) -> tuple:
+        if not text.strip():
+            raise RequestError('Write what to look for first.')
+        answer = service.search(text, int(count))
+        shown = []
+        for result in answer.result:
+            part = '' if result.times is None else f', {result.times[0]:.1f} to {result.times[1]:.1f} s'
+            shown.append((service.thumbnail(result), f'{Path(result.source).name}{part}: {result.similarity:.3f}'))
+        return shown, _latency(service, answer.seconds)
+
+    for event in (button.click, text.submit):
+        event(_shielded(call), [text, count], [hits, latency], api_visibility='private')
+
+
+def _ground(service: Service, media: Inputs) -> None:
+    phrase = gr.Textbox(label='Phrase', elem_id='phrase')
+    picture = gr.AnnotatedImage(label='Found', elem_id='grounded')
+
+    def run(path: str, part: dict, phrase: str) -> tuple:
+        answer = service.ask('ground', path, phrase)
+        name = phrase if answer.result.boxes else f'{phrase}: nothing found'
+        return ((service.frames(path).frames[0], _marks(answer.result.boxes, [name])),), answer.seconds
+
+    _connect('ground', service, media, [phrase], [picture], run, phrase)
+
+
+def _classify(service: Service, media: Inputs) -> None:
+    names = gr.Textbox(label="Classes, with commas between them; without any, the model's own")
+    label = gr.Label(num_top_classes=5, label='Class', elem_id='class')
+
+    def run(path: str, part: dict, names: str) -> tuple:
+        answer = service.ask('classify', path, class_names=_listed(names) or None, **part)
+        return (dict(_scores(answer.result)),), answer.seconds
+
+    _connect('classify', service, media, [names], [label], run, names)
+
+
+def _detect(service: Service, media: Inputs) -> None:
+    threshold = gr.Slider(0.05, 0.95, value=0.3, step=0.05, label='least score')
+    picture = gr.AnnotatedImage(label='Objects', elem_id='objects')
+    masks = gr.Checkbox(False, label='masks')
+
+    def run(path: str, part: dict, threshold: float, masks: bool) -> tuple:
+        answer = service.ask('segment' if masks else 'detect', path, threshold=threshold)
+        result = answer.result
+        names = [f'{label} {score:.2f}' for label, score in zip(result.labels, result.scores, strict=True)]
+        marks = list(zip(result.masks, names, strict=True)) if masks else _marks(result.boxes, names)
+        return ((service.frames(path).frames[0], marks),), answer.seconds
+
+    _connect('detect', service, media, [threshold, masks], [picture], run)
+
+
+def _attention(service: Service, media: Inputs) -> None:
+    text = gr.Textbox(label="Text; without any, the model's own caption", elem_id='explained')
+    with gr.Row():
+        part_of = gr.Dropdown([('text', 'fusion'), ('written words', 'decoder'), ('queries', 'queries')], label='maps of')
+        kind = gr.Dropdown(list(KINDS), value=KINDS[0], label='kind')
+    picture = gr.Image(label='Where the model looks', format='png', interactive=False, elem_id='maps')
+
+    def run(path: str, part: dict, text: str, part_of: str, kind: str) -> tuple:
+        said = text.strip() or None
+        method = 'caption' if said is None or part_of == 'decoder' or 'match' not in service.methods else 'match'
+        answer = service.ask('attention', path, said, method=method, part=part_of if said else None, kind=kind, **part)
+        maps, seen = answer.result.attention, service.frames(path, **part)
+        with tempfile.TemporaryDirectory() as folder:
+            names = maps.names[:SHOWN_MAPS]
+            drawn = draw_attention(seen.frames, names, maps.maps[:SHOWN_MAPS], Path(folder, 'maps.png'), seen.times)
+            with Image.open(drawn) as image:
+                return (np.asarray(image.convert('RGB')),), answer.seconds
+
+    _connect('attention', service, media, [text, part_of, kind], [picture], run, text)
+
+
+def _summarize(service: Service, media: Inputs) -> None:
+    text = gr.Textbox(label='Text', lines=6, elem_id='document')
+    summary = gr.Textbox(label='Summary', elem_id='summary')
+    button = gr.Button('Run', variant='primary', elem_id='run-summarize')
+    latency = gr.Markdown()
+
+    def call(text: str) -> tuple:
+        answer = service.ask('summarize', None, text)
+        return answer.result.text, _latency(service, answer.seconds)
+
+    button.click(_shielded(call), text, [summary, latency], api_visibility='private')
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or '').split(',') if part.strip()]
+
+
+def _marks(boxes: list, names: list[str]) -> list[tuple[tuple[int, ...], str]]:
+    return [(tuple(round(side) for side in box), name) for box, name in zip(boxes, names, strict=False)]
+
+
+TABS = {
+    'caption': Tab('Caption', _caption),
+    'answer': Tab('Question', _answer),
+    'search': Tab('Search', _search),
+    'ground': Tab('Grounding', _ground),
+    'classify': Tab('Class', _classify),
+    'detect': Tab('Objects', _detect),
+    'attention': Tab('Attention', _attention),
+    'summarize': Tab('Summary', _summarize),
+}

@@ -1,0 +1,8 @@
+# ALBEF, image-text retrieval on the mini benchmark.
+from mmengine.config import read_base
+
+with read_base():
+    from mplug2.configs.mini.image_text_retrieval import *
+    from ._mini import *
+
+model['network'] = network

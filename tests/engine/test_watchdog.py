@@ -1,0 +1,76 @@
+"""A run says what it waits for, and ends where it would wait for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from mplug2.datasets import MultiModalDataset
+from mplug2.engine import Watchdog
+from mplug2.engine.hooks import watchdog
+from mplug2.engine.parallel import peers
+
+
+class Clips(MultiModalDataset):
+    def load_records(self) -> list[dict]:
+        return [dict(sample_id=f'clip{number}', media='video', path=f'{number}.mp4') for number in range(3)]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen]:
+    with subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']) as process:
+        yield process
+        process.kill()
+
+
+def test_a_read_that_does_not_return_is_named_and_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, lines = threading.Event(), []
+    ended = threading.Event()
+    monkeypatch.setattr(watchdog.os, '_exit', lambda status: ended.set())
+    dataset = Clips([lambda record: released.wait(20) and record], data_prefix='data')
+    dataset.follow_links = True
+    logger = SimpleNamespace(warning=lines.append, error=lines.append)
+    loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+    runner = SimpleNamespace(logger=logger, _train_loop=loop, _val_loop=None, _test_loop=None)
+    hook = Watchdog(warn_after=0.05, end_after=0.2)
+    reader = threading.Thread(target=dataset.__getitem__, args=(1,))
+    reader.start()
+    hook.before_run(runner)
+    assert ended.wait(20)
+    hook.after_run(runner)
+    released.set()
+    reader.join()
+    what = 'the run is reading sample clip1 (data/1.mp4): for '
+    assert lines[0].startswith(what)
+    assert any(line.startswith(what) and 'the run ends: look at what is named' in line for line in lines)
+    assert dataset.progress.longest() is None
+
+
+def test_a_wait_for_a_stopped_worker_is_told(monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen) -> None:
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    monkeypatch.setattr(watchdog.multiprocessing, 'active_children', lambda: [sleeper])
+    hook = Watchdog(warn_after=0.01)
+    hook.before_train_epoch(None)
+    time.sleep(0.05)
+    ((sentence, seconds),) = hook._waits()
+    assert sentence == f'the run waits for the next batch of its loader (its process {sleeper.pid} is stopped)'
+    assert seconds > 0.01
+
+
+def test_the_process_that_went_is_named_with_its_log(monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen) -> None:
+    peer = peers.Peer(1, peers.socket.gethostname(), sleeper.pid, 'work/rank1.log')
+    monkeypatch.setattr(peers, '_peers', [peer])
+    assert peers.stopped_peers() == ''
+    sleeper.kill()
+    sleeper.wait()
+    told = peers.lost_peers(RuntimeError('[pair.cc:534] Connection closed by peer [127.0.0.1]:4321'))
+    assert told == f'process 1 ({sleeper.pid} on {peer.host}) is gone, its log is work/rank1.log'
+    assert peers.lost_peers(ValueError('another error')) == ''
