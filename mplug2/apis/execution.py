@@ -17,6 +17,7 @@ from ..registry import TASKS
 from ..structures import Batch
 from ..tasks import Task
 from ..utils.precision import DTYPES
+from .drawing import Drawing
 from .inputs import Media, pair_up
 from .pipeline import InputPipeline
 from .reading import Asked, Failed, Ready, Request, read_image_request, read_request
@@ -98,6 +99,8 @@ class Execution:
         end: float | None = None,
         batch_size: int = 8,
         progress: bool = False,
+        out_dir: str | Path | None = None,
+        show: bool = False,
         text_steps: bool = True,
         text_media: str | None = None,
     ) -> Result | Iterator[Result]:
@@ -106,20 +109,33 @@ class Execution:
         Args:
             field: the record's name of the prompt; where inputs are texts, that of the text, or of it and the prompt.
             text_steps: whether the task's text goes in. text_media: set where inputs are texts: what they are about.
+
+        Raises:
+            ValueError: the model has no task for it, or texts are to be drawn.
         """
         if not self._tasks(method):
             serving = sorted({kind.__name__ for kind in TASKS.module_dict.values() if method in kind.methods})
             lacking = 'it is a detector' if self.detector else f'it has no task {" or ".join(serving)}'
             raise ValueError(f'the model cannot {method} ({lacking}); it can {", ".join(self.methods)}')
+        if text_media is not None and (out_dir is not None or show):
+            raise ValueError(f'{method} of texts has nothing to draw: leave out_dir and show away')
         many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
         asked = self._asked(method, field=field, text_steps=text_steps, text_media=text_media, start=start, end=end)
         read, forward = partial(read_request, self.pipeline, asked), partial(self._forward, predict)
         results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
-        return self._deliver(results, many, total, method if progress else None)
+        return self._deliver(results, many, total, method if progress else None, Drawing.wanted(out_dir, show, start, end))
 
     def _detect(
-        self, method: str, inputs: Any, threshold: float, *, batch_size: int = 8, progress: bool = False
+        self,
+        method: str,
+        inputs: Any,
+        threshold: float,
+        *,
+        batch_size: int = 8,
+        progress: bool = False,
+        out_dir: str | Path | None = None,
+        show: bool = False,
     ) -> Result | Iterator[Result]:
         if self._is_default:
             self._default_detector = self._default_detector or type(self)(DEFAULT_DETECTOR, None, str(self.device))
@@ -134,7 +150,7 @@ class Execution:
 
         read = partial(read_image_request, self.detector.pipeline)
         results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
-        return self._deliver(results, many, total, method if progress else None)
+        return self._deliver(results, many, total, method if progress else None, Drawing.wanted(out_dir, show))
 
     def _read_ahead(
         self, requests: Iterator[Request], read: Callable[[Request], Ready | Failed], batch_size: int, many: bool
@@ -142,26 +158,33 @@ class Execution:
         return prepared_batches(requests, read, batch_size, self.workers, self.processes and many)
 
     def _deliver(
-        self, results: Iterator[tuple[Result, Exception | None]], many: bool, total: int | None, bar: str | None
+        self,
+        outcomes: Iterator[tuple[Request, Ready | Failed]],
+        many: bool,
+        total: int | None,
+        bar: str | None,
+        drawing: Drawing | None,
     ) -> Result | Iterator[Result]:
         """One result, or an iterator of several under a progress bar of that name."""
+        if drawing is not None:
+            outcomes = map(drawing, outcomes)
         if not many:
-            ((result, error),) = results
-            if error is not None:
-                raise error
-            return result
+            ((_, outcome),) = outcomes
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            return outcome.result
         if bar is not None:
             from tqdm import tqdm
 
-            results = tqdm(results, total=total, desc=bar, unit='input')
-        return (result for result, _ in results)
+            outcomes = tqdm(outcomes, total=total, desc=bar, unit='input')
+        return (outcome.result for _, outcome in outcomes)
 
     def _results(
         self,
         batches: Iterator[list[tuple[Request, Ready | Failed]]],
         forward: Callable[[str, list[Ready]], list[dict[str, Any]]],
-    ) -> Iterator[tuple[Result, Exception | None]]:
-        """Results in order, and the errors of the failed ones."""
+    ) -> Iterator[tuple[Request, Ready | Failed]]:
+        """Requests in order, with their results filled."""
         for batch in batches:
             groups: dict[tuple, list[Ready]] = {}  # what one forward pass takes
             for _, ready in batch:
@@ -172,8 +195,7 @@ class Execution:
             for (task, _), members in groups.items():
                 for ready, values in zip(members, forward(task, members), strict=True):
                     _set(ready, values)
-            for _, ready in batch:
-                yield ready.result, ready.error if isinstance(ready, Failed) else None
+            yield from batch
 
     @torch.inference_mode()
     def _forward(self, predict: Predict, task: str, members: list[Ready]) -> list[dict[str, Any]]:

@@ -48,7 +48,8 @@ class Inferencer(Execution):
     a result with ``error`` set; a single bad input raises its error.
 
     Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``batch_size``:
-    inputs computed together. ``progress``: show a progress bar.
+    inputs computed together. ``progress``: show a progress bar. ``out_dir``: a folder
+    for a picture of each image or clip with its result. ``show``: open these pictures.
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a

@@ -98,13 +98,23 @@ class Result:
         return f'Result({filled})'
 
     def to_dict(self) -> dict[str, Any]:
-        """The filled fields as plain data for JSON. Masks and maps are left out."""
+        """The filled fields as plain data for JSON; masks as COCO's uncompressed run lengths. Maps are left out."""
         content = {}
         for entry in dataclasses.fields(self):
             value = getattr(self, entry.name)
-            if entry.name in ('masks', 'attention') or value is None or (isinstance(value, list) and not value):
+            if entry.name == 'attention' or value is None or (isinstance(value, list) and not value):
                 continue
+            if entry.name == 'masks':
+                value = [run_lengths(mask) for mask in value]
             if entry.name == 'candidates':
                 value = [dataclasses.asdict(candidate) for candidate in value]
             content[entry.name] = value.tolist() if isinstance(value, np.ndarray) else value
         return content
+
+
+def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
+    """A mask (H, W) as COCO's uncompressed run lengths: how many pixels are off, on, off, ..., column after column."""
+    flat = np.asarray(mask, np.uint8).flatten('F')
+    changes = np.flatnonzero(np.diff(flat, prepend=0, append=2))  # the last one ends the last run
+    counts = np.diff(changes, prepend=0).tolist()
+    return dict(size=list(mask.shape), counts=counts)

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from importlib import import_module
+from types import ModuleType
 
 from ..version import __version__
 
@@ -18,7 +19,10 @@ COMMANDS = {
     'ground': 'find what a phrase refers to in images',
     'classify': 'classify images and clips',
     'detect': 'find objects in images, with the weights of a detection config',
+    'segment': 'as detect, with masks',
     'summarize': 'summarise texts',
+    'classify-text': 'classify texts, or pairs of them',
+    'answer-text': 'answer a question by the words of texts',
     'index': 'embed images and clips into an index on disk, and keep it up to date',
     'search': 'find what a text describes in an index',
     'serve': 'open a web page and an HTTP API for a model',
@@ -39,6 +43,7 @@ COMMANDS = {
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
     'plan': 'memory by part, FLOPs, time and loader throughput that a training needs on some GPUs',
+    'completion': 'print the completion of commands and options for a shell',
     'demo': 'build the benchmark, train, test and draw predictions, from nothing',
 }
 
@@ -53,12 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + '.')
         if name == wanted:  # the others stay unimported: `mplug2 --help` needs no torch
-            import_module(f'.{name}', __name__).add_arguments(command)
+            module_of(name).add_arguments(command)
             command.add_argument('--traceback', action='store_true', help='print where in the code an error came from')
     parsed = parser.parse_args(arguments)
     os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
     try:
-        return import_module(f'.{parsed.command}', __name__).run(parsed) or 0
+        return module_of(parsed.command).run(parsed) or 0
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -71,6 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
             print('--traceback prints where it came from', file=sys.stderr)
         print(f'mplug2 {parsed.command}: {_cause(error)}', file=sys.stderr)
         return 1
+
+
+def module_of(command: str) -> ModuleType:
+    return import_module(f'.{command.replace("-", "_")}', __name__)
 
 
 def _cause(error: Exception) -> str:

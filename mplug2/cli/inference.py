@@ -15,7 +15,7 @@ from typing import Any
 from ..utils.precision import DTYPES
 
 COLUMNS = ('source', 'prompt', 'text', 'score', 'similarity', 'boxes', 'labels', 'scores', 'candidates', 'times', 'embedding')
-COLUMNS += ('error',)
+COLUMNS += ('masks', 'error')
 
 
 def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or folders of them') -> None:
@@ -23,6 +23,14 @@ def add_common(parser: argparse.ArgumentParser, inputs: str = 'images, clips, or
     parser.add_argument('paths', nargs='+', metavar='PATH', help=inputs)
     add_model(parser)
     add_workers(parser)
+    add_show(parser)
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
+
+
+def add_texts(parser: argparse.ArgumentParser) -> None:
+    """Arguments of commands over texts."""
+    parser.add_argument('paths', nargs='+', metavar='PATH', help='files with a text a line')
+    add_model(parser)
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
 
 
@@ -41,10 +49,19 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES), help='bfloat16 on a GPU, else float32')
 
 
+def add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--show', metavar='DIR', help='draw each image or clip with its result here')
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Arguments that say who decodes."""
     parser.add_argument('--workers', type=int, default=4, metavar='N', help='threads that decode ahead (default: 4)')
     parser.add_argument('--processes', action='store_true', help='decode in processes, for thousands of files on many cores')
+
+
+def workers(args: argparse.Namespace) -> dict[str, Any]:
+    """Who decodes, where that was asked."""
+    return {key: getattr(args, key) for key in ('workers', 'processes') if hasattr(args, key)}
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +103,10 @@ def run(
 
         if inputs is None:
             inputs = files(args.paths)
-        model = model or Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
+        model = model or Inferencer(args.model, args.config, args.device, args.dtype, **workers(args))
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
+    if getattr(args, 'show', None):
+        clips['out_dir'] = args.show
     progress = args.out is not None and sys.stderr.isatty()
     results = getattr(model, method)(inputs, *texts, batch_size=args.batch_size, progress=progress, **clips, **options)
     failed = 0

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
     inference.add_running(parser)
     inference.add_workers(parser)
+    inference.add_show(parser)
     inference.add_clips(parser)
 
 

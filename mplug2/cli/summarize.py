@@ -9,7 +9,7 @@ from . import inference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    inference.add_common(parser, 'files with a text a line')
+    inference.add_texts(parser)
     inference.add_generation(parser)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..config.command_line import DictAction
 from ..config.load import load_config, own_work_dir
+from ..registry import TASKS, class_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32', help='of the forward pass')
     parser.add_argument(
         '--task', metavar='NAME', help="what weights of several tasks call the config's task, if not as the config does"
+    )
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="average over mirrored views, of classification; or test by the config's tta_model and tta_pipeline",
     )
     parser.add_argument('--show-dir', help='draw predictions here')
     parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
@@ -57,6 +63,8 @@ def run(args: argparse.Namespace) -> None:
         shrink(cfg, args.smoke_test, cfg.work_dir)
     if args.task:
         rename_task(cfg, args.task)
+    if args.tta:
+        augment(cfg)
     path = Path(args.checkpoint)
     cfg.load_from, cfg.resume = str(find_weights(path) if path.is_dir() else args.checkpoint), False
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'val_dataloader', 'val_cfg'):
@@ -96,6 +104,32 @@ def rename_task(cfg: Any, name: str) -> None:
     if len(cfg.model.tasks) != 1:
         raise ValueError(f'--task names the task of a config that has one; this has {", ".join(cfg.model.tasks)}')
     cfg.model.tasks = {name: next(iter(cfg.model.tasks.values()))}
+
+
+def augment(cfg: Any) -> None:
+    """Test-time augmentation: by MMEngine's keys ``tta_model`` and ``tta_pipeline``, else by mirrored views.
+
+    Raises:
+        ValueError: the config has none of these keys, and its tasks do not average views.
+    """
+    from ..datasets.transforms.views import MirrorViews
+    from ..tasks import Classification, ZeroShotClassification
+
+    dataset = cfg.test_dataloader.dataset
+    while 'pipeline' not in dataset and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    if cfg.get('tta_model') and cfg.get('tta_pipeline'):
+        dataset['pipeline'] = cfg.tta_pipeline
+        cfg.model = dict(cfg.tta_model, module=cfg.model)
+        return
+    kinds = [class_of(task, TASKS) for task in (cfg.model.get('tasks') or {}).values()]
+    if not kinds or not all(issubclass(kind, (Classification, ZeroShotClassification)) for kind in kinds):
+        raise ValueError(
+            '--tta averages the views of classification; for another task the config gives tta_model and tta_pipeline '
+            "(MMEngine's test-time augmentation)"
+        )
+    *steps, pack = dataset['pipeline']
+    dataset['pipeline'] = [*steps, dict(type=MirrorViews), pack]
 
 
 def use_device(device: str, launcher: str) -> None:

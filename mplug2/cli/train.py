@@ -23,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on from this checkpoint, or from the work directory's latest if none is named",
     )
     parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
-    parser.add_argument('--tensorboard', action='store_true', help='log to TensorBoard as well')
+    parser.add_argument(
+        '--logger',
+        nargs='+',
+        choices=['tensorboard', 'wandb', 'mlflow', 'clearml', 'swanlab', 'aim'],
+        default=[],
+        help='log there as well: losses, metrics, and predictions drawn at each validation',
+    )
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
@@ -45,10 +51,11 @@ def run(args: argparse.Namespace) -> None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
     if args.amp:
         cfg.merge_from_dict({'optim_wrapper.dtype': 'bfloat16'})
-    if args.tensorboard:
-        # Names, because MMEngine cannot print a config to which a class was added.
-        backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-        cfg.visualizer = dict(type='Visualizer', vis_backends=backends)
+    if args.logger:
+        from ..engine.loggers import visualizer_of
+
+        cfg.visualizer = visualizer_of(args.logger)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='LogPredictions')]
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise KeyError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')

@@ -5,6 +5,7 @@ from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount
 from .hooks.checkpoint import CheckpointHook
 from .hooks.class_count import ClassCount
+from .hooks.log_predictions import LogPredictions
 from .hooks.nonfinite import NonFiniteError, NonFiniteGuard
 from .hooks.preemption import StopOnSignal
 from .hooks.runtime_info import RuntimeInfoHook
@@ -29,6 +30,7 @@ __all__ = [
     'ClassCount',
     'DeviceScalarBuffer',
     'LayerDecayConstructor',
+    'LogPredictions',
     'LogProcessor',
     'NonFiniteError',
     'NonFiniteGuard',

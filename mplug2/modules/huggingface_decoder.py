@@ -83,6 +83,7 @@ class HuggingFaceDecoder(nn.Module):
         stack = next(part for part in self.model.modules() if isinstance(part, nn.ModuleList))
         for number, layer in enumerate(stack):
             stack[number] = WrappedLayer(layer)
+        self.register_load_state_dict_post_hook(lambda decoder, _: decoder.model.tie_weights())  # assigned weights part
 
     def init_weights(self) -> None:
         """Load the weights of `source`; a model made from a dict keeps the random ones that transformers gave it."""
@@ -98,6 +99,7 @@ class HuggingFaceDecoder(nn.Module):
         kind = cfg['model']['model_type'] if isinstance(cfg['model'], dict) else 'llama'
         sizes = dict(vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)
         cfg['model'] = dict(model_type=kind, num_key_value_heads=1, head_dim=16, max_position_embeddings=512, **sizes)
+        cfg['model'].update(ffn_dim=48, word_embed_proj_dim=32)  # OPT's names
         for key in ('prompt', 'before', 'after'):
             cfg.pop(key, None)
 

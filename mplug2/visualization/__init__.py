@@ -3,6 +3,7 @@
 from .attention import draw_attention, heat
 from .modality_gap import draw_gap, modality_gap, principal_plane
 from .predictions import Shown, draw_predictions, is_shown, register_view, write_predictions
+from .results import draw_result
 from .retrieved import draw_retrieved, retrieved_by_text
 from .samples import write_samples
 
@@ -11,6 +12,7 @@ __all__ = [
     'draw_attention',
     'draw_gap',
     'draw_predictions',
+    'draw_result',
     'draw_retrieved',
     'heat',
     'is_shown',

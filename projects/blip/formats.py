@@ -45,13 +45,13 @@ class _Blip(Adapter):
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         depths = (f'{self.vision}{self.blocks}', 'text_encoder.encoder.layer.', 'text_decoder.bert.encoder.layer.')
-        entries = self._table(*(count(state, prefix) for prefix in depths))
+        entries = self.table(*(count(state, prefix) for prefix in depths))
         heads = [entry for entry in self._heads() if entry.theirs[0] in state]
         return [entry for entry in [*entries, *heads] if parts is None or entry.part in parts]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         depths = (f'{VISION}.blocks.', 'fusion.layers.', 'decoder.layers.')
-        entries = self._table(*(count(state, prefix) for prefix in depths))
+        entries = self.table(*(count(state, prefix) for prefix in depths))
         return [*entries, *(entry for entry in self._heads() if entry.ours in state)]
 
     def from_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,7 +64,8 @@ class _Blip(Adapter):
     def copies(self) -> dict[str, str]:
         return {f'{HEAD}.decoder.weight': f'text_decoder.bert.{WORDS}'}
 
-    def _table(self, vision: int, text: int, decoder: int) -> Iterator[Entry]:
+    def table(self, vision: int, text: int, decoder: int) -> Iterator[Entry]:
+        """The table of so many layers of each; of 0, a part is left out."""
         token, positions, patches, norm = (self.vision + name for name in self.stem)
         yield Entry(f'{VISION}.class_embedding', (token,), (0, 1))
         yield Entry(f'{VISION}.position_embedding', (positions,), (0,))

@@ -9,10 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mplug2.apis import Result
-from mplug2.cli import main
+from mplug2.apis.results import run_lengths
+from mplug2.cli import COMMANDS, main
+from mplug2.cli.completion import SHELLS
 from mplug2.cli.inference import COLUMNS
 from mplug2.cli.summarize import lines_of
 from mplug2.version import __version__
@@ -66,7 +70,36 @@ def test_what_cannot_be_done_is_one_sentence(clips: list[str], tmp_path: Path, c
 
 
 def test_every_field_of_a_result_has_a_column() -> None:
-    assert set(COLUMNS) == {entry.name for entry in dataclasses.fields(Result)} - {'masks', 'attention'}
+    assert set(COLUMNS) == {entry.name for entry in dataclasses.fields(Result)} - {'attention'}
+
+
+def test_results_are_drawn(clips: list[str], tmp_path: Path) -> None:
+    assert main(['caption', *clips, '--show', str(tmp_path / 'drawn')]) == 0
+    names = [f'{number:06d}_{Path(clip).stem}.png' for number, clip in enumerate(clips)]
+    assert sorted(path.name for path in (tmp_path / 'drawn').iterdir()) == names
+    with Image.open(tmp_path / 'drawn' / names[0]) as picture:
+        assert picture.height > 320  # words stand under the frames
+
+
+def test_masks_are_run_lengths() -> None:
+    mask = np.zeros((3, 4), bool)
+    mask[1:, 1] = mask[0, 2] = mask[2, 3] = True
+    counts = [4, 3, 4, 1]
+    assert run_lengths(mask) == dict(size=[3, 4], counts=counts)
+    assert run_lengths(np.ones((2, 2), bool))['counts'] == [0, 4]
+    assert run_lengths(np.zeros((2, 2), bool))['counts'] == [4]
+    assert Result('a', masks=[mask]).to_dict()['masks'] == [dict(size=[3, 4], counts=counts)]
+
+
+@pytest.mark.parametrize('shell', SHELLS)
+def test_a_shell_completes_commands_and_options(shell: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(['completion', shell]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in (*COMMANDS, 'num-beams', 'check'))
+    if shell == 'bash':
+        script = f'{printed}\nCOMP_WORDS=(mplug2 data check --w); COMP_CWORD=3; _mplug2; echo "${{COMPREPLY[@]}}"'
+        completed = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True).stdout
+        assert completed.split() == ['--workers']
 
 
 def test_texts_are_lines(tmp_path: Path) -> None:

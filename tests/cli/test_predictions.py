@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mplug2.cli.test import drop_metrics_without_labels, use_device
+from mplug2.cli.test import augment, drop_metrics_without_labels, use_device
+from mplug2.config.load import load_config
 from mplug2.evaluation import CaptionMetric, ExactMatch, SQuADMetric
 from mplug2.evaluation.predictions import line_of, read_lines
+from mplug2.registry import DATASETS
 from mplug2.structures import MultiModalDataSample
 from tests.runs import mplug2
 
@@ -86,3 +88,19 @@ def test_predicting_without_labels(mini_home: Path, tmp_path: Path, capsys: pyte
     )
     assert mplug2(mini_home, 'predict', 'mini/video_text_retrieval', 'mplug2_tiny', *clips) == 1
     assert 'say which with --method' in capsys.readouterr().err
+
+
+def test_augmented_tests_average_mirrored_views(mini_home: Path) -> None:
+    cfg = load_config('mini/image_classification')
+    augment(cfg)
+    cfg.test_dataloader.dataset.update(
+        data_prefix=str(mini_home / 'data/mini/imagenet/test'),
+        synsets=str(mini_home / 'data/mini/imagenet/LOC_synset_mapping.txt'),
+        indices=1,
+    )
+    sample = DATASETS.build(cfg.test_dataloader.dataset)[0]
+    frames = sample['inputs']['frames']
+    assert sample['data_samples'].num_views == len(frames) == 2
+    assert torch.equal(frames[1], frames[0].flip(-1))
+    with pytest.raises(ValueError, match='--tta averages the views of classification'):
+        augment(load_config('mini/video_captioning'))

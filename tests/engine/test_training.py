@@ -15,6 +15,7 @@ from mplug2.checkpoints import best_checkpoint, latest_checkpoint, load_checkpoi
 from mplug2.checkpoints.find import write_best
 from mplug2.config.load import load_config
 from mplug2.engine import CheckpointHook
+from mplug2.engine.loggers import visualizer_of
 from mplug2.engine.runner import build_runner
 from mplug2.modules.encoders.vision import resize_positions
 from tests.runs import TINY, TINY_QA, logged, mplug2, weights
@@ -80,9 +81,9 @@ def test_testing_needs_no_training_files(mini_home: Path, trained: Path, tmp_pat
 
 
 def test_amp_scaled_rate_and_tensorboard(mini_home: Path, trained: Path, tmp_path: Path) -> None:
-    options = ['train_cfg.max_iters=2', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
-    arguments = ['--work-dir', tmp_path, '--amp', '--auto-scale-lr', '--tensorboard', '--seed', '0', '--cfg-options', *options]
-    assert mplug2(mini_home, 'train', TINY, *arguments) == 0
+    options = ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'default_hooks.checkpoint.save_best=None']
+    arguments = ['--work-dir', tmp_path, '--amp', '--auto-scale-lr', '--seed', '0', '--logger', 'tensorboard']
+    assert mplug2(mini_home, 'train', TINY, *arguments, '--cfg-options', *options) == 0
     assert Config.fromfile(tmp_path / 'tiny_captioning.py').optim_wrapper.dtype == 'bfloat16'
     plain, mixed = logged(trained)[1], logged(tmp_path)[1]
     assert mixed != plain
@@ -91,6 +92,13 @@ def test_amp_scaled_rate_and_tensorboard(mini_home: Path, trained: Path, tmp_pat
     assert logged(tmp_path, 'lr')[1] == pytest.approx(logged(trained, 'lr')[1] * 4 / 32)
     (events,) = tmp_path.glob('**/events.out.tfevents*')
     assert b'loss_caption' in events.read_bytes()
+    assert b'val/predictions' in events.read_bytes()
+
+
+def test_a_logger_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mplug2.engine.loggers.find_spec', lambda package: None)
+    with pytest.raises(ImportError, match='--logger wandb needs the package wandb, which is not installed: pip install wandb'):
+        visualizer_of(['wandb'])
 
 
 def test_the_rate_is_not_scaled_without_a_base(mini_home: Path, capsys: pytest.CaptureFixture) -> None:

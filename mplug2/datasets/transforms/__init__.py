@@ -13,7 +13,7 @@ from .pillow import PillowResize
 from .sentence_pairs import AnswerWindows, TokenizePair
 from .spatial import BlankFrames, CenterCrop, ColorJitter, HorizontalFlip, RandomResizedCrop, Resize
 from .text import TokenizeTarget, TokenizeText
-from .views import MultiCrop
+from .views import MirrorViews, MultiCrop
 
 __all__ = [
     'ActionPipeline',
@@ -31,6 +31,7 @@ __all__ = [
     'LoadImage',
     'LoadVideo',
     'MaskTokens',
+    'MirrorViews',
     'MultiCrop',
     'OpenClip',
     'PackInputs',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...registry import TRANSFORMS
+from .base import BaseTransform
 from .spatial import ToSize
 
 WAYS = {
@@ -52,4 +53,16 @@ class MultiCrop(ToSize):
         if self.crops in (2, 10):
             views += [view[:, :, ::-1] for view in views]
         results.update(frames=np.stack(views), num_views=self.crops)
+        return results
+
+
+@TRANSFORMS.register_module()
+class MirrorViews(BaseTransform):
+    """Frames, as they are and mirrored: (T, H, W, 3) -> (2, T, H, W, 3), views (V, ...) -> (2V, ...), and ``num_views``."""
+
+    def transform(self, results: dict) -> dict:
+        frames = results['frames']
+        views = frames if frames.ndim == 5 else frames[None]
+        results['frames'] = np.concatenate([views, views[..., ::-1, :]])
+        results['num_views'] = 2 * results.get('num_views', 1)
         return results
