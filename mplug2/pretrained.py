@@ -134,8 +134,7 @@ def folder_files(source: str | Path) -> tuple[Path, Path] | None:
     if (folder / CONFIG).is_file():
         return folder / CONFIG, folder / WEIGHTS
     if not folder.exists() and str(source) in shipped_names():
-        config = SHIPPED / f'{source}.json'  # a detector has none: the zoo names its config file
-        return (config, SHIPPED / f'{source}.safetensors') if config.is_file() else None
+        return SHIPPED / f'{source}.json', SHIPPED / f'{source}.safetensors'
     if not folder.exists() and re.fullmatch(_ON_HUB, str(source)) and folder.suffix not in _WEIGHT_FILES:
         folder = _from_hub(str(source))
         return folder / CONFIG, folder / WEIGHTS

@@ -30,7 +30,7 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
-DEFAULT_MODEL, DEFAULT_DETECTOR = 'mplug2_tiny_multitask', 'mplug2_tiny_detection'  # shipped; for `DETECTION` the second
+DEFAULT_MODEL = 'mplug2_tiny_multitask'  # shipped
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
 
 
@@ -53,7 +53,6 @@ class Execution:
         if dtype == 'auto':
             dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
         self.dtype, self.workers, self.processes = getattr(torch, dtype), workers, processes
-        self._is_default, self._default_detector = model is None, None
         model = DEFAULT_MODEL if model is None else model
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
@@ -72,7 +71,7 @@ class Execution:
         able = [name for name in METHODS if any(name in task.methods for task in tasks)]
         if 'embed' in able and 'classify' not in able:
             able.append('classify')
-        return [*able, *DETECTION] if self._is_default else able
+        return able
 
     def embedded_as(self, media: Media) -> str:
         """'image' or 'video': what texts are embedded for that are compared with this."""
@@ -137,9 +136,6 @@ class Execution:
         out_dir: str | Path | None = None,
         show: bool = False,
     ) -> Result | Iterator[Result]:
-        if self._is_default:
-            self._default_detector = self._default_detector or type(self)(DEFAULT_DETECTOR, None, str(self.device))
-            return self._default_detector._detect(method, inputs, threshold, batch_size=batch_size, progress=progress)
         if self.detector is None:
             raise ValueError(f'the model cannot {method} (it is no detector); it can {", ".join(self.methods)}')
         many, total, pairs = pair_up(inputs)

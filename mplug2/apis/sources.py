@@ -19,7 +19,7 @@ from ..checkpoints.hub import CONFIG, hub_folder
 from ..checkpoints.load import Policy, load
 from ..config.load import load_config
 from ..model import MPlug2
-from ..pretrained import folder_files, shipped_names, zoo
+from ..pretrained import folder_files, shipped_names
 from ..registry import MODELS, TASKS, resolve
 from ..text import BertTokenizer
 from .hub import load_hub_model
@@ -60,9 +60,7 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     if config is None and (files := folder_files(source)) is not None:
         foreign = hub_folder(files[0].parent) if files[0].name == CONFIG else None
         return MPlug2.from_pretrained(source) if foreign is None else load_hub_model(foreign)
-    if not path.exists() and config is None and str(source) in shipped_names():
-        config = next(model['config'] for model in zoo() if model['name'] == str(source))  # a detector has no model folder
-    elif not path.exists() and config is None:
+    if not path.exists() and config is None:
         raise CheckpointError(
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'
         )

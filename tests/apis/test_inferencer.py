@@ -68,7 +68,7 @@ print('Adafactor' in OPTIMIZERS)
 
 
 def test_shipped_models_are_listed() -> None:
-    assert list_models() == ['mplug2_tiny', 'mplug2_tiny_multitask', 'mplug2_tiny_detection']
+    assert list_models() == ['mplug2_tiny', 'mplug2_tiny_multitask']
 
 
 def test_captions_say_what_is_in_the_clips(model: Inferencer, clips: list[str], images: list[str]) -> None:
