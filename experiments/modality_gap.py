@@ -15,21 +15,15 @@ import argparse
 import json
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import mini_results
-import torch
 from mini_rows import ROWS
 from mmengine.config import Config
 from torch import Tensor
 
-from mplug2 import registry
-from mplug2.checkpoints import Policy, best_checkpoint, latest_checkpoint, load
+from mplug2.checkpoints import best_checkpoint, latest_checkpoint
 from mplug2.config.load import load_config
-from mplug2.datasets.collate import pad
-from mplug2.engine.runner import Runner
-from mplug2.registry import resolve
-from mplug2.structures import Tokens
+from mplug2.engine.embedding_pairs import build_embedder, embed_pairs
 from mplug2.utils.files import write_text
 from mplug2.visualization import draw_gap, modality_gap
 
@@ -40,46 +34,9 @@ MINI = {
 }
 
 
-def build(cfg: Config, checkpoint: Path | None) -> Any:
-    """The model of a config with the weights of a checkpoint, or with those that the config names.
-
-    Raises:
-        ValueError: none of its tasks embeds images or clips and texts.
-    """
-    own = cfg.model if checkpoint is None else cfg.model | dict(init_cfg=None)
-    model = registry.MODELS.build(resolve(own, registry.MODELS))
-    if not any(hasattr(task, 'embed_vision') for task in model.tasks.values()):
-        raise ValueError(f'none of the tasks {", ".join(model.tasks)} embeds images or clips and texts')
-    if checkpoint is None:
-        model.init_weights()
-    else:
-        load(model, checkpoint, Policy.RESUME)
-    return model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
-
-
-@torch.no_grad()
-def embed(cfg: Config, model: Any) -> dict[str, tuple[Tensor, Tensor]]:
-    """Vision and text (N, E) of the test's images or clips with their first texts: ``embedding``, the task's embeddings, and
-    ``class_token``, the network's own class tokens (N, C) before the task's projections."""
-    task = next(task for task in model.tasks.values() if hasattr(task, 'embed_vision'))
-    features: dict[str, tuple[list[Tensor], list[Tensor]]] = dict(embedding=([], []), class_token=([], []))
-    for batch in Runner.build_dataloader(cfg.test_dataloader):
-        data = model.data_preprocessor(batch, False)
-        frames = data['inputs']['frames']
-        vision = model.network.encode_vision(frames)
-        ids, mask = pad([list(sample.texts[0]) for sample in data['data_samples']])
-        text = model.network.encode_text(Tokens(ids.to(frames.device), mask.to(frames.device)))
-        for name, pair in dict(
-            embedding=(task.embed_vision(vision), task.embed_text(text)), class_token=(vision.pooled, text.pooled)
-        ).items():
-            for side, part in zip(features[name], pair, strict=True):
-                side.append(part.float().cpu())
-    return {name: tuple(torch.cat(side) for side in sides) for name, sides in features.items()}
-
-
 def measure(cfg: Config, checkpoint: Path | None) -> tuple[dict[str, float], tuple[Tensor, Tensor]]:
     """Gaps of a model (those of the class tokens under ``class_token/``), and its embeddings."""
-    embeddings = embed(cfg, build(cfg, checkpoint))
+    embeddings = embed_pairs(cfg, build_embedder(cfg, checkpoint))
     gaps = modality_gap(*embeddings['embedding'])
     gaps |= {f'class_token/{key}': value for key, value in modality_gap(*embeddings['class_token']).items()}
     return gaps, embeddings['embedding']

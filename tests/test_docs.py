@@ -89,7 +89,9 @@ def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: py
     assert described['Repeat'].describe_shape(dict(times=3), SampleShape(frames=4)).frames == 12
 
 
-@pytest.mark.parametrize('page', ['README.md', 'docs/get_started/first_caption.md', 'docs/guides/inference.md'])
+@pytest.mark.parametrize(
+    'page', ['README.md', 'docs/get_started/first_caption.md', 'docs/guides/inference.md', 'docs/guides/looking_inside.md']
+)
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python as it stands there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]

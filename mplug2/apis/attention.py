@@ -17,7 +17,7 @@ from ..modules.contracts import VisionEncoder, VisionTokens
 from ..modules.recording import cross_attentions, record_attention
 from ..networks import Features, Network
 from ..structures import Batch
-from ..tasks import Captioning, Retrieval, Task
+from ..tasks import GenerativeTask, Grounding, Task
 from .results import AttentionMaps
 
 KINDS = ('grad_cam', 'attention')
@@ -55,7 +55,7 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     module = network._modules.get(PARTS[part])
     if module is None:
         raise ValueError(f'the model has no {PARTS[part]} module, so no attention of its {part}')
-    ids = None if isinstance(task, Retrieval) else _written(task, features, question.texts)
+    ids = _written(task, features, question.texts) if isinstance(task, GenerativeTask) else None
     if ids is None and part == 'decoder':
         raise ValueError('matching goes without the decoder: ask for the attention of fusion or queries, or for a caption')
     with torch.inference_mode(False), torch.enable_grad(), record_attention(cross_attentions(module)) as calls:
@@ -70,8 +70,7 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     if part == 'queries':
         names, wholes = [[(f'query {row + 1}', row) for row in range(rows.shape[1])]] * len(rows), ['all queries'] * len(rows)
     elif part == 'decoder':
-        tokenizer = task.generator.tokenizer
-        names, wholes = [_words(tokenizer, sample[1:]) for sample in ids], [tokenizer.decode(sample) for sample in ids]
+        names, wholes = zip(*(_written_words(task, sample) for sample in ids), strict=True)
     else:
         names = _words_of_text(batch[getattr(task, 'text', 'text')], batch.samples, question)
         wholes = [text or 'instruction' for text in question.texts]
@@ -79,17 +78,13 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     return [_maps(*sample, question, layer) for sample in zip(patches, names, wholes, strict=True)]
 
 
-def _written(task: Task, features: Features, texts: Sequence[str | None]) -> list[list[int]]:
+def _written(task: GenerativeTask, features: Features, texts: Sequence[str | None]) -> list[list[int]]:
     """Ids whose likelihood is explained, from the start token on: the given captions, or what the decoder writes itself."""
     generator = task.generator
-    if isinstance(task, Captioning) and all(text is not None for text in texts):
+    if 'caption' in task.methods and all(text is not None for text in texts):
         return [generator.tokenizer.encode_target(text, generator.prompt)[0] for text in texts]
-    best = generator.hypotheses(features, _memory(task, features), getattr(task, 'allowed', None))
+    best = generator.hypotheses(features, task.memory(features), getattr(task, 'allowed', None))
     return [list(map(int, hypotheses[0].ids)) for hypotheses in best]
-
-
-def _memory(task: Task, features: Features) -> Any:
-    return task.memory(features) if isinstance(task, Captioning) else features.memory('fused')
 
 
 def _encode(network: Network, features: Features) -> tuple[int, int, int]:
@@ -104,7 +99,7 @@ def _encode(network: Network, features: Features) -> tuple[int, int, int]:
     return seen[0].num_frames, *seen[0].grid
 
 
-def _match(task: Retrieval, features: Features) -> Tensor:
+def _match(task: Task, features: Features) -> Tensor:
     """(B,): log-odds that the text belongs to the input; without matching, the cosine of their embeddings."""
     if task.matching is None:
         return (task.embed_vision(features.vision()) * task.embed_text(features.text())).sum(1)
@@ -114,7 +109,7 @@ def _match(task: Retrieval, features: Features) -> Tensor:
 
 def _likelihoods(task: Task, features: Features, ids: list[list[int]], one_by_one: bool) -> list[Tensor]:
     """Log-probabilities (B,) of the texts, or of their first token, their second, ..."""
-    memory = _memory(task, features)
+    memory = task.memory(features)
     padded, mask = (part.to(memory.tokens.device) for part in pad(ids, value=task.generator.tokenizer.pad_id))
     logits = features.network.decoder(padded[:, :-1], memory).float().log_softmax(-1)
     tokens = logits.gather(-1, padded[:, 1:, None])[..., 0] * mask[:, 1:]
@@ -157,6 +152,16 @@ def _words_of_text(tokens: Any, samples: Sequence[Any], question: Question) -> l
         first = question.offset(sample.media)
         names.append([(word, first + row) for word, row in _words(question.tokenizer, ids[first : sum(mask)])])
     return names
+
+
+def _written_words(task: Task, ids: list[int]) -> tuple[list[Row], str]:
+    """Words that the decoder wrote, after the start token, and all of them; the location tokens of a box by its sides."""
+    if isinstance(task, Grounding):
+        marker = [] if task.locations.marker is None else ['box']
+        sides = [*marker, 'left', 'top', 'right', 'bottom']
+        return [(side, row) for row, side in enumerate(sides)], 'all tokens'
+    tokenizer = task.generator.tokenizer
+    return _words(tokenizer, ids[1:]), tokenizer.decode(ids)
 
 
 def _words(tokenizer: Any, ids: Sequence[int]) -> list[Row]:

@@ -12,11 +12,13 @@ import torch
 
 from ..datasets.collate import multimodal_collate
 from ..model import MPlug2
+from ..modules.packing import pack, worth_packing
 from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch
 from ..tasks import Task
 from ..utils.precision import DTYPES
+from ..utils.processor import computes_bf16
 from .drawing import Drawing
 from .inputs import Media, pair_up
 from .pipeline import InputPipeline
@@ -47,18 +49,24 @@ class Execution:
         processes: bool = False,
         **published: Any,
     ) -> None:
-        if dtype != 'auto' and dtype not in DTYPES:
-            raise ValueError(f"dtype is 'auto' or one of {', '.join(DTYPES)}, not {dtype!r}")
+        if dtype not in ('auto', 'int8', *DTYPES):
+            raise ValueError(f"dtype is 'auto', 'int8' or one of {', '.join(DTYPES)}, not {dtype!r}")
         self.device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
+        if dtype == 'int8' and self.device.type != 'cpu':
+            raise ValueError(f"dtype='int8' is for the CPU, not {self.device}: take 'bfloat16'")
         if dtype == 'auto':
-            dtype = 'bfloat16' if self.device.type == 'cuda' and torch.cuda.is_bf16_supported() else 'float32'
-        self.dtype, self.workers, self.processes = getattr(torch, dtype), workers, processes
+            dtype = 'bfloat16' if computes_bf16(self.device.type) else 'float32'
+        self.dtype = torch.float32 if dtype == 'int8' else getattr(torch, dtype)
+        self.workers, self.processes = workers, processes
         model = DEFAULT_MODEL if model is None else model
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
         self.model = (loaded if self.detector is None else self.detector.model).to(self.device)
         if self.detector is None:
+            decoder = getattr(self.model.network, 'decoder', None) if self.device.type == 'cpu' else None
+            if decoder is not None and (dtype == 'int8' or worth_packing(decoder)):
+                pack(decoder, 'int8' if dtype == 'int8' else 'packed')
             inputs = {name: task.spec.inputs for name, task in self.model.tasks.items()}
             self.pipeline = InputPipeline(self.model.preprocessing, inputs, self.model.tokenizers.get('text'))
 

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--part', choices=['fusion', 'decoder', 'queries'], help='whose attention is shown')
     parser.add_argument('--kind', choices=['grad_cam', 'attention'], default='grad_cam')
     parser.add_argument('--layer', type=int, metavar='N', help='of the part, from 0; negative ones from its end')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='draw the maps here, one picture for each input')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='draw the maps here, one image for each input')
     inference.add_model(parser)
     inference.add_clips(parser)
 
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
             if args.out:
                 stem = Path(result.source).stem
                 drawn[stem] = drawn.get(stem, 0) + 1  # files of several folders may share a name
-                name = f'{stem}.png' if drawn[stem] == 1 else f'{stem}_{drawn[stem]}.png'
+                name = f'{stem}.jpg' if drawn[stem] == 1 else f'{stem}_{drawn[stem]}.jpg'
                 seen = model.frames(result.source, args.start, args.end)
-                content['picture'] = str(draw_attention(seen.frames, maps.names, maps.maps, args.out / name, seen.times))
+                content['image'] = str(draw_attention(seen.frames, maps.names, maps.maps, args.out / name, seen.times))
         print(json.dumps(content), flush=True)
     return 1 if failed else 0

@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none: runs on the CPU'
     print(f'  {"accelerator":<14}{accelerator}')
     from .. import mini
-    from ..engine.optim.wrapper import computes_bf16
     from ..evaluation.caption import STANFORD
+    from ..utils.processor import computes_bf16
 
     print(f'  {"processor":<14}{torch.get_num_threads()} threads')
     print(f'  {"bf16 (--amp)":<14}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')

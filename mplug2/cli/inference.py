@@ -46,7 +46,9 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
-    parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES), help='bfloat16 on a GPU, else float32')
+    parser.add_argument(
+        '--dtype', default='auto', choices=('auto', *DTYPES, 'int8'), help='by default bfloat16 where it is native'
+    )
 
 
 def add_show(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +59,7 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
 
     from ..checkpoints.loading import table
     from ..model import MPlug2
-    from ..planning.plan import materialise
+    from ..planning.trace import materialise
     from ..registry import MODELS
     from ..tasks import INPUTS
 
@@ -105,6 +103,7 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
 
     from ..modules.contracts import VisionEncoder
     from ..networks import Features
+    from ..planning.flops import FlopsByModule
     from ..structures import Batch, Tokens
 
     def tokens(length: int) -> Tokens:
@@ -117,7 +116,7 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
         images = torch.zeros(1, frames, 3, size, size)
     features = Features(network, Batch(frames=images, text=tokens(text)))
     # The explicit attention, because PyTorch has no formula for the fused one on the CPU.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _count_flops(network) as flops:
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopsByModule(network) as flops:
         for stage in ('vision', 'text', 'fused'):
             if stage in spec.stages:
                 last = stage
@@ -125,46 +124,6 @@ def task_flops(network, spec, frames: int, size: int | None, text: int, target: 
         if 'decoder' in spec.stages:
             network.decoder(tokens(target).ids, features.memory(last))
     return flops.by_module
-
-
-def _count_flops(network) -> Any:
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils.flop_counter import flop_registry
-
-    class Counting(TorchDispatchMode):
-        """What happens outside the modules' calls is of the one that is entered by methods, as universal layers are."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.by_module: Counter = Counter()
-            self.inside: list[str] = []
-            self.handles = []
-            self.outside = 'wiring'
-            for name, module in network.named_children():
-                if type(module).forward is torch.nn.Module.forward:
-                    self.outside = name  # it has no call of its own
-                self.handles.append(module.register_forward_pre_hook(self._enter(name)))
-                self.handles.append(module.register_forward_hook(lambda *_: self.inside.pop() and None))
-
-        def _enter(self, name: str) -> Callable[..., None]:
-            return lambda *_: self.inside.append(name)
-
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            out = function(*args, **(kwargs or {}))
-            formula = flop_registry.get(function._overloadpacket)
-            if formula is not None:
-                self.by_module[self.inside[-1] if self.inside else self.outside] += formula(
-                    *args, **(kwargs or {}), out_val=out
-                )
-            return out
-
-        def __exit__(self, *error: Any) -> None:
-            for handle in self.handles:
-                handle.remove()
-            super().__exit__(*error)
-
-    return Counting()
 
 
 def _size(module) -> str:

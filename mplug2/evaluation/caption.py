@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from ..registry import METRICS
 from ..utils.installed import is_installed
 from .base import Metric, field, mean, percent, write_json
-from .caption_scores import Words, bleu, cider_d, rouge_l
+from .caption_scores import Corpus, Words, rouge_l
 from .ptb import ptb_tokens
 
 if TYPE_CHECKING:
@@ -161,12 +161,14 @@ class CaptionMetric(Metric):
             return {}
         candidates = [ptb_tokens(caption) for _, caption, *_ in results]
         references = [[ptb_tokens(ref) for ref in refs] for _, _, refs, _ in results]
-        metrics = {f'BLEU-{n}': score for n, score in enumerate(bleu(candidates, references), 1)}
+        corpus = Corpus(candidates, references)
+        metrics = {f'BLEU-{n}': score for n, score in enumerate(corpus.bleu(), 1)}
         metrics['ROUGE-L'] = mean([rouge_l(words, refs) for words, refs in zip(candidates, references, strict=True)])
-        metrics['CIDEr-D'] = mean(cider_d(candidates, references))
+        metrics['CIDEr-D'] = mean(corpus.cider_d().tolist())
         for domain in sorted({domain for *_, domain in results if domain is not None}):
             part = [row for row, record in enumerate(results) if record[3] == domain]
-            metrics[f'CIDEr-D/{domain}'] = mean(cider_d([candidates[i] for i in part], [references[i] for i in part]))
+            of_domain = Corpus([candidates[i] for i in part], [references[i] for i in part])
+            metrics[f'CIDEr-D/{domain}'] = mean(of_domain.cider_d().tolist())
         for name, enabled, through_java in (('METEOR', self.meteor, meteor), ('SPICE', self.spice, spice)):
             if enabled and (score := through_java(candidates, references)) is not None:
                 metrics[name] = score

@@ -8,41 +8,89 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-Words = Sequence[str]
+import numpy as np
+
+from .ngrams import Counts, Words, count_ngrams, look_up, word_numbers
 
 
 def _ngrams(words: Words, n: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(words[start:] for start in range(n)), strict=False))
 
 
-def bleu(candidates: Sequence[Words], references: Sequence[Sequence[Words]], n: int = 4) -> list[float]:
-    """Corpus BLEU-1 to BLEU-n, with the reference length closest to each candidate's (the shorter one on a tie)."""
-    correct, guessed = [0] * n, [0] * n
-    length = reference_length = 0
-    for words, refs in zip(candidates, references, strict=True):
-        length += len(words)
-        reference_length += min((abs(len(ref) - len(words)), len(ref)) for ref in refs)[1]
-        for order in range(1, n + 1):
-            ngrams = _ngrams(words, order)
-            if not ngrams:
-                break
-            allowed: Counter[tuple[str, ...]] = Counter()
-            for ref in refs:
-                allowed |= _ngrams(ref, order)
-            guessed[order - 1] += sum(ngrams.values())
-            correct[order - 1] += sum((ngrams & allowed).values())
-    # The official constants: an order without a match is almost zero, not zero.
-    tiny, small = 1e-15, 1e-9
-    ratio = (length + tiny) / (reference_length + small)
-    penalty = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
-    scores, product = [], 1.0
-    for order in range(1, n + 1):
-        product *= (correct[order - 1] + tiny) / (guessed[order - 1] + small)
-        scores.append(penalty * product ** (1 / order))
-    return scores
+class Corpus:
+    """Candidates and their references, of which n-grams are counted once for all scores.
+
+    Args:
+        candidates: words of each. references: of each candidate, one or more. n: longest n-gram.
+    """
+
+    def __init__(self, candidates: Sequence[Words], references: Sequence[Sequence[Words]], n: int = 4) -> None:
+        if len(candidates) != len(references):
+            raise ValueError(f'{len(candidates)} candidates, but references of {len(references)}')
+        self.size, self.n = len(candidates), n
+        self.references = np.fromiter(map(len, references), np.int64, len(references))  # number of each candidate's
+        self.sample = np.repeat(np.arange(self.size), self.references)  # whose each reference is
+        words, self.lengths = word_numbers([*candidates, *chain.from_iterable(references)])
+        self.counts = list(count_ngrams(words, self.lengths, n))
+
+    def orders(self) -> Iterator[tuple[Counts, Counts, np.ndarray]]:
+        """For each order the rows of candidates, those of references, and whose reference each of the latter is."""
+        for counts in self.counts:
+            references = counts.of(slice(self.size, len(self.lengths)))
+            yield counts.of(slice(0, self.size)), references, self.sample[references.caption - self.size]
+
+    def bleu(self) -> list[float]:
+        """Corpus BLEU-1 to BLEU-n, with the reference length closest to each candidate's (the shorter one on a tie)."""
+        lengths, of_references = self.lengths[: self.size], self.lengths[self.size :]
+        closest = np.lexsort((of_references, np.abs(of_references - lengths[self.sample]), self.sample))
+        first = np.cumsum(self.references) - self.references
+        length, reference_length = int(lengths.sum()), int(of_references[closest[first]].sum())
+        # The official constants: an order without a match is almost zero, not zero.
+        tiny, small = 1e-15, 1e-9
+        ratio = (length + tiny) / (reference_length + small)
+        penalty = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
+        scores, product = [], 1.0
+        for order, (candidates, references, sample) in enumerate(self.orders(), start=1):
+            keys = sample * references.grams + references.gram
+            by_key = np.argsort(keys, kind='stable')
+            keys, starts = np.unique(keys[by_key], return_index=True)
+            allowed = np.maximum.reduceat(references.count[by_key], starts) if len(starts) else starts
+            there, place = look_up(keys, candidates.caption * candidates.grams + candidates.gram)
+            correct = int(np.minimum(candidates.count[there], allowed[place]).sum())
+            guessed = int(np.maximum(lengths - order + 1, 0).sum())
+            product *= (correct + tiny) / (guessed + small)
+            scores.append(penalty * product ** (1 / order))
+        return scores
+
+    def cider_d(self, sigma: float = 6.0) -> np.ndarray:
+        """CIDEr-D of each candidate, with document frequencies of these references; the corpus' score is their mean.
+
+        Args:
+            sigma: of the length penalty, in bigrams.
+        """
+        similarity = np.zeros(len(self.sample))
+        for candidates, references, sample in self.orders():
+            documents = np.bincount(np.unique(sample * references.grams + references.gram) % references.grams)
+            documents = np.pad(documents, (0, references.grams - len(documents)))
+            idf = math.log(max(1, self.size)) - np.log(np.maximum(1, documents))
+            idf[documents == self.size] = 0.0  # whatever the two logarithms round to
+            weight, target = candidates.count * idf[candidates.gram], references.count * idf[references.gram]
+            norm = np.sqrt(np.bincount(candidates.caption, weight**2, self.size))
+            target_norm = np.sqrt(np.bincount(references.caption - self.size, target**2, len(self.sample)))
+            keys = candidates.caption * candidates.grams + candidates.gram
+            there, place = look_up(keys, sample * references.grams + references.gram)
+            product = np.minimum(weight[place], target[there]) * target[there]
+            dot = np.bincount(references.caption[there] - self.size, product, len(self.sample))
+            norms = norm[self.sample] * target_norm
+            similarity += np.divide(dot, norms, out=np.zeros(len(dot)), where=norms > 0)
+        bigrams = np.maximum(0, self.lengths - 1)
+        difference = bigrams[self.sample] - bigrams[self.size :]
+        similarity *= np.exp(-(difference**2) / (2 * sigma**2))
+        return 10.0 * np.bincount(self.sample, similarity, self.size) / (self.n * self.references)
 
 
 def lcs_length(first: Words, second: Words) -> int:
@@ -135,9 +183,3 @@ class CiderD:
                     dot += min(weight, other) * other
             total += dot / (norm * target_norm)
         return total * math.exp(-((caption.bigrams - reference.bigrams) ** 2) / (2 * self.sigma**2))
-
-
-def cider_d(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
-    """CIDEr-D of each caption, with document frequencies of these references; the corpus' score is their mean."""
-    scorer = CiderD(DocumentFrequencies.of(references))
-    return [scorer.score(words, [scorer.cook(ref) for ref in refs]) for words, refs in zip(candidates, references, strict=True)]

@@ -10,29 +10,36 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from ..registry import MODELS
+from .cache import TokenCache
 from .contracts import Memory
 from .heads import LanguageHead
 from .layers import KeyValue, TextEmbedding, TransformerLayer, initialize_transformer, padding_mask
 
 
 class DecoderState(NamedTuple):
-    """Caches of a generation. Memory keys and values belong to samples and are shared by their hypotheses.
+    """Caches of a generation, which a step changes in place.
 
-    past: per layer, keys and values (B*K, H, t, D) of the tokens so far. memory: per layer (B, H, N, D).
-    memory_mask: (B, 1, 1, N) or None. length: t.
+    past: of the tokens so far. memory: per layer (B, H, N, D), shared by the hypotheses of a sample. memory_mask:
+    (B, 1, 1, N) or None.
     """
 
-    past: tuple[KeyValue, ...]
+    past: TokenCache
     memory: tuple[KeyValue, ...]
     memory_mask: Tensor | None
-    length: int
+
+    @property
+    def length(self) -> int:
+        """Tokens of a hypothesis."""
+        return self.past.length
 
     def reorder(self, rows: Tensor) -> DecoderState:
         """Give each hypothesis the cache of row `rows[i]`; (B*K',) long, of the same samples."""
-        return self._replace(past=tuple(layer.select(rows) for layer in self.past))
+        self.past.reorder(rows)
+        return self
 
     def keep_samples(self, samples: Tensor) -> DecoderState:
         """Keep only some samples' memory; `reorder` goes with it for the hypotheses."""
+        self.past.keep_samples(samples)
         mask = None if self.memory_mask is None else self.memory_mask.index_select(0, samples)
         return self._replace(memory=tuple(layer.select(samples) for layer in self.memory), memory_mask=mask)
 
@@ -113,15 +120,14 @@ class TextDecoder(nn.Module):
         """
         x = self.embedding(ids)
         memory_mask = padding_mask(memory.mask)
-        past, projected = [], []
-        for layer in self.layers:
-            x, own = layer.attend_self_cached(x, None)
-            keys = layer.cross_attention.project(memory.tokens)
+        cache, projected = TokenCache(len(self.layers)), []
+        for number, layer in enumerate(self.layers):
+            x = layer.attend_self_cached(x, cache, number)
+            keys = layer.cross_attention.project(memory.tokens).for_few_queries()
             x = layer.feed(layer.attend_memory(x, keys, memory_mask))
-            past.append(own)
             projected.append(keys)
-        state = DecoderState(tuple(past), tuple(projected), memory_mask, ids.shape[1])
-        return self.head(x[:, -1], self.word_table), state
+        cache.end_step(ids.shape[1], ids.shape[1])
+        return self.head(x[:, -1], self.word_table), DecoderState(cache, tuple(projected), memory_mask)
 
     def step(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Extend every hypothesis by one token.
@@ -132,11 +138,11 @@ class TextDecoder(nn.Module):
         Returns:
             logits (B*K, V) and the new state.
         """
-        x = self.embedding(ids[:, None], start=state.length)
-        past = []
-        for layer, old, memory in zip(self.layers, state.past, state.memory, strict=True):
-            x, own = layer.attend_self_cached(x, old)
+        samples, cache = state.memory[0].key.shape[0], state.past
+        x = self.embedding(ids[:, None], start=cache.length).view(samples, -1, self.width)
+        cache.start_step(samples, len(ids))
+        for number, (layer, memory) in enumerate(zip(self.layers, state.memory, strict=True)):
+            x = layer.attend_self_cached(x, cache, number)
             x = layer.feed(layer.attend_memory(x, memory, state.memory_mask))
-            past.append(own)
-        logits = self.head(x[:, 0], self.word_table)
-        return logits, state._replace(past=tuple(past), length=state.length + 1)
+        cache.end_step(1, x.shape[1])
+        return self.head(x.flatten(0, 1), self.word_table), state

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from ..modules import layers
+from .flops import flops_of
 
 
 class LiveMemory(TorchDispatchMode):
@@ -59,9 +59,7 @@ class LiveMemory(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         out = function(*args, **(kwargs or {}))
-        formula = flop_registry.get(function._overloadpacket)
-        if formula is not None:
-            self.flops += formula(*args, **(kwargs or {}), out_val=out)
+        self.flops += flops_of(function, args, kwargs or {}, out)
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor) and self.kind_of(tensor) is None:
                 cast = function is torch.ops.aten._to_copy.default and self.kind_of(args[0]) == 'weights'

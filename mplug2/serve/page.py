@@ -210,14 +210,14 @@ def _search(service: Service, media: Inputs) -> None:
 
 def _ground(service: Service, media: Inputs) -> None:
     phrase = gr.Textbox(label='Phrase', elem_id='phrase')
-    picture = gr.AnnotatedImage(label='Found', elem_id='grounded')
+    image = gr.AnnotatedImage(label='Found', elem_id='grounded')
 
     def run(path: str, part: dict, phrase: str) -> tuple:
         answer = service.ask('ground', path, phrase)
         name = phrase if answer.result.boxes else f'{phrase}: nothing found'
         return ((service.frames(path).frames[0], _marks(answer.result.boxes, [name])),), answer.seconds
 
-    _connect('ground', service, media, [phrase], [picture], run, phrase)
+    _connect('ground', service, media, [phrase], [image], run, phrase)
 
 
 def _classify(service: Service, media: Inputs) -> None:
@@ -233,7 +233,7 @@ def _classify(service: Service, media: Inputs) -> None:
 
 def _detect(service: Service, media: Inputs) -> None:
     threshold = gr.Slider(0.05, 0.95, value=0.3, step=0.05, label='least score')
-    picture = gr.AnnotatedImage(label='Objects', elem_id='objects')
+    image = gr.AnnotatedImage(label='Objects', elem_id='objects')
     masks = gr.Checkbox(False, label='masks')
 
     def run(path: str, part: dict, threshold: float, masks: bool) -> tuple:
@@ -243,7 +243,7 @@ def _detect(service: Service, media: Inputs) -> None:
         marks = list(zip(result.masks, names, strict=True)) if masks else _marks(result.boxes, names)
         return ((service.frames(path).frames[0], marks),), answer.seconds
 
-    _connect('detect', service, media, [threshold, masks], [picture], run)
+    _connect('detect', service, media, [threshold, masks], [image], run)
 
 
 def _attention(service: Service, media: Inputs) -> None:
@@ -251,7 +251,7 @@ def _attention(service: Service, media: Inputs) -> None:
     with gr.Row():
         part_of = gr.Dropdown([('text', 'fusion'), ('written words', 'decoder'), ('queries', 'queries')], label='maps of')
         kind = gr.Dropdown(list(KINDS), value=KINDS[0], label='kind')
-    picture = gr.Image(label='Where the model looks', format='png', interactive=False, elem_id='maps')
+    image = gr.Image(label='Where the model looks', format='png', interactive=False, elem_id='maps')
 
     def run(path: str, part: dict, text: str, part_of: str, kind: str) -> tuple:
         said = text.strip() or None
@@ -264,7 +264,7 @@ def _attention(service: Service, media: Inputs) -> None:
             with Image.open(drawn) as image:
                 return (np.asarray(image.convert('RGB')),), answer.seconds
 
-    _connect('attention', service, media, [text, part_of, kind], [picture], run, text)
+    _connect('attention', service, media, [text, part_of, kind], [image], run, text)
 
 
 def _summarize(service: Service, media: Inputs) -> None:

@@ -42,8 +42,8 @@ def draw_attention(
     """Draw the strip of frames, then one under each map.
 
     Args:
-        frames: (T, H, W, 3) uint8. names: of the maps. maps: (M, T, rows, columns). path: the PNG to write. times: seconds of
-            the frames.
+        frames: (T, H, W, 3) uint8. names: of the maps. maps: (M, T, rows, columns). path: the JPEG or PNG to write. times:
+            seconds of the frames.
 
     Returns:
         the path.
@@ -57,13 +57,13 @@ def draw_attention(
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(1.4 * count * columns, (1.4 * height / width + 0.25) * rows), dpi=80)
     room = 20 * count  # letters over a strip
-    for number, (name, pictures) in enumerate(panels, 1):
+    for number, (name, strip) in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, number)
-        axes.imshow(np.concatenate(pictures, 1))
+        axes.imshow(np.concatenate(strip, 1))
         axes.axis('off')
         axes.set_title(name if len(name) <= room else f'{name[: room - 4]} ...', fontsize=9, parse_math=False)
     figure.tight_layout(pad=0.3)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, lambda file: figure.savefig(file, format='png'))
+    replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:]))
     return path

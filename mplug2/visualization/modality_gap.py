@@ -57,12 +57,40 @@ def principal_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     return flat[: len(vision)], flat[len(vision) :]
 
 
-def draw_gap(variants: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs: int = 60, kind: str = 'image') -> Path:
-    """Draw a panel for each variant: vision and text embeddings on their principal plane, their centres, lines between pairs.
+def umap_plane(vision: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalised embeddings (N, E) on a plane by UMAP (McInnes et al., 2018), with cosines and a fixed seed: (N, 2) each.
+
+    Distances between far points, such as the gap, mean little on it; neighbours do.
+
+    Raises:
+        ImportError: umap-learn is not installed.
+    """
+    try:
+        import umap
+    except ImportError:
+        raise ImportError('UMAP needs umap-learn, which is not installed: pip install mplug2[analysis]') from None
+    points = torch.cat([F.normalize(vision.double(), dim=1), F.normalize(text.double(), dim=1)])
+    neighbours = min(15, len(points) - 1)
+    plane = umap.UMAP(n_components=2, n_neighbors=neighbours, metric='cosine', random_state=0, n_jobs=1)
+    flat = torch.as_tensor(plane.fit_transform(points.numpy()))
+    return flat[: len(vision)], flat[len(vision) :]
+
+
+PROJECTIONS = {'pca': principal_plane, 'umap': umap_plane}
+
+
+def draw_gap(
+    variants: dict[str, tuple[Tensor, Tensor]],
+    path: str | Path,
+    pairs: int = 60,
+    kind: str = 'image',
+    projection: str = 'pca',
+) -> Path:
+    """Draw a panel for each variant: vision and text embeddings on a plane, their centres, lines between pairs.
 
     Args:
         variants: title -> vision and text (N, E). path: the PNG to write. pairs: number of pairs joined by a line. kind: name
-            of the vision in the legend.
+            of the vision in the legend. projection: a key of `PROJECTIONS`.
 
     Returns:
         the path.
@@ -72,7 +100,7 @@ def draw_gap(variants: dict[str, tuple[Tensor, Tensor]], path: str | Path, pairs
     figure = Figure(figsize=(4.2 * len(variants), 4.2), dpi=110)
     for column, (title, (vision, text)) in enumerate(variants.items(), 1):
         axes = figure.add_subplot(1, len(variants), column)
-        sides = principal_plane(vision, text)
+        sides = PROJECTIONS[projection](vision, text)
         for left, right in zip(*(side[:pairs].tolist() for side in sides), strict=True):
             axes.plot(*zip(left, right, strict=True), color='black', linewidth=0.4, alpha=0.4, zorder=1)
         for points, colour, label in zip(sides, (VISION, TEXT), (kind, 'text'), strict=True):

@@ -51,18 +51,19 @@ class CausalTextEncoder(nn.Module):
         """(V, C)."""
         return self.word.weight
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """ids: (B, L). Returns (B, L, C).
+    def embed(self, ids: Tensor, start: int = 0) -> Tensor:
+        """ids: (B, L), the first of them at position `start`. Returns (B, L, C).
 
         Raises:
             ValueError: the text is longer than the position table.
         """
-        if ids.shape[1] > len(self.positions):
+        end = start + ids.shape[1]
+        if end > len(self.positions):
             raise ValueError(
-                f'text of {ids.shape[1]} tokens, but the model has {len(self.positions)} positions: '
+                f'text of {end} tokens, but the model has {len(self.positions)} positions: '
                 'lower the maximum length of the tokenizing transform'
             )
-        return self.word(ids) + self.positions[: ids.shape[1]]
+        return self.word(ids) + self.positions[start:end]
 
     def forward(self, text: Tokens) -> Tensor:
         """Returns (B, L, C). Padding is on the right, where no real token sees it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from mplug2.checkpoints.formats.adapter import Entry
-from mplug2.checkpoints.formats.bert import pair
+from mplug2.checkpoints.formats.bert import pair, split_projection
 from mplug2.checkpoints.formats.vit import clip_hf_layer
 from mplug2.projects.clip.formats import TwoTowers, hf_text_tower
 from mplug2.registry import WEIGHT_FORMATS
@@ -32,8 +32,7 @@ class SiglipModelFormat(TwoTowers):
             yield from clip_hf_layer(f'vision_encoder.blocks.{layer}', f'{self.vision_layers}{layer}')
         yield from pair('vision_encoder.norm', 'vision_model.post_layernorm')
         yield Entry('vision_pooling.probe', (f'{head}.probe',), (0,))
-        for name in ('weight', 'bias'):
-            yield Entry(f'vision_pooling.attention.qkv.{name}', (f'{head}.attention.in_proj_{name}',))
+        yield from split_projection('vision_pooling.attention', f'{head}.attention')
         yield from pair('vision_pooling.attention.out', f'{head}.attention.out_proj')
         yield from pair('vision_pooling.norm', f'{head}.layernorm')
         yield from pair('vision_pooling.feed_forward.up', f'{head}.mlp.fc1')

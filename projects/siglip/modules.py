@@ -13,14 +13,7 @@ from torch import Tensor, nn
 
 from mplug2.modules.contracts import VisionTokens
 from mplug2.modules.encoders.vision import resample_patches, resize_positions
-from mplug2.modules.layers import (
-    FeedForward,
-    KeyValue,
-    SelfAttention,
-    TransformerLayer,
-    initialize_transformer,
-    split_heads,
-)
+from mplug2.modules.layers import CrossAttention, FeedForward, TransformerLayer, initialize_transformer
 from mplug2.registry import MODELS
 from mplug2.structures import Tokens
 
@@ -118,7 +111,7 @@ class AttentionPooling(nn.Module):
         super().__init__()
         self.width = width
         self.probe = nn.Parameter(torch.zeros(1, width))
-        self.attention = SelfAttention(width, num_heads)
+        self.attention = CrossAttention(width, num_heads)
         self.norm = nn.LayerNorm(width, eps)
         self.feed_forward = FeedForward(width, ffn_dim, activation)
 
@@ -132,10 +125,7 @@ class AttentionPooling(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: (B, N, C). Returns (B, C)."""
-        width, heads, qkv = self.width, self.attention.num_heads, self.attention.qkv
-        query = F.linear(self.probe.expand(len(tokens), -1, -1), qkv.weight[:width], qkv.bias[:width])
-        key, value = (split_heads(part, heads) for part in F.linear(tokens, qkv.weight[width:], qkv.bias[width:]).chunk(2, -1))
-        x = self.attention.attend(split_heads(query, heads), KeyValue(key, value))
+        x = self.attention(self.probe.expand(len(tokens), -1, -1), tokens)
         return (x + self.feed_forward(self.norm(x)))[:, 0]
 
 

@@ -163,5 +163,5 @@ def test_the_command(mini_home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(line) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert [peak['name'] for peak in first['peaks']] == ['a red two', 'a', 'red', 'two']
-    assert first['picture'] != second['picture']
-    assert Path(second['picture']).read_bytes()[:4] == b'\x89PNG'
+    assert first['image'] != second['image']
+    assert Path(second['image']).read_bytes()[:2] == b'\xff\xd8'  # a JPEG

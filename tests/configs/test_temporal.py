@@ -10,7 +10,7 @@ import torch
 from mplug2 import registry
 from mplug2.checkpoints import read_state
 from mplug2.config.load import load_config
-from mplug2.planning.plan import build
+from mplug2.planning.trace import build
 from mplug2.registry import resolve
 from tests.runs import ROOT
 

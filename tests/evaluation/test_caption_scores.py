@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mplug2.evaluation import CiderD, DocumentFrequencies, ptb_tokens
-from mplug2.evaluation.caption_scores import bleu, cider_d, lcs_length, rouge_l
+from mplug2.evaluation.caption_scores import Corpus, lcs_length, rouge_l
 
 DATA = Path(__file__).parents[1] / 'data' / 'caption_metrics'
 captions = st.lists(st.sampled_from('abcd'), max_size=9)
@@ -28,11 +28,11 @@ def official(candidates, references):
 def test_bleu_clips_counts_and_takes_the_closest_reference():
     # 'the' is found at most twice in a reference: 2 of 7; lengths 7 against references of 7 and 6 words
     references = [[['the', 'cat', 'is', 'on', 'the', 'mat', '.'], ['there', 'is', 'a', 'cat', 'here', '.']]]
-    assert bleu([['the'] * 7], references)[0] == pytest.approx(2 / 7)
+    assert Corpus([['the'] * 7], references).bleu()[0] == pytest.approx(2 / 7)
     # two words against four: unigrams 2/2, brevity exp(1 - 4/2)
-    assert bleu([['a', 'b']], [[list('abcd')]])[0] == pytest.approx(math.exp(-1))
+    assert Corpus([['a', 'b']], [[list('abcd')]]).bleu()[0] == pytest.approx(math.exp(-1))
     # a tie of the distances takes the shorter one, so nothing is penalised
-    assert bleu([list('abc')], [[list('ab'), list('abcd')]])[0] == pytest.approx(1)
+    assert Corpus([list('abc')], [[list('ab'), list('abcd')]]).bleu()[0] == pytest.approx(1)
 
 
 def test_rouge_l_by_hand():
@@ -57,13 +57,13 @@ def test_bit_parallel_lcs_equals_the_table(first, second):
 def test_cider_d_by_hand():
     # Two items, 'x' in both (idf 0), 'a' and 'b' in one each (idf log 2). Unigrams only differ in the penalty.
     references = [[['a', 'x']], [['b', 'x']]]
-    scores = cider_d([['a', 'x'], ['x']], references)
+    scores = Corpus([['a', 'x'], ['x']], references).cider_d()
     # orders 1 and 2 are perfect, 3 and 4 have no n-gram: 10 * 2/4
     assert scores == pytest.approx([5.0, 0.0])
     # 'a a': clipped to one 'a', cosine 1*1/(2*1); as many bigrams as the reference: 10 * (1/2) / 4
-    assert cider_d([['a', 'a'], []], references) == pytest.approx([1.25, 0.0])
+    assert Corpus([['a', 'a'], []], references).cider_d() == pytest.approx([1.25, 0.0])
     # 'a' has one bigram less than its reference: penalty exp(-1 / 72)
-    assert cider_d([['a'], []], references)[0] == pytest.approx(2.5 * math.exp(-1 / 72))
+    assert Corpus([['a'], []], references).cider_d()[0] == pytest.approx(2.5 * math.exp(-1 / 72))
 
 
 def test_cider_d_as_a_reward_equals_the_corpus_score():
@@ -71,7 +71,7 @@ def test_cider_d_as_a_reward_equals_the_corpus_score():
     scorer = CiderD(DocumentFrequencies.of(references))
     cooked = [[scorer.cook(ref) for ref in refs] for refs in references]
     scores = [scorer.score(words, refs) for words, refs in zip(candidates, cooked, strict=True)]
-    assert scores == pytest.approx(cider_d(candidates, references))
+    assert scores == pytest.approx(Corpus(candidates, references).cider_d())
     assert max(scores) > 0.5
     # frequencies of other references weigh otherwise
     _, more = corpus(200)
@@ -99,7 +99,7 @@ def test_scores_equal_the_official_python_code(size):
     candidates, references = corpus(size)
     candidates[0] = ()
     expected, said = official(candidates, references)
-    assert bleu(candidates, references) == pytest.approx(Bleu(4).compute_score(expected, said, verbose=0)[0], rel=1e-9)
+    assert Corpus(candidates, references).bleu() == pytest.approx(Bleu(4).compute_score(expected, said, verbose=0)[0], rel=1e-9)
     ours = [rouge_l(words, refs) for words, refs in zip(candidates, references, strict=True)]
     assert ours == pytest.approx(list(Rouge().compute_score(expected, said)[1]), rel=1e-9)
-    assert cider_d(candidates, references) == pytest.approx(list(Cider().compute_score(expected, said)[1]), rel=1e-9)
+    assert Corpus(candidates, references).cider_d() == pytest.approx(list(Cider().compute_score(expected, said)[1]), rel=1e-9)

@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from mplug2.modules import layers
+from mplug2.modules.cache import TokenCache
 from mplug2.modules.layers import PLAIN_ATTENTION, DropPath, TextEmbedding, TransformerLayer, attention, quick_gelu
 from tests.modules.helpers import randomize
 
@@ -62,16 +63,29 @@ def test_sequences_of_a_sample_share_its_memory() -> None:
     assert_close(*(torch.autograd.grad(out.square().sum(), memory)[0] for out in (shared, tiled)))
 
 
-def test_cached_self_attention_equals_the_whole_pass() -> None:
+@pytest.mark.parametrize('origins', [[[0, 1, 1], [2, 0, 1]], [[0], [0]]])
+def test_cached_self_attention_equals_the_whole_pass(origins: list[list[int]]) -> None:
+    """Of hypotheses that branch from each other, and of one a sample, beyond the room that the cache begins with."""
     layer = randomize(TransformerLayer(16, 2, 24)).eval()
-    x = torch.randn(3, 6, 16)
-    whole = layer.attend_self(x, causal=True)
-    out, past = layer.attend_self_cached(x[:, :2], None)
-    parts = [out]
-    for place in range(2, 6):
-        out, past = layer.attend_self_cached(x[:, place : place + 1], past)
-        parts.append(out)
-    assert_close(torch.cat(parts, 1), whole)
+    each = len(origins[0])
+    x = torch.randn(2, 40, 16)  # of each sample's first hypothesis
+    cache = TokenCache(1)
+    whole = [x[:, :2]] * each  # the tokens of each hypothesis, (2, t, 16)
+    assert_close(layer.attend_self_cached(x[:, :2], cache, 0), layer.attend_self(x[:, :2], causal=True))
+    cache.end_step(2, 2)
+    cache.reorder(torch.arange(2).repeat_interleave(each))
+    for step in range(20 if each == 1 else 2):
+        new = torch.randn(2, each, 16)
+        cache.start_step(2, 2 * each)
+        out = layer.attend_self_cached(new, cache, 0)
+        cache.end_step(1, each)
+        whole = [torch.cat([tokens, new[:, [place]]], 1) for place, tokens in enumerate(whole)]
+        for place, tokens in enumerate(whole):
+            assert_close(out[:, place], layer.attend_self(tokens, causal=True)[:, -1])
+        order = origins[step % 2]
+        whole = [whole[origin] for origin in order]
+        cache.reorder(torch.tensor([*order, *(each + origin for origin in order)]))
+    assert cache.length == 2 + (20 if each == 1 else 2)
 
 
 def test_drop_path_keeps_the_mean_and_drops_whole_samples() -> None:

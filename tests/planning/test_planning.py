@@ -18,7 +18,8 @@ from mplug2.config.load import load_config, type_name
 from mplug2.model import MPlug2
 from mplug2.modules import layers
 from mplug2.modules.blocks import blocks_of
-from mplug2.planning.plan import GPUS, Plan, batch_of, make_plan, total_loss, trace
+from mplug2.planning.plan import GPUS, Plan, make_plan
+from mplug2.planning.trace import batch_of, total_loss, trace
 from mplug2.planning.workload import Work, works_of
 from mplug2.registry import MODELS
 

@@ -15,7 +15,7 @@ from mplug2.config.load import load_config
 from mplug2.datasets import source_collate
 from mplug2.datasets.sampling.mixture import SourceSamples
 from mplug2.networks import Network
-from mplug2.planning.plan import trace
+from mplug2.planning.trace import trace
 from mplug2.planning.workload import Work
 
 SCRIPT = Path(__file__).parents[2] / 'experiments' / 'gpu_speed.py'

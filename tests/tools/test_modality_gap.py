@@ -32,7 +32,7 @@ def checkpoints(module: ModuleType, tmp_path: Path) -> list[str]:
     paths = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        model = module.build(module.load_config(CONFIG), None)
+        model = module.build_embedder(module.load_config(CONFIG), None)
         paths.append(str(tmp_path / f'seed_{seed}.pth'))
         torch.save(dict(state_dict=model.state_dict()), paths[-1])
     return paths
@@ -59,9 +59,9 @@ def test_gaps_of_two_seeds(
 
     # By the task itself, a pair at a time.
     cfg = module.load_config(CONFIG)
-    model = module.build(cfg, Path(checkpoints[0]))
+    model = module.build_embedder(cfg, Path(checkpoints[0]))
     cfg.test_dataloader.batch_size = 1
-    sides = module.embed(cfg, model)
+    sides = module.embed_pairs(cfg, model)
     assert modality_gap(*sides['embedding']) == pytest.approx(
         {key: value for key, value in gaps[0].items() if '/' not in key}, rel=1e-4
     )
@@ -70,7 +70,7 @@ def test_gaps_of_two_seeds(
 
 def test_a_model_that_embeds_nothing_is_refused(module: ModuleType) -> None:
     with pytest.raises(ValueError, match='none of the tasks captioning embeds'):
-        module.build(module.load_config('mini/video_captioning'), None)
+        module.build_embedder(module.load_config('mini/video_captioning'), None)
 
 
 def test_variants_of_the_mini_benchmark_are_rows(module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

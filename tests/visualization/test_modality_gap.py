@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from mplug2.visualization import draw_gap, modality_gap, principal_plane
+from mplug2.visualization import draw_gap, modality_gap, principal_plane, umap_plane
 
 
 def test_gap_by_hand() -> None:
@@ -38,6 +40,27 @@ def test_plane_holds_the_most_variance() -> None:
     np.testing.assert_allclose(flat.var(0), largest, rtol=1e-9)
     np.testing.assert_allclose(flat.mean(0), 0, atol=1e-12)
     assert all(column[np.abs(column).argmax()] > 0 for column in flat.T)
+
+
+def test_umap_is_asked_for_a_plane_that_repeats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Plane:
+        def __init__(self, **settings: object) -> None:
+            assert settings['random_state'] == 0
+            assert settings['n_neighbors'] == 9
+            assert settings['metric'] == 'cosine'
+
+        def fit_transform(self, points: np.ndarray) -> np.ndarray:
+            assert np.allclose(np.linalg.norm(points, axis=1), 1)
+            return points[:, :2].astype(np.float32)
+
+    monkeypatch.setitem(sys.modules, 'umap', SimpleNamespace(UMAP=Plane))
+    vision, text = torch.randn(5, 3), torch.randn(5, 3)
+    flat = umap_plane(vision, text)
+    torch.testing.assert_close(flat[1], torch.nn.functional.normalize(text, dim=1)[:, :2])
+    assert draw_gap({'ours': (vision, text)}, tmp_path / 'gap.png', projection='umap').is_file()
+    monkeypatch.setitem(sys.modules, 'umap', None)
+    with pytest.raises(ImportError, match=r'pip install mplug2\[analysis\]'):
+        umap_plane(vision, text)
 
 
 def test_image_is_drawn(tmp_path: Path) -> None:

@@ -23,12 +23,15 @@ class Entry(NamedTuple):
 
     ours: our key. theirs: foreign keys, concatenated along the first dimension where there are several.
     ones: places of dimensions of size one that the foreign tensor has and ours has not. transposed: the foreign matrix is.
+    rows: (first, last, of): of a foreign tensor whose rows are so many equal parts, ours are some: (1, 3, 3) of a fused query,
+    key and value are key and value.
     """
 
     ours: str
     theirs: tuple[str, ...]
     ones: tuple[int, ...] = ()
     transposed: bool = False
+    rows: tuple[int, int, int] | None = None
 
     @property
     def part(self) -> str:
@@ -39,6 +42,9 @@ class Entry(NamedTuple):
         tensor = torch.cat([state[key] for key in self.theirs]) if len(self.theirs) > 1 else state[self.theirs[0]]
         for place in reversed(self.ones):
             tensor = tensor.squeeze(place)
+        if self.rows is not None:
+            first, last, of = self.rows
+            tensor = tensor[len(tensor) * first // of : len(tensor) * last // of]
         return (tensor.T.contiguous() if self.transposed else tensor).float()
 
     def write(self, tensor: Tensor) -> dict[str, Tensor]:
@@ -153,9 +159,14 @@ class Adapter(ABC):
             what = f'{missing[0]}' if missing else 'any part of it'
             raise CheckpointError(f'the network has no {what}, so it cannot be written as {self.name} weights')
         foreign: dict[str, Tensor] = {}
+        shared: dict[str, dict[int, Tensor]] = {}  # foreign key -> its rows, by where they begin
         for entry in entries:
-            foreign.update(entry.write(state[entry.ours]))
-        return foreign
+            written = entry.write(state[entry.ours])
+            if entry.rows is None:
+                foreign.update(written)
+            else:
+                shared.setdefault(entry.theirs[0], {})[entry.rows[0]] = written[entry.theirs[0]]
+        return foreign | {key: torch.cat([parts[first] for first in sorted(parts)]) for key, parts in shared.items()}
 
 
 def to_model_keys(weights: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:

@@ -22,6 +22,13 @@ def fused(ours: str, *theirs: str) -> Iterator[Entry]:
         yield Entry(f'{ours}.{name}', tuple(f'{prefix}.{name}' for prefix in theirs))
 
 
+def split_projection(ours: str, theirs: str) -> Iterator[Entry]:
+    """A cross-attention whose query, key and value torch's ``MultiheadAttention`` projects by one matrix."""
+    for name in ('weight', 'bias'):
+        yield Entry(f'{ours}.query.{name}', (f'{theirs}.in_proj_{name}',), rows=(0, 1, 3))
+        yield Entry(f'{ours}.key_value.{name}', (f'{theirs}.in_proj_{name}',), rows=(1, 3, 3))
+
+
 def bert_attention(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
     """An attention and the residual around it."""
     kind = 'cross' if cross else 'self'

@@ -18,13 +18,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from ...objectives.denominator import noted_counts
 from ...registry import OPTIM_WRAPPERS
 from ...utils.dtensor import local_shard
-
-
-def computes_bf16() -> bool:
-    """Whether the GPU, or else the processor, multiplies bf16 natively; elsewhere it is emulated and slower than fp32."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+from ...utils.processor import computes_bf16
 
 
 @OPTIM_WRAPPERS.register_module()

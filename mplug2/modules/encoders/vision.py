@@ -150,6 +150,7 @@ class DualVisionEncoder(nn.Module):
         temporal_on_images: run temporal modules on single frames too (published weights) or not (paper, Table 2).
         norm: 'pre' (ViT, published weights) or 'post' (Eq. 1-3). activation: of the feed-forward. eps: of layer norms.
         pre_norm_embedding: the layer norm that CLIP has before its first block. patch_bias: of the patch convolution.
+        norm_output: a layer norm after the last block; CoCa has it behind its pooling.
         position_resize: 'bilinear' or 'bicubic' (DINOv2), how positions are resampled for other grids.
         layer_scale, drop_path: as in `Residual`; drop path grows linearly with depth.
         window: side in patches of the attention's windows, None is global. global_blocks: numbers of the blocks whose
@@ -176,6 +177,7 @@ class DualVisionEncoder(nn.Module):
         eps: float = 1e-5,
         pre_norm_embedding: bool = True,
         patch_bias: bool = False,
+        norm_output: bool = True,
         position_resize: str = 'bilinear',
         layer_scale: float | None = None,
         drop_path: float = 0.0,
@@ -228,7 +230,7 @@ class DualVisionEncoder(nn.Module):
             )
             for depth in range(num_layers)
         )
-        self.norm_after = nn.LayerNorm(width, eps)
+        self.norm_after = nn.LayerNorm(width, eps) if norm_output else nn.Identity()
         self.frozen_stages = frozen_stages
         for part in self._frozen():
             part.requires_grad_(False)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mplug2.modules import Memory
+from mplug2.modules.cache import TokenCache
 from mplug2.modules.layers import KeyValue, TransformerLayer, initialize_transformer, padding_mask
 from mplug2.registry import MODELS, TOKENIZERS
 from mplug2.text import BertTokenizer
@@ -28,17 +29,18 @@ class SmallVocabulary(BertTokenizer):
 
 
 class WideState(NamedTuple):
-    """Caches of a generation. past: per layer, of the tokens so far. memory: per layer, of samples. length: tokens so far."""
+    """Caches of a generation. past: of the tokens so far. memory: per layer, of samples."""
 
-    past: tuple[KeyValue, ...]
+    past: TokenCache
     memory: tuple[KeyValue, ...]
     mask: Tensor | None
-    length: int
 
     def reorder(self, rows: Tensor) -> WideState:
-        return self._replace(past=tuple(layer.select(rows) for layer in self.past))
+        self.past.reorder(rows)
+        return self
 
     def keep_samples(self, samples: Tensor) -> WideState:
+        self.past.keep_samples(samples)
         mask = None if self.mask is None else self.mask.index_select(0, samples)
         return self._replace(memory=tuple(layer.select(samples) for layer in self.memory), mask=mask)
 
@@ -90,18 +92,21 @@ class WideDecoder(nn.Module):
         return self._logits(x)
 
     def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, WideState]:
-        projected = tuple(layer.cross_attention.project(memory.tokens) for layer in self.layers)
-        return self._run(ids, WideState((), projected, padding_mask(memory.mask), 0))
+        projected = tuple(layer.cross_attention.project(memory.tokens).for_few_queries() for layer in self.layers)
+        state = WideState(TokenCache(len(self.layers)), projected, padding_mask(memory.mask))
+        return self._run(self._embed(ids), ids.shape[1], state)
 
     def step(self, ids: Tensor, state: WideState) -> tuple[Tensor, WideState]:
-        return self._run(ids[:, None], state)
+        samples = state.memory[0].key.shape[0]
+        state.past.start_step(samples, len(ids))
+        logits, state = self._run(self._embed(ids[:, None], state.past.length).view(samples, -1, self.width), 1, state)
+        return logits, state
 
-    def _run(self, ids: Tensor, state: WideState) -> tuple[Tensor, WideState]:
-        """ids: (rows, L), behind the tokens of the state. Returns logits (rows, V) of the next token."""
-        x = self._embed(ids, state.length)
-        past = []
-        for layer, old, memory in zip(self.layers, state.past or [None] * len(self.layers), state.memory, strict=True):
-            x, own = layer.attend_self_cached(x, old)
+    def _run(self, x: Tensor, tokens: int, state: WideState) -> tuple[Tensor, WideState]:
+        """x: (B, L, C) of a prefix or (B, K, C) of a step; tokens: of a hypothesis. Returns logits (rows, V), and the state."""
+        first = state.past.length == 0
+        for number, (layer, memory) in enumerate(zip(self.layers, state.memory, strict=True)):
+            x = layer.attend_self_cached(x, state.past, number)
             x = layer.feed(layer.attend_memory(x, memory, state.mask))
-            past.append(own)
-        return self._logits(x[:, -1]), state._replace(past=tuple(past), length=state.length + ids.shape[1])
+        state.past.end_step(tokens, x.shape[1])
+        return self._logits(x[:, -1] if first else x.flatten(0, 1)), state
