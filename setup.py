@@ -33,6 +33,7 @@ class BuildWithConfigs(build_py):
         for folder, target in (('configs', 'configs'), ('configs', '.mim/configs'), ('tools', '.mim/tools')):
             ignored = shutil.ignore_patterns('__pycache__')
             shutil.copytree(ROOT / folder, package / target, dirs_exist_ok=True, ignore=ignored)
+        shutil.copy(ROOT / 'model-index.yml', package / '.mim/model-index.yml')
         for project in (ROOT / 'projects').glob('*/__init__.py'):
             folder = project.parent
             shutil.copytree(folder, package / 'projects' / folder.name, dirs_exist_ok=True, ignore=ignored)

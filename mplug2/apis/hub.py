@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from ..checkpoints.errors import CheckpointError
 from ..checkpoints.files import read_state
@@ -19,6 +22,11 @@ def load_hub_model(folder: HubFolder) -> MPlug2:
     Raises:
         CheckpointError: no project knows the model type; or its weights are unreadable, incomplete, or do not fit.
     """
+    return build_hub_model(folder, read_state(folder.path))
+
+
+def build_hub_model(folder: HubFolder, state: Mapping[str, Tensor]) -> MPlug2:
+    """As `load_hub_model`, with weights that are at hand."""
     kind = folder.config['model_type']
     build = HUB_MODELS.known(kind)
     if build is None:
@@ -32,7 +40,7 @@ def load_hub_model(folder: HubFolder) -> MPlug2:
     preprocessor = resolve(model_cfg.pop('data_preprocessor'), MODELS)  # which MMEngine builds, from its own registry
     model = MPlug2(**model_cfg, data_preprocessor=preprocessor)
     model.preprocessing = preprocessing
-    translated = adapter.translate(read_state(folder.path))
+    translated = adapter.translate(state, [*(name for name, _ in model.network.named_children()), HEADS])
     own = model.state_dict()
     model.load_report = show(
         load_strictly(

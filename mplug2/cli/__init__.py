@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from ..version import __version__
 
@@ -40,7 +44,8 @@ COMMANDS = {
     'config': 'print the whole recipe of a config, ready to save and run',
     'explain': "print a config key's value and the line that set it",
     'doctor': 'say which tasks can run on this machine, and what the others miss',
-    'bench': 'measure the loader, a training step, generation, inference or the vision encoder',
+    'compare': 'train and test several configs under the same recipe, and print one table',
+    'bench': 'measure the loader, a training step, generation, inference, the vision encoder, or models of the field',
     'convert': 'turn weights of one format into another (CLIP, BERT, DINOv2, the published files, ours)',
     'modules': "list a config's modules with their parameters and FLOPs, and its tasks' rows of Table 2",
     'plan': 'memory by part, FLOPs, time and loader throughput that a training needs on some GPUs',
@@ -50,7 +55,37 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command line; returns the exit status."""
+    """Run a command line; returns the exit status, which is 130 after Ctrl-C and after a SIGTERM that nothing else answers."""
+    try:
+        with _interrupted_by_sigterm():
+            return _run(arguments)
+    except KeyboardInterrupt:
+        print('mplug2: stopped by a signal', file=sys.stderr)
+        return 130
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does; a training answers it with a checkpoint (`StopOnSignal`)."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)  # a child inherited this and is to end as ever
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _run(arguments: list[str] | None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog='mplug2', description='mPLUG-2: text, image and video on MMEngine.')
     parser.add_argument('--version', action='version', version=f'mplug2 {__version__}')
@@ -65,9 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
     try:
         return module_of(parsed.command).run(parsed) or 0
-    except KeyboardInterrupt:
-        return 130
     except Exception as error:
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from None
         # The traceback is for whoever writes modules; the last line is for whoever runs them.
         if parsed.traceback:
             traceback.print_exc()
@@ -77,6 +112,15 @@ def main(arguments: list[str] | None = None) -> int:
             print('--traceback prints where it came from', file=sys.stderr)
         print(f'mplug2 {parsed.command}: {_cause(error)}', file=sys.stderr)
         return 1
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error stands for a Ctrl-C, which libraries that catch everything turn into one of theirs."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def module_of(command: str) -> ModuleType:

@@ -27,11 +27,12 @@ def run(args: argparse.Namespace) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
     evaluator = Evaluator(resolve(cfg.test_evaluator, METRICS))
-    foreign = [type(metric).__name__ for metric in evaluator.metrics if not isinstance(metric, Metric)]
-    if foreign:
-        raise ValueError(f'{", ".join(foreign)} reads more than a file of predictions holds: run mplug2 test')
     samples = list(read_lines(args.predictions))
-    if any('variant' in sample for sample in samples):  # whose classes the data set knows
+    detected = any('pred_instances' in sample for sample in samples)
+    foreign = [type(metric).__name__ for metric in evaluator.metrics if not isinstance(metric, Metric)]
+    if foreign and not detected:
+        raise ValueError(f'{", ".join(foreign)} reads more than a file of predictions holds: run mplug2 test')
+    if detected or any('variant' in sample for sample in samples):  # whose classes the data set knows
         evaluator.dataset_meta = DATASETS.build(resolve(cfg.test_dataloader.dataset, DATASETS)).metainfo
     evaluator.process(samples)
     metrics = {key: float(value) for key, value in evaluator.evaluate(len(samples)).items()}

@@ -21,7 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('paths', nargs='+', metavar='INPUT', help=inputs)
     parser.add_argument('--method', help="what is asked, where the config's model can do several things")
     parser.add_argument('--text', help='the question, text or phrase that goes with every input')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        metavar='PATH',
+        help='write results here in place of printing: a .jsonl or .csv file, or a folder with a file for each part of a batch',
+    )
+    parser.add_argument('--engine', help="who works on a batch: 'processes' of this machine (default) or 'ray'")
+    parser.add_argument('--num-workers', type=int, metavar='N', help='of a batch; each holds a model (default: 1)')
+    parser.add_argument('--format', default='parquet', help="of a batch's results: 'parquet' (default) or 'webdataset'")
     inference.add_running(parser)
     inference.add_workers(parser)
     inference.add_show(parser)
@@ -39,12 +47,41 @@ def run(args: argparse.Namespace) -> int:
     if method in PROMPTED and args.text is None:
         raise ValueError(f'{method} needs a {PROMPTED[method]} for its inputs: give it as --text')
     texts = (args.text,) if method in PROMPTED or (method == 'classify_text' and args.text is not None) else ()
+    if args.engine or args.num_workers or (args.out is not None and not args.out.suffix):
+        del model  # workers have their own
+        return run_batch(args, method, texts)
     if method in TEXTS:
         del args.start, args.end
         return inference.run(args, method, *texts, inputs=lines_of(args.paths), model=model)
     if method in ('detect', 'segment'):
         del args.start, args.end
     return inference.run(args, method, *texts, model=model)
+
+
+def run_batch(args: argparse.Namespace, method: str, texts: tuple[str, ...]) -> int:
+    """Work on shards or folders part by part; parts that are done are passed over. Returns 1 if a sample was bad."""
+    from ..batch import FORMATS, Job, parts_of, prepare, run_parts
+
+    if args.out is None or args.out.suffix:
+        raise ValueError('a batch (--engine, --num-workers) writes a folder: give it as --out FOLDER')
+    if method in TEXTS:
+        raise ValueError(f'a batch reads images and clips, and {method} reads texts')
+    if args.format not in FORMATS:
+        raise ValueError(f'--format is {" or ".join(map(repr, FORMATS))}, not {args.format!r}')
+    clips = {key: value for key in ('start', 'end') if (value := getattr(args, key)) is not None}
+    model = {'model': args.model, 'config': args.config, 'device': args.device, 'dtype': args.dtype, 'workers': args.workers}
+    job = Job(str(args.out.absolute()), model, method, texts, {'batch_size': args.batch_size, **clips}, args.format)
+    parts = parts_of(args.paths)
+    left = prepare(job, parts)
+    print(f'{len(parts) - len(left)} of {len(parts)} parts are done', file=sys.stderr)
+    samples = bad = 0
+    for number, report in enumerate(run_parts(job.start, left, args.engine or 'processes', args.num_workers or 1), start=1):
+        samples, bad = samples + report.samples, bad + report.bad
+        print(
+            f'{report.part}: {report.samples} samples, {report.bad} bad; {number} of {len(left)}', file=sys.stderr, flush=True
+        )
+    print(f'{samples} samples, {bad} bad, in {args.out}', file=sys.stderr)
+    return 1 if bad else 0
 
 
 def only(methods: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,9 @@ def _boxes(where: str, line: dict) -> dict:
         raise AnnotationError(f'{where}: boxes and labels are lists of the same length, a label for each box')
     for label in line.get('labels', []):
         check_type(f'{where}: labels', label, KEY)
+    for label in [*line.get('labels', []), line.get('label')]:
+        if isinstance(label, int) and label < 0:
+            raise AnnotationError(f'{where}: the label {label} is below 0, from where classes are counted')
     boxes = line.get('boxes', [line['box']] if 'box' in line else None)
     return {} if boxes is None else dict(boxes=[_corners(where, box) for box in boxes])
 
@@ -153,6 +157,6 @@ def _corners(where: str, box: Any) -> list[float]:
     check_type(f'{where}: box', box, list)
     for side in box:
         check_type(f'{where}: box', side, NUMBER)
-    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
+    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]) or not all(map(math.isfinite, box)):
         raise AnnotationError(f'{where}: a box is [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2, not {box}')
     return [float(side) for side in box]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,9 @@ class CocoDetection(CocoDataset):
         Raises:
             AnnotationError: an object's key is missing or of another type, or its box is not four finite numbers.
         """
+        name = raw_data_info['raw_img_info']['file_name']
+        if os.path.isabs(name) or os.path.normpath(name).startswith('..'):
+            raise AnnotationError(f'{self.ann_file}: file_name {name!r} is not within the folder of the images')
         what = f'image {raw_data_info["raw_img_info"]["img_id"]}: object'
         fields = dict(bbox=list, area=NUMBER, category_id=int)
         for number, (box, *_) in enumerate(rows(self.ann_file, raw_data_info['raw_ann_info'], fields, what)):

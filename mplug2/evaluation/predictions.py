@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -59,19 +60,36 @@ def read_lines(path: str | Path) -> Iterator[dict]:
             try:
                 line = json.loads(text)
                 parts = [line.get(part, {}) for part in ('input', 'prediction', 'reference')]
-                yield {'sample_id': line['id'], **parts[0], **parts[1], **parts[2]}
+                sample = {'sample_id': line['id'], **parts[0], **parts[1], **parts[2]}
+                if 'pred_instances' in sample:
+                    sample['pred_instances'] = _instances(sample['pred_instances'])
+                yield sample
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise ValueError(f'{path}, line {number}: no prediction as mplug2 test --predictions writes them') from None
 
 
 def plain(value: Any) -> Any:
-    """Data for JSON. Masks of detected objects, which are as large as images, are left out."""
-    if isinstance(value, BaseDataElement):
-        return {name: plain(item) for name, item in value.items() if name != 'masks'}
-    if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
+    """Data for JSON; masks of objects as COCO's run lengths."""
+    if isinstance(value, (BaseDataElement, dict)):
+        return {str(name): _run_lengths(item) if name == 'masks' else plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
         return value.tolist()
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _run_lengths(masks: Any) -> list[dict]:
+    """Masks (N, H, W), as a tensor, an array or mmdet's own kind, in the form of COCO's result files."""
+    from pycocotools.mask import encode
+
+    masks = masks.cpu().numpy() if isinstance(masks, Tensor) else getattr(masks, 'masks', masks)
+    encoded = [encode(np.asfortranarray(mask, np.uint8)) for mask in masks]
+    return [dict(size=list(each['size']), counts=each['counts'].decode()) for each in encoded]
+
+
+def _instances(content: dict) -> dict:
+    """Predicted objects as metrics of mmdet read them."""
+    boxes = torch.tensor(content['bboxes'], dtype=torch.float32).view(-1, 4)
+    labels = torch.tensor(content['labels'], dtype=torch.long)
+    return {**content, 'bboxes': boxes, 'scores': torch.tensor(content['scores']), 'labels': labels}

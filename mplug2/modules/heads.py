@@ -105,9 +105,9 @@ class LogitScaleHead(nn.Module):
     (CLIP, SigLIP, CoCa). The scale is learned as its logarithm.
 
     Args:
-        projection_dim: channels of the embeddings. temperature: initial, the inverse of the scale. bias: initial; None for
-            no bias. largest: bound of the scale while training (CLIP), None for none. width, text_width: what the network
-            gives, which have to be `projection_dim`.
+        projection_dim: E, channels of the embeddings. temperature: initial, the inverse of the scale. bias: initial; None for
+            no bias. largest: bound of the scale while training (CLIP), None for none. project: the head projects (FLAVA).
+            width, text_width: what the network gives, E if the head does not project.
 
     Raises:
         ValueError: the network gives other widths.
@@ -121,19 +121,23 @@ class LogitScaleHead(nn.Module):
         temperature: float = 0.07,
         bias: float | None = None,
         largest: float | None = 100.0,
+        project: bool = False,
     ) -> None:
         super().__init__()
-        if {width, text_width} != {projection_dim}:
+        if not project and {width, text_width} != {projection_dim}:
             raise ValueError(
                 f'LogitScaleHead compares embeddings of {projection_dim} channels (projection_dim), but the network gives '
                 f'{width} of vision and {text_width} of text'
             )
         self.projection_dim, self.largest = projection_dim, largest
+        self.vision_projection = nn.Linear(width, projection_dim) if project else nn.Identity()
+        self.text_projection = nn.Linear(text_width, projection_dim) if project else nn.Identity()
         self.initial = (-math.log(temperature), bias)
         self.logit_scale = nn.Parameter(torch.tensor(self.initial[0]))
         self.logit_bias = None if bias is None else nn.Parameter(torch.tensor(float(bias)))
 
     def init_weights(self) -> None:
+        initialize_transformer(self, getattr(self.vision_projection, 'in_features', self.projection_dim))
         for parameter, initial in zip((self.logit_scale, self.logit_bias), self.initial, strict=True):
             if parameter is not None:
                 nn.init.constant_(parameter, initial)
@@ -144,12 +148,12 @@ class LogitScaleHead(nn.Module):
         return (-self.logit_scale).exp()
 
     def vision(self, x: Tensor) -> Tensor:
-        """x: (..., E). Returns unit vectors (..., E), fp32."""
-        return F.normalize(x.float(), dim=-1)
+        """x: (..., C). Returns unit vectors (..., E), fp32."""
+        return F.normalize(self.vision_projection(x).float(), dim=-1)
 
     def text(self, x: Tensor) -> Tensor:
-        """x: (..., E). Returns unit vectors (..., E), fp32."""
-        return F.normalize(x.float(), dim=-1)
+        """x: (..., C). Returns unit vectors (..., E), fp32."""
+        return F.normalize(self.text_projection(x).float(), dim=-1)
 
     @torch.no_grad()
     def keep_in_bounds(self) -> None:

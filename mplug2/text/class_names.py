@@ -71,4 +71,8 @@ def _lines(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no list of class names {path}')
-    return [line.strip() for line in path.read_text(encoding='utf-8-sig').split('\n') if line.strip()]
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not UTF-8: {error}') from None
+    return [line.strip() for line in text.split('\n') if line.strip()]

@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
         yield temporary
-        with open(temporary, 'rb+') as file:
+        with open(temporary, 'rb+' if os.name == 'nt' else 'rb') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:

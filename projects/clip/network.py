@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mplug2.modules.contracts import VisionTokens, pooled
@@ -32,8 +31,7 @@ class ClipNetwork(Network):
     own, and the mean of their embeddings stands for the clip, as in CLIP's use for videos.
 
     Args:
-        vision_encoder, text_encoder: modules or configs. projection_dim: E. normalize_frames: bring the embedding of each frame
-            to length one before the mean (CLIP4Clip).
+        vision_encoder, text_encoder: modules or configs. projection_dim: E.
     """
 
     stages = {'vision': ('vision_encoder', 'vision_projection'), 'text': ('text_encoder', 'text_projection')}
@@ -43,10 +41,9 @@ class ClipNetwork(Network):
         vision_encoder: nn.Module | dict,
         text_encoder: nn.Module | dict,
         projection_dim: int = 512,
-        normalize_frames: bool = False,
     ) -> None:
         super().__init__(vision_encoder=vision_encoder, text_encoder=text_encoder)
-        self.projection_dim, self.normalize_frames = projection_dim, normalize_frames
+        self.projection_dim = projection_dim
         self.vision_projection = Projection(self.vision_encoder.width, projection_dim)
         self.text_projection = Projection(self.text_encoder.width, projection_dim)
 
@@ -56,8 +53,6 @@ class ClipNetwork(Network):
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
         encoded = self.vision_encoder(frames.flatten(0, 1)[:, None])
         embeddings = self.embed_frames(encoded.tokens).unflatten(0, frames.shape[:2])
-        if self.normalize_frames:
-            embeddings = F.normalize(embeddings.float(), dim=-1)
         tokens = join_frames(encoded, self.vision_encoder.num_prefix_tokens, frames.shape[1])
         return VisionFeatures(tokens, None, self.join(embeddings)[:, None])
 

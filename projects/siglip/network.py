@@ -27,7 +27,6 @@ class SiglipNetwork(ClipNetwork):
     """
 
     stages = {'vision': ('vision_encoder', 'vision_pooling'), 'text': ('text_encoder', 'text_projection')}
-    normalize_frames = False
 
     def __init__(
         self,

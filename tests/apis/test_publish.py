@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mplug2 import Inferencer, list_models
 from mplug2.apis.publish import data_of, push
@@ -15,7 +17,7 @@ from mplug2.cli import main
 from mplug2.config.load import load_config
 from mplug2.model import MPlug2
 from mplug2.pretrained import SHIPPED, ModelFolderError, zoo
-from tests.runs import mplug2
+from tests.runs import ROOT, mplug2
 
 
 class Hub:
@@ -91,6 +93,14 @@ def test_the_zoo_lists_what_the_package_has() -> None:
         assert {'config', 'data', 'training', 'measured_by', 'commit', 'results'} <= model.keys()
         load_config(model['config'])
         assert all({'command', 'metric', 'value'} == result.keys() for result in model['results'])
+
+
+def test_mim_lists_the_zoo() -> None:
+    script = runpy.run_path(str(ROOT / 'tools/docs/model_index.py'))
+    assert script['INDEX'].read_text() == script['model_index']()  # else run the script
+    index = yaml.safe_load(script['INDEX'].read_text())
+    assert [model['Name'] for model in index['Models']] == list_models()
+    assert all((ROOT / model['Config']).is_file() for model in index['Models'])
 
 
 def test_data_of_a_mixture() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from mplug2.cli import main
-from mplug2.cli.bench import measure
+from mplug2.cli.bench import measure, peers
 from mplug2.cli.bench.plain import permuted_local_temporal, plain_modules
 from mplug2.modules import LocalTemporal
 from mplug2.modules.layers import PLAIN_ATTENTION
@@ -81,3 +82,11 @@ def test_bench_inference(mini_home: Path, capsys: pytest.CaptureFixture) -> None
     clips = sorted(map(str, (mini_home / 'data/mini/msrvtt/videos').glob('*.mp4')))[:3]
     assert main(['bench', 'inference', *clips, '--repeat', '1', '--batch-size', '2']) == 0
     assert 'of bare generation' in capsys.readouterr().out
+
+
+def test_peers_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(peers, 'QUICK', peers.QUICK._replace(depth=1, repeat=1))
+    assert main(['bench', 'peers', '--quick', '--json', '--only', 'clip']) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row['name'] for row in rows} == {'clip images', 'clip texts'}
+    assert all(row.keys() == {'name', 'dtype', 'batch', 'beams', 'ratio'} and row['ratio'] > 0 for row in rows)

@@ -16,12 +16,14 @@ from mplug2.datasets import (
     DiDeMoParagraph,
     Gigaword,
     ImageNet,
+    JsonlDataset,
     Kinetics,
     MSRVTTCaption,
     MSRVTTRetrieval,
     NoCaps,
     RefCOCO,
     SQuAD,
+    StanfordCars,
     TextCorpus,
     TGIFFrameQA,
     VisualGenomeQA,
@@ -207,3 +209,42 @@ def test_a_box_that_is_none_is_a_bad_sample(box: list[float]) -> None:
     frames = np.zeros((1, 8, 8, 3), np.uint8)
     with pytest.raises(BadSampleError, match=r'a\.jpg: the box .* is not x1 y1 x2 y2'):
         BoxTarget(BertTokenizer('mini'), dict(num_bins=9))(dict(frames=frames, boxes=[box], path='a.jpg'))
+
+
+@pytest.mark.parametrize(
+    ('build', 'message'),
+    [
+        (lambda w: VQAv2(w('q.json', dict(data_subtype=5, questions=[]))), r'q\.json: data_subtype is 5; expected a text'),
+        (lambda w: MSRVTTQA(w('f.json', [5])), r"f\.json: record 0 is 5; expected an object with the key 'question'"),
+        (
+            lambda w: MSRVTTQA(w('f.json', [dict(id=[1], question='q', answer='a', video_id=7)])),
+            r'f\.json: record 0: id is \[1\]; expected a number or a text',
+        ),
+        (
+            lambda w: RefCOCO(
+                w('r.json', []),
+                [w(f'{name}.json', dict(images=[dict(id=1, file_name=name)], annotations=[])) for name in 'ab'],
+                split='train',
+            ),
+            r'b\.json: the image 1 is b, and a here or in an earlier file',
+        ),
+        (
+            lambda w: ImageNet(w('s.txt', 'n01440764 tench'), w('val.csv', 'ImageId,PredictionString\na, \n')),
+            r'val\.csv: row 0: PredictionString is blank',
+        ),
+        (lambda w: StanfordCars(w('a.mat', 'nothing')), r'a\.mat: no Matlab file'),
+        (
+            lambda w: JsonlDataset(w('o.jsonl', '{"media": "a.jpg", "label": -1}')),
+            r'o\.jsonl: record 1: the label -1 is below 0',
+        ),
+        (
+            lambda w: JsonlDataset(w('o.jsonl', '{"media": "a.jpg", "phrase": "p", "box": [0, 0, Infinity, 5]}')),
+            r'o\.jsonl: record 1: a box is .*not \[0, 0, inf, 5\]',
+        ),
+    ],
+)
+def test_files_of_other_types_or_that_contradict_each_other(
+    write: Callable[[str, Any], str], build: Callable[[Callable], Any], message: str
+) -> None:
+    with pytest.raises(AnnotationError, match=message):
+        build(write)

@@ -18,6 +18,7 @@ from mplug2.detection import (
     CocoDetection,
     LoadPixels,
 )  # before mmdet's transforms, for mmcv's operators
+from mplug2.evaluation.predictions import line_of, read_lines
 
 BOXES = [(10, 10, 30, 20), (50, 40, 20, 30)]
 
@@ -54,6 +55,14 @@ def predicted(labels: list[int], boxes: list[tuple]) -> dict:
     corners = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in boxes], dtype=torch.float32).view(-1, 4)
     found = InstanceData(bboxes=corners, labels=torch.tensor(labels), scores=torch.linspace(0.9, 0.5, len(boxes)), masks=masks)
     return dict(pred_instances=found, img_id=1, ori_shape=(100, 100))
+
+
+def test_written_predictions_score_alike(annotations, tmp_path):
+    sample = predicted([0, 1], [BOXES[0], (52, 40, 20, 30)])
+    written = dict(sample, pred_instances=dict(sample['pred_instances'].items()), sample_id=1)
+    (tmp_path / 'predictions.jsonl').write_text(line_of(written, []) + '\n')
+    (again,) = read_lines(tmp_path / 'predictions.jsonl')
+    assert score(annotations, again) == score(annotations, sample)
 
 
 def score(annotations: str, sample: dict) -> dict:

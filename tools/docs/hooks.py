@@ -67,6 +67,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return re.sub(r'(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>\.\.?/[^)#\s]*)(?P<anchor>#[^)\s]*)?\)', replace, markdown)
 
 
+def models() -> str:
+    """Every model that goes by a name, with its results and the commands that measure them."""
+    from mplug2.pretrained import zoo
+
+    text = ['# Models', '', 'Which models go by a name, what do they reach, and who measured that?', '']
+    for model in zoo():
+        where = 'in the package' if model['where'] == 'package' else f'`{model["where"]}` on the hub'
+        text += [f'## {model["name"]}', '', f'Weights {where}, trained by `{model["config"]}` on {model["data"]}.']
+        text += [f'{model["training"]}, commit {model["commit"]}. Measured by {model["measured_by"]}.', '']
+        text += ['| command | metric | value |', '|---|---|---|']
+        text += [f'| `{result["command"]}` | {result["metric"]} | {result["value"]} |' for result in model['results']]
+        text.append('')
+    return '\n'.join(text)
+
+
 def commands() -> str:
     """Every subcommand with its arguments."""
     from mplug2.cli import COMMANDS
@@ -157,4 +172,4 @@ def _normal(path: PurePosixPath) -> PurePosixPath:
 
 
 # Pages that no file holds, beside those of `API`.
-PAGES = {'cli': commands, 'recipes': recipes, 'api/index': contents}
+PAGES = {'cli': commands, 'recipes': recipes, 'model_zoo': models, 'api/index': contents}

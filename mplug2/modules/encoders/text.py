@@ -21,7 +21,7 @@ class BertTextEncoder(nn.Module):
     Args:
         vocab_size, max_positions, num_token_types: of the embedding. width: C. num_heads, ffn_dim: of a layer.
         num_layers: those of this module only; BERT-Base has 12, of which the last S = 2 are the universal layers.
-        dropout: on embeddings, outputs and attention weights. eps: of layer norms.
+        dropout: on embeddings, outputs and attention weights. eps: of layer norms. norm: 'post' (BERT), or 'pre' (FLAVA).
     """
 
     def __init__(
@@ -35,13 +35,14 @@ class BertTextEncoder(nn.Module):
         num_token_types: int = 2,
         dropout: float = 0.1,
         eps: float = 1e-12,
+        norm: str = 'post',
     ) -> None:
         super().__init__()
         self.width = width
         self.vocab_size = vocab_size
         self.embedding = TextEmbedding(vocab_size, width, max_positions, num_token_types, eps, dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, num_heads, ffn_dim, eps=eps, dropout=dropout, attention_dropout=dropout)
+            TransformerLayer(width, num_heads, ffn_dim, norm=norm, eps=eps, dropout=dropout, attention_dropout=dropout)
             for _ in range(num_layers)
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ....registry import DATASETS
 from ....text.class_names import read_class_folders, read_synsets
 from ...base import MultiModalDataset
-from ...io.annotations import read_json
+from ...io.annotations import check_type, read_columns, read_json
 from ...io.bad_samples import AnnotationError
 from ...io.files import is_media
 
@@ -50,14 +49,10 @@ def solved_images(solution: str | Path) -> Iterator[tuple[str, str]]:
     Raises:
         AnnotationError: a row has no ImageId or no PredictionString.
     """
-    with open(solution, newline='', encoding='utf-8-sig') as file:
-        for number, row in enumerate(csv.DictReader(file)):
-            try:
-                yield row['PredictionString'].split()[0], f'{row["ImageId"]}.JPEG'
-            except (KeyError, IndexError):
-                raise AnnotationError(
-                    f'{solution}: row {number} is {row}; expected ImageId and PredictionString, a synset and boxes'
-                ) from None
+    for number, (image, prediction) in enumerate(read_columns(solution, ['ImageId', 'PredictionString'])):
+        if not prediction.strip():
+            raise AnnotationError(f'{solution}: row {number}: PredictionString is blank; expected a synset and boxes')
+        yield prediction.split()[0], f'{image}.JPEG'
 
 
 @DATASETS.register_module()
@@ -162,7 +157,7 @@ class ImageNetVariants(MultiModalDataset):
             )
         if expected < len(synsets):
             self.candidates[name] = sorted(labels[key] for key in seen)
-        reassessed = None if real is None else read_json(real)
+        reassessed = None if real is None else _reassessed(real)
         for key, path in images:
             right = [labels[key]]
             if reassessed is not None:
@@ -193,6 +188,17 @@ class ImageNetVariants(MultiModalDataset):
                 labels = [[label, (label + 1) % 10] if number % 4 else [] for number, (label, _) in images]
                 variants[name]['real'] = mini.write('variants/real.json', labels)
         return dict(synsets=mini.synsets, variants=variants, data_prefix=mini.path('tiny'))
+
+
+def _reassessed(path: str) -> list[list[int]]:
+    """The labels of each validation image in ``real.json``."""
+    content = read_json(path)
+    check_type(path, content, list)
+    for number, labels in enumerate(content):
+        check_type(f'{path}: record {number}', labels, list)
+        for label in labels:
+            check_type(f'{path}: record {number}', label, int)
+    return content
 
 
 def _flat_validation(mini: MiniBenchmark) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from ....registry import DATASETS
 from ...base import MultiModalDataset
 from ...io.annotations import Files, as_list, read_lines
 from ...io.bad_samples import AnnotationError
+from ...io.files import last_line
 
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
@@ -142,7 +143,10 @@ class StanfordCars(MultiModalDataset):
 
         if not Path(self.ann_file).is_file():
             raise FileNotFoundError(f'no annotation file {self.ann_file}')
-        content = loadmat(self.ann_file, squeeze_me=True)
+        try:
+            content = loadmat(self.ann_file, squeeze_me=True)
+        except Exception as error:  # its reader raises errors of many kinds
+            raise AnnotationError(f'{self.ann_file}: no Matlab file, or a damaged one ({last_line(error)})') from None
         rows = content.get('annotations')
         fields = () if rows is None else rows.dtype.names or ()
         if 'class' not in fields or 'fname' not in fields:

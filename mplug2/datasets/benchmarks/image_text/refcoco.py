@@ -88,10 +88,10 @@ class RefCOCO(MultiModalDataset):
             content = read_json(path)
             for image, name in rows(path, section(path, content, 'images'), dict(id=KEY, file_name=str), 'images'):
                 official = _COCO_NAME.match(name)
-                files[image] = f'{official[1]}/{name}' if official else name
+                _put(path, 'image', files, image, f'{official[1]}/{name}' if official else name)
             annotations = section(path, content, 'annotations')
             for number, (key, box) in enumerate(rows(path, annotations, dict(id=KEY, bbox=list), 'annotations')):
-                boxes[key] = check_box(f'{path}: annotations {number}: bbox', box)
+                _put(path, 'annotation', boxes, key, check_box(f'{path}: annotations {number}: bbox', box))
         return files, boxes
 
     def published_splits(self) -> list[str]:
@@ -107,3 +107,9 @@ class RefCOCO(MultiModalDataset):
         instances = [mini.path(f'coco/annotations/instances_{part}.json') for part in ('train2014', 'minival2014', 'val2014')]
         files = dict(refs=moved(cfg['refs']), exclude=moved(cfg.get('exclude')), instances=instances)
         return files | dict(data_prefix=mini.path('coco'))
+
+
+def _put(path: str, what: str, found: dict, key: int | str, value: Any) -> None:
+    """Files may repeat each other, as COCO's minival and val do, and not contradict each other."""
+    if found.setdefault(key, value) != value:
+        raise AnnotationError(f'{path}: the {what} {key} is {value}, and {found[key]} here or in an earlier file')

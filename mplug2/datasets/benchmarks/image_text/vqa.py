@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import KEY, Files, as_list, read_json, rows, section
+from ...io.annotations import KEY, Files, as_list, check_type, read_json, rows, section
 from ...io.bad_samples import AnnotationError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class VQAv2(MultiModalDataset):
             questions = section(path, content, 'questions')
             if 'data_subtype' not in content:
                 raise AnnotationError(f"{path}: no key 'data_subtype', which names the folder of the images ('val2014')")
+            check_type(f'{path}: data_subtype', content['data_subtype'], str)
             folder = content['data_subtype'].replace('test-dev', 'test')
             fields = dict(image_id=int, question=str, question_id=KEY)
             answers = _annotations(self.annotations[number]) if self.annotations else None
@@ -80,6 +81,8 @@ def _annotations(path: str) -> dict[int, dict]:
     annotations_of = {}
     fields = dict(question_id=KEY, answers=list, question_type=str, answer_type=str)
     for key, answers, kind, answer_kind in rows(path, section(path, read_json(path), 'annotations'), fields, 'annotations'):
+        if key in annotations_of:
+            raise AnnotationError(f'{path}: question_id {key} is annotated twice')
         texts = [text for (text,) in rows(path, answers, dict(answer=str), f'question_id {key}: answer')]
         annotations_of[key] = dict(answers=texts, question_type=kind, answer_type=answer_kind)
     return annotations_of

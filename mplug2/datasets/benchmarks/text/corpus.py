@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....registry import DATASETS
 from ...base import MultiModalDataset
-from ...io.annotations import Files, as_list
+from ...io.annotations import Files, as_list, read_text
 
 if TYPE_CHECKING:
     from ...stand_ins import MiniBenchmark
@@ -33,10 +33,9 @@ class TextCorpus(MultiModalDataset):
     def load_records(self) -> list[dict]:
         records = []
         for path in self.files:
-            with open(path, encoding='utf-8-sig') as file:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        records.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
+            for number, line in enumerate(read_text(path).split('\n'), 1):
+                if line.strip():
+                    records.append(dict(sample_id=f'{path}:{number}', media='text', text=line.strip()))
         return records
 
     @classmethod

@@ -51,7 +51,7 @@ class TGIFFrameQA(MultiModalDataset):
             if self.split in ('train', 'val') and (name in held_out) != (self.split == 'val'):
                 continue
             record = dict(sample_id=number, media='video', path=name + self.suffix, question=question, question_id=number)
-            kind = TYPES[int(kind)] if kind.isdigit() and int(kind) < len(TYPES) else 'other'
+            kind = TYPES[int(kind)] if kind.isdecimal() and int(kind) < len(TYPES) else 'other'
             records.append(record | dict(answers=[answer], question_type=kind))
         return records
 

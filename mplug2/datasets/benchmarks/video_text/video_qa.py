@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...base import MultiModalDataset
-from ...io.annotations import KEY, Files, as_list, read_records, rows
+from ...io.annotations import KEY, Files, as_list, check_type, read_records, rows
 
 QUESTION_TYPES = ('what', 'who', 'how', 'when', 'where')
 
@@ -33,10 +33,11 @@ class VideoQADataset(MultiModalDataset):
         for path in self.files:
             entries = read_records(path)
             # A hidden test split is published without answers.
-            hidden = self.test_mode and not any('answer' in entry for entry in entries)
+            hidden = self.test_mode and not any(isinstance(entry, dict) and 'answer' in entry for entry in entries)
             fields = dict(question=str, video_id=KEY) | ({} if hidden else dict(answer=str))
             for number, (question, video, *answers) in enumerate(rows(path, entries, fields)):
                 key = entries[number].get('id', number)
+                check_type(f'{path}: record {number}: id', key, KEY)
                 first = question.split(maxsplit=1)[0].lower() if question.strip() else ''
                 records.append(
                     dict(

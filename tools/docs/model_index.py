@@ -1,0 +1,38 @@
+"""Writes ``model-index.yml``, by which MIM lists models, from ``mplug2/checkpoints/zoo.json``.
+
+    python tools/docs/model_index.py
+
+JSON is YAML, so the file is written as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+INDEX = ROOT / 'model-index.yml'
+
+
+def model_index() -> str:
+    """The content of the file."""
+    zoo = json.loads((ROOT / 'mplug2/checkpoints/zoo.json').read_text(encoding='utf-8'))
+    models = [
+        {
+            'Name': model['name'],
+            'In Collection': 'mPLUG-2',
+            'Config': f'configs/{model["config"]}.py',
+            'Metadata': {'Training Data': model['data'], 'Training': model['training'], 'Measured by': model['measured_by']},
+            'Results': [
+                {'Task': result['command'], 'Dataset': model['data'], 'Metrics': {result['metric']: result['value']}}
+                for result in model['results']
+            ],
+        }
+        for model in zoo
+    ]
+    paper = {'Title': 'mPLUG-2: A Modularized Multi-modal Foundation Model', 'URL': 'https://arxiv.org/abs/2302.00402'}
+    return json.dumps({'Collections': [{'Name': 'mPLUG-2', 'Paper': paper}], 'Models': models}, indent=1) + '\n'
+
+
+if __name__ == '__main__':
+    INDEX.write_text(model_index(), encoding='utf-8')
