@@ -111,11 +111,12 @@ class Inferencer(Execution):
         return self._run('answer', inputs, 'question', question, predict, **run)
 
     def match(self, inputs: Any, text: str | Iterable[str], **options: Any) -> Result | Iterator[Result]:
-        """Say whether texts belong to images and clips: ``score``, a probability, and ``similarity``."""
+        """Say whether texts belong to images and clips: ``similarity``, and ``score``, a probability, where the model has
+        learned matching; CLIP and its like have not."""
 
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             samples = task.predict(features, batch)
-            return [dict(score=sample.pred_match, similarity=sample.pred_similarity) for sample in samples]
+            return [dict(score=sample.get('pred_match'), similarity=sample.pred_similarity) for sample in samples]
 
         return self._run('match', inputs, 'caption', text, predict, **options)
 
