@@ -210,8 +210,8 @@ def zoo() -> list[dict[str, Any]]:
     """The models that go by a name.
 
     Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training`` (how long, on what),
-    ``commit``, ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``; those of the package also ``commands``,
-    which make the weights.
+    ``commit``, ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``. Those of the package also
+    have ``commands``, which make the weights.
     """
     return json.loads(ZOO.read_text(encoding='utf-8'))
 
