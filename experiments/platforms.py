@@ -18,7 +18,12 @@ from pathlib import Path
 from mplug2.utils.files import write_text
 
 ROOT = Path(__file__).parents[1]
-PLATFORMS = ('win_amd64', 'macosx_14_0_arm64', 'manylinux_2_28_aarch64', 'manylinux_2_28_x86_64')
+# Name -> tags of wheels that run there. (Linux on x86_64 is where the tests run.)
+PLATFORMS = {
+    'Windows, x86_64': ['win_amd64'],
+    'macOS 14, ARM': ['macosx_14_0_arm64', 'macosx_11_0_arm64'],
+    'Linux, ARM': [f'manylinux_2_{minor}_aarch64' for minor in (28, 27, 26, 24, 17)] + ['manylinux2014_aarch64'],
+}
 PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 
 
@@ -28,12 +33,13 @@ def declared(name: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def find_wheels(requirements: list[str], platform: str, python: str) -> dict[str, str]:
+def find_wheels(requirements: list[str], tags: list[str], python: str) -> dict[str, str]:
     """Name -> file of the wheel that pip takes; or 'none: ' and why, for all, where one of them has none."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / 'report.json'
         command = [sys.executable, '-m', 'pip', 'install', '--dry-run', '--quiet', '--no-deps', '--ignore-installed']
-        command += ['--only-binary=:all:', '--platform', platform, '--python-version', python, '--target', folder]
+        command += ['--only-binary=:all:', '--python-version', python, '--target', folder]
+        command += [word for tag in tags for word in ('--platform', tag)]
         done = subprocess.run([*command, '--report', str(report), *requirements], capture_output=True, text=True)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith('ERROR')]
@@ -45,13 +51,16 @@ def find_wheels(requirements: list[str], platform: str, python: str) -> dict[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', type=Path, help='write what was found here, as JSON')
+    parser.add_argument('--only', default='', help='platforms whose name holds this')
     args = parser.parse_args()
     results = {}
-    for platform in PLATFORMS:
+    for platform, tags in PLATFORMS.items():
+        if args.only not in platform:
+            continue
         for python in PYTHONS:
-            found = find_wheels(declared('runtime'), platform, python)
+            found = find_wheels(declared('runtime'), tags, python)
             results[f'{platform} {python}'] = found
-            print(f'{platform:24} {python}: {found.get("none") or f"{len(found)} wheels"}', flush=True)
+            print(f'{platform:16} {python}: {found.get("none") or f"{len(found)} wheels"}', flush=True)
     if args.out:
         write_text(args.out, json.dumps(results, indent=1))
     sys.exit(any('none' in found for found in results.values()))

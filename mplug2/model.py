@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from .modules.adapters import add_adapters, merge_adapters
 from .modules.blocks import prepare_blocks
 from .modules.generation import Generation, check_generation, generate
 from .modules.momentum import momentum_encoders_of
@@ -38,6 +39,7 @@ class MPlug2(PretrainedModel, BaseModel):
         data_preprocessor: `MultiModalDataPreprocessor` if None.
         blocks: arguments of `prepare_blocks`: whose activations are recomputed, what is compiled.
         frozen: modules of the network that keep their weights, as in a linear probe: without gradients or dropout.
+        adapters: arguments of `modules.adapters.add_adapters`: small matrices beside the network's own.
         init_cfg: as in MMEngine; the initialisers of `mplug2.weights` among others.
 
     Raises:
@@ -54,6 +56,7 @@ class MPlug2(PretrainedModel, BaseModel):
         frozen: Sequence[str] = (),
         init_cfg: dict | list | None = None,
         tokenizers: dict[str, dict] | None = None,
+        adapters: dict | None = None,
     ) -> None:
         init_cfg = resolve(init_cfg, WEIGHT_INITIALIZERS)
         super().__init__(data_preprocessor or dict(type=MultiModalDataPreprocessor), init_cfg)
@@ -83,6 +86,26 @@ class MPlug2(PretrainedModel, BaseModel):
         self.frozen = tuple(name for name in frozen if self._has(name))
         for name in self.frozen:
             getattr(self.network, name).requires_grad_(False)
+
+        self.adapters, self.adapter_keys = adapters, frozenset()
+
+    def add_adapters(self) -> None:
+        """Put the adapters of the config beside their layers, if they are not there; after the weights are initialised.
+
+        Raises:
+            ValueError: as `modules.adapters.add_adapters`, or a task has a momentum encoder, which would not follow them.
+        """
+        if self.adapters is None or self.adapter_keys:
+            return
+        if momentum_encoders_of(self):
+            raise ValueError('adapters and a momentum encoder exclude each other: take a contrast without (InBatchContrast)')
+        self.adapter_keys = frozenset(f'network.{key}' for key in add_adapters(self.network, **self.adapters))
+
+    def merge_adapters(self) -> None:
+        """Add the adapters to the weights that they stand beside, and remove them."""
+        if self.adapter_keys:
+            merge_adapters(self.network)
+        self.adapters, self.adapter_keys = None, frozenset()
 
     def _has(self, name: str) -> bool:
         if name not in self.network._modules:
@@ -149,6 +172,7 @@ class MPlug2(PretrainedModel, BaseModel):
             if hasattr(module, 'init_weights'):
                 module.init_weights()
         super().init_weights()
+        self.add_adapters()
 
     def task_of(self, batch: Batch) -> Task:
         """The task that a batch is for.

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 from .checkpoints.errors import CheckpointError
+from .checkpoints.files import read_state, write_state
 from .checkpoints.find import FILENAMES, SHIPPED
 from .checkpoints.load import Policy, load
 from .checkpoints.loading import matches
@@ -25,6 +26,7 @@ from .utils.files import replace_file
 from .version import __version__
 
 CONFIG, WEIGHTS, CARD, VOCABS = 'config.json', 'model.safetensors', 'README.md', ('*vocab.txt', '*vocab.json')
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = 'adapter_config.json', 'adapter_model.safetensors'
 ZOO = SHIPPED.with_name('zoo.json')
 TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
 # Which registries know the names of a section. A task's registry falls back on that of models.
@@ -92,6 +94,40 @@ class PretrainedModel:
         except OSError as error:
             raise ModelFolderError(f'could not write the model folder {folder}: {error.strerror or error}') from error
         return folder
+
+    def save_adapter(self, folder: str | Path) -> Path:
+        """Write what was trained of a model with adapters, without its base: ``adapter_model.safetensors`` and its config.
+
+        Raises:
+            ModelFolderError: the model has no adapters.
+        """
+        if not self.adapter_keys:
+            raise ModelFolderError('the model has no adapters to save: give it adapters=dict(modules=[...])')
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        learned = {name for name, parameter in self.named_parameters() if parameter.requires_grad} | self.adapter_keys
+        write_state({key: value for key, value in self.state_dict().items() if key in learned}, folder / ADAPTER_WEIGHTS)
+        config = json.dumps(self.adapters, indent=1).encode()
+        replace_file(folder / ADAPTER_CONFIG, lambda file: file.write(config))
+        return folder
+
+    def load_adapter(self, folder: str | Path) -> None:
+        """Put adapters that `save_adapter` wrote beside the layers of the same base.
+
+        Raises:
+            CheckpointError: no such files, or they are of another model.
+        """
+        folder = Path(folder)
+        if not (folder / ADAPTER_CONFIG).is_file():
+            raise ModelFolderError(f'{folder} holds no adapter: one has {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}')
+        if not self.adapter_keys:
+            self.adapters = json.loads((folder / ADAPTER_CONFIG).read_text())
+            self.add_adapters()
+        state, own = read_state(folder / ADAPTER_WEIGHTS), self.state_dict()
+        wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
+        if wrong or self.adapter_keys - set(state):
+            raise CheckpointError(f'{folder} holds adapters of another model: {", ".join(wrong[:3]) or "some are missing"}')
+        self.load_state_dict(state, strict=False)
 
     @classmethod
     def from_pretrained(cls, source: str | Path) -> PretrainedModel:
@@ -173,8 +209,9 @@ def shipped_names() -> list[str]:
 def zoo() -> list[dict[str, Any]]:
     """The models that go by a name.
 
-    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training``, ``commit``,
-    ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``.
+    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training`` (how long, on what),
+    ``commit``, ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``. Those of the package also
+    have ``commands``, which make the weights.
     """
     return json.loads(ZOO.read_text(encoding='utf-8'))
 

@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from mplug2 import Inferencer
@@ -18,9 +19,11 @@ from mplug2.config.load import config_folder, load_config
 from mplug2.datasets.shapes import SampleShape
 from mplug2.datasets.stand_ins import MiniBenchmark
 from mplug2.datasets.transforms import PackInputs
-from mplug2.registry import DATASETS, MODELS, resolve
+from mplug2.model import MPlug2
+from mplug2.registry import DATASETS, MODELS, WEIGHT_FORMATS, resolve
 from tests.datasets.media import write_video
 from tests.runs import ROOT
+from tests.tasks.models import small_network_cfg
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -75,7 +78,7 @@ def test_lines_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) -> Non
 
 
 def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, code, stand_in, describe_shape = blocks('docs/guides/own_data.md', 'python')
+    code, _, stand_in, describe_shape = blocks('docs/guides/add_data_set.md', 'python')
     (tmp_path / 'tabbed_clips.py').write_text(f'{code}\n{stand_in}')
     (tmp_path / 'clips.tsv').write_text('a\ta dog runs\nb\ttwo cats\n')
     monkeypatch.syspath_prepend(tmp_path)
@@ -89,9 +92,47 @@ def test_a_data_set_of_ones_own(tmp_path: Path, mini_home: Path, monkeypatch: py
     assert described['Repeat'].describe_shape(dict(times=3), SampleShape(frames=4)).frames == 12
 
 
-@pytest.mark.parametrize(
-    'page', ['README.md', 'docs/get_started/first_caption.md', 'docs/guides/inference.md', 'docs/guides/looking_inside.md']
-)
+QUOTES = {
+    'add_metric': [
+        'projects/example_project/mplug2_example/direction.py',
+        'projects/example_project/configs/direction_mini.py',
+    ],
+    'add_wiring': ['tests/networks/test_wiring.py'],
+}
+
+
+@pytest.mark.parametrize('page', QUOTES)
+def test_a_guide_quotes_what_is_tested(page: str) -> None:
+    code = '\n'.join((ROOT / source).read_text() for source in QUOTES[page])
+    quotes = blocks(f'docs/guides/{page}.md', 'python')
+    assert quotes
+    assert not [quote for quote in quotes if quote not in code]
+
+
+def test_a_weight_format_of_ones_own() -> None:
+    adapter, config = blocks('docs/guides/add_weight_format.md', 'python')
+    registered = dict(WEIGHT_FORMATS.module_dict)
+    try:
+        names: dict = {}
+        exec(adapter, names)
+        state = dict(words=torch.randn(1000, 32), places=torch.randn(1, 64, 32))
+        init: dict = {}
+        exec(config.replace("'theirs.safetensors'", 'state'), dict(model=init, state=state))
+        tokenizer = dict(type='BertTokenizer', vocab='mini')
+        model = MPlug2(small_network_cfg(), dict(caption=dict(type='Captioning')), tokenizer, **init)
+        model.init_weights()
+        assert torch.equal(model.network.text_encoder.embedding.position.weight, state['places'][0])
+        written = names['Embeddings']().from_mplug2(model.network.state_dict())
+        assert all(torch.equal(written[name], tensor) for name, tensor in state.items())
+    finally:
+        WEIGHT_FORMATS.module_dict.clear()
+        WEIGHT_FORMATS.module_dict.update(registered)
+
+
+INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_inside', 'guides/publishing']
+
+
+@pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python as it stands there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]

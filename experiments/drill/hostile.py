@@ -17,7 +17,7 @@ class Hostile(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with contextlib.suppress(OSError):
-            getattr(self, self.path.strip('/').replace('/', '_'))()
+            getattr(self, self.path.partition('?')[0].strip('/'))()
 
     def _head(self, length: int | None = None, status: int = 200, **headers: str) -> None:
         self.send_response(status)

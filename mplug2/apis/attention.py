@@ -17,7 +17,7 @@ from ..modules.contracts import VisionEncoder, VisionTokens
 from ..modules.recording import cross_attentions, record_attention
 from ..networks import Features, Network
 from ..structures import Batch
-from ..tasks import GenerativeTask, Task
+from ..tasks import GenerativeTask, Grounding, Task
 from .results import AttentionMaps
 
 KINDS = ('grad_cam', 'attention')
@@ -70,8 +70,7 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     if part == 'queries':
         names, wholes = [[(f'query {row + 1}', row) for row in range(rows.shape[1])]] * len(rows), ['all queries'] * len(rows)
     elif part == 'decoder':
-        tokenizer = task.generator.tokenizer
-        names, wholes = [_words(tokenizer, sample[1:]) for sample in ids], [tokenizer.decode(sample) for sample in ids]
+        names, wholes = zip(*(_written_words(task, sample) for sample in ids), strict=True)
     else:
         names = _words_of_text(batch[getattr(task, 'text', 'text')], batch.samples, question)
         wholes = [text or 'instruction' for text in question.texts]
@@ -153,6 +152,16 @@ def _words_of_text(tokens: Any, samples: Sequence[Any], question: Question) -> l
         first = question.offset(sample.media)
         names.append([(word, first + row) for word, row in _words(question.tokenizer, ids[first : sum(mask)])])
     return names
+
+
+def _written_words(task: Task, ids: list[int]) -> tuple[list[Row], str]:
+    """Words that the decoder wrote, after the start token, and all of them; the location tokens of a box by its sides."""
+    if isinstance(task, Grounding):
+        marker = [] if task.locations.marker is None else ['box']
+        sides = [*marker, 'left', 'top', 'right', 'bottom']
+        return [(side, row) for row, side in enumerate(sides)], 'all tokens'
+    tokenizer = task.generator.tokenizer
+    return _words(tokenizer, ids[1:]), tokenizer.decode(ids)
 
 
 def _words(tokenizer: Any, ids: Sequence[int]) -> list[Row]:

@@ -16,17 +16,15 @@ from ..model import MPlug2
 from ..registry import HUB_MODELS, MODELS, resolve
 
 
-def load_hub_model(folder: HubFolder) -> MPlug2:
+def load_hub_model(folder: HubFolder, state: Mapping[str, Tensor] | None = None) -> MPlug2:
     """The model of such a folder, with its preprocessing, in evaluation mode; what was loaded is its ``load_report``.
+
+    Args:
+        state: weights that are at hand; those of the folder if None.
 
     Raises:
         CheckpointError: no project knows the model type; or its weights are unreadable, incomplete, or do not fit.
     """
-    return build_hub_model(folder, read_state(folder.path))
-
-
-def build_hub_model(folder: HubFolder, state: Mapping[str, Tensor]) -> MPlug2:
-    """As `load_hub_model`, with weights that are at hand."""
     kind = folder.config['model_type']
     build = HUB_MODELS.known(kind)
     if build is None:
@@ -40,7 +38,9 @@ def build_hub_model(folder: HubFolder, state: Mapping[str, Tensor]) -> MPlug2:
     preprocessor = resolve(model_cfg.pop('data_preprocessor'), MODELS)  # which MMEngine builds, from its own registry
     model = MPlug2(**model_cfg, data_preprocessor=preprocessor)
     model.preprocessing = preprocessing
-    translated = adapter.translate(state, [*(name for name, _ in model.network.named_children()), HEADS])
+    translated = adapter.translate(
+        state or read_state(folder.path), [*(name for name, _ in model.network.named_children()), HEADS]
+    )
     own = model.state_dict()
     model.load_report = show(
         load_strictly(

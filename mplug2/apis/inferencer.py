@@ -53,7 +53,8 @@ class Inferencer(Execution):
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
-            checkpoint, a published file. config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
+            checkpoint, a published file. If None, the shipped one that has all methods but detection, on the mini benchmark.
+        config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
         dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 where the device computes it natively, else float32. 'int8',
             on the CPU: float32, with the decoder's weights rounded to 8 bits. workers: how many threads decode, of several
             inputs. processes: decode in processes, which take seconds to start and do not wait for each other's Python code:
@@ -111,11 +112,12 @@ class Inferencer(Execution):
         return self._run('answer', inputs, 'question', question, predict, **run)
 
     def match(self, inputs: Any, text: str | Iterable[str], **options: Any) -> Result | Iterator[Result]:
-        """Say whether texts belong to images and clips: ``score``, a probability, and ``similarity``."""
+        """Say whether texts belong to images and clips: ``similarity``, and ``score``, a probability, where the model has
+        learned matching; CLIP and its like have not."""
 
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             samples = task.predict(features, batch)
-            return [dict(score=sample.pred_match, similarity=sample.pred_similarity) for sample in samples]
+            return [dict(score=sample.get('pred_match'), similarity=sample.pred_similarity) for sample in samples]
 
         return self._run('match', inputs, 'caption', text, predict, **options)
 

@@ -102,6 +102,7 @@ def from_config(config: str | Path, weights: str | Path | Mapping[str, Any], nam
     model = MODELS.build({**model_cfg, 'type': kind})
     model.preprocessing, model.class_names = preprocessing_of(cfg), class_names_of(cfg)
     load(model, weights, Policy.TEST, name=name)
+    model.merge_adapters()
     return model.eval()
 
 

@@ -67,6 +67,8 @@ def load(
         content = load_checkpoint(path, map_location)
     if on_read is not None:
         on_read(content)
+    if hasattr(model, 'add_adapters'):
+        model.add_adapters()  # a test begins without initialised weights
     state, own = read_state(content, average=policy is not Policy.RESUME), model.state_dict()
     resized: list[str] = []
     if policy is not Policy.RESUME:
@@ -132,6 +134,8 @@ def _in_common(
     parts, theirs = set(map(_part, own)), set(map(_part, shapes))
     there = {key for key in shapes if key in own or (_part(key) in parts and not key.startswith('tasks.'))}
     anew = {key for key in own if policy is Policy.START and key.startswith('tasks.') and _part(key) not in theirs}
+    if policy is Policy.START:
+        anew |= getattr(model, 'adapter_keys', frozenset()) - set(shapes)
     unread = unread_training_state(model, own, shapes)
     unused = {'left out': theirs - parts}
     if policy is Policy.START:

@@ -99,6 +99,7 @@ def load_strictly(
     """
     own = {key: value for key, value in model.state_dict().items() if within is None or key.startswith(tuple(within))}
     kept_new = {key: value for key, value in own.items() if matches(key, new)}
+    absent = (*absent, *getattr(model, 'adapter_keys', ()))
     unfilled = {key: value for key, value in own.items() if key not in kept_new and key not in weights and matches(key, absent)}
     filled = {key: value for key, value in weights.items() if not matches(key, new)}
     resized = []

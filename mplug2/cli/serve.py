@@ -12,7 +12,7 @@ from . import inference
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
-    parser.add_argument('--model', default='mplug2_tiny', help=f'{kinds} (default mplug2_tiny)')
+    parser.add_argument('--model', help=f'{kinds} (default: the shipped one)')
     parser.add_argument('--config', help='config of weights that lie without theirs')
     parser.add_argument('--detector', help='weights of a detection config, for the objects of images')
     parser.add_argument('--index', metavar='INDEX', help='folder that mplug2 index wrote with the same model, to search in')

@@ -23,6 +23,7 @@ from ..utils.locking import lock_folder, unlock_folder
 from ..utils.wrappers import unwrap
 from .checkpointer import Checkpointer
 from .hooks.defaults import default_hooks
+from .hooks.watchdog import Watchdog
 from .logs import DeviceScalarBuffer, LogProcessor
 from .optim.lr_scaling import scale_lr
 from .optim.schedulers import fit_schedulers
@@ -31,7 +32,7 @@ from .parallel.processes import begin_worker, initialise_gloo, rank_of_launcher,
 from .parallel.sharding import UnshardForValidation, is_sharded, shard_model
 from .resume_check import samples_per_step
 
-_FULL = (errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC))
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
 PARALLEL = ('replicate', 'shard')
 
 
@@ -73,7 +74,10 @@ class Runner(_Runner):
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
             initialise_gloo()
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except OSError as error:
+            raise _named(error, kwargs.get('work_dir')) from None
         self.checkpointer = Checkpointer(self)
         loader = self._train_dataloader or self._test_dataloader
         share_cores(loader.get('num_workers', 0) if isinstance(loader, dict) else 0)
@@ -83,11 +87,30 @@ class Runner(_Runner):
         try:
             return super().train()
         except OSError as error:
-            if error.errno in _FULL and error.filename is None:  # what is not a result is a log
-                error.filename = f'{self.log_dir}, where logs and scalars go'
-            raise
+            raise _named(error, self.log_dir) from None
         finally:
+            self._stop_watching()
             unlock_folder(self.work_dir)
+
+    def val(self) -> dict[str, float]:
+        """As in MMEngine."""
+        try:
+            return super().val()
+        finally:
+            self._stop_watching()
+
+    def test(self) -> dict[str, float]:
+        """As in MMEngine."""
+        try:
+            return super().test()
+        finally:
+            self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        """A run that failed waits for nothing any more, and its process may go on."""
+        for hook in self.hooks:
+            if isinstance(hook, Watchdog):
+                hook.stop()
 
     # Building: names in configs are ours first.
 
@@ -236,6 +259,13 @@ class Runner(_Runner):
     ) -> None:
         """`Checkpointer.resume`. resume_optimizer and resume_param_scheduler are of MMEngine's signature and unused."""
         self.checkpointer.resume(filename, map_location)
+
+
+def _named(error: OSError, folder: Any) -> OSError:
+    """An error of a full disk, with the folder of the logs where it names no file: what is not a result is a log."""
+    if error.errno in _FULL and error.filename is None:
+        error.filename = f'{folder}, where logs and scalars go'
+    return error
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -90,7 +90,9 @@ def _inputs(service: Service) -> Inputs:
     with gr.Tab('Image') as image_tab:
         image = gr.Image(type='filepath', image_mode=None, label='Image', height=260, elem_id='image')
     gr.Markdown('Frames that the model reads')
-    frames = gr.Gallery(show_label=False, columns=4, height=220, object_fit='contain', buttons=[], elem_id='frames')
+    frames = gr.Gallery(
+        show_label=False, columns=4, fit_columns=False, height=220, object_fit='contain', buttons=[], elem_id='frames'
+    )
     inputs = Inputs(clip, image, shown, start, end)
 
     def look(*values: Any) -> list[tuple[np.ndarray, str]]:
@@ -210,7 +212,7 @@ def _search(service: Service, media: Inputs) -> None:
 
 def _ground(service: Service, media: Inputs) -> None:
     phrase = gr.Textbox(label='Phrase', elem_id='phrase')
-    image = gr.AnnotatedImage(label='Found', elem_id='grounded')
+    image = gr.AnnotatedImage(label='Found', height=360, elem_id='grounded')
 
     def run(path: str, part: dict, phrase: str) -> tuple:
         answer = service.ask('ground', path, phrase)
@@ -233,7 +235,7 @@ def _classify(service: Service, media: Inputs) -> None:
 
 def _detect(service: Service, media: Inputs) -> None:
     threshold = gr.Slider(0.05, 0.95, value=0.3, step=0.05, label='least score')
-    image = gr.AnnotatedImage(label='Objects', elem_id='objects')
+    image = gr.AnnotatedImage(label='Objects', height=360, elem_id='objects')
     masks = gr.Checkbox(False, label='masks')
 
     def run(path: str, part: dict, threshold: float, masks: bool) -> tuple:

@@ -57,6 +57,9 @@ class Service:
     Args:
         model: of images, clips and texts, or a detector. detector: finds objects beside the model. index: that `search` looks
             into, made by `model`.
+
+    Raises:
+        ValueError: the index was made by other weights, or is empty.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class Service:
         limits: Limits | None = None,
     ) -> None:
         self.model, self.index, self.limits = model, index, limits or Limits()
+        if index is not None:
+            index.search(model, 'a', top_k=1)  # of other weights, or empty: said now rather than at a request
         self.detector = detector or (model if 'detect' in model.methods else None)
         self._running = threading.Lock()
         self._slots = threading.BoundedSemaphore(self.limits.waiting)

@@ -57,9 +57,9 @@ def draw_attention(
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(1.4 * count * columns, (1.4 * height / width + 0.25) * rows), dpi=80)
     room = 20 * count  # letters over a strip
-    for number, (name, pictures) in enumerate(panels, 1):
+    for number, (name, strip) in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, number)
-        axes.imshow(np.concatenate(pictures, 1))
+        axes.imshow(np.concatenate(strip, 1))
         axes.axis('off')
         axes.set_title(name if len(name) <= room else f'{name[: room - 4]} ...', fontsize=9, parse_math=False)
     figure.tight_layout(pad=0.3)

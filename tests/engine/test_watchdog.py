@@ -45,7 +45,7 @@ def test_a_read_that_does_not_return_is_named_and_ends_the_run(monkeypatch: pyte
     reader.start()
     hook.before_run(runner)
     assert ended.wait(20)
-    hook.after_run(runner)
+    hook.stop()
     released.set()
     reader.join()
     what = 'the run is reading sample clip1 (data/1.mp4): for '

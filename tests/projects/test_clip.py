@@ -70,6 +70,9 @@ def test_files_and_texts_as_transformers_reads_them(folder: Path, reference: CLI
     for text, row in zip(TEXTS, theirs.logits_per_text, strict=True):
         ranked = [result.source for result in model.search(paths, text)]
         assert ranked == [str(paths[place]) for place in row.argsort(descending=True).tolist()]
+    match = model.match(paths[0], TEXTS[1])
+    assert match.score is None  # nothing has learned a probability
+    assert match.similarity == pytest.approx((ours[0] @ words[1]).item(), rel=1e-4)
     result = model.classify(paths[0], class_names=TEXTS)
     chances = theirs.logits_per_image[0].softmax(0)
     assert result.text == TEXTS[chances.argmax()]

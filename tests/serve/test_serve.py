@@ -58,6 +58,11 @@ def address(service: Service) -> Iterator[str]:
     thread.join(20)
 
 
+def test_an_index_of_other_weights_is_refused_at_the_start(service: Service, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='whose weights differ'):
+        Service(service.model, index=EmbeddingIndex(tmp_path / 'none'))
+
+
 def post(address: str, verb: str, path: Path | bytes, **fields: str) -> httpx.Response:
     file = (path.name, path.read_bytes()) if isinstance(path, Path) else ('upload.mp4', path)
     return httpx.post(f'{address}/v1/{verb}', data=fields, files=dict(file=file), timeout=60)

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mplug2.config.load import find_config
+
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = ROOT / 'model-index.yml'
+COLLECTIONS = {'package': 'mPLUG-2', 'hub': 'Models of the field'}
 
 
 def model_index() -> str:
@@ -20,8 +23,8 @@ def model_index() -> str:
     models = [
         {
             'Name': model['name'],
-            'In Collection': 'mPLUG-2',
-            'Config': f'configs/{model["config"]}.py',
+            'In Collection': COLLECTIONS[model['where']],
+            'Config': find_config(model['config']).relative_to(ROOT).as_posix(),
             'Metadata': {'Training Data': model['data'], 'Training': model['training'], 'Measured by': model['measured_by']},
             'Results': [
                 {'Task': result['command'], 'Dataset': model['data'], 'Metrics': {result['metric']: result['value']}}
@@ -31,7 +34,8 @@ def model_index() -> str:
         for model in zoo
     ]
     paper = {'Title': 'mPLUG-2: A Modularized Multi-modal Foundation Model', 'URL': 'https://arxiv.org/abs/2302.00402'}
-    return json.dumps({'Collections': [{'Name': 'mPLUG-2', 'Paper': paper}], 'Models': models}, indent=1) + '\n'
+    collections = [{'Name': 'mPLUG-2', 'Paper': paper}, {'Name': COLLECTIONS['hub']}]
+    return json.dumps({'Collections': collections, 'Models': models}, indent=1) + '\n'
 
 
 if __name__ == '__main__':

@@ -106,14 +106,14 @@ def counterpart(reference: PreTrainedModel) -> MPlug2:
     from mmengine.logging import MMLogger
     from tokenizers import Tokenizer, models
 
-    from ...apis.hub import build_hub_model
+    from ...apis.hub import load_hub_model
     from ...checkpoints.hub import HubFolder
 
     MMLogger.get_current_instance().setLevel('ERROR')  # the table of weights
     config = {**reference.config.to_dict(), 'architectures': [type(reference).__name__]}
     with tempfile.TemporaryDirectory() as folder:
         Tokenizer(models.WordLevel({'<unk>': 0}, unk_token='<unk>')).save(f'{folder}/tokenizer.json')
-        return build_hub_model(HubFolder(Path(folder), config), reference.state_dict())
+        return load_hub_model(HubFolder(Path(folder), config), reference.state_dict())
 
 
 def images(scale: Scale, batch: int, frames: int = 1) -> torch.Tensor:

@@ -36,7 +36,6 @@ class Watchdog(Hook):
                 f'Watchdog: warn_after={warn_after} is above 0, and end_after={end_after} at least that, or None for never'
             )
         self.warn_after, self.end_after = warn_after, end_after
-        self._thread: threading.Thread | None = None
         self._done = threading.Event()
         self._told: set[str] = set()
         self._mark('starts')
@@ -46,12 +45,13 @@ class Watchdog(Hook):
 
     def before_run(self, runner: Any) -> None:
         meet_peers()
-        self._done.clear()
+        self.stop()  # an earlier one of this runner
+        self._done = threading.Event()
         self._mark('starts')
-        self._thread = threading.Thread(target=self._watch, args=(runner,), daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._watch, args=(runner, self._done), daemon=True).start()
 
-    def after_run(self, runner: Any) -> None:
+    def stop(self) -> None:
+        """Watch no more; the runner calls it at the end of a run, however it ends."""
         self._done.set()
 
     # Marks of the main thread.
@@ -76,8 +76,8 @@ class Watchdog(Hook):
 
     # The watching thread.
 
-    def _watch(self, runner: Any) -> None:
-        while not self._done.wait(min(_LOOKS, self.warn_after / 4)):
+    def _watch(self, runner: Any, done: threading.Event) -> None:
+        while not done.wait(min(_LOOKS, self.warn_after / 4)):
             reads = list(self._reads(runner))
             waits = reads or list(self._waits())
             for sentence, seconds in waits:
