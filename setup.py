@@ -64,7 +64,7 @@ setup(
     ],
     python_requires='>=3.10,<3.14',
     packages=find_packages(include=['mplug2', 'mplug2.*']),
-    package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json']},
+    package_data={'mplug2': ['text/vocabs/*', 'checkpoints/shipped/*', 'checkpoints/zoo.json', 'apis/samples/*']},
     install_requires=requirements('runtime'),
     extras_require={
         **{name: requirements(name) for name in (*FEATURES, 'docs', 'tests')},

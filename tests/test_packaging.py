@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mplug2.pretrained import shipped_names
 from tests.runs import ROOT, finished
 
 PIP = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
@@ -46,7 +47,9 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
             if file.is_file() and '__pycache__' not in file.parts:
                 assert f'{inside}/{file.relative_to(ROOT / folder)}' in names
     assert {'mplug2/text/vocabs/mini.txt', 'mplug2/text/vocabs/bert-base-uncased.txt', 'mplug2/text/vocabs/NOTICE.md'} <= names
-    assert {f'mplug2/checkpoints/shipped/mplug2_tiny.{ending}' for ending in ('json', 'safetensors')} <= names
+    for name in shipped_names():
+        assert f'mplug2/checkpoints/shipped/{name}.safetensors' in names
+    assert {'mplug2/apis/samples/sample.mp4', 'mplug2/apis/samples/sample.jpg'} <= names
     modules = {f'mplug2/{file.relative_to(ROOT / "mplug2")}' for file in (ROOT / 'mplug2').rglob('*.py')}
     assert modules <= names
     projects = {path.parent for path in (ROOT / 'projects').glob('*/__init__.py')}
@@ -83,6 +86,7 @@ IMPORTED_AS = {'opencv-python-headless': 'cv2', 'pillow': 'PIL', 'setuptools': '
 OPTIONAL = {
     *('decord', 'mmdet', 'mmcv', 'mmaction', 'torchcodec', 'torchvision', 'fsspec', 'pycocoevalcap', 'rouge_score'),
     *('skimage', 'sklearn', 'scipy', 'huggingface_hub', 'tensorboard', 'faiss'),
+    *('fastapi', 'gradio', 'peft', 'pyarrow', 'ray', 'timm', 'umap', 'uvicorn'),
 }
 
 

@@ -32,6 +32,7 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
+DEFAULT_MODEL = 'mplug2_tiny_multitask'  # shipped
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
 
 
@@ -40,7 +41,7 @@ class Execution:
 
     def __init__(
         self,
-        model: str | Path | MPlug2,
+        model: str | Path | MPlug2 | None = None,
         config: str | Path | None = None,
         device: str = 'auto',
         dtype: str = 'auto',
@@ -57,6 +58,7 @@ class Execution:
             dtype = 'bfloat16' if computes_bf16(self.device.type) else 'float32'
         self.dtype = torch.float32 if dtype == 'int8' else getattr(torch, dtype)
         self.workers, self.processes = workers, processes
+        model = DEFAULT_MODEL if model is None else model
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
@@ -75,7 +77,9 @@ class Execution:
             return list(DETECTION)
         tasks = list(self.model.tasks.values())
         able = [name for name in METHODS if any(name in task.methods for task in tasks)]
-        return able if 'classify' in able or 'embed' not in able else [*able, 'classify']
+        if 'embed' in able and 'classify' not in able:
+            able.append('classify')
+        return able
 
     def embedded_as(self, media: Media) -> str:
         """'image' or 'video': what texts are embedded for that are compared with this."""

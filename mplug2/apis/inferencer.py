@@ -53,7 +53,8 @@ class Inferencer(Execution):
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
-            checkpoint, a published file. config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
+            checkpoint, a published file. If None, the shipped one that has all methods but detection, on the mini benchmark.
+        config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
         dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 where the device computes it natively, else float32. 'int8',
             on the CPU: float32, with the decoder's weights rounded to 8 bits. workers: how many threads decode, of several
             inputs. processes: decode in processes, which take seconds to start and do not wait for each other's Python code:

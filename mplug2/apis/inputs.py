@@ -24,6 +24,7 @@ IMAGE_SUFFIXES = frozenset(['.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '
 VIDEO_SUFFIXES = frozenset(
     ['.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv', '.flv', '.ts', '.3gp', '.gif']
 )
+SAMPLES = Path(__file__).with_name('samples')  # sample.mp4 and sample.jpg, held-out scenes of the mini benchmark
 TIMEOUT = 120  # seconds that a download may take
 
 
@@ -134,7 +135,8 @@ def files_of(folder: str | Path) -> list[str]:
 
 
 def as_media(value: Any, start: float | None = None, end: float | None = None, number: int = 0) -> Media:
-    """One input as `Media`; nothing is opened.
+    """One input as `Media`; nothing is opened. Where there is no file ``sample.mp4`` or ``sample.jpg``, that of the package is
+    meant.
 
     Args:
         value: a path, a URL, the bytes of a file, a PIL image, an array (H, W), (H, W, C) or (T, H, W, 3), a tensor of
@@ -153,7 +155,9 @@ def as_media(value: Any, start: float | None = None, end: float | None = None, n
             raise ValueError(f'an input as a dict has media, start and end, not {", ".join(map(str, value))}')
         return as_media(value['media'], value.get('start', start), value.get('end', end), number)
     if isinstance(value, (str, Path)):
-        return Media(str(value), path=str(value), start=start, end=end)
+        shipped = SAMPLES / Path(value).name
+        is_shipped = str(value) == shipped.name and shipped.is_file() and not Path(value).exists()
+        return Media(str(value), path=str(shipped if is_shipped else value), start=start, end=end)
     if isinstance(value, (bytes, bytearray)):
         return Media(f'bytes {number}', content=bytes(value), start=start, end=end)
     if isinstance(value, Image.Image):

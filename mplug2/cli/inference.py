@@ -34,10 +34,10 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, metavar='FILE', help='write results here, as .jsonl or .csv, in place of printing')
 
 
-def add_model(parser: argparse.ArgumentParser, default: str | None = 'mplug2_tiny') -> None:
-    """Arguments that say which model runs and how. `default`: its name; None where the command finds it."""
+def add_model(parser: argparse.ArgumentParser, default: str = 'the shipped one') -> None:
+    """Arguments that say which model runs and how. `default`: what the help says of the model where none is named."""
     kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
-    parser.add_argument('--model', default=default, help=f'{kinds} (default {default})' if default else kinds)
+    parser.add_argument('--model', help=f'{kinds} (default: {default})')
     parser.add_argument('--config', help='config of weights that lie without theirs')
     add_running(parser)
 

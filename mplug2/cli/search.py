@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('text', help='what the image or clip shows')
     parser.add_argument('--top-k', type=int, default=10, metavar='N', help='how many are printed')
     parser.add_argument('--rerank', type=int, default=0, metavar='N', help='read the N nearest again and order them by match')
-    inference.add_model(parser, default=None)
+    inference.add_model(parser, default='that of the index')
 
 
 def run(args: argparse.Namespace) -> None:

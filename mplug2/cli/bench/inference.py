@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     times = seconds({name: timed(name, call) for name, call in (('bare', bare), ('caption', whole))}, args.repeat)
     print(describe_run())
     workers = f'{args.workers} {"processes" if args.processes else "threads"}'
-    print(f'{args.model}, {len(files)} files, batches of {args.batch_size}, {workers}; median of {args.repeat}')
+    print(f'{model.name}, {len(files)} files, batches of {args.batch_size}, {workers}; median of {args.repeat}')
     for which, what in (('bare', 'generate on batches that are read'), ('caption', 'Inferencer.caption on the files')):
         print(f'  {which:<8}{times[which]:9.3f} s  {len(files) / times[which]:8.2f} files/s   {what}')
     print(f'  caption reaches {times["bare"] / times["caption"]:.0%} of bare generation')
