@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'  {"accelerator":<14}{accelerator}')
     from .. import mini
     from ..evaluation.caption import STANFORD
+    from ..utils import lean_mmengine  # noqa: F401  # before mmdet, which imports MMEngine's optimizers
     from ..utils.processor import computes_bf16
 
     print(f'  {"processor":<14}{torch.get_num_threads()} threads')

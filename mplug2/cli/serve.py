@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--port', type=int, default=7860)
     parser.add_argument('--max-upload', type=int, default=64, metavar='MiB', help='of a file (default 64)')
     parser.add_argument('--max-waiting', type=int, default=16, metavar='N', help='requests that run or wait (default 16)')
+    parser.add_argument('--language', choices=['en', 'zh'], default='en', help='of the page (default en)')
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument('--dtype', default='auto', choices=inference.DTYPES, help='bfloat16 on a GPU, else float32')
 
@@ -38,6 +39,6 @@ def run(args: argparse.Namespace) -> None:
         model = Inferencer(args.model, args.config, args.device, args.dtype)
         detector = Inferencer(args.detector, device=args.device, dtype=args.dtype) if args.detector else None
         index = EmbeddingIndex(args.index) if args.index else None
-        app = build_app(Service(model, detector, index, limits))
+        app = build_app(Service(model, detector, index, limits), language=args.language)
         print(f'http://{args.host}:{args.port} (page), http://{args.host}:{args.port}/docs (HTTP API)', flush=True)
         uvicorn.run(app, host=args.host, port=args.port, log_level='warning')

@@ -1,5 +1,6 @@
 """Training and testing on MMEngine: the runner, its loop, hooks, checkpoints and logs."""
 
+from ..utils import lean_mmengine  # noqa: F401  # before the modules below, which import MMEngine's optimizers
 from .checkpointer import Checkpointer
 from .hooks.average_weights import AverageWeights
 from .hooks.bad_samples import BadSampleCount

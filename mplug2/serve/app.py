@@ -22,11 +22,11 @@ End = Annotated[float | None, Form(description='seconds of a clip, up to here')]
 FORM_ROOM = 2**20  # bytes of a request beside the file
 
 
-def build_app(service: Service, page: bool = True) -> FastAPI:
+def build_app(service: Service, page: bool = True, language: str = 'en') -> FastAPI:
     """The application: the page at /, the API at /v1, its description at /docs.
 
     Args:
-        page: False leaves the page out.
+        page: False leaves the page out. language: of the page, 'en' or 'zh'.
     """
     app = FastAPI(title='mPLUG-2', version=__version__, docs_url=None, redoc_url=None)  # theirs load scripts from elsewhere
     limit = service.limits.upload + FORM_ROOM
@@ -60,7 +60,7 @@ def build_app(service: Service, page: bool = True) -> FastAPI:
     def docs() -> HTMLResponse:
         return HTMLResponse(_docs(app.openapi()))
 
-    return mount_page(app, build_page(service), service.limits) if page else app
+    return mount_page(app, build_page(service, language), service.limits) if page else app
 
 
 def _endpoints(service: Service) -> dict[str, Callable]:

@@ -29,7 +29,7 @@ from mplug2.registry import WEIGHT_FORMATS, WEIGHT_INITIALIZERS
 from mplug2.tasks import Captioning, QuestionAnswering
 
 LANGUAGE = dict(width=32, num_heads=4, ffn_dim=48)
-WORDS = dict(vocab_size=50, max_positions=16)
+WORDS = dict(vocab_size=50, max_positions=24)
 
 
 def build(

@@ -56,6 +56,10 @@ SMALL = ['--size', 'tiny', '--frames', '2', '--repeat', '1']
     ('arguments', 'expected'),
     [
         (['generation', *SMALL, '--tokens', '4', '--beams', '2'], ['cached', 'ids of all beams agree']),
+        (
+            ['decoding', *SMALL, '--tokens', '4', '--beams', '2'],
+            ['limit of fp32', 'weights packed', 'weights int8', 'ids agree'],
+        ),
         (['vision', *SMALL, '--memory-size', 'tiny', '--memory-frames', '2'], ['frames/s', 'peak resident memory']),
     ],
 )

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 import torch.multiprocessing as mp
 from torch.utils.data import DataLoader
@@ -16,6 +17,8 @@ from mplug2.datasets import InterleavedSources, ShardedPairs, multimodal_collate
 from mplug2.datasets.transforms import LoadImage, PackInputs
 from mplug2.engine import BadSampleCount
 from tests.datasets.shards import pairs, write_shard
+
+pytestmark = pytest.mark.distributed
 
 
 def work(rank: int, folder: Path, port: int) -> None:

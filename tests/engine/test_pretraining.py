@@ -23,6 +23,8 @@ from mplug2.engine.runner import Runner, build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, logged, weights
 
+pytestmark = pytest.mark.slow
+
 TINY = ROOT / 'tests' / 'engine' / 'tiny_pretraining.py'
 LAST = 'iter_8.pth'
 
@@ -176,6 +178,7 @@ def alone(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.distributed
 @pytest.mark.parametrize('count', [2, 4])
 @pytest.mark.parametrize('parallel', ['replicate', 'shard'])
 def test_processes_train_as_one(mini_home: Path, alone: Path, tmp_path: Path, parallel: str, count: int) -> None:
@@ -192,6 +195,7 @@ def other_half(similarity: torch.Tensor, positives: torch.Tensor) -> tuple[torch
     return drawn, ~positives[torch.arange(count), drawn]
 
 
+@pytest.mark.distributed
 @pytest.mark.parametrize(
     'options',
     [
@@ -212,6 +216,7 @@ def test_two_processes_train_as_one_by_other_losses(
         )
 
 
+@pytest.mark.distributed
 def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone: Path, tmp_path: Path) -> None:
     """After the last step, by one process and by two that share out the clips."""
     train_together(mini_home, tmp_path, 'shard', 2)
@@ -222,6 +227,7 @@ def test_it_is_validated_by_retrieval_and_by_masked_words(mini_home: Path, alone
     assert {**logged(alone, 'mlm/accuracy_text'), **logged(alone, 'mlm/accuracy_fused')}.keys() == {5}
 
 
+@pytest.mark.distributed
 def test_a_process_is_killed_and_all_go_on_as_if_it_had_not_been(mini_home: Path, alone: Path, tmp_path: Path) -> None:
     """Weights are sharded, checkpoints first of each process's part; momentum encoder, queues and every source's stream go
     on."""
@@ -233,6 +239,7 @@ def test_a_process_is_killed_and_all_go_on_as_if_it_had_not_been(mini_home: Path
     assert_trained_alike(tmp_path, alone)
 
 
+@pytest.mark.distributed
 def test_a_loss_that_is_no_number_is_left_out_by_all(mini_home: Path, alone: Path, tmp_path: Path) -> None:
     """Of process 1 alone, in steps 3 and 4: both come through them with the weights of step 2, and go on."""
     bad = [dict(type='HappensAtStep', rank=1, poisoned=(3, 4))]
@@ -255,6 +262,7 @@ def test_too_many_such_steps_end_the_run_and_its_checkpoint_is_good(mini_home: P
     assert all(value.isfinite().all() for value in weights(tmp_path / 'iter_5.pth').values() if value.is_floating_point())
 
 
+@pytest.mark.distributed
 def test_two_processes_go_on_from_the_checkpoint_of_one(mini_home: Path, alone: Path, tmp_path: Path) -> None:
     """In every source's stream, which counts its samples by itself, at the same sample."""
     train_together(mini_home, tmp_path, 'replicate', 2, resume=alone / 'iter_2.pth')

@@ -25,6 +25,8 @@ from mplug2.engine.runner import build_runner
 from mplug2.registry import HOOKS
 from tests.runs import ROOT, TINY, last_line, logged, mplug2, process, weights
 
+pytestmark = pytest.mark.slow
+
 LAST = 'iter_12.pth'
 
 

@@ -196,6 +196,7 @@ def work(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.distributed
 def test_two_processes_find_what_one_does(tmp_path):
     *_, alone = evaluate()
     mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method='fork')

@@ -17,6 +17,8 @@ from mplug2.engine.runner import build_runner
 from tests.engine.sharding_worker import STEPS, answering, scored
 from tests.runs import ROOT, logged, weights
 
+pytestmark = pytest.mark.distributed
+
 LAST = f'iter_{STEPS}.pth'
 
 

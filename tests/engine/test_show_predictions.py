@@ -8,6 +8,8 @@ import pytest
 
 from tests.runs import mplug2
 
+pytestmark = pytest.mark.slow
+
 # The file; of a page, what it says of some sample, and how many samples it shows: all of the test, but no more than 16.
 CASES = {
     'mini/text_classification': ('predictions.md', ('- **predicted: entailment**', '- **predicted: not_entailment**'), 8),

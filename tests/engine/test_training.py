@@ -20,6 +20,8 @@ from mplug2.engine.runner import build_runner
 from mplug2.modules.encoders.vision import resize_positions
 from tests.runs import TINY, TINY_QA, logged, mplug2, weights
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_learns_validates_and_keeps_its_last_and_best_checkpoints(trained: Path) -> None:
     losses = logged(trained)

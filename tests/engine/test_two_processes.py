@@ -11,6 +11,8 @@ import torch
 
 from tests.runs import ROOT, TINY_QA, finished, mplug2, weights
 
+pytestmark = pytest.mark.distributed
+
 STEPS = ['train_cfg.max_iters=3', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
 
 

@@ -8,6 +8,8 @@ from mmengine.dataset import DefaultSampler
 
 from mplug2.evaluation import ExactMatch, VQAMetric, WordAccuracy
 
+pytestmark = pytest.mark.distributed
+
 # The first samples, which the sampler repeats to fill the last round, are the only wrong ones.
 SAMPLES = [
     dict(

@@ -11,6 +11,8 @@ from mmengine.dataset import DefaultSampler
 
 from mplug2.evaluation import CaptionMetric, GroundingMetric, RetrievalMetric
 
+pytestmark = pytest.mark.distributed
+
 # The first sample, which the sampler repeats to fill the last round, is the only one that is wholly right.
 SAMPLES = [
     dict(

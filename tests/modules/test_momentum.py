@@ -159,6 +159,7 @@ def _work(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.distributed
 def test_all_ranks_hold_the_same_queue(tmp_path) -> None:
     torch.multiprocessing.start_processes(_work, (str(tmp_path),), nprocs=2, start_method='fork')
     states = [torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in range(2)]

@@ -16,6 +16,8 @@ from mplug2.checkpoints import load_checkpoint
 from tests.plugins.walk_worker import PARTS, SHARD_STEPS, STEPS
 from tests.runs import ROOT, finished, install, logged, process, weights
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = ROOT / 'tests' / 'plugins' / 'walk'
 WORKER = ROOT / 'tests' / 'plugins' / 'walk_worker.py'
 # part -> what `mplug2 modules` lists of it, and a key of its weights
@@ -89,6 +91,7 @@ def test_the_tools_know_a_part(part: str, single: dict, out: Path) -> None:
     assert (out / f'{part}_smoke' / 'iter_1.pth').is_file()
 
 
+@pytest.mark.distributed
 @pytest.mark.parametrize('part', PARTS)
 def test_two_processes_share_the_weights_out(part: str, single: dict, shard: dict, out: Path) -> None:
     report = shard[part]

@@ -11,6 +11,8 @@ import torch
 
 from tests.runs import ROOT, finished, install, mplug2, weights
 
+pytestmark = pytest.mark.slow
+
 PROJECT = ROOT / 'projects' / 'example_project'
 CONFIG = PROJECT / 'configs' / 'direction_mini.py'
 SMALL = [

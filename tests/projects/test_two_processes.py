@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from torch.testing import assert_close
 
 from tests.engine.test_two_processes import two_processes
 from tests.runs import ROOT, mplug2, weights
+
+pytestmark = pytest.mark.distributed
 
 CONFIG = ROOT / 'tests' / 'projects' / 'tiny_clip.py'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import threading
@@ -21,6 +22,9 @@ import uvicorn
 from mplug2 import Inferencer
 from mplug2.apis import EmbeddingIndex
 from mplug2.serve import BusyError, Limits, RequestError, Service, build_app
+from mplug2.serve.page import TABS, build_page
+from mplug2.serve.words import LANGUAGES, TABLE
+from tests.runs import ROOT
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 QUESTION = 'what color is the digit ?'
@@ -158,6 +162,24 @@ def test_a_failure_of_the_program_is_not_shown(service: Service) -> None:
 
     with pytest.raises(RequestError, match='the server failed at this request'):
         service._run(fail)
+
+
+def test_the_page_speaks_two_languages(service: Service) -> None:
+    """Every language has every word with the same values to fill in, and the page has no others."""
+    for key, texts in TABLE.items():
+        assert len(texts) == len(LANGUAGES), key
+        assert all(texts), key
+        fields = [sorted(re.findall(r'{(\w+)', text)) for text in texts]
+        assert fields[0] == fields[1], key
+    for column, language in enumerate(LANGUAGES):
+        props = [component['props'] for component in build_page(service, language).config['components']]
+        shown = {str(prop[name]) for prop in props for name in ('label', 'value') if prop.get(name)}
+        assert {TABLE[key][column] for key in ('run', 'clip', 'frames', 'question', 'hits', 'looks')} <= shown
+        assert not any(TABLE[key][1 - column] in shown for key in ('run', 'clip', 'frames', 'question', 'hits', 'looks'))
+    used = set(re.findall(r"say\('(\w+)'", (ROOT / 'mplug2/serve/page.py').read_text()))
+    assert used | set(TABS) == set(TABLE)
+    with pytest.raises(ValueError, match="speaks en and zh, not 'fr'"):
+        build_page(service, 'fr')
 
 
 @pytest.mark.browser

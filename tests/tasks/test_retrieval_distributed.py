@@ -13,6 +13,8 @@ from mplug2.tasks import Retrieval
 
 from .models import small_model, some_batch
 
+pytestmark = pytest.mark.distributed
+
 IDS = torch.tensor([3, 9, 3, 7])
 STEPS = 2
 

@@ -8,6 +8,7 @@ from importlib import import_module
 MEASUREMENTS = {
     'loader': 'the loader, the training step of a config, and both together',
     'generation': 'cached beam search against one that re-runs the prefix and projects the memory for every beam',
+    'decoding': 'how near a generation comes to the time that reading weights and caches takes',
     'inference': 'captions of files against generation alone, on batches that are read',
     'peers': 'models of the field against transformers with the same weights',
     'train': 'a training step against explicit softmax attention and a permuted Conv3d, time and memory',

@@ -78,17 +78,23 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def seconds(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float]:
-    """Median seconds of each call, after one of warm-up. The calls alternate, so that drift affects all of them."""
+def seconds(
+    calls: dict[str, Callable[[], Any]], repeat: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Median seconds of each call, after one of warm-up. The calls alternate, so that drift affects all of them.
+
+    Args:
+        clock: `time.process_time` counts what this process computes, on a machine that others use too.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeat + 1):
         for name, call in calls.items():
             synchronise()
-            start = time.perf_counter()
+            start = clock()
             call()
             synchronise()
             if turn:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
