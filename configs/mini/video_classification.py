@@ -21,12 +21,16 @@ with read_base():
     from .._base_.models.mplug2_tiny import *
     from .._base_.schedules.mini import *
 
-model.update(tasks=dict(classification=dict(type=Classification, num_classes=12, media='video')))
+moves = [f'moves {way} {pace}' for way in ('left', 'right', 'up', 'down') for pace in ('slowly', 'quickly')]
+motions = [*moves, 'grows', 'shrinks', 'appears', 'stays still']  # the lines of label_map.txt
+model.update(tasks=dict(classification=dict(type=Classification, num_classes=len(motions), media='video')))
 
-# Labels are lines of label_map.txt: left, right, up and down, each slowly and quickly, come first.
+left, right, up, down = (moves[first : first + 2] for first in range(0, 8, 2))
+mirror_x = dict(zip(left + right, right + left, strict=True))
+mirror_y = dict(zip(up + down, down + up, strict=True))
 mirrored = [
-    dict(type=Flip, flip_ratio=0.5, direction='horizontal', flip_label_map={0: 2, 1: 3, 2: 0, 3: 1}),
-    dict(type=Flip, flip_ratio=0.5, direction='vertical', flip_label_map={4: 6, 5: 7, 6: 4, 7: 5}),
+    dict(type=Flip, flip_ratio=0.5, direction='horizontal', flip_label_map=mirror_x),
+    dict(type=Flip, flip_ratio=0.5, direction='vertical', flip_label_map=mirror_y),
 ]
 small = dict(type=Resize, scale=(40, 40), keep_ratio=False, interpolation='area')
 packed = [dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInputs)]
@@ -40,12 +44,12 @@ augment = [
 ]
 sample_test = dict(type=UniformSample, clip_len=4, num_clips=2, test_mode=True)
 fit = [dict(type=DecodeClip), small, *packed]
-read_train = dict(type=ActionPipeline, steps=[dict(type=OpenClip), sample, *augment])
+read_train = dict(type=ActionPipeline, steps=[dict(type=OpenClip), sample, *augment], classes=motions)
 read_test = dict(type=ActionPipeline, steps=[dict(type=OpenClip), sample_test, *fit])
 colours = dict(type=ColorJitter, brightness=0.3, contrast=0.3, saturation=0.3)
 labelled = dict(type=PackInputs, inputs=['label'])
 scored = dict(type=PackInputs, fields=['label'])
-clips = dict(type=Kinetics, data_prefix='data/mini/msvd/videos')
+clips = dict(type=Kinetics, data_prefix='data/mini/msvd/videos', metainfo=dict(classes=motions))
 train_dataloader = dict(
     batch_size=32,
     num_workers=2,

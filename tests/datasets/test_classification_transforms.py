@@ -67,9 +67,20 @@ def test_clips_and_crops_are_views_of_one_sample(tmp_path):
 
 def test_a_mirrored_clip_has_the_mirrored_label(tmp_path):
     path = write_video(tmp_path / 'a.mp4', frames=25, side=64)
-    flip = dict(type='Flip', flip_ratio=1.0, flip_label_map={0: 2})
+    flip = dict(type='Flip', flip_ratio=1.0, flip_label_map={0: 2, 2: 0})
     out = ActionPipeline([*DECODE, dict(type='DecordDecode'), flip, *PACK]).transform(dict(path=str(path), label=0))
     assert (out['label'], int(out['gt_label'])) == (2, 2)
+    named = dict(flip, flip_label_map={'turn left': 'turn right', 'turn right': 'turn left'})
+    classes = ['wave', 'turn right', 'jump', 'turn left']
+    pipeline = ActionPipeline([*DECODE, dict(type='DecordDecode'), named, *PACK], classes=classes)
+    assert pipeline.swapped_labels == [3, 1]
+    assert pipeline.transform(dict(path=str(path), label=3))['label'] == 1
+    with pytest.raises(ValueError, match="flip_label_map has 'turn left', which is none of"):
+        ActionPipeline([named, *PACK], classes=classes[:3])
+    with pytest.raises(ValueError, match='and no classes to look it up in'):
+        ActionPipeline([named, *PACK])
+    with pytest.raises(ValueError, match='has to make 2 to 0 too, and makes it 2'):
+        ActionPipeline([dict(flip, flip_label_map={0: 2}), *PACK])
 
 
 def test_broken_clips_are_bad_samples(tmp_path):

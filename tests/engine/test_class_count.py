@@ -35,3 +35,19 @@ def test_named_classes_are_counted_exactly() -> None:
 
 def test_outputs_that_no_sample_has_are_told() -> None:
     assert check(5, num_labels=3) == ['head has num_classes=5, and data/list.txt has no label above 2']
+
+
+def flips(labels: list[int], classes: list[str] | None = None) -> dict[str, object]:
+    """A data set whose mirrored clips swap these labels."""
+    return dict(transforms=[object(), SimpleNamespace(swapped_labels=labels, classes=classes)])
+
+
+def test_mirrored_clips_swap_labels_of_the_data() -> None:
+    assert check(3, num_labels=3, **flips([0, 2])) == []
+    assert check(3, metainfo=dict(classes='abc'), **flips([0, 2], ['a', 'b', 'c'])) == []
+    with pytest.raises(ValueError, match=r'swaps the labels \[86, 87\], which are none of the 3 classes of data/list\.txt'):
+        check(3, num_labels=3, **flips([0, 2, 86, 87]))
+    with pytest.raises(ValueError, match=r'swaps the labels \[0, 2\] by number, and data/list\.txt names its classes'):
+        check(3, metainfo=dict(classes='abc'), **flips([0, 2]))
+    with pytest.raises(ValueError, match=r"of other classes than those of data/list\.txt, which differ in \['c', 'd'\]"):
+        check(3, metainfo=dict(classes='abc'), **flips([0, 2], ['a', 'b', 'd']))

@@ -53,17 +53,45 @@ class ActionPipeline(BaseTransform):
 
     Args:
         steps: configs of mmaction2's transforms, from decoding to ``FormatShape`` (NCTHW) and ``PackActionInputs``.
+        classes: names of the labels. With them the ``flip_label_map`` of a ``Flip`` is from name to name: numbers
+            would swap whatever they are in other data. `mplug2.engine.ClassCount` holds them against those of the data.
 
     Raises:
-        ValueError: the last step does not pack. BadSampleError: the clip is missing, empty, truncated or no video.
+        ValueError: the last step does not pack, or a ``flip_label_map`` has a name that is none of the classes, or swaps no
+            pairs. BadSampleError: the clip is missing, empty, truncated or no video.
     """
 
-    def __init__(self, steps: Sequence[dict | Callable]) -> None:
+    def __init__(self, steps: Sequence[dict | Callable], classes: Sequence[str] | None = None) -> None:
         import mmaction.datasets.transforms  # noqa: F401  (registers them)
 
-        self.steps = [_build(step) if isinstance(step, dict) else step for step in steps]
+        self.classes = None if classes is None else list(classes)
+        self.swapped_labels: list[int] = []  # that a mirrored clip has for others
+        self.steps = [self._build(step) if isinstance(step, dict) else step for step in steps]
         if not self.steps or type(self.steps[-1]).__name__ != 'PackActionInputs':
             raise ValueError("ActionPipeline: the last of its steps is mmaction2's PackActionInputs")
+
+    def _build(self, step: dict) -> Callable:
+        if swaps := step.get('flip_label_map'):
+            swaps = {self._label(one): self._label(other) for one, other in swaps.items()}
+            for one, other in swaps.items():
+                if swaps.get(other) != one:
+                    raise ValueError(
+                        f'ActionPipeline: flip_label_map makes {one} of a mirrored clip to {other}, so it has to make {other} '
+                        f'to {one} too, and makes it {swaps.get(other, other)}'
+                    )
+            self.swapped_labels += swaps
+            step = dict(step, flip_label_map=swaps)
+        return _build(step)
+
+    def _label(self, label: int | str) -> int:
+        if self.classes is None and type(label) is int:
+            return label
+        if label not in (self.classes or ()):
+            raise ValueError(
+                f'ActionPipeline: flip_label_map has {label!r}, '
+                + ('and no classes to look it up in' if self.classes is None else f'which is none of {self.classes}')
+            )
+        return self.classes.index(label)
 
     def transform(self, results: dict) -> dict:
         packed = dict(filename=results['path'], label=results['label'], start_index=0, modality='RGB')

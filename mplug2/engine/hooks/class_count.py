@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -17,10 +17,11 @@ class ClassCount(Hook):
     """Refuses heads whose ``num_classes`` is unlike the classes of the data, before anything is trained or tested.
 
     A data set that names its classes (``metainfo['classes']``) has to have as many as the head. Of one that only has numbers
-    the largest label has to be below; classes that no sample has are logged.
+    the largest label has to be below; classes that no sample has are logged. Labels that mirrored clips swap
+    (`mplug2.datasets.transforms.ActionPipeline`) have to be labels of the data, by name where the data name theirs.
 
     Raises:
-        ValueError: they differ; names the head and the data.
+        ValueError: they differ; names the head, or the labels that are swapped, and the data.
     """
 
     def before_train(self, runner: Any) -> None:
@@ -52,6 +53,26 @@ class ClassCount(Hook):
                 )
             if labels is not None and labels < count:
                 runner.logger.info(f'{name} has num_classes={count}, and {where} has no label above {labels - 1}')
+            for step in getattr(source, 'transforms', ()):
+                if swapped := getattr(step, 'swapped_labels', None):
+                    _check_swapped(swapped, step.classes, names, count, where)
+
+
+def _check_swapped(labels: list[int], classes: list[str] | None, names: Sequence[str] | None, count: int, where: str) -> None:
+    beyond = [label for label in labels if label >= count]
+    if beyond:
+        raise ValueError(f'flip_label_map swaps the labels {beyond}, which are none of the {count} classes of {where}')
+    if names is not None and classes is None:
+        raise ValueError(
+            f'flip_label_map swaps the labels {labels} by number, and {where} names its classes: give their names to '
+            "ActionPipeline's classes, and the map from name to name"
+        )
+    if names is not None and list(names) != classes:
+        others = sorted({*names} ^ {*classes}) or list(names)
+        raise ValueError(
+            f'flip_label_map swaps labels of other classes than those of {where}, which differ in {others[:6]}: give '
+            "ActionPipeline's classes as the data have them"
+        )
 
 
 def _heads(model: Any) -> Iterator[tuple[str, int]]:
