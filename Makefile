@@ -21,7 +21,7 @@ test-configs: env
 
 # The site, into site/: warnings are errors.
 docs: env
-	NO_MKDOCS_2_WARNING=1 $(PYTHON_BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON_BIN)/mkdocs build --strict
 
 lint: env
 	$(PYTHON_BIN)/ruff check .

@@ -67,7 +67,7 @@ loaded = dict(
     batch_size=10,
     num_workers=1,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    collate_fn=dict(type=pseudo_collate),
+    collate_fn='pseudo_collate',
 )
 val_dataloader = dict(**loaded, dataset=dict(**tested, ann_file='annotations/instances_minival2014.json'))
 test_dataloader = dict(**loaded, dataset=dict(**tested, ann_file='annotations/instances_val2014.json'))

@@ -26,14 +26,14 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=4,
     sampler=dict(type=ResumableSampler),
-    collate_fn=dict(type=pseudo_collate),
+    collate_fn='pseudo_collate',
     dataset=dict(**own, split='train', pipeline=[read, annotated, flip, jitter, crop, visible, pad, pack]),
 )
 loaded = dict(
     batch_size=2,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    collate_fn=dict(type=pseudo_collate),
+    collate_fn='pseudo_collate',
 )
 val_dataloader = dict(**loaded, dataset=dict(**own, split='val', **tested))
 test_dataloader = dict(**loaded, dataset=dict(**own, split='test', **tested))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import Pad
-from mmdet.registry import TRANSFORMS
+from mmdet.registry import TRANSFORMS as MMDET_TRANSFORMS
 from mmengine.logging import print_log
 
 from ..datasets.io.annotations import NUMBER, check_type, rows
 from ..datasets.io.bad_samples import AnnotationError
 from ..datasets.io.image import read_image
 from ..datasets.sampling.sampler import StreamIndex
-from ..registry import DATASETS
+from ..registry import DATASETS, TRANSFORMS
 
 if TYPE_CHECKING:
     from ..datasets.stand_ins import MiniBenchmark
@@ -30,7 +31,12 @@ class CocoDetection(CocoDataset):
     """mmdet's `CocoDataset`, whose augmentation depends on the seed and on the sample's place in the stream alone.
 
     So resuming is exact, with any number of workers. Categories other than COCO's: ``metainfo=dict(classes=(...))``.
+    Of the pipeline ``dict(type='LoadImageFromFile')`` is `LoadPixels`, as in every data set of this package.
     """
+
+    def __init__(self, *args: Any, pipeline: Sequence[dict | Callable] = (), **settings: Any) -> None:
+        steps = [dict(type=LoadPixels) if step == dict(type='LoadImageFromFile') else step for step in pipeline]
+        super().__init__(*args, pipeline=steps, **settings)
 
     def load_data_list(self) -> list[dict]:
         """As in mmdet. Objects without a mask keep their box and are ignored where masks are trained on; a warning counts
@@ -79,7 +85,8 @@ class CocoDetection(CocoDataset):
         return files | dict(data_root=mini.path('coco'), metainfo=dict(classes=DIGITS))
 
 
-@TRANSFORMS.register_module(name='mplug2.LoadPixels')
+@MMDET_TRANSFORMS.register_module(name='mplug2.LoadPixels')
+@TRANSFORMS.register_module(name='LoadImageFromFile')  # mmdet's tools look for a step of this name
 class LoadPixels(BaseTransform):
     """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``: stands where mmdet has
     `LoadImageFromFile`, and gives what `read_image` does of transparency, 16 bits and EXIF's orientation."""
@@ -89,7 +96,7 @@ class LoadPixels(BaseTransform):
         return results | dict(img=pixels, img_shape=pixels.shape[:2], ori_shape=pixels.shape[:2])
 
 
-@TRANSFORMS.register_module(name='mplug2.PadUnseen')
+@MMDET_TRANSFORMS.register_module(name='mplug2.PadUnseen')
 class PadUnseen(Pad):
     """mmdet's `Pad` for tests: ``img_shape`` stays the image's own, so that boxes end at its border, not in the padding."""
 

@@ -171,14 +171,16 @@ class Runner(_Runner):
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False) -> DataLoader:
-        """As in MMEngine; samples are batched by `multimodal_collate` unless the config says otherwise."""
+        """As in MMEngine; samples are batched by `multimodal_collate` unless the config says otherwise.
+
+        ``collate_fn`` may be a bare name, which is all that mmdet's `DetInferencer` reads.
+        """
         if isinstance(dataloader, dict):
             dataloader = copy.copy(dataloader)
             dataloader['dataset'] = resolve(dataloader['dataset'], registry.DATASETS)
             dataloader['sampler'] = resolve(dataloader['sampler'], registry.DATA_SAMPLERS)
-            dataloader['collate_fn'] = resolve(
-                dataloader.get('collate_fn', dict(type='multimodal_collate')), registry.FUNCTIONS
-            )
+            collate = dataloader.get('collate_fn', 'multimodal_collate')
+            dataloader['collate_fn'] = resolve(dict(type=collate) if isinstance(collate, str) else collate, registry.FUNCTIONS)
             dataloader.setdefault('persistent_workers', dataloader.get('num_workers', 0) > 0)
             dataloader.setdefault('pin_memory', torch.cuda.is_available())  # or the host waits for every batch's copy
         loader = _Runner.build_dataloader(dataloader, seed, diff_rank_seed)

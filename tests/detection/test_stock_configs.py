@@ -19,8 +19,12 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
-from mplug2.detection import CocoDetection, VisionBackbone
+from mplug2 import Inferencer
+from mplug2.cli.config import recipe
+from mplug2.config.load import find_config, load_config
+from mplug2.detection import CocoDetection, LoadPixels, VisionBackbone
 from mplug2.detection.coco import DIGITS
+from mplug2.registry import MODELS, TRANSFORMS
 
 from .test_detector import network
 
@@ -130,3 +134,24 @@ def test_mmdets_confusion_matrix_reads_our_data_and_results(mini_home: Path, tmp
     results[0]['pred_instances']['labels'][0] = (labels[0] + 1) % 10
     matrix = tool['calculate_confusion_matrix'](data, results, tp_iou_thr=0.95)
     assert matrix[labels[0], (labels[0] + 1) % 10] == 1
+
+
+def test_mmdets_inferencer_runs_our_configs(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config as it is and as a run writes it out, with a checkpoint of ours: boxes are those of our own door."""
+    from mmdet.apis import DetInferencer
+
+    monkeypatch.chdir(mini_home)
+    cfg = load_config('mini/detection')
+    torch.manual_seed(0)
+    torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, tmp_path / 'random.pth')
+    (tmp_path / 'written.py').write_text(recipe(cfg))
+    images = sorted(map(str, (mini_home / 'data/mini/coco/val2014').glob('*.jpg')))[:2]
+    expected = list(Inferencer(tmp_path / 'random.pth', config='mini/detection').detect(images, threshold=0.0))
+    for config in (Path(find_config('mini/detection')), tmp_path / 'written.py'):
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            inferencer = DetInferencer(str(config), str(tmp_path / 'random.pth'), device='cpu', show_progress=False)
+            for predicted, ours in zip(inferencer(images, batch_size=2)['predictions'], expected, strict=True):
+                assert torch.tensor(predicted['scores']).allclose(torch.tensor(ours.scores), atol=1e-5)
+                torch.testing.assert_close(torch.tensor(predicted['bboxes']), torch.tensor(ours.boxes), atol=0.1, rtol=0)
+    (own,) = {step['type'] for step in load_config('own/detection').test_dataloader.dataset.pipeline[:1]}
+    assert isinstance(TRANSFORMS.build(dict(type=own)), LoadPixels)

@@ -11,14 +11,14 @@ from mmdet.datasets.transforms import (
     Resize,
 )
 from mplug2.detection import CocoMetric
-from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.dataset import DefaultSampler
 
 from mplug2.datasets import ResumableSampler
-from mplug2.detection import CocoDetection, LoadPixels, PadUnseen
+from mplug2.detection import CocoDetection, PadUnseen
 
 data_root = 'data/coco'
 square = (1024, 1024)
-read = dict(type=LoadPixels)
+read = dict(type='LoadImageFromFile')  # ours, `LoadPixels`, under the name that mmdet's DetInferencer looks for
 annotated = dict(type=LoadAnnotations, with_bbox=True, with_mask=True)
 padding = dict(size=square, pad_val=dict(img=(114, 114, 114)))
 flip = dict(type=RandomFlip, prob=0.5)
@@ -34,7 +34,7 @@ train_dataloader = dict(
     batch_size=1,  # of each of 64 processes
     num_workers=4,
     sampler=dict(type=ResumableSampler),
-    collate_fn=dict(type=pseudo_collate),
+    collate_fn='pseudo_collate',
     dataset=dict(
         type=CocoDetection,
         data_root=data_root,
@@ -48,7 +48,7 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=2,
     sampler=dict(type=DefaultSampler, shuffle=False),
-    collate_fn=dict(type=pseudo_collate),
+    collate_fn='pseudo_collate',
     dataset=dict(
         type=CocoDetection,
         data_root=data_root,
