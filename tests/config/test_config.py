@@ -184,6 +184,7 @@ def test_the_explain_command(capsys: pytest.CaptureFixture, monkeypatch: pytest.
     assert "train_cfg has ['max_iters', 'type', 'val_interval']" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_of_two_tasks_do_not_share_a_folder(tmp_path: Path) -> None:
     assert all(default_work_dir(name) == Path('work_dirs') / name for name in SHIPPED)
     own = tmp_path / 'my_config.py'
