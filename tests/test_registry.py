@@ -36,7 +36,7 @@ print(before, 'mplug2.evaluation' in sys.modules, 'mplug2.engine' in sys.modules
 def test_every_registry_is_a_child_of_its_root() -> None:
     assert {child.scope for child in REGISTRIES.values()} == {'mplug2'}
     for name, child in REGISTRIES.items():
-        root = dict(TASKS=MODELS, TOKENIZERS=REGISTRIES['TASK_UTILS']).get(name) or getattr(roots, name, None)
+        root = dict(TASKS=MODELS, TOKENIZERS=roots.TASK_UTILS).get(name, getattr(roots, name, None))
         assert child.parent is root, name
     without_root = {name for name, child in REGISTRIES.items() if child.parent is None}
     assert without_root == {'WEIGHT_FORMATS', 'HUB_MODELS'}, 'kinds of things that MMEngine does not know'

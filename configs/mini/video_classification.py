@@ -25,12 +25,9 @@ moves = [f'moves {way} {pace}' for way in ('left', 'right', 'up', 'down') for pa
 motions = [*moves, 'grows', 'shrinks', 'appears', 'stays still']  # the lines of label_map.txt
 model.update(tasks=dict(classification=dict(type=Classification, num_classes=len(motions), media='video')))
 
-left, right, up, down = (moves[first : first + 2] for first in range(0, 8, 2))
-mirror_x = dict(zip(left + right, right + left, strict=True))
-mirror_y = dict(zip(up + down, down + up, strict=True))
 mirrored = [
-    dict(type=Flip, flip_ratio=0.5, direction='horizontal', flip_label_map=mirror_x),
-    dict(type=Flip, flip_ratio=0.5, direction='vertical', flip_label_map=mirror_y),
+    dict(type=Flip, flip_ratio=0.5, direction='horizontal', flip_label_map={0: 2, 1: 3, 2: 0, 3: 1}),
+    dict(type=Flip, flip_ratio=0.5, direction='vertical', flip_label_map={4: 6, 5: 7, 6: 4, 7: 5}),
 ]
 small = dict(type=Resize, scale=(40, 40), keep_ratio=False, interpolation='area')
 packed = [dict(type=FormatShape, input_format='NCTHW'), dict(type=PackActionInputs)]

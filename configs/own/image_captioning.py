@@ -20,6 +20,8 @@ model.update(
 )
 own = dict(type=JsonlDataset, ann_file='data/own/own.jsonl', data_prefix='data/own')
 load.update(orient=True)  # photographs are turned as their EXIF says
+read_train = [load, crop, flip]
+read_test = [load, shorter, centre]
 model['network']['vision_encoder'].update(image_size=336)
 instruct = dict(type=TokenizeText, tokenizer=tokenizer, instruction='captioning')
 target = dict(type=TokenizeTarget, tokenizer=tokenizer, key='captions', clean='caption', max_length=25)

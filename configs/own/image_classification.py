@@ -21,6 +21,8 @@ model.update(
 )
 own = dict(type=JsonlDataset, ann_file='data/own/own.jsonl', data_prefix='data/own', target='label')
 load.update(orient=True)  # photographs are turned as their EXIF says
+read_train = [load, crop, flip]
+read_test = [load, shorter, centre]
 model['network']['vision_encoder'].update(image_size=336)
 labelled, scored = dict(type=PackInputs, inputs=['label']), dict(type=PackInputs, fields=['label'])
 train_dataloader = dict(

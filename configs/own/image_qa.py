@@ -20,6 +20,8 @@ model.update(
 )
 own = dict(type=JsonlDataset, ann_file='data/own/own.jsonl', data_prefix='data/own', target='answers')
 load.update(orient=True)  # photographs are turned as their EXIF says
+read_train = [load, crop, flip]
+read_test = [load, shorter, centre]
 model['network']['vision_encoder'].update(image_size=336)
 ask = dict(
     type=TokenizeText, tokenizer=tokenizer, key='question', instruction='question_answering', clean='question', max_words=30

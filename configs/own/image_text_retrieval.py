@@ -29,6 +29,8 @@ model.update(
 )
 own = dict(type=JsonlDataset, ann_file='data/own/own.jsonl', data_prefix='data/own')
 load.update(orient=True)  # photographs are turned as their EXIF says
+read_train = [load, crop, flip]
+read_test = [load, shorter, centre]
 model['network']['vision_encoder'].update(image_size=336)
 words = dict(tokenizer=tokenizer, instruction='retrieval', clean='caption', max_words=30)
 chosen_text = dict(type=TokenizeText, key='caption', **words)

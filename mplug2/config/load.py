@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,7 +15,7 @@ from mmengine.config import config as config_module
 
 from ..registry import load_plugins
 from .command_line import interpret
-from .overrides import check_options
+from .overrides import NEW, check_options
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -93,8 +94,12 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
         FileNotFoundError: no such file. SyntaxError: not Python. ImportError: a module of ``custom_imports`` does not
             import.
         KeyError: an override has an unknown key, or a key below a value that is not a dict or list.
+
+    Warns:
+        UserWarning: of settings that nothing reads (`mplug2.config.unread`).
     """
     path = find_config(name)
+    written = [key for key in options or {} if not key.startswith(NEW)]
     load_plugins()
     try:
         with _packages_as_imported():
@@ -121,6 +126,10 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     if not cfg.get('instructions', True):
         _drop_instructions(cfg._cfg_dict)
     cfg.setdefault('default_scope', None)
+    from .unread import unread_settings  # which reads files as `explain` does, and that loads them by this function
+
+    for sentence in unread_settings(path, cfg._cfg_dict, written):
+        warnings.warn(sentence, stacklevel=2)
     return cfg
 
 

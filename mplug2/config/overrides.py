@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 NEW = '+'  # prefix that adds an unknown key
@@ -21,6 +22,9 @@ TOP_LEVEL = (
     'efficient_conv_bn_eval',
     'compile',
     'drawn_by',
+    'auto_scale_lr',
+    'tta_model',
+    'tta_pipeline',
 )
 
 
@@ -75,9 +79,7 @@ def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[
     if '.'.join([*walked, 'type']) in options:
         return None
     if not walked:
-        from mmengine.runner import Runner
-
-        return arguments(Runner) | set(TOP_LEVEL)
+        return known_to_runs()
     if 'type' in node:
         kind = node['type']
         return None if isinstance(kind, str) else arguments(kind)
@@ -88,6 +90,14 @@ def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[
     if walked == ['randomness']:
         return {'seed', 'diff_rank_seed', 'deterministic'}
     return set()
+
+
+@cache
+def known_to_runs() -> frozenset[str]:
+    """Top-level keys that a run reads."""
+    from mmengine.runner import Runner
+
+    return frozenset(arguments(Runner) | set(TOP_LEVEL))
 
 
 def arguments(kind: Any) -> set[str] | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.dist import get_world_size
 from torch.utils.data import Dataset
 
@@ -16,6 +14,7 @@ from .io.annotations import as_list
 from .io.bad_samples import AnnotationError, BadSampleError, BadSamples
 from .io.files import check_inside
 from .io.progress import ReadingBoard
+from .io.record_block import RecordBlock
 from .sampling.sampler import StreamIndex
 
 _ATTEMPTS = 100  # at finding a readable sample in place of a bad one
@@ -85,20 +84,25 @@ class MultiModalDataset(Dataset):
         Raises:
             AnnotationError: there are no records.
         """
-        records = self.load_records()
+        records: Iterable[dict] = self.load_records()
         if indices is not None:
-            records = records[:indices] if isinstance(indices, int) else [records[index] for index in indices]
-        if not records:
+            block = RecordBlock(records)
+            numbers = range(len(block))[:indices] if isinstance(indices, int) else indices
+            records = (block[number] for number in numbers)
+        self._records = RecordBlock(self._with_labels_counted(records))
+        if not len(self._records):
             raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
-        labels = [label for record in records if type(label := record.get('label')) is int]
-        self.num_labels = 1 + max(labels) if labels else None
-        # One block of bytes: Python objects would be copied into every worker as their reference counts are touched.
-        stored = [pickle.dumps(record, protocol=pickle.HIGHEST_PROTOCOL) for record in records]
-        self._ends = np.cumsum([len(record) for record in stored])
-        self._bytes = np.frombuffer(b''.join(stored), dtype=np.uint8)
 
-    def load_records(self) -> list[dict]:
-        """Read the annotation files."""
+    def _with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+        largest = -1
+        for record in records:
+            if type(label := record.get('label')) is int:
+                largest = max(largest, label)
+            yield record
+        self.num_labels = largest + 1 or None
+
+    def load_records(self) -> Iterable[dict]:
+        """Read the annotation files. Those of millions of samples yield their records, so that no list of them is in memory."""
         raise NotImplementedError
 
     @property
@@ -119,12 +123,11 @@ class MultiModalDataset(Dataset):
         return dict(self._metainfo)
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._records)
 
     def record(self, index: int) -> dict:
         """A record, without reading its media."""
-        start = self._ends[index - 1] if index else 0
-        record = pickle.loads(self._bytes[start : self._ends[index]])
+        record = self._records[index]
         if self.data_prefix and 'path' in record:
             record['path'] = f'{self.data_prefix}/{record["path"]}'
         return record
@@ -187,7 +190,7 @@ class CaptionDataset(MultiModalDataset):
         self.each = each
         super().__init__(test_mode=test_mode, **kwargs)
 
-    def load_records(self) -> list[dict]:
+    def load_records(self) -> Iterable[dict]:
         records = self.load_captions()
         for record in records:
             record['captions'] = [caption for caption in record['captions'] if caption.strip()]

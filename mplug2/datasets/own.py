@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from ..registry import DATASETS
 from .base import CaptionDataset
 from .io.annotations import Files, as_list
 from .io.bad_samples import AnnotationError
+from .io.record_block import RecordBlock
 from .own_schema import READ, TEXTS, class_names, read_own
 
 if TYPE_CHECKING:
@@ -56,22 +58,24 @@ class JsonlDataset(CaptionDataset):
         if self.classes is not None:
             self._metainfo.setdefault('classes', self.classes)
 
-    def load_records(self) -> list[dict]:
-        lines = [record for path in as_list(self.ann_file) for record in read_own(path)]
+    def load_records(self) -> Iterator[dict]:
+        lines = RecordBlock(record for path in as_list(self.ann_file) for record in read_own(path))
         self.classes = class_names(lines, 'boxes' if self.target == 'boxes' else 'label', self.source)
-        records = [record for record in lines if record.pop('split') == self.split]
-        labelled = any(self._is_labelled(record) for record in records)
-        for record in records:
-            where = record.pop('where')
+        labelled = any(line['split'] == self.split and self._is_labelled(line) for line in lines)
+        for record in lines:
+            split, where = record.pop('split'), record.pop('where')
+            if split != self.split:
+                continue
             if not self._is_labelled(record) and (labelled or not self.test_mode):
                 raise AnnotationError(f'{where}: the line has no {self.target}, which the task learns')
             if self.classes is not None:
                 self._number_classes(record)
-        if self.target == 'captions' and self.each == 'caption':
-            return [record | {'captions': [caption]} for record in records for caption in record['captions']]
-        if self.target != 'boxes' and not labelled:  # to be predicted
-            records = [{self.target: [] if self.target in ('captions', 'summaries') else None, **record} for record in records]
-        return records
+            if self.target == 'captions' and self.each == 'caption':
+                yield from (record | {'captions': [caption]} for caption in record['captions'])
+            elif self.target != 'boxes' and not labelled:  # to be predicted
+                yield {self.target: [] if self.target in ('captions', 'summaries') else None, **record}
+            else:
+                yield record
 
     def record(self, index: int) -> dict:
         record = super().record(index)
@@ -98,7 +102,7 @@ class JsonlDataset(CaptionDataset):
         files, target = as_list(cfg.get('ann_file')), cfg.get('target')
         if target not in ('label', 'boxes') or not files or not all(Path(file).is_file() for file in files):
             return None
-        return class_names([record for file in files for record in read_own(file)], target, files[0])
+        return class_names((record for file in files for record in read_own(file)), target, files[0])
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

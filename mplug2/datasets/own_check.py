@@ -46,7 +46,7 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
     Raises:
         AnnotationError: a line is not of the schema.
     """
-    records = read_own(path)
+    records = list(read_own(path))
     for target in ('label', 'boxes'):
         class_names(records, target, str(path))
     folder = Path(path).parent if data_prefix is None else Path(data_prefix)

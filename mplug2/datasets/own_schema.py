@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .io.annotations import KEY, NUMBER, check_type, read_records
+from .io.annotations import KEY, NUMBER, check_type, each_line
 from .io.bad_samples import AnnotationError
 from .io.files import SUFFIXES
 
@@ -44,15 +44,17 @@ _TEXT_LISTS = (('caption', 'captions'), ('answer', 'answers'), ('summary', 'summ
 _KEPT = ('question', 'question_type', 'label', 'labels', 'phrase', 'sentence1', 'sentence2', 'document', 'context')
 
 
-def read_own(path: str | Path) -> list[dict]:
-    """The lines of a file as records, checked: ``sample_id``, ``media``, ``path``, ``split``, ``where`` and their fields.
+def read_own(path: str | Path) -> Iterator[dict]:
+    """The lines of a file as checked records, one at a time: ``sample_id``, ``media``, ``path``, ``split``, ``where`` and their
+    fields.
 
     Raises:
         AnnotationError: as in `JsonlDataset`.
     """
     if not str(path).endswith('.jsonl'):
         raise AnnotationError(f'{path}: lines of JSON lie in a file that ends in .jsonl')
-    return [_record(f'{path}: record {number}', number, line) for number, line in enumerate(read_records(path), 1)]
+    for number, line in enumerate(each_line(path), 1):
+        yield _record(f'{path}: record {number}', number, line)
 
 
 def class_names(records: Iterable[dict], target: str, source: str) -> list[str] | None:
@@ -62,9 +64,9 @@ def class_names(records: Iterable[dict], target: str, source: str) -> list[str] 
         AnnotationError: some are numbers and some are names.
     """
     if target == 'boxes':
-        labels = [label for record in records for label in record.get('labels', [])]
+        labels = {label for record in records for label in record.get('labels', [])}
     else:
-        labels = [record['label'] for record in records if 'label' in record]
+        labels = {record['label'] for record in records if 'label' in record}
     names = {label for label in labels if isinstance(label, str)}
     if names and not all(isinstance(label, str) for label in labels):
         raise AnnotationError(f'{source}: some labels are numbers and some are names: give one or the other')

@@ -55,6 +55,7 @@ def untrained(config: str) -> Inferencer:
     return Inferencer(built, dtype='float32')
 
 
+@pytest.mark.slow
 def test_a_cold_start_imports_no_training() -> None:
     code = """
 import sys

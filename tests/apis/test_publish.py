@@ -50,6 +50,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub
 
 
+@pytest.mark.slow
 def test_a_work_directory_is_published(mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work_dir, folder = tmp_path / 'run', tmp_path / 'mine'
     options = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'train_dataloader.num_workers=0', 'load_from=mplug2_tiny']

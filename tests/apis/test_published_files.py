@@ -90,6 +90,7 @@ def write_published(folder: Path, name: str, model: dict) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', ['base', 'large'])
 @pytest.mark.parametrize('name', FILES)
 def test_prompts_frames_and_ids_are_the_published_ones(name: str, size: str, mini_home: Path, tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_an_incomplete_file_is_refused() -> None:
         load_release(state, 'retrieval')
 
 
+@pytest.mark.slow
 def test_release_weights_and_our_own_files_fill_a_model_of_the_same_sizes(tmp_path: Path) -> None:
     values = golden.numbers('vqa')
     expected = golden.loaded_model(values, 'qa')

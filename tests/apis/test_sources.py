@@ -62,6 +62,7 @@ def test_a_published_file_gives_the_ids_of_load_release(tmp_path: Path, monkeypa
     assert again.caption(frames).text == result.text
 
 
+@pytest.mark.slow
 def test_a_work_directory_a_checkpoint_and_a_folder_of_it_caption_alike(mini_home: Path, tmp_path: Path, clip: str) -> None:
     work_dir = tmp_path / 'run'
     options = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'val_dataloader=None', 'val_cfg=None', 'val_evaluator=None']

@@ -84,6 +84,7 @@ def read(out: Path) -> dict[str, str | None]:
     return {row['key']: row['text'] for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('engine', ['processes', 'ray'])
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(engine: str, tmp_path: Path) -> None:
     if engine == 'ray':

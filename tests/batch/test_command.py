@@ -14,6 +14,7 @@ from mplug2.cli import main
 pq = pytest.importorskip('pyarrow.parquet')
 
 
+@pytest.mark.slow
 def test_a_folder_is_captioned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(batch, 'run_parts', lambda start, parts, *how: map(start(), parts) if parts else [])
     images, out = tmp_path / 'images', tmp_path / 'out'

@@ -44,6 +44,7 @@ def holding(megabytes: int):
     return lambda: torch.ones(megabytes * 2**18).sum()
 
 
+@pytest.mark.slow
 def test_peak_memory_is_that_of_the_run() -> None:
     before, after = measure.peak_memory(holding, 200)
     assert 195e6 < after - before < 260e6
@@ -52,6 +53,7 @@ def test_peak_memory_is_that_of_the_run() -> None:
 SMALL = ['--size', 'tiny', '--frames', '2', '--repeat', '1']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('arguments', 'expected'),
     [
@@ -70,6 +72,7 @@ def test_a_measurement_says_what_it_ran_on(arguments: list[str], expected: list[
         assert word in report
 
 
+@pytest.mark.slow
 def test_a_training_step_is_weighed_in_all_forms(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_this_process(call, *arguments) -> tuple[int, int]:
         call(*arguments)()
@@ -88,6 +91,7 @@ def test_bench_inference(mini_home: Path, capsys: pytest.CaptureFixture) -> None
     assert 'of bare generation' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_peers_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(peers, 'QUICK', peers.QUICK._replace(depth=1, repeat=1))
     assert main(['bench', 'peers', '--quick', '--json', '--only', 'clip']) == 0

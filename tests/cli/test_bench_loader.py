@@ -12,6 +12,7 @@ from mplug2.cli import main
 CONFIGS = Path(__file__).parents[1] / 'engine'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('config', 'batch', 'samples'),
     [('tiny_captioning', 'batch 4', 4), ('tiny_pretraining', 'batch image 4, video 4, image_questions 4', 8)],

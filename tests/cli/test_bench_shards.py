@@ -7,6 +7,7 @@ import pytest
 from mplug2.cli import main
 
 
+@pytest.mark.slow
 def test_shards_are_measured_against_decoding_alone(capsys: pytest.CaptureFixture) -> None:
     assert main(['bench', 'loader', '--shards', '--images', '8', '--clips', '2', '--workers', '1']) == 0
     told = capsys.readouterr().out

@@ -12,6 +12,7 @@ from mplug2.cli import compare, main
 from tests.runs import TINY_QA, mplug2
 
 
+@pytest.mark.slow
 def test_two_seeds_in_a_table(
     mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from mplug2.cli.configs import names, summary
 from mplug2.config.load import load_config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['mini/video_captioning', 'visual_grounding/mplug2_large_refcoco', 'pretraining/mplug2_large'])
 def test_the_printed_recipe_is_the_config(name: str, capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
     assert main(['config', name, '--cfg-options', 'optim_wrapper.optimizer.lr=0.125']) == 0

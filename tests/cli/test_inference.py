@@ -41,6 +41,7 @@ def test_captions_are_printed_as_json_lines_and_a_bad_file_sets_the_status(
     assert '0 bytes' in printed.err
 
 
+@pytest.mark.slow
 def test_answers_matches_and_classes_are_written_whole(clips: list[str], tmp_path: Path) -> None:
     folder, out = str(Path(clips[0]).parent), tmp_path / 'new' / 'answers.jsonl'
     question = ['--question', 'which digit is it ?', '--choices', 'one', 'two']

@@ -43,6 +43,7 @@ def test_flops_of_a_vision_encoder_equal_the_formula() -> None:
     assert flops == {'vision_encoder': projections + layers * block}
 
 
+@pytest.mark.slow
 def test_base_size_and_the_rows_of_table_2() -> None:
     model = Config.fromfile(config_folder() / '_base_' / 'models' / 'mplug2_base.py').model
     model.tasks = dict(caption=dict(type=Captioning, condition='vision'), qa=dict(type=QuestionAnswering, media='image'))

@@ -11,6 +11,7 @@ import pytest
 from mplug2.cli import main
 from mplug2.config.explain import explain
 from mplug2.config.load import config_folder, default_work_dir, find_config, load_config
+from mplug2.config.unread import unread_settings
 from mplug2.engine import OptimWrapper
 from mplug2.modules import UniversalLayers
 from mplug2.registry import MODELS
@@ -27,6 +28,7 @@ SHIPPED = sorted(
 def test_every_shipped_config_loads_dumps_and_reloads(name: str, tmp_path: Path) -> None:
     cfg = load_config(name)
     assert cfg.default_scope is None
+    assert unread_settings(find_config(name), cfg._cfg_dict) == []
     cfg.dump(tmp_path / 'dumped.py')
     again = load_config(tmp_path / 'dumped.py')
     assert again.pretty_text == cfg.pretty_text
@@ -182,6 +184,7 @@ def test_the_explain_command(capsys: pytest.CaptureFixture, monkeypatch: pytest.
     assert "train_cfg has ['max_iters', 'type', 'val_interval']" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_of_two_tasks_do_not_share_a_folder(tmp_path: Path) -> None:
     assert all(default_work_dir(name) == Path('work_dirs') / name for name in SHIPPED)
     own = tmp_path / 'my_config.py'
@@ -196,3 +199,42 @@ def test_a_second_stage_starts_where_the_first_is_kept() -> None:
             found.append(start[1])
             assert default_work_dir(start[1].removeprefix('work_dirs/')) == Path(start[1])
     assert len(found) == 7
+
+
+def test_a_variable_of_a_base_that_nothing_reads_after_its_edit_is_told(tmp_path: Path) -> None:
+    head = (
+        'from mmengine.config import read_base\nwith read_base():\n    from mplug2.configs.pretraining.mplug2_base import *\n'
+    )
+    child = tmp_path / 'child.py'
+    child.write_text(head + "sources['video'].update(ratio=3)\nmine = 3\ntrain_cfg.update(max_iters=mine)\n")
+    with pytest.warns(
+        UserWarning, match=r'line 4: sources of a base is edited.* set train_dataloader\.dataset\.sources$'
+    ) as told:
+        load_config(child)
+    assert len(told) == 1, 'variables of its own, and keys of a run, may be set'
+    child.write_text(
+        head + "samples = 64\nsources['video'].update(ratio=3)\ntrain_dataloader['dataset'].update(sources=sources)\n"
+    )
+    with pytest.warns(UserWarning, match='line 4: samples of a base') as told:
+        load_config(child)
+    assert len(told) == 1
+
+
+def test_an_option_that_no_part_of_a_run_reads_is_told() -> None:
+    with pytest.warns(
+        UserWarning, match=r'option sources sets what no part of a run reads: set train_dataloader\.dataset\.sources$'
+    ):
+        load_config('pretraining/mplug2_base', {'sources.video.ratio': 3.0, 'train_cfg.max_iters': 3})
+
+
+def test_a_task_that_no_source_trains_is_told() -> None:
+    silent = {'train_dataloader.dataset.sources.text.ratio': 0}
+    with pytest.warns(UserWarning, match='no source of train_dataloader trains completion of model.tasks'):
+        load_config('pretraining/mplug2_base', silent)
+
+
+def test_own_photographs_are_turned_as_their_exif_says() -> None:
+    for task in ('image_captioning', 'image_classification', 'image_qa', 'image_text_retrieval'):
+        cfg = load_config(f'own/{task}')
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+            assert loader.dataset.pipeline[0].get('orient', True), task

@@ -35,6 +35,7 @@ def test_base_and_large_have_the_published_number_of_parameters() -> None:
     assert millions(base.vision_encoder) * 1e6 == pytest.approx(vit + 12 * temporal, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('form', ['', '_paper'])
 def test_every_base_runs(size: str, form: str) -> None:

@@ -15,6 +15,7 @@ from mplug2.datasets import (
     TooManyBadSamples,
     multimodal_collate,
 )
+from mplug2.datasets.io.files import check_inside
 from mplug2.datasets.io.video import read_video
 from mplug2.datasets.transforms import LoadImage, PackInputs
 
@@ -174,6 +175,19 @@ def test_annotations_name_files_of_their_folder(tmp_path):
         with pytest.raises(BadSampleError, match=r'secret\.jpg, outside of .*data: annotations name files of their folder'):
             JsonlDataset(**cfg)[index]
         assert JsonlDataset(**cfg, follow_links=True)[index]['frames'].shape == (1, 16, 16, 3)
+
+
+def test_a_folder_on_another_disk_is_named_with_the_way_to_trust_it(tmp_path):
+    (tmp_path / 'disk').mkdir()
+    (tmp_path / 'data').mkdir()
+    write_image(tmp_path / 'disk/a.jpg', side=16)
+    (tmp_path / 'data/train2014').symlink_to(tmp_path / 'disk')
+    advice = r'disk/a\.jpg, outside of .*, which the link .*data/train2014 leads out of; .*dataset\.follow_links=True\)'
+    with pytest.raises(BadSampleError, match=advice):
+        check_inside(str(tmp_path / 'data/train2014/a.jpg'), str(tmp_path / 'data'))
+    (tmp_path / 'all').symlink_to(tmp_path / 'data')
+    (tmp_path / 'data/b.jpg').touch()
+    check_inside(str(tmp_path / 'all/b.jpg'), str(tmp_path / 'all'))
 
 
 @pytest.mark.parametrize('text', ['#EXTM3U\n/etc/hostname', 'ffconcat version 1.0\nfile x', '<?xml version="1.0"?><MPD/>'])

@@ -49,6 +49,7 @@ def stock_detector() -> ConfigDict:
     return ConfigDict(cfg)
 
 
+@pytest.mark.slow
 def test_a_stock_detector_trains_and_tests_with_augmentation(stock_detector: ConfigDict) -> None:
     torch.manual_seed(0)
     images = [torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)]

@@ -49,6 +49,7 @@ def test_published_scores_of_human_captions(who, predicted, references):
     assert 'METEOR' not in metrics
 
 
+@pytest.mark.slow
 @needs_java
 @of_human_captions
 def test_published_meteor_of_human_captions_through_java(who, predicted, references):
@@ -57,6 +58,7 @@ def test_published_meteor_of_human_captions_through_java(who, predicted, referen
     assert metrics['METEOR'] == pytest.approx(PUBLISHED[who]['METEOR'], abs=1e-4)
 
 
+@pytest.mark.slow
 @needs_java
 def test_meteor_of_an_empty_caption():
     pytest.importorskip('pycocoevalcap')

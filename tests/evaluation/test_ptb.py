@@ -33,6 +33,7 @@ def test_hand_worked(caption, tokens):
     assert ' '.join(ptb_tokens(caption)) == tokens
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_gives_words(text):

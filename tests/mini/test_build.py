@@ -48,6 +48,7 @@ def test_it_does_not_build_among_other_files(tmp_path: Path) -> None:
     assert other.read_text() == '{}'
 
 
+@pytest.mark.slow
 def test_two_builds_are_equal_to_the_byte(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """The first was rendered by one process, this one by two."""
     assert main(['data', 'mini', '--out', str(tmp_path), '--workers', '2', '--scale', '0.01']) == 0
@@ -237,6 +238,7 @@ def test_configs_count_the_words_that_captions_use() -> None:
         assert {kind: tuple(said) for kind, said in words.items()} == {kind: WORDS[kind] for kind in words}
 
 
+@pytest.mark.slow
 def test_every_kind_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(['data', 'show', '--data', str(data), '--out', str(tmp_path), '--count', '2']) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / f'{kind}.png') for kind in KINDS]

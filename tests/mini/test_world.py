@@ -27,6 +27,7 @@ def clips() -> list[Scene]:
     return draw_scenes('msrvtt', 0, 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('collection', ['coco', 'msrvtt', 'msvd', 'imagenet'])
 def test_no_scan_is_in_two_splits(collection: str) -> None:
     scenes = draw_scenes(collection, 0, 0.05)
@@ -46,6 +47,7 @@ def test_scans_and_photographs_are_shared_out_without_overlap() -> None:
     assert widths['train'] > widths['val'] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('collection', ['coco', 'msrvtt'])
 def test_no_two_scenes_of_a_test_are_described_alike(collection: str) -> None:
     describe = image_captions if collection == 'coco' else clip_captions
@@ -55,6 +57,7 @@ def test_no_two_scenes_of_a_test_are_described_alike(collection: str) -> None:
         assert len(set(said)) == len(said) >= 60
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_world(clips: list[Scene]) -> None:
     assert draw_scenes('msrvtt', 0, 0.1) == clips
     assert draw_scenes('msrvtt', 1, 0.1)[:20] != clips[:20]

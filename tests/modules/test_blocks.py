@@ -77,6 +77,7 @@ def test_recomputing_keeps_less() -> None:
     assert saved_bytes(network) < 0.5 * before
 
 
+@pytest.mark.slow
 def test_compiled_blocks_learn_the_same() -> None:
     network = small_network()
     names = list(network.state_dict())
@@ -87,6 +88,7 @@ def test_compiled_blocks_learn_the_same() -> None:
     assert_equal(loss_and_gradients(network, frames=3, length=8), longer)
 
 
+@pytest.mark.slow
 def test_recomputed_and_compiled() -> None:
     network = small_network()
     expected = loss_and_gradients(network)

@@ -54,6 +54,7 @@ def test_every_stage_agrees() -> None:
     assert_close(token_losses(logits, target).sum(1), values['outputs/decoder_loss_per_sample_sum'], **golden.TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('attention_path')
 def test_vision_blocks_agree_one_by_one() -> None:
     values = golden.numbers('modules')

@@ -92,6 +92,7 @@ def test_loss_by_hand(baseline, monkeypatch):
     assert losses['reward'].item() == pytest.approx(reward.mean().item())
 
 
+@pytest.mark.slow
 def test_training_raises_the_reward():
     torch.manual_seed(0)
     model = small_model(task_cfg(), std=0.05)

@@ -70,6 +70,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('case', CASES)
 def test_a_plan_is_within_15_percent_of_what_is_measured(case, monkeypatch):
     monkeypatch.setattr(layers, '_explicit_is_faster', lambda query, key: False)  # as a GPU computes attention
@@ -82,6 +83,7 @@ def test_a_plan_is_within_15_percent_of_what_is_measured(case, monkeypatch):
     assert told.peak - held == pytest.approx(found['peak'], rel=0.15)
 
 
+@pytest.mark.slow
 def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     cfg = load_config('mini/image_text_retrieval').model
     work = Work(media='image', batch=2, text=4)
@@ -120,6 +122,7 @@ def test_weights_gradients_and_optimizer_are_those_of_a_real_one():
     assert step.gathered == step.gradients - sum(sizes) + max(sizes)
 
 
+@pytest.mark.slow
 def test_flops_of_a_step_are_three_times_those_of_a_forward():
     from mplug2.cli.modules import task_flops
 
@@ -134,6 +137,7 @@ def test_flops_of_a_step_are_three_times_those_of_a_forward():
     assert again.activations < plain.activations / 3
 
 
+@pytest.mark.slow
 def test_what_the_config_recomputes_is_planned_beside_all_and_nothing():
     cfg = load_config('mini/video_captioning').model
     work = [Work(batch=2, frames=4, text=12, target=16)]
@@ -152,6 +156,7 @@ def test_what_the_config_recomputes_is_planned_beside_all_and_nothing():
     assert everything.activations < every_other.activations < kept.activations
 
 
+@pytest.mark.slow
 def test_a_full_size_model_is_planned_without_its_memory():
     cfg = load_config('image_captioning/mplug2_base_coco')
     (work,) = works_of(cfg)
@@ -218,6 +223,7 @@ def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
     assert [work.share for work in works] == [6.0, 2.0]
 
 
+@pytest.mark.slow
 def test_pretraining_is_planned_source_by_source():
     cfg = load_config('mini/pretrain')
     works = [work._replace(batch=2) for work in works_of(cfg)]
@@ -246,6 +252,7 @@ def test_without_instructions_nothing_is_counted_for_them():
         assert work.instruction == 1
 
 
+@pytest.mark.slow
 def test_the_command(capsys):
     words = [
         'plan',

@@ -12,6 +12,7 @@ import torch
 TOOL = Path(__file__).parents[2] / 'experiments/bench_mmcv_ops.py'
 
 
+@pytest.mark.slow
 def test_it_times_the_operators_that_are_there(script, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = script('experiments/bench_mmcv_ops')
 
@@ -26,6 +27,7 @@ def test_it_times_the_operators_that_are_there(script, monkeypatch: pytest.Monke
     assert found['seconds']['nms'] > 0
 
 
+@pytest.mark.slow
 def test_it_starts_where_nothing_has_supplied_the_operators_before() -> None:
     code = 'import bench_mmcv_ops as bench; bench.CASES = {}; print(bench.measure())'
     done = subprocess.run([sys.executable, '-c', code], cwd=TOOL.parent, capture_output=True, text=True)

@@ -35,6 +35,7 @@ def test_check_counts_and_names_what_is_missing(mini_home, tmp_path, monkeypatch
     assert (tmp_path / 'missing.txt').read_text().startswith('data/mini/coco/')
 
 
+@pytest.mark.slow
 def test_check_reads_interleaved_sources_and_the_data_sets_of_mmdet(mini_home, monkeypatch, capsys):
     monkeypatch.chdir(mini_home)
     assert not run('check.py', monkeypatch, 'mini/pretrain')
@@ -101,6 +102,7 @@ def test_gifs_become_clips(tmp_path):
     assert sorted(path.name for path in tmp_path.glob('*b*')) == ['b.gif']
 
 
+@pytest.mark.slow
 def test_clips_of_gifs_have_each_frame_once(tmp_path, monkeypatch, capsys):
     frames = [Image.fromarray(np.full((33, 48, 3), 20 * number, np.uint8)) for number in range(12)]
     (tmp_path / 'gifs').mkdir()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 
+
+@pytest.mark.slow
 def test_all_that_is_bad_is_counted(script, tmp_path, capsys):
     module = script('experiments/day_in_the_life')
     day = module.live(tmp_path, steps=40, samples=80, batch=4, interval=10, workers=1)

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,29 @@ def read_text(path: str | Path) -> str:
     Raises:
         FileNotFoundError: no such file. AnnotationError: not UTF-8.
     """
-    try:
+    with _explained(path):
         return Path(path).read_text(encoding='utf-8-sig')
+
+
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise FileNotFoundError(f'no annotation file {path}') from None
     except UnicodeDecodeError as error:
         raise AnnotationError(f'{path} is not UTF-8: {error}; write it anew in that encoding') from None
 
 
-def _lines(path: str | Path) -> list[str]:
-    """Lines as text files have them: other characters at which Unicode would break a line stay within it."""
-    return read_text(path).split('\n')  # reading has turned \r\n into \n
+def _lines(path: str | Path) -> Iterator[str]:
+    """Lines as text files have them: other characters at which Unicode would break a line stay within it.
+
+    Raises:
+        FileNotFoundError, AnnotationError: as in `read_text`.
+    """
+    with _explained(path), Path(path).open(encoding='utf-8-sig') as file:
+        for line in file:
+            yield line.removesuffix('\n')
 
 
 def read_json(path: str | Path) -> Any:
@@ -50,10 +63,11 @@ def read_json(path: str | Path) -> Any:
     Raises:
         FileNotFoundError: no such file. AnnotationError: not JSON; names the place.
     """
-    return _parsed(read_text(path), f'{path}')
+    return _parsed(read_text(path), path)
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parsed(text: str, path: str | Path, line: int | None = None) -> Any:
+    where = f'{path}' if line is None else f'{path}: line {line}'
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -73,11 +87,18 @@ def read_records(path: str | Path) -> list[dict]:
         if not isinstance(records, list):
             raise AnnotationError(f'{path}: expected a list of records, found a {type(records).__name__}')
         return records
-    records = []
+    return list(each_line(path))
+
+
+def each_line(path: str | Path) -> Iterator[Any]:
+    """What the lines of a file of JSON lines hold, one at a time.
+
+    Raises:
+        FileNotFoundError: no such file. AnnotationError: a line is not JSON.
+    """
     for number, line in enumerate(_lines(path), start=1):
         if line.strip():
-            records.append(_parsed(line, f'{path}: line {number}'))
-    return records
+            yield _parsed(line, path, number)
 
 
 def read_lines(path: str | Path) -> list[str]:

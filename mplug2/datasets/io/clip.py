@@ -160,7 +160,10 @@ class _Converter:
 
 def _matrix(frame: Any) -> np.ndarray | None:
     """The part of a frame's display matrix that turns and mirrors: (2, 2), or None if it does neither."""
-    data = next((data for data in frame.side_data if data.type.name == 'DISPLAYMATRIX'), None)
+    from av.sidedata.sidedata import SideDataContainer
+
+    # ``frame.side_data`` would be one that the frame holds too: a cycle, which keeps the frame until the collector runs.
+    data = next((data for data in SideDataContainer(frame) if data.type.name == 'DISPLAYMATRIX'), None)
     if data is None:
         return None
     turn = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]

@@ -58,11 +58,18 @@ def check_inside(path: str, folder: str) -> None:
         real, root = os.path.realpath(path), os.path.realpath(folder)
     except (OSError, ValueError):
         return  # no name of a file, as reading it says
-    if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+    if not _inside(real, root):
+        steps = [Path(path), *Path(path).parents]
+        link = next((step for step in steps if step.is_symlink() and not _inside(os.path.realpath(step), root)), None)
+        by_link = f', which the link {link} leads out of' if link and Path(folder) in link.parents else ''
         raise BadSampleError(
-            f'{path} is {real}, outside of {folder}: annotations name files of their folder; follow_links=True of the data set '
-            'trusts its links'
+            f'{path} is {real}, outside of {folder}: annotations name files of their folder{by_link}; follow_links=True of the '
+            'data set trusts its links (--cfg-options train_dataloader.dataset.follow_links=True)'
         )
+
+
+def _inside(real: str, root: str) -> bool:
+    return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def source_of(path: str, content: bytes | None = None, kind: str = 'image') -> str | io.BytesIO:

@@ -53,8 +53,8 @@ class ActionPipeline(BaseTransform):
 
     Args:
         steps: configs of mmaction2's transforms, from decoding to ``FormatShape`` (NCTHW) and ``PackActionInputs``.
-        classes: names of the labels. With them the ``flip_label_map`` of a ``Flip`` is from name to name: numbers
-            would swap whatever they are in other data. `mplug2.engine.ClassCount` holds them against those of the data.
+        classes: names of the labels that the ``flip_label_map`` of a ``Flip`` was made for; it may use them in place of
+            numbers. `mplug2.engine.ClassCount` holds them against those of the data, in which numbers may mean others.
 
     Raises:
         ValueError: the last step does not pack, or a ``flip_label_map`` has a name that is none of the classes, or swaps no
@@ -84,14 +84,15 @@ class ActionPipeline(BaseTransform):
         return _build(step)
 
     def _label(self, label: int | str) -> int:
-        if self.classes is None and type(label) is int:
+        classes = self.classes or []
+        if type(label) is int and (self.classes is None or 0 <= label < len(classes)):
             return label
-        if label not in (self.classes or ()):
+        if label not in classes:
             raise ValueError(
                 f'ActionPipeline: flip_label_map has {label!r}, '
-                + ('and no classes to look it up in' if self.classes is None else f'which is none of {self.classes}')
+                + ('and no classes to look it up in' if self.classes is None else f'which is none of {classes}')
             )
-        return self.classes.index(label)
+        return classes.index(label)
 
     def transform(self, results: dict) -> dict:
         packed = dict(filename=results['path'], label=results['label'], start_index=0, modality='RGB')

@@ -64,8 +64,8 @@ def _check_swapped(labels: list[int], classes: list[str] | None, names: Sequence
         raise ValueError(f'flip_label_map swaps the labels {beyond}, which are none of the {count} classes of {where}')
     if names is not None and classes is None:
         raise ValueError(
-            f'flip_label_map swaps the labels {labels} by number, and {where} names its classes: give their names to '
-            "ActionPipeline's classes, and the map from name to name"
+            f'flip_label_map swaps the labels {labels} by number, and {where} names its classes: give '
+            "ActionPipeline's classes, the names that the map was made for"
         )
     if names is not None and list(names) != classes:
         others = sorted({*names} ^ {*classes}) or list(names)
