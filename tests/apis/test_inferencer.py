@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -114,7 +113,7 @@ def test_every_kind_of_input(model: Inferencer, clips: list[str], images: list[s
 
 
 def test_a_url_is_downloaded(model: Inferencer, images: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('urllib.request.urlopen', lambda url, timeout: io.BytesIO(Path(images[0]).read_bytes()))
+    monkeypatch.setattr('mplug2.apis.inputs.fetch_url', lambda url, seconds: Path(images[0]).read_bytes())
     result = model.caption('https://example.org/a.jpg')
     assert (result.source, result.text) == ('https://example.org/a.jpg', model.caption(images[0]).text)
 
@@ -200,7 +199,7 @@ def test_zero_shot_classes(model: Inferencer, mini_home: Path) -> None:
 
 
 def test_what_a_model_cannot_do_is_said(model: Inferencer, images: list[str]) -> None:
-    with pytest.raises(ValueError, match=r'cannot ground \(it has no task Grounding\); it can caption, answer, match, embed'):
+    with pytest.raises(ValueError, match=r'cannot ground \(it has no task [\w ]*Grounding\); it can caption, answer, match'):
         model.ground(images[0], 'the red one')
 
 
