@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ model-index: {index}
 - tasks: {tasks}
 - parameters: {parameters:,}
 - trained on: {train}
-- written by mplug2 {version}
+- trained by: {training}
+- reads: {reads}
+{classes}- written by mplug2 {version}
 
 {numbers}
 
@@ -57,11 +59,14 @@ def publish(
     cfg, model = load_config(config), from_config(config, work_dir)
     if not isinstance(model, MPlug2):
         raise ModelFolderError(f'{work_dir} holds a detector of mmdet: publish its checkpoint and config, as mmdet does')
-    return model.save_pretrained(folder, card_of(model, cfg, Path(folder).name, read_best(work_dir), measured_by))
+    recipe = f'`{Path(config).stem}`, which lies in the work directory; seed {(cfg.get("randomness") or {}).get("seed")}'
+    return model.save_pretrained(folder, card_of(model, cfg, Path(folder).name, read_best(work_dir), measured_by, recipe))
 
 
-def card_of(model: MPlug2, cfg: Mapping[str, Any], name: str, best: Mapping[str, Any] | None, measured_by: str | None) -> str:
-    """The card of a trained model. best: of `read_best`."""
+def card_of(
+    model: MPlug2, cfg: Mapping[str, Any], name: str, best: Mapping[str, Any] | None, measured_by: str | None, recipe: str
+) -> str:
+    """The card of a trained model. best: of `read_best`. recipe: what trained it."""
     tasks = {task: type(part).__name__ for task, part in model.tasks.items()}
     validation = ', '.join(data_of(cfg.get('val_dataloader'))) or 'its validation data'
     numbers, results = 'No score was measured in training.', []
@@ -81,9 +86,34 @@ def card_of(model: MPlug2, cfg: Mapping[str, Any], name: str, best: Mapping[str,
         tasks=', '.join(f'{task} ({kind})' for task, kind in tasks.items()),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         train=', '.join(data_of(cfg.get('train_dataloader'))) or 'not stated in the config',
+        training=recipe,
+        reads='; '.join(reads_of(model)) or 'texts',
+        classes=''.join(f'- classes of {task}: {_few(names)}\n' for task, names in model.class_names.items()),
         version=__version__,
         numbers=numbers,
     )
+
+
+def reads_of(model: MPlug2) -> list[str]:
+    """How images and clips become frames, a line a medium: the steps of its pipeline with their numbers."""
+    lines = []
+    for medium in ('image', 'video'):
+        steps = model.preprocessing.get(medium) or []
+        numbers = [
+            {key: value for key, value in step.items() if isinstance(value, int) and value is not False} for step in steps
+        ]
+        named = [f'{type_name(step)}{_arguments(values)}' for step, values in zip(steps, numbers, strict=True)]
+        lines += [f'{medium}: {", ".join(named)}'] if named else []
+    return lines
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    return f'({", ".join(f"{key}={value}" for key, value in values.items())})' if values else ''
+
+
+def _few(names: Sequence[str], limit: int = 20) -> str:
+    more = f', and {len(names) - limit} more' if len(names) > limit else ''
+    return ', '.join(map(str, names[:limit])) + more
 
 
 def data_of(loader: Mapping[str, Any] | None) -> list[str]:

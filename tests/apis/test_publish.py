@@ -65,6 +65,9 @@ def test_a_work_directory_is_published(mini_home: Path, tmp_path: Path, monkeypa
         assert words in card
     assert 'library_name: mplug2' in card
     assert 'MSRVTT' in card.split('trained on:')[1].splitlines()[0]
+    assert 'trained by: `video_captioning`' in card
+    assert '; seed 0' in card
+    assert 'video: LoadVideo(num_frames=4), Resize(size=40)' in card
     clip = min(Path('data/mini/msrvtt/videos').glob('*.mp4'))
     assert Inferencer(folder).caption(clip).text == Inferencer(work_dir).caption(clip).text
 

@@ -16,10 +16,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from mplug2 import Inferencer
 from mplug2.apis.pipeline import preprocessing_of, published_preprocessing
 from mplug2.apis.release import load_release
 from mplug2.checkpoints import ReleaseFormat, ReleaseWeights, convert, read_state, write_state
 from mplug2.checkpoints.conditioning import conditioning_warning
+from mplug2.checkpoints.formats.release import USED_FUSION_LAYERS
 from mplug2.config.load import load_config
 from mplug2.datasets import multimodal_collate
 from mplug2.engine.checkpointer import Checkpointer
@@ -93,7 +95,9 @@ def write_published(folder: Path, name: str, model: dict) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize('size', ['base', 'large'])
 @pytest.mark.parametrize('name', FILES)
-def test_prompts_frames_and_ids_are_the_published_ones(name: str, size: str, mini_home: Path, tmp_path: Path) -> None:
+def test_prompts_frames_and_ids_are_the_published_ones(
+    name: str, size: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cfg = load_config(FILES[name].format(size))
     model_cfg = small(cfg)
     path = write_published(tmp_path, name, model_cfg)
@@ -123,6 +127,11 @@ def test_prompts_frames_and_ids_are_the_published_ones(name: str, size: str, min
     (sample,) = model(**batch, mode='predict')
     text = model.tokenizers['decoder'].decode(ids[0][0])
     assert (sample.pred_answer if answers else sample.pred_caption) == text
+    monkeypatch.setitem(USED_FUSION_LAYERS, 4, 2)  # as 3 of the 12 stored, and 6 of 24, are known
+    caller = Inferencer(path)  # told nothing but the file: sizes, wiring, preprocessing and prompt are found
+    result = caller.answer(clip, QUESTION) if answers else caller.caption(clip)
+    assert result.text == text
+    assert result.score == pytest.approx(scores[0][0], rel=1e-4)
 
 
 @pytest.mark.parametrize('name', FILES)
