@@ -28,7 +28,7 @@ for module, name in {attributes!r}:
     if hasattr(sys.modules[module], name):
         delattr(sys.modules[module], name)
 import mplug2
-skipped = ('mplug2.detection', 'mplug2.configs', 'mplug2.cli.__main__')
+skipped = ('mplug2.detection', 'mplug2.configs', 'mplug2.cli.__main__', 'mplug2.serve.app', 'mplug2.serve.page')
 for found in pkgutil.walk_packages(mplug2.__path__, 'mplug2.'):
     if not found.name.startswith(skipped):
         importlib.import_module(found.name)

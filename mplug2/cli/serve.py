@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> None:
         import uvicorn
 
         from ..apis import EmbeddingIndex, Inferencer
-        from ..serve import Limits, Service, build_app
+        from ..serve import Limits, Service
+        from ..serve.app import build_app
 
         limits = Limits(upload=args.max_upload * 2**20, waiting=args.max_waiting)
         model = Inferencer(args.model, args.config, args.device, args.dtype)

@@ -1,6 +1,5 @@
-"""A model behind a web page and an HTTP API."""
+"""A model behind a web page and an HTTP API; `app` needs gradio."""
 
-from .app import build_app
 from .service import BusyError, Limits, RequestError, Service
 
-__all__ = ['BusyError', 'Limits', 'RequestError', 'Service', 'build_app']
+__all__ = ['BusyError', 'Limits', 'RequestError', 'Service']

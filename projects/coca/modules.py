@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mplug2.modules.cache import TokenCache
 from mplug2.modules.contracts import Memory
 from mplug2.modules.decoder import DecoderState
 from mplug2.modules.layers import (
@@ -226,23 +227,25 @@ class SplitDecoder:
     def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, DecoderState]:
         """As `TextDecoder.prefill`."""
         projected = tuple(layer.project(memory.tokens) for layer in self.multimodal.layers)
-        count = len(self.text.layers) + len(projected)
-        state = DecoderState((None,) * count, projected, padding_mask(memory.mask), 0)
-        return self._extend(ids, state)
+        state = DecoderState(TokenCache(len(self.text.layers) + len(projected)), projected, padding_mask(memory.mask))
+        x = self._extend(self.text.embed(ids), state)
+        state.past.end_step(ids.shape[1], ids.shape[1])
+        return self.multimodal.logits(x[:, -1]), state
 
     def step(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """As `TextDecoder.step`."""
-        return self._extend(ids[:, None], state)
+        samples, cache = state.memory[0].key.shape[0], state.past
+        x = self.text.embed(ids[:, None], cache.length).view(samples, -1, self.width)
+        cache.start_step(samples, len(ids))
+        x = self._extend(x, state)
+        cache.end_step(1, x.shape[1])
+        return self.multimodal.logits(x.flatten(0, 1)), state
 
-    def _extend(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        x, past = self.text.embed(ids, state.length), []
-        for layer, old in zip(self.text.layers, state.past, strict=False):
-            x, own = layer.attend_self_cached(x, old)
-            x = layer.feed(x)
-            past.append(own)
-        for layer, old, memory in zip(self.multimodal.layers, state.past[len(past) :], state.memory, strict=True):
-            x, own = layer.text_layer.attend_self_cached(x, old)
-            x = layer.attend_memory(layer.text_layer.feed(x), memory, state.memory_mask)
-            past.append(own)
-        length = state.length + ids.shape[1]
-        return self.multimodal.logits(x[:, -1]), state._replace(past=tuple(past), length=length)
+    def _extend(self, x: Tensor, state: DecoderState) -> Tensor:
+        """The layers of both halves over tokens (B, L, C) that follow those of the cache."""
+        for number, layer in enumerate(self.text.layers):
+            x = layer.feed(layer.attend_self_cached(x, state.past, number))
+        for number, (layer, memory) in enumerate(zip(self.multimodal.layers, state.memory, strict=True), len(self.text.layers)):
+            x = layer.text_layer.feed(layer.text_layer.attend_self_cached(x, state.past, number))
+            x = layer.attend_memory(x, memory, state.memory_mask)
+        return x

@@ -87,5 +87,5 @@ def test_a_name_that_is_nothing_is_an_error() -> None:
         Inferencer('mplug2_huge')
     with pytest.raises(TypeError, match='tokenizer: keywords for a published file, which mplug2_tiny is not'):
         Inferencer('mplug2_tiny', tokenizer={})
-    with pytest.raises(ValueError, match="dtype is 'auto' or one of"):
-        Inferencer('mplug2_tiny', dtype='int8')
+    with pytest.raises(ValueError, match="dtype is 'auto', 'int8' or one of"):
+        Inferencer('mplug2_tiny', dtype='int4')

@@ -14,9 +14,11 @@ from mplug2.text import BertTokenizer, clean_question
 
 CONFIGS = sorted(path.stem for path in (Path(__file__).parents[2] / 'configs/mini').glob('*.py'))
 
+PROCESSES = {'multitask': 4}
+
 
 def test_learning_rates_are_for_the_batch_sizes_that_they_are_used_with() -> None:
-    """One process trains them, so --auto-scale-lr changes nothing as long as nobody changes the batch."""
+    """One process trains them, or as many as `PROCESSES` says, so `--auto-scale-lr` changes nothing until the batch does."""
     wrong, seen = {}, 0
     for name in CONFIGS:
         cfg = load_config(f'mini/{name}')
@@ -28,6 +30,7 @@ def test_learning_rates_are_for_the_batch_sizes_that_they_are_used_with() -> Non
             sources = cfg.train_dataloader.dataset.sources.values()
             ratios = [source.get('ratio', 1) for source in sources]
             samples = sum(ratio * source.batch_size for ratio, source in zip(ratios, sources, strict=True)) / sum(ratios)
+        samples *= PROCESSES.get(name, 1)
         if cfg.auto_scale_lr.base_batch_size != pytest.approx(samples, abs=0.5):
             wrong[name] = cfg.auto_scale_lr.base_batch_size, samples
     assert seen > 20

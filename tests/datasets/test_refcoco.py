@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import random
 import runpy
@@ -74,11 +75,11 @@ def test_errors(folder):
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     class Bad:
         def __reduce__(self):
-            return (print, ('run!',))
+            return (os.system, ('true',))
 
     with open(tmp_path / 'refs(unc).p', 'wb') as file:
         pickle.dump([Bad()], file)
-    with pytest.raises(ValueError, match=r'asks for builtins\.print'):
+    with pytest.raises(ValueError, match=r'asks for (posix|nt)\.system'):
         CONVERTER['read_refs'](tmp_path / 'refs(unc).p')
 
 

@@ -21,7 +21,8 @@ import uvicorn
 
 from mplug2 import Inferencer
 from mplug2.apis import EmbeddingIndex
-from mplug2.serve import BusyError, Limits, RequestError, Service, build_app
+from mplug2.serve import BusyError, Limits, RequestError, Service
+from mplug2.serve.app import build_app
 from mplug2.serve.page import TABS, build_page
 from mplug2.serve.words import LANGUAGES, TABLE
 from tests.runs import ROOT
