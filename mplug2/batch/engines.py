@@ -7,7 +7,7 @@ memory than what the workers work on.
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from typing import Any
@@ -53,14 +53,12 @@ def _by_processes(start: Start, parts: Sequence[Part], num_workers: int) -> Iter
     while left:
         with ProcessPoolExecutor(num_workers, context, _begin, (start,)) as pool:
             running: dict[Any, Part] = {}
-            queue = iter(left)
-            left = []
+            queue, left = deque(left), []
             try:
                 while True:
-                    for part in queue:
-                        running[pool.submit(_do, part)] = part
-                        if len(running) == num_workers:
-                            break
+                    while queue and len(running) < num_workers:
+                        future = pool.submit(_do, queue[0])  # raises where a worker was killed meanwhile: the part stays
+                        running[future] = queue.popleft()
                     if not running:
                         break
                     for done in wait(running, return_when=FIRST_COMPLETED).done:

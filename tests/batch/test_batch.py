@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(engine: str, tmp_path
     reports = list(run_parts(partial(fragile, tmp_path, '2'), parts, engine, num_workers=2))
     assert sorted(reports) == [(f'{number}', number, 0) for number in range(5)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ['0', '1', '2', '3', '4', 'killed']
+
+
+@pytest.mark.slow
+def test_a_worker_killed_between_two_reports_loses_nothing(tmp_path: Path) -> None:
+    """Whoever reads the reports takes his time, so the pool is broken when the next part is handed out."""
+    parts = [Part(f'{number}', 'x') for number in range(6)]
+    reports = []
+    for report in run_parts(partial(fragile, tmp_path, '1'), parts, num_workers=2):
+        reports.append(report.part)
+        time.sleep(0.5)
+    assert sorted(reports) == [part.name for part in parts]
 
 
 def test_done_parts_are_left_alone_and_others_not_mixed_in(shards: Path, tmp_path: Path) -> None:
