@@ -39,7 +39,6 @@ class Drawing(NamedTuple):
         media.fetch()
         picture = draw_result(ready.result, media.read(FRAMES))
         if self.out_dir is not None:
-            self.out_dir.mkdir(parents=True, exist_ok=True)
             name = f'{request.number:06d}_{Path(media.source).stem}.png'
             replace_file(self.out_dir / name, lambda file: picture.save(file, 'PNG'))
         if self.show:

@@ -25,10 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
-        from ..apis import Inferencer
         from ..visualization.attention import draw_attention
 
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+        model = inference.load(args)
     options = {name: getattr(args, name) for name in ('method', 'part', 'kind', 'layer', 'start', 'end', 'batch_size')}
     drawn: dict[str, int] = {}
     failed = 0

@@ -11,13 +11,16 @@ import sys
 import time
 from pathlib import Path
 
+from ..config.command_line import add_smoke_test
+from ..utils.files import write_text
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config files, or names of shipped ones, of one task')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare'), help='default: work_dirs/compare')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], metavar='N', help='a training for each (default: 0)')
     parser.add_argument('--out', type=Path, metavar='FILE.json', help='write all numbers there too')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
+    add_smoke_test(parser)
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for every config: what makes the recipe the same'
     )
@@ -31,8 +34,6 @@ def run(args: argparse.Namespace) -> None:
         for seed in args.seeds:
             print(f'{config}, seed {seed}', flush=True)
             runs.append(train_and_test(config, seed, args))
-    if args.out:
-        args.out.write_text(json.dumps(runs, indent=1))
     metrics = list(dict.fromkeys(name for one in runs for name in one['metrics']))
     rows = [('config', 'parameters', 'steps', 'minutes', *metrics)]
     for config in args.configs:
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> None:
         minutes = statistics.mean(one['seconds'] for one in own) / 60
         cells = [mean_and_deviation([one['metrics'][name] for one in own if name in one['metrics']]) for name in metrics]
         rows.append((config, f'{own[0]["parameters"]:,}', f'{own[0]["steps"]:,}', f'{minutes:.1f}', *cells))
-    print(table(rows))
+    print(table(rows), flush=True)  # first: what follows may fail
+    if args.out:
+        write_text(args.out, json.dumps(runs, indent=1))
 
 
 def mean_and_deviation(values: list[float]) -> str:

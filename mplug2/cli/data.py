@@ -10,7 +10,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..config.command_line import DictAction
+    from ..config.command_line import add_overrides
 
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
     mini = actions.add_parser('mini', help='build the mini benchmark')
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     browse.add_argument('--split', choices=['train', 'val', 'test'], default='train')
     browse.add_argument('--count', type=int, default=12, help='samples of each data set')
     browse.add_argument('--out', type=Path, default='work_dirs/browse.html', metavar='FILE.html')
-    browse.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_overrides(browse)
 
 
 def run(args: argparse.Namespace) -> int | None:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..config.command_line import DictAction
+from ..config.command_line import add_overrides
 from ..config.load import load_config
 
 
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('predictions', metavar='FILE.jsonl', help='what mplug2 test --predictions wrote')
     parser.add_argument('config', help='whose test_evaluator scores them')
     parser.add_argument('--out', type=Path, help='write the metrics here as JSON')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
     from ..evaluation.base import Metric
     from ..evaluation.predictions import read_lines
     from ..registry import DATASETS, METRICS, resolve
-    from ..utils.files import replace_file
+    from ..utils.files import write_text
 
     cfg = load_config(args.config, args.cfg_options)
     evaluator = Evaluator(resolve(cfg.test_evaluator, METRICS))
@@ -37,7 +37,6 @@ def run(args: argparse.Namespace) -> None:
     evaluator.process(samples)
     metrics = {key: float(value) for key, value in evaluator.evaluate(len(samples)).items()}
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(args.out, lambda file: file.write(json.dumps(metrics, indent=1).encode()))
+        write_text(args.out, json.dumps(metrics, indent=1))
     for key, value in metrics.items():
         print(f'{key:>20}  {value:.4f}')

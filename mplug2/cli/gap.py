@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..config.command_line import DictAction
+from ..config.command_line import add_overrides
 from ..config.load import load_config
 
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('weights', nargs='+', help='checkpoints, work directories or shipped weights; a panel for each')
     parser.add_argument('--plot', type=Path, metavar='FILE.png', help='draw the embeddings here')
     parser.add_argument('--projection', choices=['pca', 'umap'], default='pca', help='of the plot (default pca)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
-        from ..apis import EmbeddingIndex, Inferencer
+        from ..apis import EmbeddingIndex
 
         index = EmbeddingIndex(args.out)
-        model = Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
+        model = inference.load(args)
     update = index.update(
         model,
         inference.files(args.paths),

@@ -36,15 +36,25 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser, default: str = 'the shipped one') -> None:
     """Arguments that say which model runs and how. `default`: what the help says of the model where none is named."""
+    add_source(parser, default)
+    add_running(parser)
+
+
+def add_source(parser: argparse.ArgumentParser, default: str = 'the shipped one') -> None:
+    """Arguments that say which model runs."""
     kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
     parser.add_argument('--model', help=f'{kinds} (default: {default})')
-    parser.add_argument('--config', help='config of weights that lie without theirs')
-    add_running(parser)
+    parser.add_argument('--config', help='config of weights that have none beside them')
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
     """Arguments that say how a model runs."""
     parser.add_argument('--batch-size', type=int, default=8, metavar='N')
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say what a model runs on."""
     parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
     parser.add_argument(
         '--dtype', default='auto', choices=('auto', *DTYPES, 'int8'), help='by default bfloat16 where it is native'
@@ -64,6 +74,13 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def workers(args: argparse.Namespace) -> dict[str, Any]:
     """Who decodes, where that was asked."""
     return {key: getattr(args, key) for key in ('workers', 'processes') if hasattr(args, key)}
+
+
+def load(args: argparse.Namespace) -> Any:
+    """The `Inferencer` that the arguments name."""
+    from ..apis import Inferencer
+
+    return Inferencer(args.model, args.config, args.device, args.dtype, **workers(args))
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -101,11 +118,9 @@ def run(
     if args.out and args.out.suffix not in ('.jsonl', '.csv'):
         raise ValueError(f'--out ends in .jsonl or .csv, not {args.out.name!r}')
     with redirect_stdout(sys.stderr):  # the output is results alone
-        from ..apis import Inferencer
-
         if inputs is None:
             inputs = files(args.paths)
-        model = model or Inferencer(args.model, args.config, args.device, args.dtype, **workers(args))
+        model = model or load(args)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     if getattr(args, 'show', None):
         clips['out_dir'] = args.show
@@ -127,7 +142,6 @@ def run(
     else:
         from ..utils.files import replace_file
 
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         writer = write_csv if args.out.suffix == '.csv' else write_jsonl
         replace_file(args.out, lambda file: writer(file.write, counted()))
     return 1 if failed else 0

@@ -38,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
-        from ..apis import Inferencer
-
-        model = Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
+        model = inference.load(args)
     method = args.method or only(model.methods)
     if method not in model.methods or method == 'search':
         raise ValueError(f'--method is one of {", ".join(name for name in model.methods if name != "search")}, not {method!r}')
@@ -70,6 +68,8 @@ def run_batch(args: argparse.Namespace, method: str, texts: tuple[str, ...]) -> 
         raise ValueError(f'--format is {" or ".join(map(repr, FORMATS))}, not {args.format!r}')
     clips = {key: value for key in ('start', 'end') if (value := getattr(args, key)) is not None}
     model = {'model': args.model, 'config': args.config, 'device': args.device, 'dtype': args.dtype, 'workers': args.workers}
+    if args.processes:
+        model['processes'] = True
     job = Job(str(args.out.absolute()), model, method, texts, {'batch_size': args.batch_size, **clips}, args.format)
     parts = parts_of(args.paths)
     left = prepare(job, parts)

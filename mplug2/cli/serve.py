@@ -11,9 +11,7 @@ from . import inference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = 'a shipped name, a model folder, a work directory, a checkpoint or a published file'
-    parser.add_argument('--model', help=f'{kinds} (default: the shipped one)')
-    parser.add_argument('--config', help='config of weights that lie without theirs')
+    inference.add_source(parser)
     parser.add_argument('--detector', help='weights of a detection config, for the objects of images')
     parser.add_argument('--index', metavar='INDEX', help='folder that mplug2 index wrote with the same model, to search in')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in (default 127.0.0.1)')
@@ -21,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--max-upload', type=int, default=64, metavar='MiB', help='of a file (default 64)')
     parser.add_argument('--max-waiting', type=int, default=16, metavar='N', help='requests that run or wait (default 16)')
     parser.add_argument('--language', choices=['en', 'zh'], default='en', help='of the page (default en)')
-    parser.add_argument('--device', default='auto', help="'cpu', 'cuda', 'cuda:1'; the GPU if there is one")
-    parser.add_argument('--dtype', default='auto', choices=inference.DTYPES, help='bfloat16 on a GPU, else float32')
+    inference.add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
         from ..serve.app import build_app
 
         limits = Limits(upload=args.max_upload * 2**20, waiting=args.max_waiting)
-        model = Inferencer(args.model, args.config, args.device, args.dtype)
+        model = inference.load(args)
         detector = Inferencer(args.detector, device=args.device, dtype=args.dtype) if args.detector else None
         index = EmbeddingIndex(args.index) if args.index else None
         app = build_app(Service(model, detector, index, limits), language=args.language)

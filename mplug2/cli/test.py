@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..config.command_line import DictAction
+from ..config.command_line import add_overrides, add_smoke_test
 from ..config.load import load_config, own_work_dir
 from ..registry import TASKS, class_of
 
@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="average over mirrored views, of classification; or test by the config's tta_model and tta_pipeline",
     )
     parser.add_argument('--show-dir', help='draw predictions here')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_smoke_test(parser)
+    add_overrides(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import Any
 
-from ..config.command_line import DictAction
+from ..config.command_line import add_overrides, add_smoke_test
 from ..config.load import load_config, own_work_dir
 
 
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, from the config's own"
     )
     parser.add_argument('--seed', type=int, help='random seed')
-    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_smoke_test(parser)
+    add_overrides(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
 

@@ -24,6 +24,16 @@ def positive(text: str) -> int:
     return number
 
 
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """The argument that changes keys of a config."""
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+
+
+def add_smoke_test(parser: argparse.ArgumentParser) -> None:
+    """The argument that makes a run tiny."""
+    parser.add_argument('--smoke-test', metavar='DATA', help='shrink to a tiny size, on the mini benchmark in DATA')
+
+
 class DictAction(argparse.Action):
     """Parse ``key=value`` words into a dict. A value keeps its blanks, commas and further equal signs.
 

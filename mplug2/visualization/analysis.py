@@ -120,7 +120,6 @@ def write_analysis(cases: Sequence[Case], folder: str | Path, title: str, strips
     content = dict(title=title, summary=_summary(cases), samples=rows, filters=_filters(cases)) | _classes(cases)
     text = json.dumps(content).replace('<', '\\u003c')  # or a text could end the script
     path = Path(folder) / 'index.html'
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, PAGE.replace('@CONTENT@', text))
     return path
 

@@ -64,6 +64,5 @@ def draw_attention(
         axes.set_title(name if len(name) <= room else f'{name[: room - 4]} ...', fontsize=9, parse_math=False)
     figure.tight_layout(pad=0.3)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda file: figure.savefig(file, format=path.suffix[1:]))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import dataclasses
 import json
@@ -15,7 +16,7 @@ from PIL import Image
 
 from mplug2.apis import Result
 from mplug2.apis.results import run_lengths
-from mplug2.cli import COMMANDS, main
+from mplug2.cli import COMMANDS, main, serve
 from mplug2.cli.completion import SHELLS
 from mplug2.cli.inference import COLUMNS
 from mplug2.cli.summarize import lines_of
@@ -68,6 +69,13 @@ def test_what_cannot_be_done_is_one_sentence(clips: list[str], tmp_path: Path, c
     assert capsys.readouterr().err.splitlines()[-1].startswith('mplug2 detect: the model cannot detect')
     assert main(['caption', clips[0], '--out', str(tmp_path / 'a.txt')]) == 1
     assert '--out ends in .jsonl or .csv, not' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('dtype', ['auto', 'float32', 'bfloat16', 'int8'])
+def test_the_page_takes_the_precisions_of_an_inferencer(dtype: str) -> None:
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    assert parser.parse_args(['--dtype', dtype]).dtype == dtype
 
 
 def test_every_field_of_a_result_has_a_column() -> None:

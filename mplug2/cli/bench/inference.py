@@ -20,13 +20,12 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from ...apis import Inferencer
     from ...apis.inputs import as_media
     from ...datasets.collate import multimodal_collate
     from ...networks import Features
     from .measure import describe_run, seconds
 
-    model = Inferencer(args.model, args.config, args.device, args.dtype, args.workers, args.processes)
+    model = inference.load(args)
     files = inference.files(args.paths)
     name, task = next((name, task) for name, task in model.model.tasks.items() if 'caption' in task.methods)
     shapes: dict[torch.Size, list[dict]] = {}

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable
 
-from ...config.command_line import DictAction
+from ...config.command_line import add_overrides
 from ...config.load import load_config
 from . import shards
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shards.add_arguments(parser)
     parser.add_argument('--steps', type=int, default=50, help='batches measured, after 5 of warm-up')
     parser.add_argument('--amp', action='store_true', help='run the forward pass in bf16')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='override keys')
+    add_overrides(parser)
 
 
 def _rates(steps: int, step: Callable[[], int]) -> tuple[float, float]:
