@@ -16,7 +16,7 @@ import numpy as np
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
 from ..datasets.io.clip_part import frame_rate
-from ..utils.files import replace_file
+from ..utils.files import replace_file, replacing, write_text
 from .inferencer import Inferencer
 from .inputs import Media
 from .results import Result
@@ -144,6 +144,14 @@ class EmbeddingIndex:
             ValueError: the index is of other weights, or is empty.
         """
         self._check_weights(fingerprint(model))
+        return self.find(model, text, top_k=top_k, rerank=rerank)
+
+    def find(self, model: Inferencer, text: str, *, top_k: int = 10, rerank: int = 0) -> list[Result]:
+        """`search` with a model whose weights a search has already compared: reading all of them takes time.
+
+        Raises:
+            ValueError: the index is empty.
+        """
         if not len(self):
             raise ValueError(f'the index {self.folder} is empty: run mplug2 index first')
         kinds = sorted({part.kind for part in self._rows()})
@@ -184,8 +192,8 @@ class EmbeddingIndex:
             for shard, wanted in rows.items():  # one in memory at a time
                 index.add_with_ids(self._vectors(shard)[wanted], first + np.array(wanted, np.int64))
                 first += len(self.parts[shard])
-            faiss.write_index(index, str(self.folder / f'{kind}.faiss.tmp'))
-            (self.folder / f'{kind}.faiss.tmp').replace(self.folder / f'{kind}.faiss')
+            with replacing(self.folder / f'{kind}.faiss') as temporary:
+                faiss.write_index(index, str(temporary))
             built.append(kind)
         return built
 
@@ -195,8 +203,15 @@ class EmbeddingIndex:
         index = faiss.read_index(str(self.folder / f'{kind}.faiss'), faiss.IO_FLAG_MMAP)
         index.nprobe = FAISS_PROBES
         values, rows = index.search(query[None], min(count, index.ntotal))
-        parts = list(self._rows())
-        return [(float(value), parts[row]) for value, row in zip(values[0], rows[0], strict=True) if row >= 0]
+        return [(float(value), self._part(int(row))) for value, row in zip(values[0], rows[0], strict=True) if row >= 0]
+
+    def _part(self, row: int) -> IndexedPart:
+        """A row of the whole index, counted through its shards."""
+        for parts in self.parts.values():
+            if row < len(parts):
+                return parts[row]
+            row -= len(parts)
+        raise IndexError(f'row {row} is beyond the index {self.folder}')
 
     def _exactly(self, query: np.ndarray, kind: str, count: int) -> list[tuple[float, IndexedPart]]:
         nearest: list[tuple[float, IndexedPart]] = []
@@ -250,17 +265,14 @@ class EmbeddingIndex:
         return removed
 
     def _write_shard(self, name: str, parts: list[IndexedPart], vectors: np.ndarray) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.folder / f'{name}.npy', lambda file: np.save(file, vectors))
-        lines = ''.join(f'{json.dumps(part)}\n' for part in parts).encode()
-        replace_file(self.folder / f'{name}.jsonl', lambda file: file.write(lines))
+        write_text(self.folder / f'{name}.jsonl', ''.join(f'{json.dumps(part)}\n' for part in parts))
         self.parts[name] = parts
 
     def _write_head(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         for stale in self.folder.glob('*.faiss'):
             stale.unlink()
-        replace_file(self.folder / HEAD, lambda file: file.write(json.dumps(self.head, indent=1).encode()))
+        write_text(self.folder / HEAD, json.dumps(self.head, indent=1))
 
 
 def fingerprint(model: Inferencer) -> str:

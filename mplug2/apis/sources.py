@@ -59,7 +59,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         return source.eval()
     if config is None and (files := folder_files(source)) is not None:
         foreign = hub_folder(files[0].parent) if files[0].name == CONFIG else None
-        return MPlug2.from_pretrained(source) if foreign is None else load_hub_model(foreign)
+        # The folder of files that are here now: the hub's name would ask the hub again. Shipped names have other files.
+        own = files[0].parent if files[0].name == CONFIG else source
+        return MPlug2.from_pretrained(own) if foreign is None else load_hub_model(foreign)
     if not path.exists() and config is None:
         raise CheckpointError(
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'

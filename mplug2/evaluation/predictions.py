@@ -50,7 +50,12 @@ def line_of_query(record: dict) -> str:
 
 
 def read_lines(path: str | Path) -> Iterator[dict]:
-    """Data samples, as dicts, of a file of predictions.
+    """Data samples, as dicts, of a file of predictions; errors as of `read_scored`."""
+    return (sample for sample, _ in read_scored(path))
+
+
+def read_scored(path: str | Path) -> Iterator[tuple[dict, dict[str, float]]]:
+    """Data samples, as dicts, of a file of predictions, each with its own scores.
 
     Raises:
         ValueError: a line is no prediction; says which.
@@ -63,7 +68,7 @@ def read_lines(path: str | Path) -> Iterator[dict]:
                 sample = {'sample_id': line['id'], **parts[0], **parts[1], **parts[2]}
                 if 'pred_instances' in sample:
                     sample['pred_instances'] = _instances(sample['pred_instances'])
-                yield sample
+                yield sample, line.get('scores', {})
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise ValueError(f'{path}, line {number}: no prediction as mplug2 test --predictions writes them') from None
 
@@ -71,7 +76,7 @@ def read_lines(path: str | Path) -> Iterator[dict]:
 def plain(value: Any) -> Any:
     """Data for JSON; masks of objects as COCO's run lengths."""
     if isinstance(value, (BaseDataElement, dict)):
-        return {str(name): _run_lengths(item) if name == 'masks' else plain(item) for name, item in value.items()}
+        return {str(name): encode_masks(item) if name == 'masks' else plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
@@ -79,7 +84,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _run_lengths(masks: Any) -> list[dict]:
+def encode_masks(masks: Any) -> list[dict]:
     """Masks (N, H, W), as a tensor, an array or mmdet's own kind, in the form of COCO's result files."""
     from pycocotools.mask import encode
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from ..apis.results import Result
+from ..evaluation.predictions import encode_masks
 from ..version import __version__
 from .page import build_page, mount_page
 from .service import Answer, BusyError, RequestError, Service
@@ -164,12 +165,9 @@ def _endpoints(service: Service) -> dict[str, Callable]:
 
 def _content(answer: Answer) -> dict[str, Any]:
     result: Result = answer.result
-    content = result.to_dict() | dict(seconds=round(answer.seconds, 4))
+    content = dataclasses.replace(result, masks=[]).to_dict() | dict(seconds=round(answer.seconds, 4))
     if result.masks:
-        from pycocotools import mask as run_lengths
-
-        encoded = [run_lengths.encode(np.asfortranarray(mask.astype(np.uint8))) for mask in result.masks]
-        content['masks'] = [dict(size=list(mask['size']), counts=mask['counts'].decode()) for mask in encoded]
+        content['masks'] = encode_masks(result.masks)
     if result.attention is not None:
         content['attention'] = dict(names=result.attention.names, maps=result.attention.maps.tolist())
     return content

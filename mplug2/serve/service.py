@@ -115,7 +115,7 @@ class Service:
         self._check_texts([text])
         if not 1 <= top_k <= 100:
             raise RequestError(f'top_k is from 1 to 100, not {top_k}')
-        return self._run(lambda: self.index.search(self.model, text, top_k=top_k))
+        return self._run(lambda: self.index.find(self.model, text, top_k=top_k))
 
     def frames(self, media: str | Path, **part: float | None) -> SeenFrames:
         """The frames that the model reads, with their times; errors as of `ask`."""
