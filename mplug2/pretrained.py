@@ -22,7 +22,7 @@ from .checkpoints.find import FILENAMES, SHIPPED
 from .checkpoints.load import Policy, load
 from .checkpoints.loading import matches
 from .registry import MODELS, TASKS, TOKENIZERS, TRANSFORMS, NotRegistered, Registry
-from .utils.files import replace_file
+from .utils.files import replace_file, write_text
 from .version import __version__
 
 CONFIG, WEIGHTS, CARD, VOCABS = 'config.json', 'model.safetensors', 'README.md', ('*vocab.txt', '*vocab.json')
@@ -104,11 +104,9 @@ class PretrainedModel:
         if not self.adapter_keys:
             raise ModelFolderError('the model has no adapters to save: give it adapters=dict(modules=[...])')
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         learned = {name for name, parameter in self.named_parameters() if parameter.requires_grad} | self.adapter_keys
         write_state({key: value for key, value in self.state_dict().items() if key in learned}, folder / ADAPTER_WEIGHTS)
-        config = json.dumps(self.adapters, indent=1).encode()
-        replace_file(folder / ADAPTER_CONFIG, lambda file: file.write(config))
+        write_text(folder / ADAPTER_CONFIG, json.dumps(self.adapters, indent=1))
         return folder
 
     def load_adapter(self, folder: str | Path) -> None:

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from ..datasets import BadSampleError
+from ..datasets.io.files import SUFFIXES
 from ..datasets.transforms import LoadImage, LoadVideo
 from ..evaluation.analysis import class_results, confusion_matrix, count_pairs
-from ..evaluation.predictions import read_lines
+from ..evaluation.predictions import read_scored
 from ..utils.files import write_text
 from .analysis_page import PAGE
 from .predictions import is_shown, shown
@@ -63,9 +64,8 @@ def read_cases(path: str | Path, classes: Sequence[str] | None = None) -> Iterat
         with open(path, encoding='utf-8') as file:
             yield from map(_of_result, map(json.loads, file))
         return
-    with open(path, encoding='utf-8') as file:
-        for text, sample in zip(file, read_lines(path), strict=True):
-            yield _of_sample(sample, json.loads(text).get('scores', {}), classes)
+    for sample, scores in read_scored(path):
+        yield _of_sample(sample, scores, classes)
 
 
 def _of_result(line: dict) -> Case:
@@ -74,7 +74,9 @@ def _of_result(line: dict) -> Case:
     boxes = [(RED, box) for box in line.get('boxes', [])]
     predicted = line.get('error') or line.get('text') or labels or (f'{len(boxes)} boxes' if 'boxes' in line else '')
     scores = {name: line[name] for name in ('score', 'similarity') if name in line}
-    media = 'image' if boxes or Path(line['source']).suffix.lower() in ('.jpg', '.jpeg', '.png', '.webp', '.bmp') else 'video'
+    suffix = Path(line['source']).suffix[1:].lower()
+    is_image = suffix in SUFFIXES['image'] and suffix not in SUFFIXES['video']  # a GIF is a clip
+    media = 'image' if boxes or is_image else 'video'
     return Case(
         line['source'], line.get('prompt', ''), predicted, None, None, scores, path=line['source'], media=media, boxes=boxes
     )

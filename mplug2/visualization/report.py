@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..datasets.io.files import is_media
 from ..datasets.io.image import read_image
 from ..datasets.io.video import read_video, sample_frames
 from ..utils.files import write_text
@@ -87,7 +88,7 @@ def _card(file: str, said: Sequence[Said]) -> str:
 
 def _strip(file: str) -> str:
     """An image, or frames of a clip side by side, as a data URL."""
-    if Path(file).suffix == '.mp4':
+    if is_media(Path(file), 'video'):
         frames = read_video(file, lambda length: sample_frames(length, FRAMES, test_mode=True))
     else:
         frames = read_image(file)[None]

@@ -159,7 +159,6 @@ def load_index(path: str, index_dir: str | Path | None = None) -> ShardIndex:
         pass  # missing, truncated or no index: build it
     index = scan(path)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, lambda stream: np.savez(stream, starts=index.starts, problem=index.problem, stamp=now))
     except OSError as error:
         raise OSError(f'{file}: the index of {path} cannot be stored ({error}): give index_dir, a folder to write to') from None

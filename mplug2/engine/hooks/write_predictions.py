@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 
 from ...evaluation.predictions import line_of, line_of_query
 from ...registry import HOOKS
-from ...utils.files import replace_file
+from ...utils.files import write_text
 
 
 @HOOKS.register_module()
@@ -41,6 +41,5 @@ class WritePredictions(Hook):
         else:
             lines = list(map(line_of_query, queries))  # every process has them all
         if runner.rank == 0:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self.file, lambda file: file.write(''.join(f'{line}\n' for line in lines).encode()))
+            write_text(self.file, ''.join(f'{line}\n' for line in lines))
             runner.logger.info(f'{len(lines)} predictions: {self.file}')
