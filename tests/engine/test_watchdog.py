@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from mmengine.runner import get_priority
 
 from mplug2.datasets import MultiModalDataset
-from mplug2.engine import Watchdog
+from mplug2.engine import CheckpointHook, Watchdog
 from mplug2.engine.hooks import watchdog
 from mplug2.engine.parallel import peers
 
@@ -74,3 +75,8 @@ def test_the_process_that_went_is_named_with_its_log(monkeypatch: pytest.MonkeyP
     told = peers.lost_peers(RuntimeError('[pair.cc:534] Connection closed by peer [127.0.0.1]:4321'))
     assert told == f'process 1 ({sleeper.pid} on {peer.host}) is gone, its log is work/rank1.log'
     assert peers.lost_peers(ValueError('another error')) == ''
+
+
+def test_it_marks_the_wait_for_a_batch_after_a_checkpoint() -> None:
+    """Both act at the end of a step: the checkpoint hook last would leave the mark that the run saves, which is not watched."""
+    assert get_priority(Watchdog.priority) > get_priority(CheckpointHook.priority)

@@ -255,3 +255,9 @@ class InterleavingSampler(Sampler):
     def __len__(self) -> int:
         """Number of slots that hold every sample once."""
         return sum(self._epochs.values())
+
+
+def datasets_of(dataset: Any) -> dict[str, Any]:
+    """The data sets that a loader's consists of, by source; one without sources goes by ''."""
+    sources = dataset.sources if isinstance(dataset, InterleavedSources) else {'': dataset}
+    return {name: getattr(source, 'dataset', source) for name, source in sources.items()}

@@ -11,7 +11,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from torch.utils.data import DataLoader
 
-from ...datasets.sampling.mixture import InterleavedSources
+from ...datasets.sampling.mixture import datasets_of
 from ...registry import HOOKS
 
 
@@ -56,8 +56,5 @@ class BadSampleCount(Hook):
 
 def _sources(dataset: Any) -> Sequence[tuple[str, Any]]:
     """What a line calls the data sets that have a bad-sample policy, and these."""
-    if isinstance(dataset, InterleavedSources):
-        named = [(f'{name} ', source.dataset) for name, source in dataset.sources.items()]
-    else:
-        named = [('', dataset)]
-    return [(name, part) for name, part in named if hasattr(part, 'bad_samples')]
+    parts = datasets_of(dataset).items()
+    return [(name and f'{name} ', part) for name, part in parts if hasattr(part, 'bad_samples')]

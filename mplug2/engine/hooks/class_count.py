@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from ...datasets.sampling.mixture import InterleavedSources
+from ...datasets.sampling.mixture import datasets_of
 from ...registry import HOOKS
 from ...utils.wrappers import unwrap
 
@@ -34,11 +34,10 @@ class ClassCount(Hook):
 
     def _check(self, runner: Any, dataset: Any) -> None:
         heads = list(_heads(unwrap(runner.model)))
-        sources = dataset.sources.values() if isinstance(dataset, InterleavedSources) else [dataset]
         if len({count for _, count in heads}) != 1:  # none, or of several tasks, each with data of its own
             return
         name, count = heads[0]
-        for source in [getattr(source, 'dataset', source) for source in sources]:
+        for source in datasets_of(dataset).values():
             names = getattr(source, 'metainfo', {}).get('classes')
             labels = getattr(source, 'num_labels', None)
             where = getattr(source, 'source', type(source).__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from ...datasets.sampling.mixture import InterleavedSources
+from ...datasets.sampling.mixture import datasets_of
 from ...registry import HOOKS
 from ..parallel.peers import meet_peers, state_of, stopped_peers
 
@@ -29,6 +29,8 @@ class Watchdog(Hook):
     Args:
         warn_after: seconds until it is told. end_after: seconds until the run ends; None never ends it.
     """
+
+    priority = 'LOWEST'  # after the checkpoint hook, whose mark would hide the wait for the next batch
 
     def __init__(self, warn_after: float = 300.0, end_after: float | None = 1800.0) -> None:
         if warn_after <= 0 or (end_after is not None and end_after < warn_after):
@@ -92,8 +94,7 @@ class Watchdog(Hook):
         """Sentences on samples that are read for long, and for how many seconds."""
         for loader in (runner._train_loop, runner._val_loop, runner._test_loop):
             dataset = getattr(getattr(loader, 'dataloader', None), 'dataset', None)
-            sources = dataset.sources.values() if isinstance(dataset, InterleavedSources) else [dataset]
-            for source in [getattr(source, 'dataset', source) for source in sources]:
+            for source in datasets_of(dataset).values():
                 reading = source.progress.longest() if hasattr(source, 'progress') else None
                 if reading is not None and reading.seconds >= self.warn_after:
                     record = source.record(reading.index)
