@@ -95,7 +95,8 @@ def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[
 @cache
 def known_to_runs() -> frozenset[str]:
     """Top-level keys that a run reads."""
-    from mmengine.runner import Runner
+    from ..utils import lean_mmengine  # noqa: F401  (before the runner, which imports MMEngine's optimizers)
+    from mmengine.runner import Runner  # isort: skip
 
     return frozenset(arguments(Runner) | set(TOP_LEVEL))
 
