@@ -310,7 +310,8 @@ def segments(path: str, seconds: float) -> list[tuple[float, float]]:
     """
     if seconds <= 0:
         raise ValueError(f'a segment has more than 0 seconds, not {seconds}')
-    duration = len(Clip(path)) / frame_rate(path)
+    clip = Clip(path)
+    duration = len(clip) / (clip.fps or frame_rate(path))
     count = max(1, round(duration / seconds))
     bounds = [round(number * seconds, 3) for number in range(count)] + [round(duration, 3)]
     return list(pairwise(bounds))

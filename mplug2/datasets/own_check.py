@@ -15,6 +15,7 @@ from typing import NamedTuple
 from .io.bad_samples import BadSampleError
 from .io.clip import Clip
 from .io.clip_part import frame_rate
+from .io.files import locate
 from .io.image import read_image
 from .own_schema import READ, TEXTS, class_names, read_own
 
@@ -69,20 +70,20 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
 
 def _decode(folder: Path, name: str, kind: str) -> _Decoded | str:
     """An image, or the first, middle and last frame of a clip; a sentence where it is broken."""
-    file = folder / name
+    file = str(folder / name)
     try:
         if kind == 'image':
-            height, width = read_image(str(file)).shape[:2]
+            height, width = read_image(file).shape[:2]
             seconds = None
         else:
-            clip = Clip(str(file))
+            clip = Clip(file)
             last = len(clip) - 1
             height, width = clip.read([0, last // 2, last]).shape[1:3]
-            seconds = len(clip) / frame_rate(str(file))
+            seconds = len(clip) / (clip.fps or frame_rate(file))
     except BadSampleError as error:
         return str(error)
     digest = hashlib.sha256()
-    with open(file, 'rb') as content:
+    with open(locate(file, kind), 'rb') as content:  # as reading it does
         while block := content.read(2**20):
             digest.update(block)
     return _Decoded(digest.hexdigest(), (width, height), seconds)

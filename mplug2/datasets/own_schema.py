@@ -94,9 +94,8 @@ def _record(where: str, number: int, line: Any) -> dict:
         if texts is not None:
             record[several] = _texts(where, several, texts)
     record |= {key: line[key] for key in _KEPT if key in line}
-    for key in ('sentence1', 'document', 'context'):
-        if key in line:
-            _texts(where, key, [line[key]])
+    for key in read:
+        _texts(where, key, [line[key]])
     if 'context' in line:
         record |= _context(where, record)
     return record | _boxes(where, line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +22,11 @@ class ClassResult(NamedTuple):
     mistaken_for: tuple[str, int] | None
 
 
-def count_pairs(pairs: Iterable[tuple[str, str]]) -> Counter:
-    """(expected, predicted) -> how often."""
-    return Counter(pairs)
-
-
 def confusion_matrix(counts: Counter, most: int = 20) -> tuple[list[str], np.ndarray]:
     """Names of the classes, most frequent first, and counts (K, K): a row for each expected class, a column for each predicted.
 
     Args:
-        counts: of `count_pairs`. most: classes that are shown; the rest is one, the last.
+        counts: (expected, predicted) -> how often. most: classes that are shown; the rest is one, the last.
     """
     totals: Counter = Counter()
     for (expected, predicted), count in counts.items():

@@ -80,7 +80,7 @@ class GLUEMetric(Metric):
         metrics = {name: _SCORES[name](predicted, labels) for name in _OF_TASK[self.task]}
         for subset in sorted({subset for *_, subset in scored if subset is not None}):
             members = [(prediction, label) for prediction, label, own in scored if own == subset]
-            metrics[f'accuracy/{subset}'] = percent([prediction == label for prediction, label in members])
+            metrics[f'accuracy/{subset}'] = accuracy(*zip(*members, strict=True))
         return metrics
 
     def _write(self, results: list, path: Path) -> None:

@@ -157,7 +157,7 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None
             after = memory.live.copy()
             memory.label = 'temporaries'
             loss.backward()
-        gradients = sum(parameter.numel() * parameter.element_size() for parameter in trained)
+        gradients = _bytes(trained)
     return Step(
         held['weights'],
         gradients,
@@ -169,19 +169,19 @@ def trace(model_cfg: dict, work: Work, bf16: bool = True, recompute: dict | None
         memory.peak,
         gathered_bytes(model),
         memory.flops,
-        sum(_bytes(block) for momentum_encoder in momentum_encoders_of(model) for block in blocks_of(momentum_encoder)),
+        sum(_bytes(block.parameters()) for encoder in momentum_encoders_of(model) for block in blocks_of(encoder)),
     )
 
 
-def _bytes(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+def _bytes(parameters: Iterable[Tensor]) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
 
 
 def gathered_bytes(model: MPlug2) -> int:
     """Of the weights that FSDP2 gathers: the largest block, the decoder, and what is outside blocks (`shard_model`)."""
 
     def size(module: torch.nn.Module) -> int:
-        return sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
+        return _bytes(parameter for parameter in module.parameters() if parameter.requires_grad)
 
     parts = [part for part in model.network.children() if not isinstance(part, Decoder)]
     blocks = [size(block) for part in parts for block in blocks_of(part)]
@@ -199,8 +199,7 @@ def total_loss(model: MPlug2, batch: Batch, work: Work) -> Tensor:
     for name in work.tasks:
         task = model.tasks[name]
         try:
-            if hasattr(task, 'begin_step'):
-                task.begin_step(model.network)
+            task.begin_step(model.network)
             losses += [value.sum() for key, value in task.loss(features, batch).items() if 'loss' in key]
         except (KeyError, AttributeError, TypeError) as error:
             raise NotImplementedError(

@@ -42,7 +42,6 @@ def fetch_url(url: str, seconds: float = SECONDS, max_bytes: int = MAX_BYTES, al
     for handler in (
         urllib.request.ProxyHandler(),
         _Handler(watch),
-        _SecureHandler(watch),
         _Redirects(watch),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
@@ -133,26 +132,20 @@ def _connection(kind: type, watch: _Deadline, asked: str | None, host: str, **op
     return made
 
 
-class _Handler(urllib.request.HTTPHandler):
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     def __init__(self, watch: _Deadline) -> None:
         super().__init__()
         self._watch = watch
 
     def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(functools.partial(_connection, _Connection, self._watch, _asked(request)), request)
-
-
-class _SecureHandler(urllib.request.HTTPSHandler):
-    def __init__(self, watch: _Deadline) -> None:
-        super().__init__()
-        self._watch = watch
+        return self._open(_Connection, request)
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(functools.partial(_connection, _SecureConnection, self._watch, _asked(request)), request)
+        return self._open(_SecureConnection, request)
 
-
-def _asked(request: urllib.request.Request) -> str | None:
-    return None if request.has_proxy() else urlsplit(request.full_url).netloc
+    def _open(self, kind: type, request: urllib.request.Request) -> Any:
+        asked = None if request.has_proxy() else urlsplit(request.full_url).netloc
+        return self.do_open(functools.partial(_connection, kind, self._watch, asked), request)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -16,7 +16,7 @@ import numpy as np
 from ..datasets import BadSampleError
 from ..datasets.io.files import SUFFIXES
 from ..datasets.transforms import LoadImage, LoadVideo
-from ..evaluation.analysis import class_results, confusion_matrix, count_pairs
+from ..evaluation.analysis import class_results, confusion_matrix
 from ..evaluation.predictions import read_scored
 from ..utils.files import write_text
 from .analysis_page import PAGE
@@ -151,7 +151,7 @@ def _classes(cases: Sequence[Case]) -> dict[str, Any]:
     names = {expected for expected, _ in pairs}
     if not pairs or len(names) > MOST_CLASSES or len(names) > len(pairs) / 2:
         return {}
-    counts = count_pairs(pairs)
+    counts = Counter(pairs)
     shown_names, matrix = confusion_matrix(counts)
     return dict(classes=class_results(counts), matrix=dict(names=shown_names, counts=matrix.tolist()))
 

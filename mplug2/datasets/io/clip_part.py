@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from .bad_samples import BadSampleError
-from .files import source_of
+from .files import media_errors, source_of
 
 Choose = Callable[[int], list[int]]
 
@@ -42,10 +42,8 @@ def frame_rate(path: str, content: bytes | None = None) -> float:
     """
     import av
 
-    try:
+    with media_errors(path, 'no video whose frame rate is known'):
         source = source_of(path, content, 'video')
         with av.open(f'file:{source}' if isinstance(source, str) else source, metadata_errors='replace') as container:
             stream = container.streams.video[0]
             return float(stream.average_rate or stream.guessed_rate or stream.base_rate)
-    except (OSError, IndexError, TypeError, ValueError) as error:
-        raise BadSampleError(f'{path}: no video whose frame rate is known ({str(error).splitlines()[0]})') from None

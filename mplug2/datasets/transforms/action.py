@@ -11,6 +11,7 @@ from ...registry import TRANSFORMS
 from ..foreign import Description, description_of
 from ..io.bad_samples import BadSampleError
 from ..io.clip import Clip
+from ..io.files import last_line
 from .base import BaseTransform
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class ActionPipeline(BaseTransform):
             try:
                 packed = step(packed)
             except (RuntimeError, OSError) as error:
-                reason = (str(error).strip() or type(error).__name__).split('\n')[0]
-                raise BadSampleError(f'{results["path"]}: {type(step).__name__} of mmaction2 failed ({reason})') from None
+                failed = f'{results["path"]}: {type(step).__name__} of mmaction2 failed ({last_line(error)})'
+                raise BadSampleError(failed) from None
         views = packed['inputs']
         if views.dim() != 5:
             raise ValueError(f"ActionPipeline: FormatShape is to make 'NCTHW', but inputs are {tuple(views.shape)}")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ...registry import TRANSFORMS
 from .base import BaseTransform
-from .spatial import _pair
+from .spatial import _pair, _scale_boxes
 
 if TYPE_CHECKING:
     from ...testing.tiny import TinySize
@@ -50,9 +50,7 @@ class PillowResize(BaseTransform):
     def transform(self, results: dict) -> dict:
         frames = results['frames']
         height, width = self._target(*frames.shape[1:3])
-        if 'boxes' in results:
-            scale = np.float32([width / frames.shape[2], height / frames.shape[1]] * 2)
-            results['boxes'] = np.asarray(results['boxes'], np.float32) * scale
+        _scale_boxes(results, (height, width))
         resized = [Image.fromarray(frame).resize((width, height), self.filter) for frame in frames]
         results['frames'] = np.stack([np.asarray(frame) for frame in resized])
         return results

@@ -44,11 +44,17 @@ def _resize(results: dict, size: tuple[int, int], method: int) -> dict:
     frames = results['frames']
     height, width = frames.shape[1:3]
     if (height, width) != size:
+        _scale_boxes(results, size)
         results['frames'] = np.stack([cv2.resize(frame, size[::-1], interpolation=method) for frame in frames])
-        if 'boxes' in results:
-            scale = [size[1] / width, size[0] / height] * 2
-            results['boxes'] = np.asarray(results['boxes'], np.float32) * np.float32(scale)
     return results
+
+
+def _scale_boxes(results: dict, size: tuple[int, int]) -> None:
+    """Move boxes to where they are in frames of this height and width."""
+    if 'boxes' in results:
+        height, width = results['frames'].shape[1:3]
+        scale = np.float32([size[1] / width, size[0] / height] * 2)
+        results['boxes'] = np.asarray(results['boxes'], np.float32) * scale
 
 
 def _crop(results: dict, top: int, left: int, height: int, width: int) -> dict:
