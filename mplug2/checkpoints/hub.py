@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..text import BertTokenizer
 from .errors import CheckpointError
 from .formats.adapter import Adapter
 
@@ -24,7 +25,6 @@ ACTIVATIONS = {
     'quick_gelu': 'quick_gelu',
     'relu': 'relu',
 }
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class HubModel(NamedTuple):
@@ -78,10 +78,14 @@ class HubFolder:
         file = self.path / 'tokenizer.json'
         if file.is_file():
             return dict(type='FileTokenizer', vocab=str(file), **arguments)
-        if (self.path / 'vocab.txt').is_file():
-            return dict(type='BertTokenizer', vocab=str(self.path / 'vocab.txt'), policy='bert_pair')
+        words = self.path / 'vocab.txt'
+        if words.is_file():
+            bert = BertTokenizer(str(words), 'bert_pair')
+            own = dict(start=(bert.cls_id, '[CLS]'), end=(bert.sep_id, '[SEP]'), pad=(bert.pad_id, '[PAD]'))
+            if all(arguments.get(name) in (None, *same) for name, same in own.items()):
+                return dict(type='BertTokenizer', vocab=str(words), policy='bert_pair')
         raise CheckpointError(
-            f'{self.path} has no tokenizer.json and no vocab.txt: write one there with '
+            f"{self.path} has no tokenizer.json, and no vocab.txt with the model's special tokens: write the first there with "
             "transformers.AutoTokenizer.from_pretrained('...').save_pretrained('...')"
         )
 
@@ -93,15 +97,14 @@ class HubFolder:
                 return token['content'] if isinstance(token, dict) else token
         return None
 
-    def generation(self, start: int = 1) -> dict[str, Any]:
+    def generation(self) -> dict[str, Any]:
         """Arguments of `Generation` that do what `generate` of transformers does by the folder's own settings.
 
-        Args:
-            start: tokens before the generated ones, which its lengths count.
+        Its lengths count the start token, ours do not.
         """
         settings = {**self.config, **self.read('generation_config.json')}
-        longest = settings.get('max_new_tokens') or (settings.get('max_length') or 20) - start
-        shortest = settings.get('min_new_tokens') or (settings.get('min_length') or 0) - start
+        longest = settings.get('max_new_tokens') or (settings.get('max_length') or 20) - 1
+        shortest = settings.get('min_new_tokens') or (settings.get('min_length') or 0) - 1
         return dict(
             num_beams=settings.get('num_beams') or 1,
             min_length=max(0, shortest),

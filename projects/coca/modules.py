@@ -212,6 +212,7 @@ class SplitDecoder:
         self.text, self.multimodal = text, multimodal
         self.width = self.memory_width = multimodal.width
         self.vocab_size, self.word_table = multimodal.vocab_size, text.word_table
+        self.max_positions = len(text.positions)
 
     def __call__(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
         """As `TextDecoder.forward`."""
@@ -226,7 +227,7 @@ class SplitDecoder:
 
     def prefill(self, ids: Tensor, memory: Memory) -> tuple[Tensor, DecoderState]:
         """As `TextDecoder.prefill`."""
-        projected = tuple(layer.project(memory.tokens) for layer in self.multimodal.layers)
+        projected = tuple(layer.project(memory.tokens).for_few_queries() for layer in self.multimodal.layers)
         state = DecoderState(TokenCache(len(self.text.layers) + len(projected)), projected, padding_mask(memory.mask))
         x = self._extend(self.text.embed(ids), state)
         state.past.end_step(ids.shape[1], ids.shape[1])

@@ -58,7 +58,7 @@ class PrefixDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.width = self.memory_width = width
-        self.vocab_size = vocab_size
+        self.vocab_size, self.max_positions = vocab_size, max_positions
         self.embedding = TextEmbedding(vocab_size, width, max_positions, 0, eps, dropout)
         self.layers = nn.ModuleList(
             TransformerLayer(width, num_heads, ffn_dim, eps=eps, dropout=dropout, attention_dropout=dropout)

@@ -14,16 +14,12 @@ from torch import Tensor, nn
 from mplug2.modules.contracts import VisionTokens
 from mplug2.modules.encoders.vision import resample_patches, resize_positions
 from mplug2.modules.layers import CrossAttention, FeedForward, TransformerLayer, initialize_transformer
+from mplug2.projects.clip import CausalTextEncoder
 from mplug2.registry import MODELS
 from mplug2.structures import Tokens
 
 if TYPE_CHECKING:
     from mplug2.testing.tiny import TinySize
-
-
-def resize_grid(positions: Tensor, grid: tuple[int, int], mode: str = 'bicubic') -> Tensor:
-    """Positions (G * G, C) of a square grid, resampled to another: (rows * columns, C)."""
-    return resize_positions(torch.cat([positions[:1], positions]), grid, mode)[1:]
 
 
 @MODELS.register_module()
@@ -77,14 +73,22 @@ class PatchEncoder(nn.Module):
             return resample_patches(tensor, self.patch_size) if tensor.shape != own.shape else tensor
         if name == 'positions' and tensor.shape[1:] == own.shape[1:]:
             side = self.image_size // self.patch_size
-            return resize_grid(tensor, (side, side), mode or 'bicubic')
+            if round(len(tensor) ** 0.5) ** 2 == len(tensor):
+                return resize_positions(tensor, (side, side), mode or 'bicubic', prefix=0)
         return tensor
 
     def forward(self, frames: Tensor) -> VisionTokens:
-        """frames: (B, T, 3, H, W). Returns (B, T * P, C), frame-major."""
+        """frames: (B, T, 3, H, W). Returns (B, T * P, C), frame-major.
+
+        Raises:
+            ValueError: H or W is not a multiple of the patch size.
+        """
+        height, width = frames.shape[-2:]
+        if height % self.patch_size or width % self.patch_size:
+            raise ValueError(f'frames of {height}x{width} pixels do not divide into patches of {self.patch_size}')
         x = self.patch_embedding(frames.flatten(0, 1))
         grid = (x.shape[-2], x.shape[-1])
-        x = x.flatten(2).transpose(1, 2) + resize_grid(self.positions, grid)
+        x = x.flatten(2).transpose(1, 2) + resize_positions(self.positions, grid, 'bicubic', prefix=0)
         for block in self.blocks:
             x = block(x)
         return VisionTokens(self.norm(x).unflatten(0, frames.shape[:2]).flatten(1, 2), frames.shape[1], grid)
@@ -130,15 +134,13 @@ class AttentionPooling(nn.Module):
 
 
 @MODELS.register_module()
-class PaddedTextEncoder(nn.Module):
+class PaddedTextEncoder(CausalTextEncoder):
     """A pre-norm transformer over texts that are padded to one length; padding is read as any other word.
 
     Args:
         vocab_size, max_positions: of the embedding; texts are padded to `max_positions`. pad_id: with this word. width,
             num_layers, num_heads, ffn_dim, activation, eps: of the stack.
     """
-
-    token_parameters = ('positions',)
 
     def __init__(
         self,
@@ -152,38 +154,17 @@ class PaddedTextEncoder(nn.Module):
         activation: str = 'gelu_tanh',
         eps: float = 1e-6,
     ) -> None:
-        super().__init__()
-        self.width, self.vocab_size, self.pad_id = width, vocab_size, pad_id
-        self.word = nn.Embedding(vocab_size, width)
-        self.positions = nn.Parameter(torch.zeros(max_positions, width))
-        self.layers = nn.ModuleList(
-            TransformerLayer(width, num_heads, ffn_dim, norm='pre', activation=activation, eps=eps) for _ in range(num_layers)
-        )
-        self.norm = nn.LayerNorm(width, eps)
-
-    def init_weights(self) -> None:
-        initialize_transformer(self, self.width)
-        nn.init.normal_(self.positions, std=0.01)
-
-    @property
-    def word_table(self) -> Tensor:
-        """(V, C)."""
-        return self.word.weight
+        super().__init__(vocab_size, width, num_layers, num_heads, ffn_dim, max_positions, activation, eps)
+        self.pad_id = pad_id
 
     def forward(self, text: Tokens) -> Tensor:
-        """Returns (B, `max_positions`, C).
+        """Returns (B, `max_positions`, C): every token sees every other.
 
         Raises:
             ValueError: a text is longer.
         """
-        missing = len(self.positions) - text.ids.shape[1]
-        if missing < 0:
-            raise ValueError(
-                f'text of {text.ids.shape[1]} tokens, but the model has {len(self.positions)} positions: '
-                'lower the maximum length of the tokenizing transform'
-            )
-        ids = F.pad(text.ids.masked_fill(~text.mask, self.pad_id), (0, missing), value=self.pad_id)
-        x = self.word(ids) + self.positions
+        missing = max(0, len(self.positions) - text.ids.shape[1])
+        x = self.embed(F.pad(text.ids.masked_fill(~text.mask, self.pad_id), (0, missing), value=self.pad_id))
         for layer in self.layers:
             x = layer(x)
         return self.norm(x)

@@ -56,7 +56,9 @@ def model(state: dict[str, Tensor]) -> MPlug2:
             type='Retrieval', projection_dim=16, head=dict(type='LogitScaleHead'), contrastive=dict(type='InBatchContrast')
         )
     )
-    model = MPlug2(network, tasks | dict(caption=dict(type='Captioning', condition='vision', generation={})))
+    model = MPlug2(
+        network, tasks | dict(caption=dict(type='Captioning', condition='vision', generation=dict(max_length=LENGTH)))
+    )
     ForeignWeights(state)(model)
     return model.eval()
 

@@ -13,7 +13,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 
 from mplug2 import Inferencer
 from mplug2.networks import Features
-from mplug2.projects.siglip import SiglipModelFormat
+from mplug2.projects.siglip import PatchEncoder, SiglipModelFormat
 from mplug2.structures import Batch, Tokens
 from tests.projects.hub import (
     batch_of,
@@ -86,3 +86,9 @@ def test_loss_gradients_and_weights_both_ways(model: Inferencer, reference: Sigl
     with torch.no_grad():
         images = reference.get_image_features(pixel_values=clip[0], interpolate_pos_encoding=True).pooler_output
         assert_close(model.model.network.encode_vision(clip).pooled[0], images.mean(0), rtol=1e-4, atol=1e-4)
+
+
+def test_frames_that_do_not_divide_into_patches_are_refused() -> None:
+    encoder = PatchEncoder(image_size=16, patch_size=8, width=8, num_layers=1, num_heads=1, ffn_dim=8)
+    with pytest.raises(ValueError, match='frames of 20x16 pixels do not divide into patches of 8'):
+        encoder(torch.zeros(1, 1, 3, 20, 16))

@@ -6,13 +6,12 @@ import inspect
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..contracts import VisionTokens
 from ..wrapped import WrappedLayer
-from .vision import resample_patches
+from .vision import resample_patches, resize_positions
 
 if TYPE_CHECKING:
     from ...testing.tiny import TinySize
@@ -135,10 +134,8 @@ class HuggingFaceVisionEncoder(nn.Module):
             table = tensor.flatten(0, -2)
             side = round((len(table) - first) ** 0.5)
             if side**2 + first == len(table):
-                grid = table[first:].T.unflatten(1, (side, side))[None].float()
                 size = self.image_size // self.patch_size
-                grid = F.interpolate(grid, (size, size), mode=mode or 'bicubic', align_corners=False)
-                return torch.cat([table[:first], grid[0].flatten(1).T.to(table.dtype)]).view(own.shape)
+                return resize_positions(table, (size, size), mode or 'bicubic', first).view(own.shape)
         return tensor
 
     def forward(self, frames: Tensor) -> VisionTokens:

@@ -14,22 +14,22 @@ from ..contracts import VisionTokens
 from ..layers import Block, Residual, SelfAttention, TransformerLayer, initialize_transformer
 
 
-def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bilinear') -> Tensor:
-    """Resample the position table of a square grid to another grid; the class row is kept.
+def resize_positions(positions: Tensor, grid: tuple[int, int], mode: str = 'bilinear', prefix: int = 1) -> Tensor:
+    """Resample the position table of a square grid to another grid; the rows of prefix tokens are kept.
 
     Args:
-        max_positions: (1 + G*G, C), the class row first. grid: rows and columns wanted.
+        positions: (prefix + G*G, C), the rows of class and register tokens first. grid: rows and columns wanted.
 
     Returns:
-        (1 + rows * columns, C).
+        (prefix + rows * columns, C).
     """
     rows, columns = grid
-    side = round((positions.shape[0] - 1) ** 0.5)
+    side = round((positions.shape[0] - prefix) ** 0.5)
     if (side, side) == (rows, columns):
         return positions
-    table = positions[1:].unflatten(0, (side, side)).permute(2, 0, 1)[None]
+    table = positions[prefix:].unflatten(0, (side, side)).permute(2, 0, 1)[None]
     table = F.interpolate(table.float(), (rows, columns), mode=mode, align_corners=False).to(positions.dtype)
-    return torch.cat([positions[:1], table[0].flatten(1).T])
+    return torch.cat([positions[:prefix], table[0].flatten(1).T])
 
 
 @torch.no_grad()
