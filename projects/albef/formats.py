@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
 from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer, head_copies, pair, prediction_head
+from mplug2.checkpoints.formats.vit import TIMM, block_entries
 from mplug2.registry import WEIGHT_FORMATS
 
 # Names of the heads that a file may have -> those of tasks.
@@ -18,20 +19,14 @@ HEADS = {
 }
 
 
-def timm_vit(layers: int, theirs: str = 'visual_encoder') -> Iterator[Entry]:
+def timm_vit(layers: int) -> Iterator[Entry]:
     """A plain ViT with timm's keys, which ALBEF and BLIP publish."""
-    yield Entry('vision_encoder.class_embedding', (f'{theirs}.cls_token',), (0, 1))
-    yield Entry('vision_encoder.position_embedding', (f'{theirs}.pos_embed',), (0,))
-    yield from pair('vision_encoder.patch_embedding', f'{theirs}.patch_embed.proj')
-    yield from pair('vision_encoder.norm_after', f'{theirs}.norm')
+    yield Entry('vision_encoder.class_embedding', ('visual_encoder.cls_token',), (0, 1))
+    yield Entry('vision_encoder.position_embedding', ('visual_encoder.pos_embed',), (0,))
+    yield from pair('vision_encoder.patch_embedding', 'visual_encoder.patch_embed.proj')
+    yield from pair('vision_encoder.norm_after', 'visual_encoder.norm')
     for layer in range(layers):
-        own, other = f'vision_encoder.blocks.{layer}.layer', f'{theirs}.blocks.{layer}'
-        yield from pair(f'{own}.self_attention.qkv', f'{other}.attn.qkv')
-        yield from pair(f'{own}.self_attention.out', f'{other}.attn.proj')
-        yield from pair(f'{own}.self_residual.norm', f'{other}.norm1')
-        yield from pair(f'{own}.feed_forward.up', f'{other}.mlp.fc1')
-        yield from pair(f'{own}.feed_forward.down', f'{other}.mlp.fc2')
-        yield from pair(f'{own}.feed_forward_residual.norm', f'{other}.norm2')
+        yield from block_entries(f'vision_encoder.blocks.{layer}.layer', f'visual_encoder.blocks.{layer}', TIMM)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -63,7 +58,7 @@ class AlbefFormat(Adapter):
         vision = count(state, 'visual_encoder.blocks.')
         decoder = count(state, 'text_decoder.bert.encoder.layer.')
         entries = self._table(vision, layers - fusion, fusion, decoder)
-        return [entry for entry in (*entries, *self._heads(state)) if parts is None or entry.part in parts]
+        return [*entries, *self._heads(state)]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         prefixes = ('vision_encoder.blocks.', 'text_encoder.layers.', 'fusion.layers.', 'decoder.layers.')

@@ -47,7 +47,7 @@ class _Blip(Adapter):
         depths = (f'{self.vision}{self.blocks}', 'text_encoder.encoder.layer.', 'text_decoder.bert.encoder.layer.')
         entries = self.table(*(count(state, prefix) for prefix in depths))
         heads = [entry for entry in self._heads() if entry.theirs[0] in state]
-        return [entry for entry in [*entries, *heads] if parts is None or entry.part in parts]
+        return [*entries, *heads]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         depths = (f'{VISION}.blocks.', 'fusion.layers.', 'decoder.layers.')

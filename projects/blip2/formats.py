@@ -36,7 +36,7 @@ class Blip2Format(Adapter):
         entries = [*self._table(*sizes, {*map(int, crossing)}, words)]
         if words and HEAD not in words:  # tied, and so left out of the file
             entries.append(Entry(MODEL + HEAD, tuple(LANGUAGE + key for key in words if key.endswith(WORDS))))
-        return [entry for entry in entries if parts is None or entry.part in parts]
+        return entries
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         crossing = {int(key.split('.')[2]) for key in state if key.startswith(QUERIES) and '.cross_attention.' in key}

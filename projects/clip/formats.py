@@ -36,7 +36,7 @@ class TwoTowers(Adapter):
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         entries = self.table(count(state, self.vision_layers), count(state, self.text_layers))
-        return [entry for entry in entries if parts is None or entry.part in parts]
+        return entries
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         return [*self.table(count(state, f'{VISION}.blocks.'), count(state, f'{TEXT}.layers.'))]

@@ -28,7 +28,7 @@ class Clip4ClipFormat(OpenClipModelFormat):
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         clip = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
         entries = [*self._prefixed(super().file_entries(clip)), *self._frames(count(state, FRAMES))]
-        return [entry for entry in entries if parts is None or entry.part in parts]
+        return entries
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         return [*self._prefixed(super().network_entries(state)), *self._frames(count(state, 'temporal.layers.'))]

@@ -27,7 +27,7 @@ class CocaFormat(Adapter):
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         theirs = ('visual.transformer.resblocks.', 'text.transformer.resblocks.', 'text_decoder.cross_attn.')
         entries = self._table(*(count(state, prefix) for prefix in theirs))
-        return [entry for entry in entries if parts is None or entry.part in parts]
+        return entries
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         ours = ('vision_encoder.blocks.', 'text_encoder.layers.', 'multimodal.layers.')

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 
 from torch import Tensor
 
 from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
-from mplug2.checkpoints.formats.bert import bert_embedding, fused, pair
+from mplug2.checkpoints.formats.bert import bert_embedding, pair
+from mplug2.checkpoints.formats.vit import DINO_HF, block_entries
 from mplug2.registry import WEIGHT_FORMATS
 
-
-def flava_layer(ours: str, theirs: str) -> Iterator[Entry]:
-    """A pre-norm layer."""
-    yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.attention.attention.{x}' for x in ('query', 'key', 'value')))
-    yield from pair(f'{ours}.self_attention.out', f'{theirs}.attention.output.dense')
-    yield from pair(f'{ours}.self_residual.norm', f'{theirs}.layernorm_before')
-    yield from pair(f'{ours}.feed_forward.up', f'{theirs}.intermediate.dense')
-    yield from pair(f'{ours}.feed_forward.down', f'{theirs}.output.dense')
-    yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.layernorm_after')
+LAYER = DINO_HF._replace(norms=('layernorm_before', 'layernorm_after'), up='intermediate.dense', down='output.dense', gains=())
+flava_layer = partial(block_entries, names=LAYER)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -43,7 +38,7 @@ class FlavaFormat(Adapter):
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         layers = (count(state, f'{name}_model.encoder.layer.') for name in ('image', 'text', 'multimodal'))
-        return [entry for entry in self._table(*layers) if parts is None or entry.part in parts]
+        return [*self._table(*layers)]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         prefixes = ('vision_encoder.blocks.', 'text_encoder.layers.', 'fusion.layers.')

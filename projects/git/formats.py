@@ -30,7 +30,7 @@ class GitFormat(Adapter):
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
         sizes = (count(state, f'{TOWER}.encoder.layers.'), count(state, 'git.encoder.layer.'), count_frames(state))
-        return [entry for entry in self._table(*sizes) if parts is None or entry.part in parts]
+        return [*self._table(*sizes)]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         frames = len(state.get('frame_embedding.table', ()))

@@ -100,7 +100,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        """The table for a cleaned foreign state dict; `parts` of ours alone if given."""
+        """The table for a cleaned foreign state dict.
+
+        Args:
+            parts: those of ours that are wanted, if not all; entries of others are dropped by whoever calls.
+        """
 
     @abstractmethod
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
@@ -120,7 +124,7 @@ class Adapter(ABC):
             CheckpointError: keys are missing, or tied weights differ.
         """
         state = self.clean(state)
-        entries = self.file_entries(state, parts)
+        entries = [entry for entry in self.file_entries(state, parts) if parts is None or entry.part in parts]
         missing = [key for entry in entries for key in entry.theirs if key not in state]
         if missing:
             raise CheckpointError(

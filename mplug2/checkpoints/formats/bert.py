@@ -137,7 +137,7 @@ class BertFormat(Adapter):
             entries += bert_layer(f'decoder.layers.{layer}', f'encoder.layer.{layer}', cross=False)
         if self.decoder_layers and 'cls.predictions.bias' in state:
             entries += prediction_head('decoder.head', 'cls.predictions')
-        return [entry for entry in entries if parts is None or entry.part in parts]
+        return entries
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         self.universal_layers = count(state, 'universal.layers.')

@@ -38,7 +38,8 @@ CLIP_HF = BlockNames(
     'mlp.fc1',
     'mlp.fc2',
 )
-DINO = BlockNames(('attn.qkv.',), 'attn.proj', ('norm1', 'norm2'), 'mlp.fc1', 'mlp.fc2', ('ls1.gamma', 'ls2.gamma'))
+TIMM = BlockNames(('attn.qkv.',), 'attn.proj', ('norm1', 'norm2'), 'mlp.fc1', 'mlp.fc2')
+DINO = TIMM._replace(gains=('ls1.gamma', 'ls2.gamma'))
 DINO_HF = BlockNames(
     tuple(f'attention.attention.{name}.' for name in ('query', 'key', 'value')),
     'attention.output.dense',
@@ -92,7 +93,7 @@ class VitFormat(Adapter):
         return cls.stem in keys and any(key.startswith(cls.blocks) for key in keys)
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        return [*self.table(count(state, self.blocks))] if parts is None or OURS in parts else []
+        return [*self.table(count(state, self.blocks))]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         return [*self.table(count(state, f'{OURS}.blocks.'))]
