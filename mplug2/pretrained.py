@@ -207,7 +207,7 @@ def shipped_names() -> list[str]:
 def zoo() -> list[dict[str, Any]]:
     """The models that go by a name.
 
-    Each has ``name``, ``where`` ('package' or a name on the hub), ``config``, ``data``, ``training`` (how long, on what),
+    Each has ``name``, ``where`` ('package' or 'hub'), ``config``, ``data``, ``training`` (how long, on what),
     ``commit``, ``measured_by``, and ``results``, each with ``command``, ``metric`` and ``value``. Those of the package also
     have ``commands``, which make the weights.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from itertools import count
@@ -51,6 +52,31 @@ def finished(home: Path, *command: str | Path, **environment: str) -> str:
     printed, _ = started.communicate(timeout=400)
     assert started.returncode == 0, printed[-4000:]
     return printed
+
+
+def free_port() -> int:
+    """A port that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def process_group(home: Path, count: int, *command: str | Path, **environment: str) -> list[tuple[int, str]]:
+    """Run ``python COMMAND`` as `count` processes of one group; returns their exit statuses and what they printed."""
+    group = dict(WORLD_SIZE=str(count), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()), **environment)
+    started = [process(home, *command, RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(count)]
+    try:
+        printed = [worker.communicate(timeout=500)[0] for worker in started]
+    finally:
+        for worker in started:
+            worker.kill()
+    return [(worker.returncode, text) for worker, text in zip(started, printed, strict=True)]
+
+
+def two_processes(home: Path, *command: str | Path) -> str:
+    """Run ``python COMMAND`` as two processes by torchrun, which must end well; returns what they printed."""
+    launch = ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_addr=127.0.0.1']
+    return finished(home, *launch, f'--master_port={free_port()}', *command)
 
 
 def install(package: Path, files: str, folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from mplug2.checkpoints.load import Policy, load
 from mplug2.checkpoints.loading import load_strictly
 from mplug2.model import MPlug2
 from mplug2.structures import Batch, TargetBatch
-from tests.runs import ROOT, process
+from tests.runs import ROOT, process_group
 
 LAYER = dict(width=16, num_heads=2, ffn_dim=24)
 ADAPTERS = dict(modules=['vision_encoder.blocks.*.qkv', 'decoder.layers.*.key_value'], r=2, lora_alpha=4)
@@ -98,17 +97,9 @@ def test_what_is_refused() -> None:
 
 
 def test_two_processes_share_them_out() -> None:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        group = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
-    started = [process(ROOT, '-m', 'tests.adapters_worker', RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(2)]
-    try:
-        printed = [worker.communicate(timeout=300)[0] for worker in started]
-    finally:
-        for worker in started:
-            worker.kill()
-    assert [worker.returncode for worker in started] == [0, 0], printed[0][-3000:]
-    report = json.loads(next(line for line in printed[0].splitlines() if line.startswith('REPORT')).removeprefix('REPORT'))
+    ended = process_group(ROOT, 2, '-m', 'tests.adapters_worker')
+    assert [status for status, _ in ended] == [0, 0], ended[0][1][-3000:]
+    report = json.loads(next(line for line in ended[0][1].splitlines() if line.startswith('REPORT')).removeprefix('REPORT'))
     assert report['sharded'] == pytest.approx(report['single'], rel=1e-5)
     assert report['keys']
     assert report['resumed'] == pytest.approx(report['going_on'], rel=1e-6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from mplug2.datasets import InterleavedSources, ShardedPairs, multimodal_collate
 from mplug2.datasets.transforms import LoadImage, PackInputs
 from mplug2.engine import BadSampleCount
 from tests.datasets.shards import pairs, write_shard
+from tests.runs import free_port
 
 pytestmark = pytest.mark.distributed
 
@@ -48,10 +48,7 @@ def work(rank: int, folder: Path, port: int) -> None:
 
 def test_the_first_process_tells_what_all_found(tmp_path: Path) -> None:
     write_shard(tmp_path / '0.tar', [*pairs(2), {'jpg': b'', 'txt': b'x'}, {'jpg': b'', 'txt': b'x'}])
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.start_processes(work, (tmp_path, port), nprocs=2, start_method='fork')
+    mp.start_processes(work, (tmp_path, free_port()), nprocs=2, start_method='fork')
     assert (tmp_path / '0.txt').read_text().splitlines() == [
         'bad samples in training, found by 2 processes so far: 2',
         'bad samples in validation, found by 2 processes so far: images 2',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from mplug2.engine import NonFiniteError
 from mplug2.engine.parallel.processes import leave_processes
 from mplug2.engine.runner import Runner, build_runner
 from mplug2.registry import HOOKS
-from tests.runs import ROOT, logged, weights
+from tests.runs import ROOT, free_port, logged, weights
 
 pytestmark = pytest.mark.slow
 
@@ -152,10 +151,7 @@ def work(
 
 def train_together(home: Path, folder: Path, parallel: str, count: int, resume: Path | None = None, **options: Any) -> None:
     """Train the tiny config in several processes, which share out each source's batch."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    arguments = (home, folder, port, parallel, count, resume, options)
+    arguments = (home, folder, free_port(), parallel, count, resume, options)
     mp.start_processes(work, arguments, nprocs=count, start_method='fork')
 
 

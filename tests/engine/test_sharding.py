@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +11,7 @@ import torch
 
 from mplug2.engine.runner import build_runner
 from tests.engine.sharding_worker import STEPS, answering, scored
-from tests.runs import ROOT, logged, weights
+from tests.runs import ROOT, logged, process_group, weights
 
 pytestmark = pytest.mark.distributed
 
@@ -24,26 +20,7 @@ LAST = f'iter_{STEPS}.pth'
 
 def launch(home: Path, count: int, *arguments: str | Path) -> list[tuple[int, str]]:
     """Run the worker as `count` processes of one group; returns their exit statuses and what they printed."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        group = dict(WORLD_SIZE=str(count), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
-    started = [
-        subprocess.Popen(
-            [sys.executable, '-m', 'tests.engine.sharding_worker', *map(str, arguments)],
-            cwd=home,
-            env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', RANK=str(rank), LOCAL_RANK=str(rank), **group),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    try:
-        printed = [one.communicate(timeout=500)[0] for one in started]
-    finally:
-        for one in started:
-            one.kill()
-    return [(one.returncode, text) for one, text in zip(started, printed, strict=True)]
+    return process_group(home, count, '-m', 'tests.engine.sharding_worker', *arguments, PYTHONPATH=str(ROOT))
 
 
 @pytest.fixture(scope='module')

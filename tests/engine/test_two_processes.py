@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.runs import ROOT, TINY_QA, finished, mplug2, weights
+from tests.runs import ROOT, TINY_QA, mplug2, two_processes, weights
 
 pytestmark = pytest.mark.distributed
 
 STEPS = ['train_cfg.max_iters=3', 'train_cfg.val_begin=9', 'default_hooks.checkpoint.save_best=None']
-
-
-def two_processes(home: Path, *command: str | Path) -> str:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    launch = ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_addr=127.0.0.1', f'--master_port={port}']
-    return finished(home, *launch, *command)
 
 
 def test_two_processes_train_and_test_as_one(mini_home: Path, tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
 from mplug2.checkpoints import load_checkpoint
 from tests.plugins.walk_worker import PARTS, SHARD_STEPS, STEPS
-from tests.runs import ROOT, finished, install, logged, process, weights
+from tests.runs import ROOT, finished, install, logged, process_group, weights
 
 pytestmark = pytest.mark.slow
 
@@ -52,18 +51,8 @@ def single(mini_home: Path, installed: Path, out: Path) -> dict[str, dict]:
 @pytest.fixture(scope='module')
 def shard(mini_home: Path, installed: Path, out: Path) -> dict[str, dict]:
     """Part -> what two processes report of it that share the weights out."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        group = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free.getsockname()[1]))
-    started = [
-        process(mini_home, WORKER, installed, 'shard', out, RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(2)
-    ]
-    try:
-        printed = [worker.communicate(timeout=500)[0] for worker in started]
-    finally:
-        for worker in started:
-            worker.kill()
-    assert [worker.returncode for worker in started] == [0, 0], printed[0][-4000:]
+    ended = process_group(mini_home, 2, WORKER, installed, 'shard', out)
+    assert [status for status, _ in ended] == [0, 0], ended[0][1][-4000:]
     return json.loads((out / 'shard.json').read_text())
 
 

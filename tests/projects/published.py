@@ -115,7 +115,6 @@ class Albef:
         for name, other, seen in (('attention', x, mask), ('crossattention', memory, memory_mask)):
             if other is None:
                 continue
-            other = x if name == 'attention' else memory
             parts = [
                 self.linear(y, f'{key}.{name}.self.{part}') for y, part in ((x, 'query'), (other, 'key'), (other, 'value'))
             ]

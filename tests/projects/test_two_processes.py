@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from torch.testing import assert_close
 
-from tests.engine.test_two_processes import two_processes
-from tests.runs import ROOT, mplug2, weights
+from tests.runs import ROOT, mplug2, two_processes, weights
 
 pytestmark = pytest.mark.distributed
 

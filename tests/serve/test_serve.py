@@ -25,7 +25,7 @@ from mplug2.serve import BusyError, Limits, RequestError, Service
 from mplug2.serve.app import build_app
 from mplug2.serve.page import TABS, build_page
 from mplug2.serve.words import LANGUAGES, TABLE
-from tests.runs import ROOT
+from tests.runs import ROOT, free_port
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 QUESTION = 'what color is the digit ?'
@@ -47,9 +47,7 @@ def service(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
 @pytest.fixture(scope='module')
 def address(service: Service) -> Iterator[str]:
     """Where the application listens."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(build_app(service), '127.0.0.1', port, log_level='error'))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

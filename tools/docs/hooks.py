@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import posixpath
 import re
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -59,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def replace(match: re.Match) -> str:
         text, target, anchor = match['text'], match['target'], match['anchor'] or ''
-        path = _normal(folder / target)
+        path = PurePosixPath(posixpath.normpath(folder / target))
         if path.parts[:1] == ('docs',) or not (ROOT / path).exists():
             return match[0]
         return f'[{text}]({config.repo_url.rstrip("/")}/blob/main/{path}{anchor})' if config.repo_url else text
@@ -73,7 +74,7 @@ def models() -> str:
 
     text = ['# Models', '', 'Which models go by a name, what do they reach, and who measured that?', '']
     for model in zoo():
-        where = 'in the package' if model['where'] == 'package' else f'`{model["where"]}` on the hub'
+        where = 'in the package' if model['where'] == 'package' else 'on the hub under that name'
         text += [f'## {model["name"]}', '', f'Weights {where}, trained by `{model["config"]}` on {model["data"]}.']
         text += [f'{model["training"]}, commit {model["commit"]}. Measured by {model["measured_by"]}.', '']
         text += ['| command | metric | value |', '|---|---|---|']
@@ -159,16 +160,6 @@ def _documented(home: str, module: str) -> bool:
 
 def _cell(text: str) -> str:
     return ' '.join(text.replace('|', '\\|').replace('%%', '%').split())
-
-
-def _normal(path: PurePosixPath) -> PurePosixPath:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == '..':
-            parts = parts[:-1]
-        else:
-            parts.append(part)
-    return PurePosixPath(*parts)
 
 
 # Pages that no file holds, beside those of `API`.

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from mplug2.config.load import find_config
+from mplug2.pretrained import zoo
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = ROOT / 'model-index.yml'
@@ -19,7 +20,6 @@ COLLECTIONS = {'package': 'mPLUG-2', 'hub': 'Models of the field'}
 
 def model_index() -> str:
     """The content of the file."""
-    zoo = json.loads((ROOT / 'mplug2/checkpoints/zoo.json').read_text(encoding='utf-8'))
     models = [
         {
             'Name': model['name'],
@@ -31,7 +31,7 @@ def model_index() -> str:
                 for result in model['results']
             ],
         }
-        for model in zoo
+        for model in zoo()
     ]
     paper = {'Title': 'mPLUG-2: A Modularized Multi-modal Foundation Model', 'URL': 'https://arxiv.org/abs/2302.00402'}
     collections = [{'Name': 'mPLUG-2', 'Paper': paper}, {'Name': COLLECTIONS['hub']}]
