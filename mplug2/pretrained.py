@@ -167,8 +167,9 @@ def folder_files(source: str | Path) -> tuple[Path, Path] | None:
     folder = Path(source)
     if (folder / CONFIG).is_file():
         return folder / CONFIG, folder / WEIGHTS
-    if not folder.exists() and str(source) in shipped_names():
-        return SHIPPED / f'{source}.json', SHIPPED / f'{source}.safetensors'
+    shipped = SHIPPED / f'{source}.json'
+    if not folder.exists() and str(source) in shipped_names() and shipped.is_file():  # a detector's is a config file
+        return shipped, SHIPPED / f'{source}.safetensors'
     if not folder.exists() and re.fullmatch(_ON_HUB, str(source)) and folder.suffix not in _WEIGHT_FILES:
         folder = _from_hub(str(source))
         return folder / CONFIG, folder / WEIGHTS

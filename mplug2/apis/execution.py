@@ -32,8 +32,13 @@ METHODS = (
     *('classify_text', 'answer_text', 'summarize'),
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
-DEFAULT_MODEL = 'mplug2_tiny_multitask'  # shipped
+DEFAULT_MODEL, DEFAULT_DETECTOR = 'mplug2_tiny_multitask', 'mplug2_tiny_detection'  # shipped
 Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
+
+
+def default_model(method: str) -> str:
+    """The shipped model that has a method."""
+    return DEFAULT_DETECTOR if method in DETECTION else DEFAULT_MODEL
 
 
 class Execution:
@@ -145,7 +150,8 @@ class Execution:
         show: bool = False,
     ) -> Result | Iterator[Result]:
         if self.detector is None:
-            raise ValueError(f'the model cannot {method} (it is no detector); it can {", ".join(self.methods)}')
+            able = f'it can {", ".join(self.methods)}; {DEFAULT_DETECTOR!r} can {method}'
+            raise ValueError(f'the model cannot {method} (it is no detector); {able}')
         many, total, pairs = pair_up(inputs)
         requests = (Request(number, value, None) for number, (value, _) in enumerate(pairs))
 

@@ -19,7 +19,7 @@ from ..checkpoints.hub import CONFIG, hub_folder
 from ..checkpoints.load import Policy, load
 from ..config.load import load_config
 from ..model import MPlug2
-from ..pretrained import folder_files, shipped_names
+from ..pretrained import folder_files, shipped_names, zoo
 from ..registry import MODELS, TASKS, resolve
 from ..text import BertTokenizer
 from .hub import load_hub_model
@@ -62,6 +62,8 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         # The folder of files that are here now: the hub's name would ask the hub again. Shipped names have other files.
         own = files[0].parent if files[0].name == CONFIG else source
         return MPlug2.from_pretrained(own) if foreign is None else load_hub_model(foreign)
+    if config is None and not path.exists():  # a shipped detector, which is no model folder
+        config = next((model['config'] for model in zoo() if model['where'] == 'package' and model['name'] == source), None)
     if not path.exists() and config is None:
         raise CheckpointError(
             f'no model {source}: neither a file or folder nor a shipped model; those are {", ".join(shipped_names())}'

@@ -76,11 +76,12 @@ def workers(args: argparse.Namespace) -> dict[str, Any]:
     return {key: getattr(args, key) for key in ('workers', 'processes') if hasattr(args, key)}
 
 
-def load(args: argparse.Namespace) -> Any:
-    """The `Inferencer` that the arguments name."""
+def load(args: argparse.Namespace, method: str = 'caption') -> Any:
+    """The `Inferencer` that the arguments name, or else the shipped model with a method."""
     from ..apis import Inferencer
+    from ..apis.execution import default_model
 
-    return Inferencer(args.model, args.config, args.device, args.dtype, **workers(args))
+    return Inferencer(args.model or default_model(method), args.config, args.device, args.dtype, **workers(args))
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +121,7 @@ def run(
     with redirect_stdout(sys.stderr):  # the output is results alone
         if inputs is None:
             inputs = files(args.paths)
-        model = model or load(args)
+        model = model or load(args, method)
     clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
     if getattr(args, 'show', None):
         clips['out_dir'] = args.show

@@ -12,7 +12,7 @@ from . import inference
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     inference.add_source(parser)
-    parser.add_argument('--detector', help='weights of a detection config, for the objects of images')
+    parser.add_argument('--detector', help='finds the objects of images (default: the shipped one beside the shipped model)')
     parser.add_argument('--index', metavar='INDEX', help='folder that mplug2 index wrote with the same model, to search in')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in (default 127.0.0.1)')
     parser.add_argument('--port', type=int, default=7860)
@@ -30,12 +30,16 @@ def run(args: argparse.Namespace) -> None:
         import uvicorn
 
         from ..apis import EmbeddingIndex, Inferencer
+        from ..apis.execution import DEFAULT_DETECTOR
         from ..serve import Limits, Service
         from ..serve.app import build_app
 
         limits = Limits(upload=args.max_upload * 2**20, waiting=args.max_waiting)
         model = inference.load(args)
-        detector = Inferencer(args.detector, device=args.device, dtype=args.dtype) if args.detector else None
+        finder = args.detector
+        if args.model is None and finder is None and importlib.util.find_spec('mmdet') is not None:
+            finder = DEFAULT_DETECTOR
+        detector = Inferencer(finder, device=args.device, dtype=args.dtype) if finder else None
         index = EmbeddingIndex(args.index) if args.index else None
         app = build_app(Service(model, detector, index, limits), language=args.language)
         print(f'http://{args.host}:{args.port} (page), http://{args.host}:{args.port}/docs (HTTP API)', flush=True)

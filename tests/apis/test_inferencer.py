@@ -69,7 +69,7 @@ print('Adafactor' in OPTIMIZERS)
 
 
 def test_shipped_models_are_listed() -> None:
-    assert shipped_names() == list_models()[:2] == ['mplug2_tiny', 'mplug2_tiny_multitask']
+    assert shipped_names() == list_models()[:3] == ['mplug2_tiny', 'mplug2_tiny_multitask', 'mplug2_tiny_detection']
 
 
 def test_captions_say_what_is_in_the_clips(model: Inferencer, clips: list[str], images: list[str]) -> None:
@@ -287,5 +287,7 @@ def test_detection(
 
 
 def test_what_is_no_detector_detects_nothing(model: Inferencer, images: list[str]) -> None:
-    with pytest.raises(ValueError, match=r'cannot detect \(it is no detector\); it can caption'):
+    with pytest.raises(
+        ValueError, match=r"cannot detect \(it is no detector\); it can caption.*; 'mplug2_tiny_detection' can detect"
+    ):
         model.detect(images[0])

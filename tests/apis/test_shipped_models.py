@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,24 @@ def test_texts(model: Inferencer) -> None:
     summaries = model.summarize([sample['document'] for sample in documents])
     # As far as these weights go: a part for each photo, not yet what is large in it.
     assert [result.text.count(',') for result in summaries] == [sample['document'].count('photo') - 1 for sample in documents]
+
+
+def test_objects() -> None:
+    detector = Inferencer('mplug2_tiny_detection')
+    data = load_config('mini/detection').test_dataloader.dataset
+    samples = json.loads(Path(data['data_root'], data['ann_file']).read_text())
+    names = {category['id']: category['name'] for category in samples['categories']}
+    images = samples['images'][:12]
+    paths = [str(Path(data['data_root'], data['data_prefix']['img'], image['file_name'])) for image in images]
+    found = []
+    for image, result in zip(images, detector.detect(paths), strict=True):
+        size = np.array([image['width'], image['height']] * 2)
+        boxes = [(name, np.array(box) / size) for name, box in zip(result.labels, result.boxes, strict=True)]
+        for truth in (truth for truth in samples['annotations'] if truth['image_id'] == image['id']):
+            x, y, width, height = truth['bbox']
+            box, name = np.array([x, y, x + width, y + height]) / size, names[truth['category_id']]
+            found.append(any(name == label and box_iou(tuple(other), tuple(box)) > 0.5 for label, other in boxes))
+    assert share(found) >= 0.6, 'there are ten digits'
 
 
 def test_samples_of_the_package(model: Inferencer) -> None:

@@ -65,7 +65,7 @@ def test_answers_matches_and_classes_are_written_whole(clips: list[str], tmp_pat
 def test_what_cannot_be_done_is_one_sentence(clips: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(['ground', clips[0], '--phrase', 'the red one', '--model', 'mplug2_tiny']) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith('mplug2 ground: the model cannot ground')
-    assert main(['detect', clips[0]]) == 1
+    assert main(['detect', clips[0], '--model', 'mplug2_tiny']) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith('mplug2 detect: the model cannot detect')
     assert main(['caption', clips[0], '--out', str(tmp_path / 'a.txt')]) == 1
     assert '--out ends in .jsonl or .csv, not' in capsys.readouterr().err
