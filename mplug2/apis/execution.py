@@ -20,7 +20,7 @@ from ..tasks import Task
 from ..utils.precision import DTYPES
 from ..utils.processor import computes_bf16
 from .drawing import Drawing
-from .inputs import Media, pair_up
+from .inputs import Media, as_media, pair_up, segments
 from .pipeline import InputPipeline
 from .reading import Asked, Failed, Ready, Request, read_image_request, read_request
 from .results import Result
@@ -109,6 +109,7 @@ class Execution:
         *,
         start: float | None = None,
         end: float | None = None,
+        segment: float | None = None,
         batch_size: int = 8,
         progress: bool = False,
         out_dir: str | Path | None = None,
@@ -132,6 +133,8 @@ class Execution:
         if text_media is not None and (out_dir is not None or show):
             raise ValueError(f'{method} of texts has nothing to draw: leave out_dir and show away')
         many, total, pairs = pair_up(inputs, prompts, are_texts=text_media is not None)
+        if segment is not None:
+            many, total, pairs = True, None, _in_segments(pairs, segment, start, end)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
         asked = self._asked(method, field=field, text_steps=text_steps, text_media=text_media, start=start, end=end)
         read, forward = partial(read_request, self.pipeline, asked), partial(self._forward, predict)
@@ -224,6 +227,15 @@ def _set(ready: Ready, values: dict[str, Any]) -> None:
         ready.result.boxes = [] if box is None else [(box[0] * width, box[1] * height, box[2] * width, box[3] * height)]
     for name, value in values.items():
         setattr(ready.result, name, value)
+
+
+def _in_segments(
+    pairs: Iterator[tuple[Any, Any]], seconds: float, start: float | None, end: float | None
+) -> Iterator[tuple[Any, Any]]:
+    """The parts of each input, with its prompt."""
+    for number, (value, prompt) in enumerate(pairs):
+        for part in segments(as_media(value, start, end, number), seconds):
+            yield part, prompt
 
 
 def _name_of(model: str | Path | MPlug2) -> str | None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..datasets.io.bad_samples import BadSampleError
-from ..datasets.io.clip import Clip
-from ..datasets.io.clip_part import frame_rate
 from ..utils.files import replace_file, replacing, write_text
 from .inferencer import Inferencer
-from .inputs import Media
+from .inputs import Media, segments
 from .results import Result
 
 HEAD = 'index.json'
@@ -295,26 +290,8 @@ def _parts(model: Inferencer, source: str, segment: float | None) -> Iterator[In
     """The rows of a file; of one that cannot be read one, whose embedding will then fail."""
     media = Media(source, path=source)
     whole = IndexedPart(source, model.embedded_as(media), *(_stamp(Path(source)) or (0, 0)))
-    bounds: list[tuple[float, float]] = []
-    if segment is not None and media.kind == 'video':
-        with contextlib.suppress(BadSampleError):
-            bounds = segments(source, segment)
-    yield from [whole._replace(start=start, end=end) for start, end in bounds] or [whole]
-
-
-def segments(path: str, seconds: float) -> list[tuple[float, float]]:
-    """Parts of a clip of about so many seconds, as even as whole parts allow; the last takes what is left.
-
-    Raises:
-        BadSampleError: unreadable, or of unknown frame rate. ValueError: `seconds` is not positive.
-    """
-    if seconds <= 0:
-        raise ValueError(f'a segment has more than 0 seconds, not {seconds}')
-    clip = Clip(path)
-    duration = len(clip) / (clip.fps or frame_rate(path))
-    count = max(1, round(duration / seconds))
-    bounds = [round(number * seconds, 3) for number in range(count)] + [round(duration, 3)]
-    return list(pairwise(bounds))
+    for part in [media] if segment is None else segments(media, segment):
+        yield whole._replace(start=part.start, end=part.end)
 
 
 def _times(part: IndexedPart) -> tuple[float, float | None] | None:

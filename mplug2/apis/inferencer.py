@@ -47,9 +47,10 @@ class Inferencer(Execution):
     them, in order: inputs are decoded ahead by workers, computed in batches, and never all held. Of several, a bad input gives
     a result with ``error`` set; a single bad input raises its error.
 
-    Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``batch_size``:
-    inputs computed together. ``progress``: show a progress bar. ``out_dir``: a folder
-    for a picture of each image or clip with its result. ``show``: open these pictures.
+    Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``segment``: cut
+    clips into parts of about so many seconds, each with a result of its own. ``batch_size``: inputs computed together.
+    ``progress``: show a progress bar. ``out_dir``: a folder for a drawing of each image or clip with its result. ``show``:
+    open the drawings.
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,31 @@ class Media:
             choose = within(choose, name, self.start, self.end, self.content)
         rate = frame_rate(name, self.content)
         return [frame / rate for frame in choose(len(Clip(name, self.content)))]
+
+
+def segments(media: Media, seconds: float) -> list[Media]:
+    """Parts of a clip of about so many seconds, as even as whole parts allow; the last takes what is left.
+
+    What has no seconds comes back as it is: an image, frames, and a file that cannot be read, whose error reading it gives.
+
+    Raises:
+        ValueError: `seconds` is not positive.
+    """
+    if seconds <= 0:
+        raise ValueError(f'a segment has more than 0 seconds, not {seconds}')
+    try:
+        media.fetch()
+        if media.frames is not None or media.kind == 'image':
+            return [media]
+        name = media.path or media.source
+        clip = Clip(name, media.content)
+        end = len(clip) / (clip.fps or frame_rate(name, media.content))
+    except (BadSampleError, OSError):
+        return [media]
+    start, end = media.start or 0.0, end if media.end is None else min(end, media.end)
+    count = max(1, round((end - start) / seconds))
+    bounds = [round(start + number * seconds, 3) for number in range(count)] + [round(end, 3)]
+    return [replace(media, start=first, end=last) for first, last in pairwise(bounds)]
 
 
 def is_url(text: str) -> bool:

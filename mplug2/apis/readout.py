@@ -16,7 +16,7 @@ from ..tasks import Task
 from ..tasks.generative import TextGenerator
 from .results import Candidate
 
-COMMON = ('start', 'end', 'batch_size', 'progress', 'out_dir', 'show')  # keywords of every method
+COMMON = ('start', 'end', 'segment', 'batch_size', 'progress', 'out_dir', 'show')  # keywords of every method
 TOP_CLASSES = 5
 
 

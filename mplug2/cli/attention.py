@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
         from ..visualization.attention import draw_attention
 
         model = inference.load(args)
-    options = {name: getattr(args, name) for name in ('method', 'part', 'kind', 'layer', 'start', 'end', 'batch_size')}
+    names = ('method', 'part', 'kind', 'layer', 'start', 'end', 'segment', 'batch_size')
+    options = {name: getattr(args, name) for name in names}
     drawn: dict[str, int] = {}
     failed = 0
     for result in model.attention(inference.files(args.paths), args.text, **options):
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
                 stem = Path(result.source).stem
                 drawn[stem] = drawn.get(stem, 0) + 1  # files of several folders may share a name
                 name = f'{stem}.jpg' if drawn[stem] == 1 else f'{stem}_{drawn[stem]}.jpg'
-                seen = model.frames(result.source, args.start, args.end)
+                seen = model.frames(result.source, *(result.times or ()))
                 content['image'] = str(draw_attention(seen.frames, maps.names, maps.maps, args.out / name, seen.times))
         print(json.dumps(content), flush=True)
     return 1 if failed else 0

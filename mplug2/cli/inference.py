@@ -88,6 +88,7 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
     """Arguments of commands over clips."""
     parser.add_argument('--start', type=float, metavar='SECONDS', help='read clips from here')
     parser.add_argument('--end', type=float, metavar='SECONDS', help='read clips up to here')
+    parser.add_argument('--segment', type=float, metavar='SECONDS', help='a result for each part of about this length')
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +123,7 @@ def run(
         if inputs is None:
             inputs = files(args.paths)
         model = model or load(args, method)
-    clips = {key: getattr(args, key) for key in ('start', 'end') if hasattr(args, key)}
+    clips = {key: getattr(args, key) for key in ('start', 'end', 'segment') if hasattr(args, key)}
     if getattr(args, 'show', None):
         clips['out_dir'] = args.show
     progress = args.out is not None and sys.stderr.isatty()

@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
         del model  # workers have their own
         return run_batch(args, method, texts)
     if method in TEXTS:
-        del args.start, args.end
+        del args.start, args.end, args.segment
         return inference.run(args, method, *texts, inputs=lines_of(args.paths), model=model)
     if method in ('detect', 'segment'):
-        del args.start, args.end
+        del args.start, args.end, args.segment
     return inference.run(args, method, *texts, model=model)
 
 

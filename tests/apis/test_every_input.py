@@ -17,7 +17,6 @@ from PIL import Image
 
 from mplug2 import Inferencer
 from mplug2.apis import Result
-from mplug2.apis.index import segments
 from mplug2.datasets.io.image import read_image
 from mplug2.datasets.io.video import read_video
 from tests.datasets.media import turn
@@ -128,11 +127,17 @@ def test_texts(name: str, model: Inferencer) -> None:
 
 
 def test_a_long_clip_by_segments(model: Inferencer, media: dict[str, Path]) -> None:
-    parts = segments(str(media['video']), 0.4)
-    results = list(model.caption(dict(media=media['video'], start=start, end=end) for start, end in parts))
-    assert len(results) > 1
-    assert [result.times for result in results] == parts
-    assert all(result.text for result in results)
+    clip, image = media['video'], media['image']
+    results = list(model.caption(str(clip), segment=0.4))
+    parts = [result.times for result in results]
+    assert len(parts) > 1
+    assert [result.text for result in results] == [model.caption(clip, start=start, end=end).text for start, end in parts]
+    inputs = [image, clip.read_bytes(), 'none.mp4', dict(media=clip, start=0.4)]
+    results = list(model.caption(inputs, segment=0.4, start=0.2))
+    assert results[0].error is not None, 'an image has no seconds'
+    results = list(model.caption(inputs, segment=0.4))
+    assert [result.times for result in results] == [None, *parts, None, *((start, end) for start, end in parts if start)]
+    assert [result.error is None for result in results] == [True] * (1 + len(parts)) + [False] + [True] * (len(parts) - 1)
 
 
 def test_a_phone_clip_is_captioned_as_it_is_shown(model: Inferencer, media: dict[str, Path], tmp_path: Path) -> None:
