@@ -152,6 +152,20 @@ def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pyte
         assert main(shlex.split(line)[1:]) == 0
 
 
+def test_one_step_prints_what_it_says(
+    mini_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Every shape and name that the page shows; its clips are those of the whole benchmark, so their texts are not compared."""
+    page = 'docs/explanation/one_step.md'
+    monkeypatch.chdir(mini_home)
+    names: dict = {}
+    for code, shown in zip(blocks(page, 'python'), blocks(page, 'text'), strict=True):
+        exec(code, names)
+        printed = capsys.readouterr().out.splitlines()
+        lines = [line for line in shown.splitlines() if not re.search('4390|moves', line)]
+        assert not [line for line in lines if line not in printed]
+
+
 SITE = runpy.run_path(str(ROOT / 'tools/docs/hooks.py'))
 GENERATED = {ROOT / f'docs/reference/{name}.md' for name in (*SITE['PAGES'], *(f'api/{name}' for name in SITE['API']))}
 PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))
