@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ..contracts import VisionTokens
+from ..contracts import VisionTokens, join_frames
 from ..wrapped import WrappedLayer
 from .vision import resample_patches, resize_positions
 
@@ -166,8 +166,7 @@ class HuggingFaceVisionEncoder(nn.Module):
         if hasattr(self.model, 'pre_layrnorm'):
             x = self.model.post_layernorm(x)  # CLIP itself applies it to the class token alone
         x = x.view(batch, -1, *x.shape[1:]) if self.tubelet_size is None else x[:, None]
-        first = self.num_prefix_tokens
-        return VisionTokens(torch.cat([x[:, :, :first].mean(1), x[:, :, first:].flatten(1, 2)], 1), count, grid)
+        return VisionTokens(join_frames(x, self.num_prefix_tokens), count, grid)
 
     def _fit_positions(self, tokens: int) -> None:
         """VideoMAE's sines do not depend on the number of tokens: a shorter clip has the first of them."""
