@@ -82,7 +82,7 @@ class HubFolder:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text(encoding='utf-8'))
+            return json.loads(path.read_text(encoding='utf-8-sig'))
         except ValueError as error:
             raise CheckpointError(f'{path} is no JSON: {error}') from None
 
