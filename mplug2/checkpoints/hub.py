@@ -27,6 +27,28 @@ ACTIVATIONS = {
 }
 
 
+_STACK = dict(width='hidden_size', num_layers='num_hidden_layers', num_heads='num_attention_heads')
+_STACK |= dict(ffn_dim='intermediate_size', eps='layer_norm_eps')
+
+
+def stack(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a stack of layers, of a section of a ``config.json``."""
+    return {ours: sizes[theirs] for ours, theirs in _STACK.items()}
+
+
+def vision_tower(sizes: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Config of our ViT, of a section of a ``config.json``. options: further arguments of it."""
+    return dict(
+        type='DualVisionEncoder',
+        image_size=sizes['image_size'],
+        patch_size=sizes['patch_size'],
+        activation=ACTIVATIONS[sizes['hidden_act']],
+        position_resize='bicubic',
+        **stack(sizes),
+        **options,
+    )
+
+
 class HubModel(NamedTuple):
     """What a folder is of ours.
 
