@@ -18,7 +18,7 @@ from tests.runs import ROOT, mplug2
 
 NAME = 'mplug2_tiny'
 # No network of ours alone, what the weights come from, and networks of other modules.
-OTHERS = {'detection', 'pretrain', 'pretrain_no_instruction', 'image_qa_joint', 'image_qa_single'}
+OTHERS = {'detection', 'detection_small', 'pretrain', 'pretrain_no_instruction', 'image_qa_joint', 'image_qa_single'}
 OTHERS |= {f'{task}_paper' for task in ('pretrain', 'video_captioning', 'video_qa', 'video_text_retrieval')}
 CONFIGS = sorted(
     path.stem for path in (ROOT / 'configs/mini').glob('*.py') if path.stem not in OTHERS and 'temporal' not in path.stem
