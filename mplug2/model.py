@@ -102,7 +102,7 @@ class MPlug2(PretrainedModel, BaseModel):
         self.adapter_keys = frozenset(f'network.{key}' for key in add_adapters(self.network, **self.adapters))
 
     def merge_adapters(self) -> None:
-        """Add the adapters to the weights that they stand beside, and remove them."""
+        """Merge the adapters into the weights of their layers, and remove them."""
         if self.adapter_keys:
             merge_adapters(self.network)
         self.adapters, self.adapter_keys = None, frozenset()

@@ -68,7 +68,7 @@ class Registry(roots.Registry):
                 import_module(location)
             load_plugins()
         except BaseException:
-            self._imported = False  # so that the next look-up tells of the failed import too, not of a missing name
+            self._imported = False  # so that the next look-up reports the failed import too, not of a missing name
             raise
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:

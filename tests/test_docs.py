@@ -1,4 +1,4 @@
-"""What the README and the docs show is run as it stands there."""
+"""What the README and the docs show is run as it is there."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_in
 
 @pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python as it stands there, in one session a page, and the command lines."""
+    """Python as it is there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
     image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
     monkeypatch.chdir(tmp_path)

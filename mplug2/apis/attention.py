@@ -27,7 +27,7 @@ Row = tuple[str, int]  # a name, and its row of the recorded weights
 
 class Question(NamedTuple):
     """What attention is asked of. texts: of each input, its caption, question or phrase, or None. offset: of a kind of media,
-    how many tokens of the task's text stand before the caller's own. tokenizer: of the text."""
+    how many tokens of the task's text come before the caller's own. tokenizer: of the text."""
 
     part: str
     kind: str

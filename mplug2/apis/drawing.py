@@ -1,4 +1,4 @@
-"""Results as pictures, in a folder or on the screen."""
+"""Results drawn over their images and clips, in a folder or on the screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRAMES = 4  # of a clip
 
 
 class Drawing(NamedTuple):
-    """out_dir: where pictures go, as ``number_name.png``; None for nowhere. show: open each in a window. start, end: seconds,
+    """out_dir: where drawings go, as ``number_name.png``; None for nowhere. show: open each in a window. start, end: seconds,
     of clips without their own."""
 
     out_dir: Path | None
@@ -37,10 +37,10 @@ class Drawing(NamedTuple):
             return outcome
         media = as_media(request.value, self.start, self.end, request.number)
         media.fetch()
-        picture = draw_result(ready.result, media.read(FRAMES))
+        drawing = draw_result(ready.result, media.read(FRAMES))
         if self.out_dir is not None:
             name = f'{request.number:06d}_{Path(media.source).stem}.png'
-            replace_file(self.out_dir / name, lambda file: picture.save(file, 'PNG'))
+            replace_file(self.out_dir / name, lambda file: drawing.save(file, 'PNG'))
         if self.show:
-            picture.show()
+            drawing.show()
         return outcome

@@ -49,12 +49,12 @@ class Inferencer(Execution):
 
     Common keywords of the methods: ``start``, ``end``: seconds, of every clip that does not have its own. ``batch_size``:
     inputs computed together. ``progress``: show a progress bar. ``out_dir``: a folder
-    for a picture of each image or clip with its result. ``show``: open these pictures.
+    for a drawing of each image or clip with its result. ``show``: open these drawings.
 
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
             checkpoint, a published file. If None, the shipped one that has all methods but detection, on the mini benchmark.
-        config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
+        config: of weights that are stored without theirs. device: 'auto' is the GPU if there is one.
         dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 where the device computes it natively, else float32. 'int8',
             on the CPU: float32, with the decoder's weights rounded to 8 bits. workers: how many threads decode, of several
             inputs. processes: decode in processes, which take seconds to start and do not wait for each other's Python code:

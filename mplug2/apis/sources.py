@@ -36,9 +36,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     Args:
         source: a model; the name of a shipped one; a model folder, ours or one of transformers that a project knows, here or
             on the hub ('owner/name', 'owner/name@revision'); a work directory (its best checkpoint, or else its latest, and its
-            config); a checkpoint file, whose config lies beside it or is given; or a published file.
-        config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
-            it is run.
+            config); a checkpoint file, whose config is beside it or given; or a published file.
+        config: a config file, or the name of a shipped one, for weights that are stored without theirs. A config file is a
+            program: it is run.
         published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
             given, a name with 'qa' in it says that questions are answered.
 

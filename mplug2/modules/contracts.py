@@ -150,7 +150,7 @@ def check_members(module: nn.Module, contract: type, slot: str) -> None:
     missing = [name for name in (*contract.__annotations__, *methods) if not hasattr(module, name)]
     if missing:
         raise TypeError(
-            f'{type(module).__name__} stands for the {slot} and lacks {", ".join(missing)}: it has to fulfil '
+            f'{type(module).__name__} is given as the {slot} and lacks {", ".join(missing)}: it has to fulfil '
             f'mplug2.modules.contracts.{contract.__name__}'
         )
 

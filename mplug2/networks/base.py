@@ -16,7 +16,7 @@ from .features import FusedFeatures, TextFeatures, VisionFeatures
 
 
 class Connection(NamedTuple):
-    """Where modules meet. name: of the projector that may stand there. source, target: modules, with the widths that meet."""
+    """Where modules meet. name: of the projector that may be there. source, target: modules, with the widths that meet."""
 
     name: str
     source: str
@@ -32,7 +32,7 @@ class Network(nn.Module):
     stage goes through. Those in `optional`, projectors among them, may be absent.
 
     Args:
-        projectors: connection -> config of the projector that stands there, whose widths are filled in; None where no task
+        projectors: connection -> config of the projector between its modules, whose widths are filled in; None where no task
             passes, whatever the widths.
         modules: name -> module, its config, or None where it is absent.
 

@@ -1,4 +1,4 @@
-"""What several processes found bad stands in the log of the first."""
+"""What several processes found bad is in the log of the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told where a run goes on with another stream of samples than its checkpoint was written with."""
+"""What is reported where a run goes on with another stream of samples than its checkpoint was written with."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def write_tokenizer(folder: Path, before: str | None, after: str | None, first: str | None = None) -> Tokenizer:
-    """A ``tokenizer.json`` of letters, whose texts stand between special tokens. first: the token 0, if it is another."""
+    """A ``tokenizer.json`` of letters, whose texts are between special tokens. first: the token 0, if it is another."""
     special = [token for token in (first, before, after) if token]
     words = dict.fromkeys([*special, '<unk>', *string.ascii_lowercase, *string.digits])
     tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token='<unk>'))

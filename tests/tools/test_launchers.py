@@ -1,4 +1,4 @@
-"""The launchers hand on what they are told, as stand-ins for Slurm's and torchrun's programs see it."""
+"""The launchers hand on their arguments, as stand-ins for Slurm's and torchrun's programs see it."""
 
 from __future__ import annotations
 
