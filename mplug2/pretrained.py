@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors.torch import save
 from torch import nn
@@ -28,6 +28,7 @@ from .version import __version__
 CONFIG, WEIGHTS, CARD, VOCABS = 'config.json', 'model.safetensors', 'README.md', ('*vocab.txt', '*vocab.json')
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = 'adapter_config.json', 'adapter_model.safetensors'
 ZOO = SHIPPED.with_name('zoo.json')
+P = TypeVar('P', bound='PretrainedModel')
 TUPLE = 'tuple'  # the only key of what represents a tuple, which JSON does not have
 # Which registries know the names of a section. A task's registry falls back on that of models.
 SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
@@ -128,7 +129,7 @@ class PretrainedModel:
         self.load_state_dict(state, strict=False)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> PretrainedModel:
+    def from_pretrained(cls: type[P], source: str | Path) -> P:
         """The model of a folder, here or on the hub ('owner/name', 'owner/name@revision'), or of a name that this package has
         weights of, in evaluation mode.
 

@@ -26,9 +26,9 @@ class Drawing(NamedTuple):
         cls, out_dir: str | Path | None, show: bool, start: float | None = None, end: float | None = None
     ) -> Drawing | None:
         """None where nothing is to be drawn."""
-        return None if out_dir is None and not show else cls(out_dir and Path(out_dir), show, start, end)
+        return None if out_dir is None and not show else cls(None if out_dir is None else Path(out_dir), show, start, end)
 
-    def __call__(self, outcome: tuple[Request, Ready | Failed]) -> tuple[Request, Ready | Failed]:
+    def draw(self, outcome: tuple[Request, Ready | Failed]) -> tuple[Request, Ready | Failed]:
         """Draw an outcome, unless the input could not be read, and hand it on."""
         from ..visualization.results import draw_result  # which brings what draws figures
 

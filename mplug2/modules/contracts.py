@@ -127,6 +127,9 @@ class Decoder(Protocol):
     word_table: Tensor
     entry_points: tuple[str, ...]
 
+    def __call__(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
+        """`forward`, which modules call."""
+
     def forward(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
         """Teacher forcing: ids (M, L), padded on the right -> logits (M, L, V). sample: (M,), whose memory each attends to."""
 

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from ..modules.contracts import Memory, check_members
+from ..modules.contracts import Decoder, Memory, VisionEncoder, check_members
 from ..registry import MODELS
 from ..structures import Tokens
 from .features import FusedFeatures, TextFeatures, VisionFeatures
@@ -46,6 +46,9 @@ class Network(nn.Module):
     contracts: ClassVar[Mapping[str, type]] = {}  # name of a module -> what it has to fulfil (`modules.contracts`)
     momentum_stages: ClassVar[tuple[str, ...]] = ('vision', 'text')  # what a momentum encoder averages
     vocabularies: ClassVar[Mapping[str, str]] = {'text': 'text_encoder', 'decoder': 'decoder'}  # role of a tokenizer -> module
+    # Of wirings that have them; None where they are absent.
+    vision_encoder: VisionEncoder
+    decoder: Decoder
     reads_across: bool = False  # whether `fuse` reads more than `VisionFeatures.memory` and `TextFeatures.tokens`
 
     def __init__(self, projectors: Mapping[str, dict] | None = None, **modules: nn.Module | dict | None) -> None:
