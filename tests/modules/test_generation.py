@@ -1,4 +1,4 @@
-"""Properties of generation: it equals the plain search, one-by-one results, and keeps what it is told to."""
+"""Properties of generation: it equals the plain search, one-by-one results, and keeps to its settings."""
 
 from __future__ import annotations
 
