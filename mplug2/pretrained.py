@@ -119,7 +119,7 @@ class PretrainedModel:
         if not (folder / ADAPTER_CONFIG).is_file():
             raise ModelFolderError(f'{folder} holds no adapter: one has {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}')
         if not self.adapter_keys:
-            self.adapters = json.loads((folder / ADAPTER_CONFIG).read_text())
+            self.adapters = json.loads((folder / ADAPTER_CONFIG).read_text(encoding='utf-8-sig'))
             self.add_adapters()
         state, own = read_state(folder / ADAPTER_WEIGHTS), self.state_dict()
         wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
@@ -144,7 +144,7 @@ class PretrainedModel:
             )
         config, weights = files
         try:
-            stored = json.loads(config.read_text(encoding='utf-8'))
+            stored = json.loads(config.read_text(encoding='utf-8-sig'))
             sections = {name: stored[name] for name in SECTIONS}
         except (ValueError, KeyError) as error:
             raise ModelFolderError(f'{config} is no config of a model folder: {type(error).__name__}: {error}') from None

@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,6 +157,38 @@ def same_weights(one: Path, other: Path) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
+def attempt(
+    check: Callable[[Path], bool],
+    file: Path,
+    failure: str,
+    refusals: type[Exception] | tuple[type[Exception], ...],
+    place: str = '',
+) -> tuple[bool, str]:
+    """A try of a row: what `check` says of a file, or whether an error refused the file by name.
+
+    Args:
+        failure: note where `check` returns False. refusals: errors that may be raised. place: what they name beside the file.
+    """
+    try:
+        return check(file), failure
+    except Exception as error:
+        held = isinstance(error, refusals) and str(file) in str(error) and place in str(error)
+        return held, f'{type(error).__name__}: {error}'[:200]
+
+
+def has_pixels(read: Callable[[str], np.ndarray], file: Path) -> bool:
+    return read(str(file)).dtype == np.uint8
+
+
+def has_small_parts(file: Path) -> bool:
+    dataset = ShardedPairs(str(file))
+    return all(len(dataset[index]['content']) < 10**5 for index in range(len(dataset)))
+
+
+def has_records(file: Path) -> bool:
+    return bool(list(read_own(file)))
+
+
 def kills(drill: Drill, count: int) -> Path:
     """Killed at any moment, a resumed run has the weights of one that was not, whose folder is returned."""
     whole = drill.fresh('whole')
@@ -172,8 +205,8 @@ def kills(drill: Drill, count: int) -> Path:
             tries.append((equal and not list(work_dir.glob('.*.tmp')), last_line(resumed)))
     for number, name in ((signal.SIGINT, 'Ctrl-C'), (signal.SIGTERM, 'SIGTERM')):
         with drill.row(f'{name} at a random moment: status 130, or a checkpoint and 0; no traceback') as tries:
-            for attempt in range(count):
-                work_dir = drill.fresh(f'{name}{attempt}')
+            for turn in range(count):
+                work_dir = drill.fresh(f'{name}{turn}')
                 stopped = drill.train(work_dir, kill=(drill.random.uniform(0.2, child.seconds), number))
                 held = stopped.status == 130 or (stopped.status == 0 and bool(list(work_dir.glob('iter_*.pth'))))
                 tries.append((held and 'Traceback' not in stopped.printed, last_line(stopped)))
@@ -226,12 +259,7 @@ def damaged_checkpoints(drill: Drill, whole: Path, count: int) -> None:
         for number in range(count):
             file = drill.folder / 'damaged.pth'
             file.write_bytes((cut, flip)[number % 2]())
-            try:
-                held = same_weights(file, whole / LAST)
-                note = 'other weights'
-            except RuntimeError as error:
-                held, note = str(file) in str(error), str(error)[:200]
-            tries.append((held, note))
+            tries.append(attempt(partial(same_weights, whole / LAST), file, 'other weights', RuntimeError))
     with drill.row('resuming beside a damaged newest checkpoint goes back to the one before') as tries:
         work_dir = drill.fresh('back')
         shutil.copytree(whole, work_dir)
@@ -259,12 +287,7 @@ def corrupt_media(drill: Drill, count: int) -> None:
                 del content[drill.random.randrange(len(content)) :]
             file = drill.folder / f'corrupt{source.suffix}'
             file.write_bytes(bytes(content))
-            try:
-                tries.append((read(str(file)).dtype == np.uint8, 'no pixels'))
-            except BadSampleError as error:
-                tries.append((str(file) in str(error), str(error)[:200]))
-            except Exception as error:
-                tries.append((False, f'{type(error).__name__}: {error}'[:200]))
+            tries.append(attempt(partial(has_pixels, read), file, 'no pixels', BadSampleError))
 
 
 def corrupt_shards(drill: Drill, count: int) -> None:
@@ -282,14 +305,9 @@ def corrupt_shards(drill: Drill, count: int) -> None:
                 content[drill.random.randrange(len(content))] = drill.random.randrange(256)
             folder = drill.fresh('tars')
             folder.mkdir()
-            (folder / '0.tar').write_bytes(bytes(content))
-            try:
-                dataset = ShardedPairs(str(folder / '0.tar'))
-                tries.append((all(len(dataset[index]['content']) < 10**5 for index in range(len(dataset))), 'large parts'))
-            except (BadSampleError, AnnotationError) as error:
-                tries.append(('0.tar' in str(error), str(error)[:200]))
-            except Exception as error:
-                tries.append((False, f'{type(error).__name__}: {error}'[:200]))
+            file = folder / '0.tar'
+            file.write_bytes(bytes(content))
+            tries.append(attempt(has_small_parts, file, 'large parts', (BadSampleError, AnnotationError)))
 
 
 def wrong_types(drill: Drill) -> None:
@@ -302,14 +320,8 @@ def wrong_types(drill: Drill) -> None:
             for value in values:
                 file = drill.folder / 'own.jsonl'
                 file.write_text(json.dumps(line | {key: value}))
-                try:
-                    list(read_own(file))
-                    tries.append((True, ''))
-                except AnnotationError as error:
-                    named = str(file) in str(error) and 'record 1' in str(error)
-                    tries.append((named, str(error)[:200]))
-                except Exception as error:
-                    tries.append((False, f'{key}={value!r}: {type(error).__name__}: {error}'[:200]))
+                held, note = attempt(has_records, file, 'no records', AnnotationError, 'record 1')
+                tries.append((held, f'{key}={value!r}: {note}'))
 
 
 def hangs(drill: Drill) -> None:

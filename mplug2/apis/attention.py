@@ -5,7 +5,7 @@ Letters in shapes: B samples, H heads, L rows (words or queries), N memory token
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..modules.contracts import VisionEncoder, VisionTokens
 from ..modules.recording import cross_attentions, record_attention
 from ..networks import Features, Network
 from ..structures import Batch
-from ..tasks import GenerativeTask, Grounding, Task
+from ..tasks import GenerativeTask, Task
 from .results import AttentionMaps
 
 KINDS = ('grad_cam', 'attention')
@@ -70,7 +70,8 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     if part == 'queries':
         names, wholes = [[(f'query {row + 1}', row) for row in range(rows.shape[1])]] * len(rows), ['all queries'] * len(rows)
     elif part == 'decoder':
-        names, wholes = zip(*(_written_words(task, sample) for sample in ids), strict=True)
+        read = [task.read_tokens(sample[1:]) for sample in ids]  # without the start token
+        names, wholes = [_words(tokens) for tokens, _ in read], [whole for _, whole in read]
     else:
         names = _words_of_text(batch[getattr(task, 'text', 'text')], batch.samples, question)
         wholes = [text or 'instruction' for text in question.texts]
@@ -83,8 +84,7 @@ def _written(task: GenerativeTask, features: Features, texts: Sequence[str | Non
     generator = task.generator
     if 'caption' in task.methods and all(text is not None for text in texts):
         return [generator.tokenizer.encode_target(text, generator.prompt)[0] for text in texts]
-    best = generator.hypotheses(features, task.memory(features), getattr(task, 'allowed', None))
-    return [list(map(int, hypotheses[0].ids)) for hypotheses in best]
+    return [list(map(int, hypotheses[0].ids)) for hypotheses in task.hypotheses(features)]
 
 
 def _encode(network: Network, features: Features) -> tuple[int, int, int]:
@@ -150,23 +150,13 @@ def _words_of_text(tokens: Any, samples: Sequence[Any], question: Question) -> l
     names = []
     for ids, mask, sample in zip(tokens.ids.tolist(), tokens.mask.tolist(), samples, strict=True):
         first = question.offset(sample.media)
-        names.append([(word, first + row) for word, row in _words(question.tokenizer, ids[first : sum(mask)])])
+        names.append(_words((question.tokenizer.decode([token]) for token in ids[first : sum(mask)]), first))
     return names
 
 
-def _written_words(task: Task, ids: list[int]) -> tuple[list[Row], str]:
-    """Words that the decoder wrote, after the start token, and all of them; the location tokens of a box by its sides."""
-    if isinstance(task, Grounding):
-        marker = [] if task.locations.marker is None else ['box']
-        sides = [*marker, 'left', 'top', 'right', 'bottom']
-        return [(side, row) for row, side in enumerate(sides)], 'all tokens'
-    tokenizer = task.generator.tokenizer
-    return _words(tokenizer, ids[1:]), tokenizer.decode(ids)
-
-
-def _words(tokenizer: Any, ids: Sequence[int]) -> list[Row]:
-    """What each token reads as; special ones are left out."""
-    return [(word, row) for row, word in enumerate(tokenizer.decode([token]) for token in ids) if word]
+def _words(names: Iterable[str], first: int = 0) -> list[Row]:
+    """What tokens read as, and their rows, from `first` on; special tokens read as nothing and are left out."""
+    return [(name, row) for row, name in enumerate(names, first) if name]
 
 
 def _maps(patches: np.ndarray, rows: list[Row], whole: str, question: Question, layer: int) -> AttentionMaps:

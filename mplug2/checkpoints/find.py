@@ -88,7 +88,7 @@ def parts_of(path: Path) -> list[Path]:
     if path.name not in INDICES:
         return []
     try:
-        names = sorted(set(json.loads(path.read_text(encoding='utf-8'))['weight_map'].values()))
+        names = sorted(set(json.loads(path.read_text(encoding='utf-8-sig'))['weight_map'].values()))
         return [path.with_name(name) for name in names]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedCheckpointError(

@@ -27,6 +27,28 @@ ACTIVATIONS = {
 }
 
 
+_STACK = dict(width='hidden_size', num_layers='num_hidden_layers', num_heads='num_attention_heads')
+_STACK |= dict(ffn_dim='intermediate_size', eps='layer_norm_eps')
+
+
+def stack(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a stack of layers, of a section of a ``config.json``."""
+    return {ours: sizes[theirs] for ours, theirs in _STACK.items()}
+
+
+def vision_tower(sizes: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Config of our ViT, of a section of a ``config.json``. options: further arguments of it."""
+    return dict(
+        type='DualVisionEncoder',
+        image_size=sizes['image_size'],
+        patch_size=sizes['patch_size'],
+        activation=ACTIVATIONS[sizes['hidden_act']],
+        position_resize='bicubic',
+        **stack(sizes),
+        **options,
+    )
+
+
 class HubModel(NamedTuple):
     """What a folder is of ours.
 
@@ -60,7 +82,7 @@ class HubFolder:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text(encoding='utf-8'))
+            return json.loads(path.read_text(encoding='utf-8-sig'))
         except ValueError as error:
             raise CheckpointError(f'{path} is no JSON: {error}') from None
 

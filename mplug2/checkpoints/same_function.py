@@ -71,7 +71,7 @@ def _config_of(source: Any) -> dict[str, Any]:
     path = Path(source)
     file = (path if path.is_dir() else path.parent) / CONFIG
     try:
-        content = json.loads(file.read_text(encoding='utf-8'))
+        content = json.loads(file.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) and 'model_type' in content else {}

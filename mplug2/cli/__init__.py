@@ -131,11 +131,10 @@ def _cause(error: Exception) -> str:
     """What an error says; where another process of the run was lost, which one it was."""
     peers = sys.modules.get('mplug2.engine.parallel.peers')
     lost = peers.lost_peers(error) if peers is not None else ''
-    return (
-        f'{lost}; this process cannot go on without it, and --resume goes on from the latest checkpoint'
-        if lost
-        else sentence(error)
-    )
+    if lost:
+        return f'{lost}; this process cannot go on without it, and --resume goes on from the latest checkpoint'
+    lacks = isinstance(error, ImportError) and '.so' in str(error)
+    return sentence(error) + ('; mplug2 doctor says what this machine lacks' if lacks else '')
 
 
 def _log_traceback() -> str | None:

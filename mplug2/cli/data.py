@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument('file', help='lines of JSON, as JsonlDataset reads them')
     check.add_argument('--data-prefix', help="folder of the media (default: the file's own)")
     check.add_argument('--workers', type=int, default=4, help='threads that decode')
+    check.add_argument('--follow-links', action='store_true', help='take media outside of that folder too')
     browse = actions.add_parser('browse', help='write a page of samples as the model of a config sees them')
     browse.add_argument('config', help='a config file, or the name of a shipped one')
     browse.add_argument('--split', choices=['train', 'val', 'test'], default='train')
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int | None:
     if args.action == 'check':
         from ..datasets.own_check import check_own
 
-        facts, problems = check_own(args.file, args.data_prefix, args.workers)
+        facts, problems = check_own(args.file, args.data_prefix, args.workers, args.follow_links)
         print('\n'.join([*facts, *(f'PROBLEM  {problem}' for problem in problems)]))
         return 1 if problems else 0
     if args.action == 'browse':

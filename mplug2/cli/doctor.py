@@ -66,6 +66,19 @@ def example_configs() -> dict[str, Path]:
     return {task: path for task, path in firsts.items() if path is not None}
 
 
+def opencv_trouble() -> str:
+    """Why OpenCV, which reads and resizes pixels, does not import, and what to do; empty if it does."""
+    try:
+        import cv2  # noqa: F401
+    except ImportError as error:
+        return (
+            f'OpenCV does not import ({error}). MMEngine brings opencv-python, which needs the libraries of a screen and '
+            'overwrites the one without windows: pip uninstall opencv-python opencv-python-headless, then pip install '
+            'opencv-python-headless (or install libGL: apt-get install libgl1).'
+        )
+    return ''
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
@@ -74,11 +87,14 @@ def _version(name: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 1 if a task, or a config that is asked about, cannot run."""
+    """Returns 1 if a task, or a config that is asked about, cannot run; or nothing can, for lack of OpenCV."""
     broken = load_plugins(go_on=True)
     print(f'Python {platform.python_version()} on {platform.system()} {platform.machine()}, in {sys.prefix}')
     for name in ('mplug2', 'torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmaction2', 'transformers', 'decord', 'av'):
         print(f'  {name:<14}{_version(name)}')
+    if trouble := opencv_trouble():
+        print(f'\n{trouble}')
+        return 1
     print(f'  {"accelerator":<14}{gpu_name() or "none: runs on the CPU"}')
     print(f'  {"cores":<14}{cores()}')
     print(f'  {"bf16 (--amp)":<14}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')

@@ -20,5 +20,5 @@ def run(args: argparse.Namespace) -> int:
 def lines_of(paths: Sequence[str]) -> Iterator[str]:
     """The texts of files, one a line; empty lines are passed over."""
     for path in paths:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig') as file:
             yield from (line.strip() for line in file if line.strip())

@@ -63,7 +63,7 @@ def trace(path: Path) -> dict[str, Any]:
     """
     path = Path(path).resolve()
     scope: dict[str, Any] = {'__file__': str(path), '__mark': _mark, '__plain': plain, '__path': path}
-    for statement in ast.parse(path.read_text()).body:
+    for statement in ast.parse(path.read_bytes()).body:
         if _reads_bases(statement):
             for imported in statement.body:
                 _import_base(imported, path, scope)

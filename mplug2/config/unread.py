@@ -37,7 +37,7 @@ def _edited(path: Path) -> Iterator[tuple[str, int]]:
     """Names of bases that a file edits and neither uses afterwards nor gives to a run, with the line of the last edit."""
     if path.suffix != '.py':
         return
-    body = ast.parse(path.read_text(encoding='utf-8')).body
+    body = ast.parse(path.read_bytes()).body
     last: dict[str, int] = {}
     for statement in body:
         targets = {node: name for node, name in _edits(statement) if name not in known_to_runs()}

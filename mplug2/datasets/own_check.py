@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .io.bad_samples import BadSampleError
 from .io.clip import Clip
 from .io.clip_part import frame_rate
-from .io.files import locate
+from .io.files import check_inside, locate
 from .io.image import read_image
 from .own_schema import READ, TEXTS, class_names, read_own
 
@@ -35,14 +35,16 @@ class _Decoded(NamedTuple):
     seconds: float | None
 
 
-def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: int = 4) -> Check:
+def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: int = 4, follow_links: bool = False) -> Check:
     """Read a file of `JsonlDataset`'s schema and all of its media.
 
-    Problems are broken media, lines that repeat others, media and texts in several splits, also as copies under other names,
-    boxes and seconds outside of their media, and classes that training does not have. Nothing is compared with published sizes.
+    Problems are media that are broken or outside of their folder, lines that repeat others, media and texts in several splits,
+    also as copies under other names, boxes and seconds outside of their media, and classes that training does not have.
+    Nothing is compared with published sizes.
 
     Args:
         data_prefix: folder of the media; that of the file if None. workers: threads that decode.
+        follow_links: as of a data set.
 
     Raises:
         AnnotationError: a line is not of the schema.
@@ -50,10 +52,10 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
     records = list(read_own(path))
     for target in ('label', 'boxes'):
         class_names(records, target, str(path))
-    folder = Path(path).parent if data_prefix is None else Path(data_prefix)
+    folder = str(Path(path).parent if data_prefix is None else data_prefix).rstrip('/')
     kinds = {record['path']: record['media'] for record in records if 'path' in record}
     with ThreadPoolExecutor(workers) as pool:
-        outcomes = pool.map(partial(_decode, folder), kinds, kinds.values())
+        outcomes = pool.map(partial(_decode, folder, follow_links), kinds, kinds.values())
         media = dict(zip(kinds, outcomes, strict=True))
     problems = [outcome for outcome in media.values() if isinstance(outcome, str)]
     decoded = {name: outcome for name, outcome in media.items() if isinstance(outcome, _Decoded)}
@@ -68,10 +70,12 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
     return Check([*_counts(records), *_lengths(records), *_sizes(decoded)], problems)
 
 
-def _decode(folder: Path, name: str, kind: str) -> _Decoded | str:
-    """An image, or the first, middle and last frame of a clip; a sentence where it is broken."""
-    file = str(folder / name)
+def _decode(folder: str, follow_links: bool, name: str, kind: str) -> _Decoded | str:
+    """An image, or the first, middle and last frame of a clip; a sentence where it is broken or outside of the folder."""
+    file = f'{folder}/{name}' if folder else name  # as a data set reads it
     try:
+        if folder and not follow_links:
+            check_inside(file, folder)
         if kind == 'image':
             height, width = read_image(file).shape[:2]
             seconds = None
@@ -149,7 +153,7 @@ def _outside(records: Sequence[dict], decoded: Mapping[str, _Decoded]) -> Iterat
             if box[0] < 0 or box[1] < 0 or box[2] > media.size[0] or box[3] > media.size[1]:
                 yield f'{record["where"]}: the box {box} is not within the {media.size[0]} x {media.size[1]} pixels'
         if media.seconds is not None and max(record.get('start', 0.0), record.get('end', 0.0)) > media.seconds + 0.5:
-            yield f'{record["where"]}: start or end lies after the {media.seconds:.1f} seconds of the clip'
+            yield f'{record["where"]}: start or end is after the {media.seconds:.1f} seconds of the clip'
 
 
 def _leaks(records: Sequence[dict], content_of: Callable[[dict], str | None], named_by: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from ..checkpoints.files import save_checkpoint
 from ..checkpoints.find import SHARDS, find_weights, training_checkpoints
 from ..checkpoints.load import Policy, load
 from ..checkpoints.state import message_hub_state, restore_message_hub, to_plain_data
+from ..model import MPlug2
 from ..version import __version__
 from .optim.lr_scaling import rescale_lr
 from .parallel.sharding import is_sharded, place_optimizer_state
@@ -163,6 +164,18 @@ class Checkpointer:
         source = Path(runner._load_from or runner.work_dir)
         named = runner._load_from is not None and (source.suffix == f'.{SHARDS}' or not source.is_dir())
         return source if runner._resume and not named else None
+
+    def before_init(self) -> None:
+        """Let the model read none of the files that the config starts it from where a checkpoint takes their place: they may be
+        gone."""
+        cfg = self.runner.cfg.get('model')
+        if self.find_start() is not None:
+            for model in [part for part in self.runner.bare_model.modules() if isinstance(part, MPlug2)]:
+                model.init_cfg = None
+        elif isinstance(cfg, dict):
+            start = cfg.get('init_cfg') or []
+            for initializer in [start] if isinstance(start, dict) else start:
+                self.warn_of_conditioning(initializer.get('source'))
 
     def load_or_resume(self) -> None:
         """Resume from a checkpoint, or load its weights, as the config says (`find_start`).

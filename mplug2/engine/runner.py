@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import registry
-from ..model import MPlug2
+from ..evaluation.base import write_into
 from ..registry import resolve
+from ..utils.files import naming_logs
 from ..utils.locking import lock_folder, unlock_folder
 from ..utils.wrappers import unwrap
 from .checkpointer import Checkpointer
@@ -32,19 +34,7 @@ from .parallel.processes import begin_worker, initialise_gloo, rank_of_launcher,
 from .parallel.sharding import UnshardForValidation, is_sharded, shard_model
 from .resume_check import samples_per_step
 
-_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
 PARALLEL = ('replicate', 'shard')
-
-
-def _in_folder(folder: str, evaluator: Any) -> Any:
-    """An evaluator's config, the ``out_file`` of its metrics from a folder on."""
-    if isinstance(evaluator, (list, tuple)):
-        return [_in_folder(folder, metric) for metric in evaluator]
-    if not isinstance(evaluator, dict):
-        return evaluator  # a metric that is built
-    if 'metrics' in evaluator:
-        return dict(evaluator, metrics=_in_folder(folder, evaluator['metrics']))
-    return dict(evaluator, out_file=str(Path(folder, evaluator['out_file']))) if evaluator.get('out_file') else evaluator
 
 
 @registry.RUNNERS.register_module()
@@ -74,10 +64,8 @@ class Runner(_Runner):
         kwargs['log_processor'] = kwargs.get('log_processor') or dict(type=LogProcessor)
         if kwargs.get('launcher', 'none') == 'pytorch' and not torch.cuda.is_available():
             initialise_gloo()
-        try:
+        with naming_logs(kwargs.get('work_dir')):
             super().__init__(*args, **kwargs)
-        except OSError as error:
-            raise _named(error, kwargs.get('work_dir')) from None
         self.checkpointer = Checkpointer(self)
         loader = self._train_dataloader or self._test_dataloader
         share_cores(loader.get('num_workers', 0) if isinstance(loader, dict) else 0)
@@ -85,32 +73,30 @@ class Runner(_Runner):
     def train(self) -> nn.Module:
         """As in MMEngine; the work directory is free afterwards."""
         try:
-            return super().train()
-        except OSError as error:
-            raise _named(error, self.log_dir) from None
+            with self._watched(), naming_logs(self.log_dir):
+                return super().train()
         finally:
-            self._stop_watching()
             unlock_folder(self.work_dir)
 
     def val(self) -> dict[str, float]:
         """As in MMEngine."""
-        try:
+        with self._watched():
             return super().val()
-        finally:
-            self._stop_watching()
 
     def test(self) -> dict[str, float]:
         """As in MMEngine."""
-        try:
+        with self._watched():
             return super().test()
-        finally:
-            self._stop_watching()
 
-    def _stop_watching(self) -> None:
-        """A run that failed waits for nothing any more, and its process may go on."""
-        for hook in self.hooks:
-            if isinstance(hook, Watchdog):
-                hook.stop()
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Ends the watch over a run with it: one that failed waits for nothing any more, and its process may go on."""
+        try:
+            yield
+        finally:
+            for hook in self.hooks:
+                if isinstance(hook, Watchdog):
+                    hook.stop()
 
     # Building: names in configs are ours first.
 
@@ -160,7 +146,7 @@ class Runner(_Runner):
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """As in MMEngine; a relative ``out_file`` of a metric is in the work directory."""
-        return super().build_evaluator(_in_folder(self.work_dir, resolve(evaluator, registry.METRICS)))
+        return super().build_evaluator(write_into(self.work_dir, resolve(evaluator, registry.METRICS)))
 
     def register_hook(self, hook: Any, priority: Any = None) -> None:
         super().register_hook(resolve(hook, registry.HOOKS), priority)
@@ -193,8 +179,7 @@ class Runner(_Runner):
             raise ValueError(f'parallel is one of {", ".join(map(repr, PARALLEL))}, not {parallel!r}')
         if parallel == 'shard' and self.distributed:
             return model.to(get_device())  # sharded when training begins; testing needs all of it everywhere
-        if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():
-            # MMEngine would pass CUDA devices.
+        if self.distributed and model_wrapper_cfg is None and not torch.cuda.is_available():  # MMEngine would pass CUDA devices
             unused = self.cfg.get('find_unused_parameters', False)
             return MMDistributedDataParallel(module=model, broadcast_buffers=False, find_unused_parameters=unused)
         return super().wrap_model(model_wrapper_cfg, model)
@@ -209,16 +194,10 @@ class Runner(_Runner):
         self.logger.info(f'the model is sharded over {self.world_size} processes')
 
     def _init_model_weights(self) -> None:
-        """As in MMEngine. What a checkpoint replaces is not read from other files first, which may be gone."""
+        """As in MMEngine, but that a checkpoint takes the place of other files (`Checkpointer.before_init`)."""
         if is_sharded(self.model):  # they were initialised before
             return
-        if self.checkpointer.find_start() is not None:
-            for model in [part for part in self.bare_model.modules() if isinstance(part, MPlug2)]:
-                model.init_cfg = None
-        elif isinstance(self.cfg.get('model'), dict):
-            start = self.cfg.model.get('init_cfg') or []
-            for initializer in [start] if isinstance(start, dict) else start:
-                self.checkpointer.warn_of_conditioning(initializer.get('source'))
+        self.checkpointer.before_init()
         # MMEngine would log for each parameter that its initialisers left it alone.
         self.bare_model._dump_init_info = lambda: None
         super()._init_model_weights()
@@ -261,13 +240,6 @@ class Runner(_Runner):
     ) -> None:
         """`Checkpointer.resume`. resume_optimizer and resume_param_scheduler are of MMEngine's signature and unused."""
         self.checkpointer.resume(filename, map_location)
-
-
-def _named(error: OSError, folder: Any) -> OSError:
-    """An error of a full disk, with the folder of the logs where it names no file: what is not a result is a log."""
-    if error.errno in _FULL and error.filename is None:
-        error.filename = f'{folder}, where logs and scalars go'
-    return error
 
 
 def build_runner(cfg: Config) -> Runner:

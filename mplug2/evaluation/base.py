@@ -75,3 +75,14 @@ def mean(values: list[float]) -> float:
 def percent(values: list[float]) -> float:
     """The mean of fractions, in percent."""
     return 100.0 * mean(values)
+
+
+def write_into(folder: str | Path, evaluator: Any) -> Any:
+    """An evaluator's config, with each relative ``out_file`` of its metrics in a folder; a metric that is built stays."""
+    if isinstance(evaluator, (list, tuple)):
+        return [write_into(folder, metric) for metric in evaluator]
+    if not isinstance(evaluator, dict):
+        return evaluator
+    if 'metrics' in evaluator:
+        return dict(evaluator, metrics=write_into(folder, evaluator['metrics']))
+    return dict(evaluator, out_file=str(Path(folder, evaluator['out_file']))) if evaluator.get('out_file') else evaluator

@@ -16,6 +16,11 @@ import numpy as np
 
 from .ngrams import Counts, Words, count_ngrams, look_up, word_numbers
 
+# The official constants.
+ORDERS = 4  # n-grams up to this length, of BLEU and CIDEr-D
+SIGMA = 6.0  # of CIDEr-D's penalty for a difference in length, in bigrams
+BETA = 1.2  # of ROUGE-L: weight of recall over precision
+
 
 def _ngrams(words: Words, n: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(words[start:] for start in range(n)), strict=False))
@@ -25,17 +30,17 @@ class Corpus:
     """Candidates and their references, of which n-grams are counted once for all scores.
 
     Args:
-        candidates: words of each. references: of each candidate, one or more. n: longest n-gram.
+        candidates: words of each. references: of each candidate, one or more.
     """
 
-    def __init__(self, candidates: Sequence[Words], references: Sequence[Sequence[Words]], n: int = 4) -> None:
+    def __init__(self, candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> None:
         if len(candidates) != len(references):
             raise ValueError(f'{len(candidates)} candidates, but references of {len(references)}')
-        self.size, self.n = len(candidates), n
+        self.size = len(candidates)
         self.references = np.fromiter(map(len, references), np.int64, len(references))  # number of each candidate's
         self.sample = np.repeat(np.arange(self.size), self.references)  # whose each reference is
         words, self.lengths = word_numbers([*candidates, *chain.from_iterable(references)])
-        self.counts = list(count_ngrams(words, self.lengths, n))
+        self.counts = list(count_ngrams(words, self.lengths, ORDERS))
 
     def orders(self) -> Iterator[tuple[Counts, Counts, np.ndarray]]:
         """For each order the rows of candidates, those of references, and whose reference each of the latter is."""
@@ -44,7 +49,7 @@ class Corpus:
             yield counts.of(slice(0, self.size)), references, self.sample[references.caption - self.size]
 
     def bleu(self) -> list[float]:
-        """Corpus BLEU-1 to BLEU-n, with the reference length closest to each candidate's (the shorter one on a tie)."""
+        """Corpus BLEU-1 to BLEU-4, with the reference length closest to each candidate's (the shorter one on a tie)."""
         lengths, of_references = self.lengths[: self.size], self.lengths[self.size :]
         closest = np.lexsort((of_references, np.abs(of_references - lengths[self.sample]), self.sample))
         first = np.cumsum(self.references) - self.references
@@ -66,12 +71,8 @@ class Corpus:
             scores.append(penalty * product ** (1 / order))
         return scores
 
-    def cider_d(self, sigma: float = 6.0) -> np.ndarray:
-        """CIDEr-D of each candidate, with document frequencies of these references; the corpus' score is their mean.
-
-        Args:
-            sigma: of the length penalty, in bigrams.
-        """
+    def cider_d(self) -> np.ndarray:
+        """CIDEr-D of each candidate, with document frequencies of these references; the corpus' score is their mean."""
         similarity = np.zeros(len(self.sample))
         for candidates, references, sample in self.orders():
             documents = np.bincount(np.unique(sample * references.grams + references.gram) % references.grams)
@@ -89,8 +90,8 @@ class Corpus:
             similarity += np.divide(dot, norms, out=np.zeros(len(dot)), where=norms > 0)
         bigrams = np.maximum(0, self.lengths - 1)
         difference = bigrams[self.sample] - bigrams[self.size :]
-        similarity *= np.exp(-(difference**2) / (2 * sigma**2))
-        return 10.0 * np.bincount(self.sample, similarity, self.size) / (self.n * self.references)
+        similarity *= np.exp(-(difference**2) / (2 * SIGMA**2))
+        return 10.0 * np.bincount(self.sample, similarity, self.size) / (ORDERS * self.references)
 
 
 def lcs_length(first: Words, second: Words) -> int:
@@ -106,14 +107,14 @@ def lcs_length(first: Words, second: Words) -> int:
     return len(first) - state.bit_count()
 
 
-def rouge_l(words: Words, references: Sequence[Words], beta: float = 1.2) -> float:
+def rouge_l(words: Words, references: Sequence[Words]) -> float:
     """ROUGE-L of one caption: F-score of the best precision and the best recall over its references."""
     common = [lcs_length(words, ref) for ref in references]
     precision = max(common) / max(1, len(words))
     recall = max(length / max(1, len(ref)) for length, ref in zip(common, references, strict=True))
     if not precision or not recall:
         return 0.0
-    return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
+    return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
 
 
 class DocumentFrequencies(NamedTuple):
@@ -123,12 +124,12 @@ class DocumentFrequencies(NamedTuple):
     items: int
 
     @classmethod
-    def of(cls, references: Iterable[Sequence[Words]], n: int = 4) -> DocumentFrequencies:
+    def of(cls, references: Iterable[Sequence[Words]]) -> DocumentFrequencies:
         """Count over samples, each with one or more tokenized references."""
         counts: Counter[tuple[str, ...]] = Counter()
         items = 0
         for refs in references:
-            counts.update({gram for ref in refs for order in range(1, n + 1) for gram in _ngrams(ref, order)})
+            counts.update({gram for ref in refs for order in range(1, ORDERS + 1) for gram in _ngrams(ref, order)})
             items += 1
         return cls(counts, items)
 
@@ -146,20 +147,17 @@ class CiderD:
 
     Args:
         frequencies: of the references of the test corpus (the official score) or of the training set (a reward).
-        sigma: of the length penalty, in bigrams. n: longest n-gram.
     """
 
-    def __init__(self, frequencies: DocumentFrequencies, sigma: float = 6.0, n: int = 4) -> None:
+    def __init__(self, frequencies: DocumentFrequencies) -> None:
         self.counts = frequencies.counts
         self.log_items = math.log(max(1, frequencies.items))
-        self.sigma = sigma
-        self.n = n
 
     def cook(self, words: Words) -> Cooked:
         """The tf-idf vectors of a caption."""
         vectors = [
             {gram: count * (self.log_items - math.log(max(1, self.counts[gram]))) for gram, count in _ngrams(words, k).items()}
-            for k in range(1, self.n + 1)
+            for k in range(1, ORDERS + 1)
         ]
         norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]
         return Cooked(vectors, norms, max(0, len(words) - 1))
@@ -167,7 +165,7 @@ class CiderD:
     def score(self, words: Words, references: Sequence[Cooked]) -> float:
         """The score of a caption against cooked references."""
         caption = self.cook(words)
-        return 10.0 * sum(self._similarity(caption, reference) for reference in references) / (self.n * len(references))
+        return 10.0 * sum(self._similarity(caption, reference) for reference in references) / (ORDERS * len(references))
 
     def _similarity(self, caption: Cooked, reference: Cooked) -> float:
         total = 0.0
@@ -182,4 +180,4 @@ class CiderD:
                 if other is not None:
                     dot += min(weight, other) * other
             total += dot / (norm * target_norm)
-        return total * math.exp(-((caption.bigrams - reference.bigrams) ** 2) / (2 * self.sigma**2))
+        return total * math.exp(-((caption.bigrams - reference.bigrams) ** 2) / (2 * SIGMA**2))

@@ -60,7 +60,7 @@ def read_scored(path: str | Path) -> Iterator[tuple[dict, dict[str, float]]]:
     Raises:
         ValueError: a line is no prediction; says which.
     """
-    with open(path, encoding='utf-8') as file:
+    with open(path, encoding='utf-8-sig') as file:
         for number, text in enumerate(file, 1):
             try:
                 line = json.loads(text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from ..structures import Tokens
@@ -171,6 +172,15 @@ def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Ten
             f'{encoder.num_prefix_tokens}, {found.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
             f'they are {expected}'
         )
+
+
+def join_frames(tokens: Tensor, num_prefix_tokens: int) -> Tensor:
+    """Tokens of a clip's frames, each encoded as an image, (B, T, prefix + P, C) -> those of the clip (B, prefix + T * P, C).
+
+    The prefix is the mean over frames; patches follow frame-major.
+    """
+    prefix, patches = tokens[:, :, :num_prefix_tokens], tokens[:, :, num_prefix_tokens:]
+    return torch.cat([prefix.mean(1), patches.flatten(1, 2)], 1)
 
 
 def pooled(tokens: Tensor, num_prefix_tokens: int) -> Tensor:

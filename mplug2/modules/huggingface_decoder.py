@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..registry import MODELS
 from .contracts import Memory
-from .wrapped import WrappedLayer
+from .wrapped import WrappedLayer, source_and_config
 
 if TYPE_CHECKING:
     from ..testing.tiny import TinySize
@@ -38,7 +38,7 @@ class HuggingFaceState(NamedTuple):
 
 @MODELS.register_module()
 class HuggingFaceDecoder(nn.Module):
-    """Any causal language model of `transformers.AutoModelForCausalLM`: the memory stands before the text, as word vectors.
+    """Any causal language model of `transformers.AutoModelForCausalLM`: the memory comes before the text, as word vectors.
 
     A projector brings the memory to the model's width. In a chat, the user's turn is the memory followed by `prompt`.
 
@@ -59,16 +59,9 @@ class HuggingFaceDecoder(nn.Module):
         self, model: dict | str, prompt: str | None = None, before: Sequence[int] = (), after: Sequence[int] = ()
     ) -> None:
         super().__init__()
-        try:
-            from transformers import AutoConfig, AutoModelForCausalLM
-        except ImportError as error:
-            raise ImportError('HuggingFaceDecoder needs the package transformers: pip install transformers') from error
-        if isinstance(model, str):
-            self.source, config = model, AutoConfig.from_pretrained(model)
-        elif 'model_type' in model:
-            self.source, config = None, AutoConfig.for_model(**model)
-        else:
-            raise ValueError("HuggingFaceDecoder: the config needs a 'model_type', such as 'qwen3'")
+        self.source, config = source_and_config(model, 'HuggingFaceDecoder', 'qwen3')
+        from transformers import AutoModelForCausalLM
+
         if prompt is not None:
             if self.source is None:
                 raise ValueError('HuggingFaceDecoder: a prompt needs a folder or hub name, whose tokenizer has a template')
@@ -109,7 +102,7 @@ class HuggingFaceDecoder(nn.Module):
         return self.model.get_input_embeddings().weight
 
     def _prefix(self, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        """What stands before the text, (B, N', C), and its mask."""
+        """What comes before the text, (B, N', C), and its mask."""
         words = self.model.get_input_embeddings()
         count = len(memory.tokens)
         before, after = (words(ids).expand(count, -1, -1) for ids in (self.before, self.after))

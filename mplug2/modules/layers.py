@@ -284,7 +284,37 @@ class Block(nn.Module):
         raise NotImplementedError
 
 
-class TransformerLayer(Block):
+class MemoryLayer(Block):
+    """Base of layers that end with cross-attention to a memory and a feed-forward, each in a residual.
+
+    A subclass makes the modules.
+    """
+
+    cross_attention: CrossAttention | None
+    cross_residual: Residual | None
+    feed_forward: FeedForward
+    feed_forward_residual: Residual
+
+    def attend_memory(
+        self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
+        """Cross-attention of x (B*K, L, C) to the memory of B samples.
+
+        The K sequences of a sample, which are next to each other, are laid end to end and become the query tokens of one
+        attention: the memory is projected once a sample and never tiled. With `rows` (M,), whose memory each of x (M, L, C)
+        attends to, it is projected once a sample too, and its keys and values are repeated.
+        """
+        if rows is not None:
+            memory = (self.cross_attention.project(memory) if isinstance(memory, Tensor) else memory).select(rows)
+        samples = (memory if isinstance(memory, Tensor) else memory.key).shape[0]
+        y = x if len(x) == samples else x.reshape(samples, -1, x.shape[-1])
+        return self.cross_residual(y, lambda z: self.cross_attention(z, memory, mask)).view(x.shape)
+
+    def feed(self, x: Tensor) -> Tensor:
+        return self.feed_forward_residual(x, self.feed_forward)
+
+
+class TransformerLayer(MemoryLayer):
     """Self-attention, optional cross-attention and feed-forward, each in a residual.
 
     The three parts are also methods: a generation and the vision blocks take them one by one.
@@ -339,24 +369,6 @@ class TransformerLayer(Block):
             return self.self_attention.attend(query, everything, mask, causal=mask is None and cache.length == 0)
 
         return self.self_residual(x, branch)
-
-    def attend_memory(
-        self, x: Tensor, memory: Tensor | KeyValue, mask: Tensor | None = None, rows: Tensor | None = None
-    ) -> Tensor:
-        """Cross-attention of x (B*K, L, C) to the memory of B samples.
-
-        The K sequences of a sample, which lie next to each other, are laid end to end and become the query tokens of one
-        attention: the memory is projected once a sample and never tiled. With `rows` (M,), whose memory each of x (M, L, C)
-        attends to, it is projected once a sample too, and its keys and values are repeated.
-        """
-        if rows is not None:
-            memory = self.cross_attention.project(memory).select(rows)
-        samples = (memory if isinstance(memory, Tensor) else memory.key).shape[0]
-        y = x if len(x) == samples else x.reshape(samples, -1, x.shape[-1])
-        return self.cross_residual(y, lambda z: self.cross_attention(z, memory, mask)).view(x.shape)
-
-    def feed(self, x: Tensor) -> Tensor:
-        return self.feed_forward_residual(x, self.feed_forward)
 
     def run(
         self,

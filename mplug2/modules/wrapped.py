@@ -1,17 +1,20 @@
-"""Layers of other packages as blocks, with room for a temporal module before each.
+"""Models of other packages: their configs, and their layers as blocks, with room for a temporal module before each.
 
 Letters in shapes: B samples, T frames, P patches per frame, C channels.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ..registry import MODELS
 from .layers import Block, Residual, initialize_transformer
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
 class WrappedLayer(Block):
@@ -66,3 +69,24 @@ class WrappedLayer(Block):
             split = patches.unflatten(1, (num_frames, -1)) if self.whole_clips else patches.unflatten(0, (-1, num_frames))
             x = torch.cat([x[:, :first], self.residual(split, self.temporal).reshape(patches.shape)], 1)
         return self.layer(x, *args, **kwargs)
+
+
+def source_and_config(model: dict | str, wrapper: str, example: str) -> tuple[str | None, PretrainedConfig]:
+    """Where the weights of a model of transformers come from, None if nowhere, and its config.
+
+    Args:
+        model: a config as a dict with its ``model_type``, or a local folder or hub name.
+        wrapper: name of the class that asks, for messages. example: a model type that it takes.
+
+    Raises:
+        ImportError: transformers is not installed. ValueError: a dict without ``model_type``.
+    """
+    try:
+        from transformers import AutoConfig
+    except ImportError as error:
+        raise ImportError(f'{wrapper} needs the package transformers: pip install transformers') from error
+    if isinstance(model, str):
+        return model, AutoConfig.from_pretrained(model)
+    if 'model_type' not in model:
+        raise ValueError(f"{wrapper}: the config needs a 'model_type', such as {example!r}")
+    return None, AutoConfig.for_model(**model)

@@ -63,7 +63,7 @@ class Captioning(GenerativeTask):
         return features.memory('fused', self.text)
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, self.memory(features))
+        hypotheses = self.hypotheses(features)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_caption = self.generator.text(best)
             sample.pred_score = best.score

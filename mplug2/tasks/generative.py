@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -62,6 +63,15 @@ class GenerativeTask(Task):
     @abstractmethod
     def memory(self, features: Features) -> Memory:
         """What the decoder attends to."""
+
+    def hypotheses(self, features: Features) -> list[list[Hypothesis]]:
+        """What the decoder writes of each sample, the best first."""
+        return self.generator.hypotheses(features, self.memory(features))
+
+    def read_tokens(self, ids: Sequence[int]) -> tuple[list[str], str]:
+        """What each written id reads as, '' for special ones, and what all of them do together."""
+        tokenizer = self.generator.tokenizer
+        return [tokenizer.decode([token]) for token in ids], tokenizer.decode(ids)
 
     def before_train(self, dataset: Dataset) -> None:
         self.objective.before_train(dataset)

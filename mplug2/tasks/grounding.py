@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from ..modules.contracts import Memory
+from ..modules.generation import Hypothesis
 from ..networks import Features
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample
@@ -47,9 +50,15 @@ class Grounding(GenerativeTask):
     def memory(self, features: Features) -> Memory:
         return features.memory('fused')
 
+    def hypotheses(self, features: Features) -> list[list[Hypothesis]]:
+        return self.generator.hypotheses(features, self.memory(features), self.allowed)
+
+    def read_tokens(self, ids: Sequence[int]) -> tuple[list[str], str]:
+        names = [*(() if self.locations.marker is None else ('box',)), 'left', 'top', 'right', 'bottom']
+        return names, ' '.join(names)
+
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, self.memory(features), self.allowed)
-        for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
+        for sample, (best, *_) in zip(batch.samples, self.hypotheses(features), strict=True):
             sample.pred_box = self.locations.decode(best.ids)
             sample.pred_score = best.score
         return batch.samples

@@ -122,7 +122,7 @@ class TextCompletion(GenerativeTask):
         return features.memory('text', self.text)
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, self.memory(features))
+        hypotheses = self.hypotheses(features)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_completion = self.generator.text(best)
         return batch.samples

@@ -38,7 +38,7 @@ class Summarization(GenerativeTask):
         return features.memory('text')
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, self.memory(features))
+        hypotheses = self.hypotheses(features)
         for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
             sample.pred_summary = self.generator.text(best)
             sample.pred_score = best.score

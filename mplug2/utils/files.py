@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
 
 
 @contextlib.contextmanager
@@ -36,6 +39,17 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def naming_logs(folder: Any) -> Iterator[None]:
+    """An error of a full disk that names no file gets the folder of the logs: results have names, so it was a log."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            error.filename = f'{folder}, where logs and scalars go'
+        raise
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:

@@ -58,10 +58,10 @@ def read_cases(path: str | Path, classes: Sequence[str] | None = None) -> Iterat
     Raises:
         ValueError: a line is neither; says which.
     """
-    with open(path, encoding='utf-8') as file:
+    with open(path, encoding='utf-8-sig') as file:
         first = file.readline()
     if '"source"' in first and '"prediction"' not in first:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig') as file:
             yield from map(_of_result, map(json.loads, file))
         return
     for sample, scores in read_scored(path):

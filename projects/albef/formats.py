@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
 from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer, head_copies, pair, prediction_head
-from mplug2.checkpoints.formats.vit import TIMM, block_entries
+from mplug2.checkpoints.formats.vit import BLOCKS, TEMPORAL_MODULES, TIMM, StemNames, blocks, vit_stem
 from mplug2.registry import WEIGHT_FORMATS
 
 # Names of the heads that a file may have -> those of tasks.
@@ -19,16 +19,6 @@ HEADS = {
 }
 
 
-def timm_vit(layers: int) -> Iterator[Entry]:
-    """A plain ViT with timm's keys, which ALBEF and BLIP publish."""
-    yield Entry('vision_encoder.class_embedding', ('visual_encoder.cls_token',), (0, 1))
-    yield Entry('vision_encoder.position_embedding', ('visual_encoder.pos_embed',), (0,))
-    yield from pair('vision_encoder.patch_embedding', 'visual_encoder.patch_embed.proj')
-    yield from pair('vision_encoder.norm_after', 'visual_encoder.norm')
-    for layer in range(layers):
-        yield from block_entries(f'vision_encoder.blocks.{layer}.layer', f'visual_encoder.blocks.{layer}', TIMM)
-
-
 @WEIGHT_FORMATS.register_module()
 class AlbefFormat(Adapter):
     """ALBEF fine-tuned: retrieval and grounding, or questions with a decoder.
@@ -37,7 +27,7 @@ class AlbefFormat(Adapter):
     """
 
     name = 'albef'
-    absent = ('vision_encoder.blocks.*.temporal_*', 'vision_encoder.blocks.*.residual_*')
+    absent = TEMPORAL_MODULES
     resize_mode = 'bicubic'
     bert = 'text_encoder'  # what BERT is under
 
@@ -61,11 +51,12 @@ class AlbefFormat(Adapter):
         return [*entries, *self._heads(state)]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
-        prefixes = ('vision_encoder.blocks.', 'text_encoder.layers.', 'fusion.layers.', 'decoder.layers.')
+        prefixes = (BLOCKS, 'text_encoder.layers.', 'fusion.layers.', 'decoder.layers.')
         return [*self._table(*(count(state, prefix) for prefix in prefixes)), *self._heads(state)]
 
     def _table(self, vision: int, text: int, fusion: int, decoder: int) -> Iterator[Entry]:
-        yield from timm_vit(vision)
+        yield from vit_stem(StemNames(), 'visual_encoder.')
+        yield from blocks(vision, 'visual_encoder.blocks.', TIMM)
         yield from bert_embedding('text_encoder.embedding', f'{self.bert}.embeddings')
         for layer in range(text):
             yield from bert_layer(f'text_encoder.layers.{layer}', f'{self.bert}.encoder.layer.{layer}', cross=False)

@@ -6,28 +6,25 @@ from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 
-from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
-from mplug2.checkpoints.formats.bert import bert_layer, pair, prediction_head
+from mplug2.checkpoints.formats.adapter import Entry, StackFormat
+from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer, pair, prediction_head
+from mplug2.checkpoints.formats.vit import BLOCKS, CLIP_HF, TEMPORAL_MODULES, TIMM, BlockNames, StemNames, blocks, vit_stem
 from mplug2.registry import WEIGHT_FORMATS
 
-VISION = 'vision_encoder'
 WORDS = 'embeddings.word_embeddings.weight'
 HEAD = 'text_decoder.cls.predictions'
-# Name of what a vision block has -> what stands for it in our block.
-_BLOCK = ('self_attention.qkv', 'self_attention.out', 'self_residual.norm', 'feed_forward_residual.norm')
-_BLOCK += ('feed_forward.up', 'feed_forward.down')
+DECODER = 'text_decoder.bert'
+TEXT_STACKS = {'fusion.layers.': 'text_encoder.encoder.layer.', 'decoder.layers.': f'{DECODER}.encoder.layer.'}
 
 
-class _Blip(Adapter):
+class _Blip(StackFormat):
     """Base of both: only the vision's keys differ."""
 
-    absent = ('*.temporal_*', '*.residual_before_*')
+    absent = TEMPORAL_MODULES
     resize_mode = 'bicubic'
     vision: str  # prefix of the vision's keys
-    blocks: str  # what its numbered blocks are under
-    stem: tuple[str, str, str, str]  # class token, positions, patches, last norm
-    block: tuple[str, ...]  # a block's parts in the order of `_BLOCK`
-    heads: Mapping[str, str]
+    stem: StemNames
+    block: BlockNames
 
     @classmethod
     def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -39,64 +36,52 @@ class _Blip(Adapter):
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:
-        own = {f'{cls.vision}{cls.stem[0]}', f'{cls.vision}{cls.blocks}0.{cls.block[0]}.weight'}
-        words = {f'text_encoder.{WORDS}', f'text_decoder.bert.{WORDS}'} & set(keys)
+        own = {f'{cls.vision}{cls.stem.class_token}', f'{cls.stacks[BLOCKS]}0.{cls.block.out}.weight'}
+        words = {f'text_encoder.{WORDS}', f'{DECODER}.{WORDS}'} & set(keys)
         return own <= set(keys) and bool(words) and not any('token_type_embeddings' in key for key in keys)
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        depths = (f'{self.vision}{self.blocks}', 'text_encoder.encoder.layer.', 'text_decoder.bert.encoder.layer.')
-        entries = self.table(*(count(state, prefix) for prefix in depths))
-        heads = [entry for entry in self._heads() if entry.theirs[0] in state]
-        return [*entries, *heads]
+        heads = (entry for entry in self._heads() if entry.theirs[0] in state)
+        return [*super().file_entries(state), *heads]
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
-        depths = (f'{VISION}.blocks.', 'fusion.layers.', 'decoder.layers.')
-        entries = self.table(*(count(state, prefix) for prefix in depths))
-        return [*entries, *(entry for entry in self._heads() if entry.ours in state)]
+        heads = (entry for entry in self._heads() if entry.ours in state)
+        return [*super().network_entries(state), *heads]
 
     def from_mplug2(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         foreign = super().from_mplug2(state)
         if f'{HEAD}.decoder.bias' in foreign:  # written twice, as both are kept
             foreign[f'{HEAD}.bias'] = foreign[f'{HEAD}.decoder.bias']
-            foreign[f'{HEAD}.decoder.weight'] = foreign[f'text_decoder.bert.{WORDS}']
+            foreign[f'{HEAD}.decoder.weight'] = foreign[f'{DECODER}.{WORDS}']
         return foreign
 
     def copies(self) -> dict[str, str]:
-        return {f'{HEAD}.decoder.weight': f'text_decoder.bert.{WORDS}'}
+        return {f'{HEAD}.decoder.weight': f'{DECODER}.{WORDS}'}
+
+    def vision_tower(self, layers: int) -> Iterator[Entry]:
+        """The table of the ViT."""
+        yield from vit_stem(self.stem, self.vision)
+        yield from blocks(layers, self.stacks[BLOCKS], self.block)
 
     def table(self, vision: int, text: int, decoder: int) -> Iterator[Entry]:
-        """The table of so many layers of each; of 0, a part is left out."""
-        token, positions, patches, norm = (self.vision + name for name in self.stem)
-        yield Entry(f'{VISION}.class_embedding', (token,), (0, 1))
-        yield Entry(f'{VISION}.position_embedding', (positions,), (0,))
-        yield from pair(f'{VISION}.patch_embedding', patches)
-        yield from pair(f'{VISION}.norm_after', norm)
-        for number in range(vision):
-            for ours, theirs in zip(_BLOCK, self.block, strict=True):
-                yield from pair(f'{VISION}.blocks.{number}.layer.{ours}', f'{self.vision}{self.blocks}{number}.{theirs}')
+        """The table of so many layers of each; a part of text with 0 is left out."""
+        yield from self.vision_tower(vision)
         if text:
-            yield from embedding('text_encoder.embedding', 'text_encoder.embeddings')
+            yield from bert_embedding('text_encoder.embedding', 'text_encoder.embeddings', segments=False)
         for number in range(text):
             yield from bert_layer(f'fusion.layers.{number}', f'text_encoder.encoder.layer.{number}', cross=True)
         if decoder:
-            yield from embedding('decoder.embedding', 'text_decoder.bert.embeddings')
+            yield from bert_embedding('decoder.embedding', f'{DECODER}.embeddings', segments=False)
             *head, _ = prediction_head('decoder.head', HEAD)
             yield from head
             yield Entry('decoder.head.bias', (f'{HEAD}.decoder.bias',))
         for number in range(decoder):
-            yield from bert_layer(f'decoder.layers.{number}', f'text_decoder.bert.encoder.layer.{number}', cross=True)
+            yield from bert_layer(f'decoder.layers.{number}', f'{DECODER}.encoder.layer.{number}', cross=True)
 
     def _heads(self) -> Iterator[Entry]:
         yield from pair('heads.head.vision_projection', 'vision_proj')
         yield from pair('heads.head.text_projection', 'text_proj')
         yield from pair('heads.matching.classifier', 'itm_head')
-
-
-def embedding(ours: str, theirs: str) -> Iterator[Entry]:
-    """BERT's embedding without segments."""
-    for one, other in (('word', 'word_embeddings'), ('position', 'position_embeddings')):
-        yield Entry(f'{ours}.{one}.weight', (f'{theirs}.{other}.weight',))
-    yield from pair(f'{ours}.norm', f'{theirs}.LayerNorm')
 
 
 @WEIGHT_FORMATS.register_module()
@@ -105,9 +90,12 @@ class BlipFormat(_Blip):
 
     name = 'blip-hf'
     absent = (*_Blip.absent, 'heads.head.temperature')
-    vision, blocks = 'vision_model.', 'encoder.layers.'
-    stem = ('embeddings.class_embedding', 'embeddings.position_embedding', 'embeddings.patch_embedding', 'post_layernorm')
-    block = ('self_attn.qkv', 'self_attn.projection', 'layer_norm1', 'layer_norm2', 'mlp.fc1', 'mlp.fc2')
+    vision = 'vision_model.'
+    stacks = {BLOCKS: 'vision_model.encoder.layers.', **TEXT_STACKS}
+    stem = StemNames(
+        'embeddings.class_embedding', 'embeddings.position_embedding', 'embeddings.patch_embedding', 'post_layernorm'
+    )
+    block = CLIP_HF._replace(qkv=('self_attn.qkv.',), out='self_attn.projection')
 
 
 @WEIGHT_FORMATS.register_module()
@@ -115,9 +103,9 @@ class BlipPublishedFormat(_Blip):
     """The authors' files; momentum encoders and queues are left out."""
 
     name = 'blip'
-    vision, blocks = 'visual_encoder.', 'blocks.'
-    stem = ('cls_token', 'pos_embed', 'patch_embed.proj', 'norm')
-    block = ('attn.qkv', 'attn.proj', 'norm1', 'norm2', 'mlp.fc1', 'mlp.fc2')
+    vision = 'visual_encoder.'
+    stacks = {BLOCKS: 'visual_encoder.blocks.', **TEXT_STACKS}
+    stem, block = StemNames(), TIMM
 
     def _heads(self) -> Iterator[Entry]:
         yield from super()._heads()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mplug2.checkpoints.errors import CheckpointError
-from mplug2.checkpoints.hub import ACTIVATIONS, HubFolder, HubModel
+from mplug2.checkpoints.hub import HubFolder, HubModel, stack, vision_tower
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
 from mplug2.registry import HUB_MODELS
 
@@ -17,34 +15,16 @@ TEXT |= dict(max_position_embeddings=512, layer_norm_eps=1e-12, bos_token_id=305
 VISION = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
 VISION |= dict(image_size=384, patch_size=16, hidden_act='gelu', layer_norm_eps=1e-5)
 IMAGES = dict(size={'height': 384, 'width': 384}, resample=3, image_mean=CLIP_MEAN, image_std=CLIP_STD)
-
-
-def vision_tower(sizes: dict[str, Any]) -> dict[str, Any]:
-    """Config of BLIP's ViT."""
-    return dict(
-        type='DualVisionEncoder',
-        image_size=sizes['image_size'],
-        patch_size=sizes['patch_size'],
-        width=sizes['hidden_size'],
-        num_layers=sizes['num_hidden_layers'],
-        num_heads=sizes['num_attention_heads'],
-        ffn_dim=sizes['intermediate_size'],
-        activation=ACTIVATIONS[sizes['hidden_act']],
-        eps=sizes['layer_norm_eps'],
-        pre_norm_embedding=False,
-        patch_bias=True,
-        position_resize='bicubic',
-    )
+VIT = dict(pre_norm_embedding=False, patch_bias=True)  # what its ViT has of its own
 
 
 @HUB_MODELS.register_module('blip')
 def blip(folder: HubFolder) -> HubModel:
     """Captions, answers, or retrieval, by the class that was saved."""
     text, vision = folder.section('text_config', **TEXT), folder.section('vision_config', **VISION)
-    sizes = dict(width=text['hidden_size'], num_heads=text['num_attention_heads'], ffn_dim=text['intermediate_size'])
-    layers = dict(num_layers=text['num_hidden_layers'], eps=text['layer_norm_eps'], memory_width=vision['hidden_size'], **sizes)
+    layers = stack(text) | dict(memory_width=vision['hidden_size'])
     words = dict(vocab_size=text['vocab_size'], max_positions=text['max_position_embeddings'], num_token_types=0)
-    embedding = dict(type='BertTextEncoder', **words, **{**sizes, 'num_layers': 0, 'eps': text['layer_norm_eps']})
+    embedding = dict(type='BertTextEncoder', **words, **stack(text | dict(num_hidden_layers=0)))
     parts = dict(
         text_encoder=embedding,
         fusion=dict(type='FusionLayers', **layers),
@@ -80,7 +60,7 @@ def blip(folder: HubFolder) -> HubModel:
         raise CheckpointError(f'{folder.path} holds a {folder.architecture or "model"}; of BLIP {", ".join(kinds)} are known')
     name, task, needed, key = kinds[folder.architecture]
     pipelines, data_preprocessor = folder.images(8, **IMAGES)
-    network = dict(type='BlipNetwork', vision_encoder=vision_tower(vision), **{part: parts[part] for part in needed})
+    network = dict(type='BlipNetwork', vision_encoder=vision_tower(vision, **VIT), **{part: parts[part] for part in needed})
     model = dict(network=network, tasks={name: task}, tokenizer=tokenizer, data_preprocessor=data_preprocessor)
     steps = {} if key is None else {name: [dict(type='TokenizeText', key=key, max_length=text['max_position_embeddings'])]}
     return HubModel(model, {**pipelines, 'text': steps}, BlipFormat())

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from torch import Tensor
 
 from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
-from mplug2.checkpoints.formats.bert import fused, pair
+from mplug2.checkpoints.formats.bert import bert_attention, pair
 from mplug2.projects.blip import BlipFormat
 from mplug2.registry import WEIGHT_FORMATS
 
-QUERIES = 'vision_decoder'  # the connection where the Q-Former stands
+QUERIES = 'vision_decoder'  # the connection where the Q-Former is
 LANGUAGE = 'language_model.'
 MODEL = 'decoder.model.'
 HEAD, WORDS = 'lm_head.weight', 'embed_tokens.weight'
@@ -47,22 +47,15 @@ class Blip2Format(Adapter):
         return [*self._table(count(state, 'vision_encoder.blocks.'), layers, crossing, words)] if layers else []
 
     def _table(self, vision: int, layers: int, crossing: Collection[int], words: Collection[str]) -> Iterator[Entry]:
-        yield from BlipFormat().table(vision, 0, 0)
+        yield from BlipFormat().vision_tower(vision)
         yield Entry(f'{QUERIES}.queries', ('query_tokens',), (0,))
         yield from pair(f'{QUERIES}.norm', 'qformer.layernorm')
         yield from pair(f'{QUERIES}.projection', 'language_projection')
         for number in range(layers):
             ours, theirs = f'{QUERIES}.layers.{number}', f'qformer.encoder.layer.{number}'
-            own = f'{theirs}.attention'
-            yield from fused(f'{ours}.self_attention.qkv', *(f'{own}.attention.{name}' for name in ('query', 'key', 'value')))
-            yield from pair(f'{ours}.self_attention.out', f'{own}.output.dense')
-            yield from pair(f'{ours}.self_residual.norm', f'{own}.output.LayerNorm')
+            yield from bert_attention(ours, f'{theirs}.attention', cross=False, inner='attention')
             if number in crossing:
-                cross = f'{theirs}.crossattention'
-                yield from pair(f'{ours}.cross_attention.query', f'{cross}.attention.query')
-                yield from fused(f'{ours}.cross_attention.key_value', f'{cross}.attention.key', f'{cross}.attention.value')
-                yield from pair(f'{ours}.cross_attention.out', f'{cross}.output.dense')
-                yield from pair(f'{ours}.cross_residual.norm', f'{cross}.output.LayerNorm')
+                yield from bert_attention(ours, f'{theirs}.crossattention', cross=True, inner='attention')
             yield from pair(f'{ours}.feed_forward.up', f'{theirs}.intermediate_query.dense')
             yield from pair(f'{ours}.feed_forward.down', f'{theirs}.output_query.dense')
             yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.output_query.LayerNorm')

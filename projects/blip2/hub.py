@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mplug2.checkpoints.errors import CheckpointError
-from mplug2.checkpoints.hub import HubFolder, HubModel
+from mplug2.checkpoints.hub import HubFolder, HubModel, vision_tower
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
-from mplug2.projects.blip.hub import vision_tower
+from mplug2.projects.blip.hub import VIT
 from mplug2.registry import HUB_MODELS
 
 from .formats import Blip2Format
@@ -48,7 +48,7 @@ def blip2(folder: HubFolder) -> HubModel:
     language = {key: value for key, value in text.items() if key not in OF_FILES}
     network = dict(
         type='MPlug2Network',
-        vision_encoder=vision_tower(vision),
+        vision_encoder=vision_tower(vision, **VIT),
         decoder=dict(type='HuggingFaceDecoder', model=language),
         projectors=dict(vision_decoder=former),
     )

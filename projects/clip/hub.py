@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mplug2.checkpoints.hub import ACTIVATIONS, HubFolder, HubModel
+from mplug2.checkpoints.hub import ACTIVATIONS, HubFolder, HubModel, stack, vision_tower
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
 from mplug2.registry import HUB_MODELS
 
@@ -35,33 +35,10 @@ IMAGES = dict(size={'shortest_edge': 224}, crop_size=224, do_center_crop=True, r
 FRAMES = 12  # of a clip, as CLIP4Clip takes on MSRVTT
 
 
-def stack(sizes: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a stack of layers."""
-    return dict(
-        width=sizes['hidden_size'],
-        num_layers=sizes['num_hidden_layers'],
-        num_heads=sizes['num_attention_heads'],
-        ffn_dim=sizes['intermediate_size'],
-        activation=ACTIVATIONS[sizes['hidden_act']],
-        eps=sizes['layer_norm_eps'],
-    )
-
-
-def vision_tower(sizes: dict[str, Any]) -> dict[str, Any]:
-    """Config of CLIP's ViT."""
-    return dict(
-        type='DualVisionEncoder',
-        image_size=sizes['image_size'],
-        patch_size=sizes['patch_size'],
-        position_resize='bicubic',
-        **stack(sizes),
-    )
-
-
 def text_tower(sizes: dict[str, Any]) -> dict[str, Any]:
     """Config of CLIP's text encoder."""
     words = dict(vocab_size=sizes['vocab_size'], max_positions=sizes['max_position_embeddings'])
-    return dict(type='CausalTextEncoder', **words, **stack(sizes))
+    return dict(type='CausalTextEncoder', activation=ACTIVATIONS[sizes['hidden_act']], **words, **stack(sizes))
 
 
 @HUB_MODELS.register_module('clip')

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from mplug2.modules.contracts import VisionTokens, pooled
+from mplug2.modules.contracts import join_frames, pooled
 from mplug2.networks import Network, TextFeatures, VisionFeatures
 from mplug2.registry import MODELS
 from mplug2.structures import Tokens
@@ -51,10 +50,10 @@ class ClipNetwork(Network):
         return self.projection_dim
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
-        encoded = self.vision_encoder(frames.flatten(0, 1)[:, None])
-        embeddings = self.embed_frames(encoded.tokens).unflatten(0, frames.shape[:2])
-        tokens = join_frames(encoded, self.vision_encoder.num_prefix_tokens, frames.shape[1])
-        return VisionFeatures(tokens, None, self.join(embeddings)[:, None])
+        tokens = self.vision_encoder(frames.flatten(0, 1)[:, None]).tokens
+        embeddings = self.embed_frames(tokens).unflatten(0, frames.shape[:2])
+        joined = join_frames(tokens.unflatten(0, frames.shape[:2]), self.vision_encoder.num_prefix_tokens)
+        return VisionFeatures(joined, None, self.join(embeddings)[:, None])
 
     def encode_text(self, text: Tokens) -> TextFeatures:
         encoded = self.text_encoder(text)
@@ -71,10 +70,3 @@ class ClipNetwork(Network):
     def join(self, embeddings: Tensor) -> Tensor:
         """Embeddings of frames (B, T, E) -> that of the clip (B, E)."""
         return embeddings.mean(1)
-
-
-def join_frames(encoded: VisionTokens, prefix: int, frames: int) -> Tensor:
-    """Tokens of frames, (B * T, prefix + P, C), each an image of its own -> those of clips, (B, prefix + T * P, C): the mean of
-    the prefix tokens, then patches frame-major."""
-    tokens = encoded.tokens.unflatten(0, (-1, frames))
-    return torch.cat([tokens[:, :, :prefix].mean(1), tokens[:, :, prefix:].flatten(1, 2)], 1)

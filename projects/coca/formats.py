@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
-from torch import Tensor
-
-from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
+from mplug2.checkpoints.formats.adapter import Entry, StackFormat
 from mplug2.checkpoints.formats.bert import pair, split_projection
-from mplug2.checkpoints.formats.vit import clip_block
+from mplug2.checkpoints.formats.vit import BLOCKS, CLIP, TEMPORAL_MODULES, blocks, clip_block
 from mplug2.projects.clip.formats import open_clip_text_tower
 from mplug2.registry import WEIGHT_FORMATS
 
 
 @WEIGHT_FORMATS.register_module()
-class CocaFormat(Adapter):
+class CocaFormat(StackFormat):
     """CoCa of open_clip."""
 
     name = 'coca'
-    absent = ('vision_encoder.blocks.*.temporal_*', 'vision_encoder.blocks.*.residual_*')
+    absent = TEMPORAL_MODULES
+    stacks = {
+        BLOCKS: 'visual.transformer.resblocks.',
+        'text_encoder.layers.': 'text.transformer.resblocks.',
+        'multimodal.layers.': 'text_decoder.cross_attn.',
+    }
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:
         return {'visual.attn_pool.query', 'text.cls_emb', 'text_decoder.ln_final.weight'} <= set(keys)
 
-    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        theirs = ('visual.transformer.resblocks.', 'text.transformer.resblocks.', 'text_decoder.cross_attn.')
-        entries = self._table(*(count(state, prefix) for prefix in theirs))
-        return entries
-
-    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
-        ours = ('vision_encoder.blocks.', 'text_encoder.layers.', 'multimodal.layers.')
-        return [*self._table(*(count(state, prefix) for prefix in ours))]
-
-    def _table(self, vision: int, text: int, multimodal: int) -> Iterator[Entry]:
+    def table(self, vision: int, text: int, multimodal: int) -> Iterator[Entry]:
         yield Entry('vision_encoder.patch_embedding.weight', ('visual.conv1.weight',))
         yield Entry('vision_encoder.class_embedding', ('visual.class_embedding',))
         yield Entry('vision_encoder.position_embedding', ('visual.positional_embedding',))
         yield from pair('vision_encoder.norm_before', 'visual.ln_pre')
-        for layer in range(vision):
-            yield from clip_block(f'vision_encoder.blocks.{layer}.layer', f'visual.transformer.resblocks.{layer}')
+        yield from blocks(vision, self.stacks[BLOCKS], CLIP)
         yield from self._pooling('vision_pooling', 'visual.attn_pool')
         yield Entry('vision_projection.weight', ('visual.proj',), transposed=True)
         yield from open_clip_text_tower(text, 'text.')

@@ -15,10 +15,10 @@ from mplug2.modules.cache import TokenCache
 from mplug2.modules.contracts import Memory
 from mplug2.modules.decoder import DecoderState
 from mplug2.modules.layers import (
-    Block,
     CrossAttention,
     FeedForward,
     KeyValue,
+    MemoryLayer,
     Residual,
     TransformerLayer,
     initialize_transformer,
@@ -130,7 +130,7 @@ class ClassTokenTextEncoder(CausalTextEncoder):
         return torch.cat([x[:, :-1], self.norm(x[:, -1:])], 1)
 
 
-class MultimodalLayer(Block):
+class MultimodalLayer(MemoryLayer):
     """A causal layer over the text, then one that attends to the image; each has its feed-forward.
 
     Args:
@@ -150,17 +150,9 @@ class MultimodalLayer(Block):
         """(B, N, C) -> keys and values."""
         return self.cross_attention.project(self.norm_memory(memory))
 
-    def attend_memory(self, x: Tensor, memory: KeyValue, mask: Tensor | None, rows: Tensor | None = None) -> Tensor:
-        """As `TransformerLayer.attend_memory`, with the feed-forward."""
-        memory = memory if rows is None else memory.select(rows)
-        samples = memory.key.shape[0]
-        y = x if len(x) == samples else x.reshape(samples, -1, x.shape[-1])
-        x = self.cross_residual(y, lambda z: self.cross_attention(z, memory, mask)).view(x.shape)
-        return self.feed_forward_residual(x, self.feed_forward)
-
     def run(self, x: Tensor, memory: Tensor, mask: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
-        """x: (M, L, C). memory: (B, N, C). mask: as in `attention`. rows: as in `TransformerLayer.attend_memory`."""
-        return self.attend_memory(self.text_layer(x, causal=True), self.project(memory), mask, rows)
+        """x: (M, L, C). memory: (B, N, C). mask: as in `attention`. rows: as in `attend_memory`."""
+        return self.feed(self.attend_memory(self.text_layer(x, causal=True), self.project(memory), mask, rows))
 
 
 @MODELS.register_module()
@@ -248,5 +240,5 @@ class SplitDecoder:
             x = layer.feed(layer.attend_self_cached(x, state.past, number))
         for number, (layer, memory) in enumerate(zip(self.multimodal.layers, state.memory, strict=True), len(self.text.layers)):
             x = layer.text_layer.feed(layer.text_layer.attend_self_cached(x, state.past, number))
-            x = layer.attend_memory(x, memory, state.memory_mask)
+            x = layer.feed(layer.attend_memory(x, memory, state.memory_mask))
         return x

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mplug2.checkpoints.hub import HubFolder, HubModel
+from mplug2.checkpoints.hub import HubFolder, HubModel, stack, vision_tower
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
 from mplug2.registry import HUB_MODELS
 
@@ -12,17 +10,10 @@ from .formats import FlavaFormat
 
 # What transformers leaves out of a config.json where it is so.
 _STACK = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, layer_norm_eps=1e-12)
-IMAGE = dict(image_size=224, patch_size=16, **_STACK)
+IMAGE = dict(image_size=224, patch_size=16, hidden_act='gelu', **_STACK)
 TEXT = dict(vocab_size=30522, max_position_embeddings=512, type_vocab_size=2, **_STACK)
 IMAGES = dict(size={'height': 224, 'width': 224}, crop_size={'height': 224, 'width': 224}, do_center_crop=True, resample=3)
 LENGTH = 77  # tokens of a text
-
-
-def stack(sizes: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a stack of layers."""
-    names = dict(width='hidden_size', num_layers='num_hidden_layers', num_heads='num_attention_heads')
-    names |= dict(ffn_dim='intermediate_size', eps='layer_norm_eps')
-    return {ours: sizes[theirs] for ours, theirs in names.items()}
 
 
 @HUB_MODELS.register_module('flava')
@@ -35,17 +26,7 @@ def flava(folder: HubFolder) -> HubModel:
     model = dict(
         network=dict(
             type='FlavaNetwork',
-            vision_encoder=dict(
-                type='DualVisionEncoder',
-                image_size=image['image_size'],
-                patch_size=image['patch_size'],
-                activation='gelu',
-                pre_norm_embedding=False,
-                patch_bias=True,
-                norm_output=False,
-                position_resize='bicubic',
-                **stack(image),
-            ),
+            vision_encoder=vision_tower(image, pre_norm_embedding=False, patch_bias=True, norm_output=False),
             text_encoder=dict(
                 type='BertTextEncoder',
                 num_token_types=text['type_vocab_size'],

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from torch import Tensor
 
 from mplug2.checkpoints.formats.adapter import Adapter, Entry, count
-from mplug2.checkpoints.formats.bert import bert_layer, pair
-from mplug2.checkpoints.formats.vit import OURS as VISION
-from mplug2.checkpoints.formats.vit import clip_hf_layer
+from mplug2.checkpoints.formats.bert import bert_embedding, bert_layer, pair
+from mplug2.checkpoints.formats.vit import BLOCKS, TEMPORAL_MODULES, clip_hf_vit
 from mplug2.registry import WEIGHT_FORMATS
 
 TOWER = 'git.image_encoder.vision_model'
@@ -22,7 +21,7 @@ class GitFormat(Adapter):
     """``GitForCausalLM`` of transformers, of images or of clips."""
 
     name = 'git-hf'
-    absent = ('*.temporal_*', '*.residual_before_*', 'frame_embedding.*')
+    absent = (*TEMPORAL_MODULES, 'frame_embedding.*')
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:
@@ -34,23 +33,15 @@ class GitFormat(Adapter):
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         frames = len(state.get('frame_embedding.table', ()))
-        return [*self._table(count(state, f'{VISION}.blocks.'), count(state, 'decoder.layers.'), frames)]
+        return [*self._table(count(state, BLOCKS), count(state, 'decoder.layers.'), frames)]
 
     def _table(self, vision: int, layers: int, frames: int) -> Iterator[Entry]:
-        yield Entry(f'{VISION}.class_embedding', (f'{TOWER}.embeddings.class_embedding',))
-        yield Entry(f'{VISION}.position_embedding', (f'{TOWER}.embeddings.position_embedding.weight',))
-        yield Entry(f'{VISION}.patch_embedding.weight', (f'{TOWER}.embeddings.patch_embedding.weight',))
-        yield from pair(f'{VISION}.norm_before', f'{TOWER}.pre_layrnorm')  # spelt so over there
-        yield from pair(f'{VISION}.norm_after', f'{TOWER}.post_layernorm')
-        for layer in range(vision):
-            yield from clip_hf_layer(f'{VISION}.blocks.{layer}.layer', f'{TOWER}.encoder.layers.{layer}')
+        yield from clip_hf_vit(vision, TOWER)
         if frames:
             yield Entry('frame_embedding.table', tuple(f'{FRAMES}.{frame}' for frame in range(frames)), (1,))
         yield from pair('vision_decoder.linear', f'{PROJECTION}.0')
         yield from pair('vision_decoder.norm', f'{PROJECTION}.1')
-        for ours, theirs in (('word', 'word_embeddings'), ('position', 'position_embeddings')):
-            yield Entry(f'decoder.embedding.{ours}.weight', (f'git.embeddings.{theirs}.weight',))
-        yield from pair('decoder.embedding.norm', 'git.embeddings.LayerNorm')
+        yield from bert_embedding('decoder.embedding', 'git.embeddings', segments=False)
         for layer in range(layers):
             yield from bert_layer(f'decoder.layers.{layer}', f'git.encoder.layer.{layer}', cross=False)
         yield from pair('decoder.output', 'output')

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mplug2.checkpoints.hub import HubFolder, HubModel
+from mplug2.checkpoints.hub import HubFolder, HubModel, vision_tower
 from mplug2.preprocessor import CLIP_MEAN, CLIP_STD
 from mplug2.projects.clip.hub import VISION as CLIP_VISION
-from mplug2.projects.clip.hub import vision_tower
 from mplug2.registry import HUB_MODELS
 
 from .formats import GitFormat

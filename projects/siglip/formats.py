@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from mplug2.checkpoints.formats.adapter import Entry
+from mplug2.checkpoints.formats.adapter import Entry, StackFormat
 from mplug2.checkpoints.formats.bert import pair, split_projection
 from mplug2.checkpoints.formats.vit import clip_hf_layer
-from mplug2.projects.clip.formats import TwoTowers, hf_text_tower
+from mplug2.projects.clip import ClipModelFormat
+from mplug2.projects.clip.formats import hf_text_tower
 from mplug2.registry import WEIGHT_FORMATS
 
 
 @WEIGHT_FORMATS.register_module()
-class SiglipModelFormat(TwoTowers):
+class SiglipModelFormat(StackFormat):
     """``SiglipModel`` of transformers."""
 
     name = 'siglip-hf'
     resize_mode = 'bicubic'
-    vision_layers = 'vision_model.encoder.layers.'
-    text_layers = 'text_model.encoder.layers.'
+    stacks = ClipModelFormat.stacks
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:
@@ -29,7 +29,7 @@ class SiglipModelFormat(TwoTowers):
         yield from pair('vision_encoder.patch_embedding', f'{embeddings}.patch_embedding')
         yield Entry('vision_encoder.positions', (f'{embeddings}.position_embedding.weight',))
         for layer in range(vision):
-            yield from clip_hf_layer(f'vision_encoder.blocks.{layer}', f'{self.vision_layers}{layer}')
+            yield from clip_hf_layer(f'vision_encoder.blocks.{layer}', f'vision_model.encoder.layers.{layer}')
         yield from pair('vision_encoder.norm', 'vision_model.post_layernorm')
         yield Entry('vision_pooling.probe', (f'{head}.probe',), (0,))
         yield from split_projection('vision_pooling.attention', f'{head}.attention')
@@ -37,7 +37,7 @@ class SiglipModelFormat(TwoTowers):
         yield from pair('vision_pooling.norm', f'{head}.layernorm')
         yield from pair('vision_pooling.feed_forward.up', f'{head}.mlp.fc1')
         yield from pair('vision_pooling.feed_forward.down', f'{head}.mlp.fc2')
-        yield from hf_text_tower(range(text))
+        yield from hf_text_tower(text)
         yield from pair('text_projection', 'text_model.head')
         for name in ('logit_scale', 'logit_bias'):
             yield Entry(f'heads.head.{name}', (name,), (0,))

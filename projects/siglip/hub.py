@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mplug2.checkpoints.hub import HubFolder, HubModel
-from mplug2.projects.clip.hub import FRAMES, stack
+from mplug2.checkpoints.hub import ACTIVATIONS, HubFolder, HubModel, stack
+from mplug2.projects.clip.hub import FRAMES
 from mplug2.registry import HUB_MODELS
 from mplug2.text import FileTokenizer
 
@@ -29,8 +29,9 @@ def siglip(folder: HubFolder) -> HubModel:
     text, vision = folder.section('text_config', **TEXT), folder.section('vision_config', **VISION)
     pipelines, data_preprocessor = folder.images(FRAMES, **IMAGES)
     tokenizer = folder.tokenizer(vocab_size=text['vocab_size'], pad=folder.special_token('pad_token') or '</s>')
-    layers, width = stack(vision), vision['hidden_size']
-    words = dict(vocab_size=text['vocab_size'], max_positions=text['max_position_embeddings'])
+    layers, words = (stack(part) | dict(activation=ACTIVATIONS[part['hidden_act']]) for part in (vision, text))
+    width = vision['hidden_size']
+    words |= dict(vocab_size=text['vocab_size'], max_positions=text['max_position_embeddings'])
     words['pad_id'] = FileTokenizer(**{key: value for key, value in tokenizer.items() if key != 'type'}).pad_id
     model = dict(
         network=dict(
@@ -41,7 +42,7 @@ def siglip(folder: HubFolder) -> HubModel:
             vision_pooling=dict(
                 type='AttentionPooling', **{key: value for key, value in layers.items() if key != 'num_layers'}
             ),
-            text_encoder=dict(type='PaddedTextEncoder', **words, **stack(text)),
+            text_encoder=dict(type='PaddedTextEncoder', **words),
             projection_dim=width,
         ),
         tasks=dict(

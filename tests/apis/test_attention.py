@@ -114,11 +114,6 @@ def test_recording_changes_nothing(by_hand: tuple[MPlug2Network, Retrieval]) -> 
     assert len(calls['layers.0.cross_attention']) == 1  # the hooks are gone
 
 
-@pytest.fixture(scope='module')
-def model() -> Inferencer:
-    return Inferencer('mplug2_tiny', dtype='float32')
-
-
 def test_every_part_of_the_shipped_model(model: Inferencer, mini_home: Path) -> None:
     image = str(min((mini_home / 'data/mini/coco/val2014').glob('*.jpg')))
     clip = str(min((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4')))

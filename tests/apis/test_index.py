@@ -18,11 +18,6 @@ from mplug2.cli import main
 from tests.datasets.media import write_video
 
 
-@pytest.fixture(scope='module')
-def model() -> Inferencer:
-    return Inferencer('mplug2_tiny', dtype='float32')
-
-
 @pytest.fixture
 def folder(mini_home: Path, tmp_path: Path) -> Path:
     """Three clips, an image and a broken clip."""

@@ -30,11 +30,6 @@ from tests.datasets.media import write_image, write_video
 
 
 @pytest.fixture(scope='module')
-def model() -> Inferencer:
-    return Inferencer('mplug2_tiny', dtype='float32')
-
-
-@pytest.fixture(scope='module')
 def clips(mini_home: Path) -> list[str]:
     return sorted(map(str, (mini_home / 'data/mini/msrvtt/videos').glob('*.mp4')))[:5]
 

@@ -56,6 +56,12 @@ def test_a_config_of_another_function_is_refused(network: nn.Module, tmp_path: P
         refuse(network, tmp_path, nested, part)
 
 
+def test_a_config_with_a_byte_order_mark_is_read(network: nn.Module, tmp_path: Path) -> None:
+    (tmp_path / 'config.json').write_text(json.dumps(CLIP | dict(hidden_act='gelu')), encoding='utf-8-sig')
+    with pytest.raises(CheckpointError, match='says hidden_act='):
+        refuse_other_function('theirs', tmp_path, network, ['vision_encoder'], [], [])
+
+
 @pytest.mark.parametrize(
     ('key', 'what'),
     [

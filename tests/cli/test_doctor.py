@@ -92,6 +92,16 @@ def test_two_packages_of_one_name_clash(capsys: pytest.CaptureFixture, monkeypat
     assert 'mmcv and mmcv-lite are both installed and overwrite each other' in report(capsys, 1)
 
 
+def test_an_opencv_that_wants_a_screen(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'cv2.py').write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split('.')[0] == 'cv2']:
+        monkeypatch.delitem(sys.modules, name)
+    last = report(capsys, 1).splitlines()[-1]
+    assert last.startswith('OpenCV does not import (libGL.so.1: ')
+    assert 'pip install opencv-python-headless' in last
+
+
 def test_a_plug_in_is_listed(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 

@@ -112,7 +112,7 @@ def test_a_shell_completes_commands_and_options(shell: str, capsys: pytest.Captu
 
 
 def test_texts_are_lines(tmp_path: Path) -> None:
-    (tmp_path / 'a.txt').write_text('one\n\n two \n')
+    (tmp_path / 'a.txt').write_text('one\n\n two \n', encoding='utf-8-sig')
     assert list(lines_of([str(tmp_path / 'a.txt')])) == ['one', 'two']
 
 

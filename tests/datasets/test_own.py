@@ -137,11 +137,20 @@ def test_a_check_finds_broken_media_duplicates_and_leaks(tmp_path: Path, capsys:
     problems = ['broken.mp4', 'none.png', 'record 3 repeats record 1', 'several splits: test: b.png; train: copy.png']
     problems += [
         'the box [0.0, 0.0, 9000.0, 4.0] is not within',
-        'end lies after the 0.6 seconds',
+        'end is after the 0.6 seconds',
         'label: no line of train has',
     ]
     for words in (*problems, 'several splits: train:', 'record 9; test:'):
         assert words in printed
+
+
+def test_a_check_refuses_media_outside_of_their_folder(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / 'own').mkdir()
+    write_image(tmp_path / 'a.png')
+    file = write(tmp_path / 'own/own.jsonl', dict(media='../a.png', caption='grey'))
+    assert main(['data', 'check', file]) == 1
+    assert f'outside of {tmp_path / "own"}' in capsys.readouterr().out
+    assert main(['data', 'check', file, '--follow-links']) == 0
 
 
 def test_a_page_shows_samples_as_the_model_sees_them(

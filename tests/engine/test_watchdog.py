@@ -55,15 +55,55 @@ def test_a_read_that_does_not_return_is_named_and_ends_the_run(monkeypatch: pyte
     assert dataset.progress.longest() is None
 
 
-def test_a_wait_for_a_stopped_worker_is_told(monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen) -> None:
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Watchdog, list[str], threading.Event]]:
+    """A watchdog at work, what it says, and whether it has ended the run."""
+    lines, ended = [], threading.Event()
+    monkeypatch.setattr(watchdog.os, '_exit', lambda status: ended.set())
+    logger = SimpleNamespace(warning=lines.append, error=lines.append)
+    runner = SimpleNamespace(logger=logger, _train_loop=None, _val_loop=None, _test_loop=None)
+    hook = Watchdog(warn_after=0.1, end_after=0.4)
+    hook.before_run(runner)
+    yield hook, lines, ended
+    hook.stop()
+
+
+def test_a_wait_for_a_stopped_worker_is_told(
+    monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen, watching: tuple
+) -> None:
     os.kill(sleeper.pid, signal.SIGSTOP)
-    monkeypatch.setattr(watchdog.multiprocessing, 'active_children', lambda: [sleeper])
-    hook = Watchdog(warn_after=0.01)
+    monkeypatch.setattr(
+        watchdog.multiprocessing, 'active_children', lambda: [SimpleNamespace(pid=sleeper.pid, kill=lambda: None)]
+    )
+    hook, lines, ended = watching
     hook.before_train_epoch(None)
-    time.sleep(0.05)
-    ((sentence, seconds),) = hook._waits()
-    assert sentence == f'the run waits for the next batch of its loader (its process {sleeper.pid} is stopped)'
-    assert seconds > 0.01
+    assert ended.wait(20)
+    what = f'the run waits for the next batch of its loader (its process {sleeper.pid} is stopped): for '
+    assert lines[0].startswith(what)
+    assert 'the run ends: look at what is named' in lines[1]
+
+
+@pytest.mark.parametrize('mark', ['before_val', 'before_save_checkpoint'])
+def test_a_stopped_process_is_told_in_validation_too(
+    monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen, watching: tuple, mark: str
+) -> None:
+    """These take as long as they take, but not where another process of the run is stopped."""
+    peer = peers.Peer(1, peers.socket.gethostname(), sleeper.pid, 'work/rank1.log')
+    monkeypatch.setattr(peers, '_peers', [peer])
+    hook, lines, ended = watching
+    getattr(hook, mark)(None, *([{}] if 'checkpoint' in mark else []))
+    assert not ended.wait(0.6)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    assert ended.wait(20)
+    assert f' while process 1 ({sleeper.pid} on {peer.host}) is stopped, its log is work/rank1.log: for ' in lines[0]
+
+
+def test_time_in_which_the_run_itself_is_suspended_does_not_count(monkeypatch: pytest.MonkeyPatch, watching: tuple) -> None:
+    hook, _, ended = watching
+    hook.before_train_epoch(None)
+    now = time.monotonic
+    monkeypatch.setattr(watchdog.time, 'monotonic', lambda: now() + 3600)
+    assert not ended.wait(0.2)
 
 
 def test_the_process_that_went_is_named_with_its_log(monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from mplug2.cli import main
 from mplug2.evaluation.analysis import OTHERS, class_results, confusion_matrix
 from mplug2.visualization.analysis import read_cases, write_analysis
 from tests.datasets.media import write_image, write_video
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 # expected, predicted -> how often: cats are taken for dogs once, dogs for cats twice, and a bird for a plane.
 COUNTS = Counter({('cat', 'cat'): 5, ('cat', 'dog'): 1, ('dog', 'dog'): 2, ('dog', 'cat'): 2, ('bird', 'plane'): 1})
@@ -118,29 +121,21 @@ def test_boxes_captions_ranks_and_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_a_cell_of_the_matrix_shows_its_samples(predictions: Path, tmp_path: Path) -> None:
-    browser_path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if browser_path is None:
-        pytest.skip('no browser is installed')
-    playwright = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
+def test_a_cell_of_the_matrix_shows_its_samples(page: Page, predictions: Path, tmp_path: Path) -> None:
     page_file = write_analysis(list(read_cases(predictions)), tmp_path, 'animals')
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--disable-dev-shm-usage'])
-        page = browser.new_page()
-        problems: list[str] = []
-        page.on('pageerror', lambda error: problems.append(str(error)))
-        page.goto(page_file.as_uri())
-        assert page.locator('.card').count() == 11
-        assert page.locator('.card >> nth=0').inner_text().startswith('what is <b>5</b> ?')  # as text, not as markup
-        page.click('#matrix td[title^="dog predicted as cat"]')
-        assert page.inner_text('#count') == '2 of 11 samples: dog predicted as cat'
-        page.click('text=clear the cell')
-        page.select_option('#tools select >> nth=0', 'wrong')
-        assert page.locator('.card').count() == 4
-        page.fill('#search', 'plane')
-        assert page.locator('.card').count() == 1
-        page.click('#classes th:has-text("precision")')
-        assert page.inner_text('#classes tbody tr:first-child td:first-child') == 'cat'
-        assert np.isclose(float(page.inner_text('#classes tbody tr:first-child td:nth-child(4)')), 71.4)
-        browser.close()
+    problems: list[str] = []
+    page.on('pageerror', lambda error: problems.append(str(error)))
+    page.goto(page_file.as_uri())
+    assert page.locator('.card').count() == 11
+    assert page.locator('.card >> nth=0').inner_text().startswith('what is <b>5</b> ?')  # as text, not as markup
+    page.click('#matrix td[title^="dog predicted as cat"]')
+    assert page.inner_text('#count') == '2 of 11 samples: dog predicted as cat'
+    page.click('text=clear the cell')
+    page.select_option('#tools select >> nth=0', 'wrong')
+    assert page.locator('.card').count() == 4
+    page.fill('#search', 'plane')
+    assert page.locator('.card').count() == 1
+    page.click('#classes th:has-text("precision")')
+    assert page.inner_text('#classes tbody tr:first-child td:first-child') == 'cat'
+    assert np.isclose(float(page.inner_text('#classes tbody tr:first-child td:nth-child(4)')), 71.4)
     assert problems == []

@@ -38,7 +38,7 @@ def convert(source: Path, out: Path) -> dict[str, int]:
     Raises:
         ValueError: a dev pair is not in the training file.
     """
-    dev = {tuple(line.split()) for line in (source / 'mrpc_dev_ids.tsv').read_text().splitlines() if line.strip()}
+    dev = {tuple(line.split()) for line in (source / 'mrpc_dev_ids.tsv').read_text(encoding='utf-8-sig').splitlines() if line.strip()}
     header, rows = read(source / 'msr_paraphrase_train.txt')
     missing = dev - {(row[1], row[2]) for row in rows}
     if missing:

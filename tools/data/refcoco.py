@@ -70,7 +70,7 @@ def convert(folder: Path) -> Path:
     if len(pickles) != 1:
         raise FileNotFoundError(f'{folder}: expected one of {" and ".join(PICKLES)}, found {len(pickles)}')
     refs = read_refs(pickles[0])
-    check(refs, json.loads((folder / 'instances.json').read_text()), str(pickles[0]))
+    check(refs, json.loads((folder / 'instances.json').read_text(encoding='utf-8-sig')), str(pickles[0]))
     out = folder / 'refs.json'
     write_text(out, json.dumps(refs))
     splits = Counter(ref['split'] for ref in refs)

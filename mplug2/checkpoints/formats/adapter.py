@@ -7,7 +7,7 @@ has the part ``heads``: ``heads.matching.classifier.weight`` is that weight of e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -171,6 +171,26 @@ class Adapter(ABC):
             else:
                 shared.setdefault(entry.theirs[0], {})[entry.rows[0]] = written[entry.theirs[0]]
         return foreign | {key: torch.cat([parts[first] for first in sorted(parts)]) for key, parts in shared.items()}
+
+
+class StackFormat(Adapter):
+    """Base of formats whose tables follow from the numbers of layers of their stacks.
+
+    Attributes:
+        stacks: what the numbered layers of a stack are under, ours -> theirs, in the order of `table`'s arguments.
+    """
+
+    stacks: ClassVar[Mapping[str, str]]
+
+    @abstractmethod
+    def table(self, *layers: int) -> Iterator[Entry]:
+        """The table of so many layers of each stack."""
+
+    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
+        return [*self.table(*(count(state, theirs) for theirs in self.stacks.values()))]
+
+    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
+        return [*self.table(*(count(state, ours) for ours in self.stacks))]
 
 
 def to_model_keys(weights: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:

@@ -29,14 +29,14 @@ def split_projection(ours: str, theirs: str) -> Iterator[Entry]:
         yield Entry(f'{ours}.key_value.{name}', (f'{theirs}.in_proj_{name}',), rows=(1, 3, 3))
 
 
-def bert_attention(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
-    """An attention and the residual around it."""
+def bert_attention(ours: str, theirs: str, cross: bool, inner: str = 'self') -> Iterator[Entry]:
+    """An attention and the residual around it. inner: what they call the attention without its output."""
     kind = 'cross' if cross else 'self'
     if cross:
-        yield from pair(f'{ours}.cross_attention.query', f'{theirs}.self.query')
-        yield from fused(f'{ours}.cross_attention.key_value', f'{theirs}.self.key', f'{theirs}.self.value')
+        yield from pair(f'{ours}.cross_attention.query', f'{theirs}.{inner}.query')
+        yield from fused(f'{ours}.cross_attention.key_value', f'{theirs}.{inner}.key', f'{theirs}.{inner}.value')
     else:
-        yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.self.{name}' for name in ('query', 'key', 'value')))
+        yield from fused(f'{ours}.self_attention.qkv', *(f'{theirs}.{inner}.{name}' for name in ('query', 'key', 'value')))
     yield from pair(f'{ours}.{kind}_attention.out', f'{theirs}.output.dense')
     yield from pair(f'{ours}.{kind}_residual.norm', f'{theirs}.output.LayerNorm')
 
@@ -51,13 +51,12 @@ def bert_layer(ours: str, theirs: str, cross: bool) -> Iterator[Entry]:
     yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.output.LayerNorm')
 
 
-def bert_embedding(ours: str, theirs: str) -> Iterator[Entry]:
-    """The embedding."""
-    for table, published in (
-        ('word', 'word_embeddings'),
-        ('position', 'position_embeddings'),
-        ('segment', 'token_type_embeddings'),
-    ):
+def bert_embedding(ours: str, theirs: str, segments: bool = True) -> Iterator[Entry]:
+    """The embedding. segments: with a table of token types."""
+    tables = dict(word='word_embeddings', position='position_embeddings')
+    if segments:
+        tables['segment'] = 'token_type_embeddings'
+    for table, published in tables.items():
         yield Entry(f'{ours}.{table}.weight', (f'{theirs}.{published}.weight',))
     yield from pair(f'{ours}.norm', f'{theirs}.LayerNorm')
 

@@ -9,10 +9,13 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor
 
 from ...registry import WEIGHT_FORMATS
-from .adapter import Adapter, Entry, count
+from .adapter import Entry, StackFormat
 from .bert import pair
 
 OURS = 'vision_encoder'
+BLOCKS = f'{OURS}.blocks.'
+# Ours alone; they start as they are.
+TEMPORAL_MODULES = (f'{BLOCKS}*.temporal_*', f'{BLOCKS}*.residual_before_attention.*', f'{BLOCKS}*.residual_before_ffn.*')
 
 
 class BlockNames(NamedTuple):
@@ -77,30 +80,54 @@ def clip_stem(theirs: str, kernel_ones: tuple[int, ...] = ()) -> Iterator[Entry]
     yield from pair(f'{OURS}.norm_after', f'{theirs}.ln_post')
 
 
-class VitFormat(Adapter):
-    """Base of the formats that hold a ViT, which fills our vision encoder; temporal modules start as they are."""
+def blocks(layers: int, theirs: str, names: BlockNames) -> Iterator[Entry]:
+    """The blocks of our vision encoder. theirs: what the numbered ones are under."""
+    for layer in range(layers):
+        yield from block_entries(f'{BLOCKS}{layer}.layer', f'{theirs}{layer}', names)
 
-    absent = (
-        f'{OURS}.blocks.*.temporal_*',
-        f'{OURS}.blocks.*.residual_before_attention.*',
-        f'{OURS}.blocks.*.residual_before_ffn.*',
-    )
+
+def clip_hf_vit(layers: int, theirs: str = 'vision_model') -> Iterator[Entry]:
+    """CLIP's ViT with HuggingFace's keys."""
+    embeddings = f'{theirs}.embeddings'
+    yield Entry(f'{OURS}.patch_embedding.weight', (f'{embeddings}.patch_embedding.weight',))
+    yield Entry(f'{OURS}.class_embedding', (f'{embeddings}.class_embedding',))
+    yield Entry(f'{OURS}.position_embedding', (f'{embeddings}.position_embedding.weight',))
+    yield from pair(f'{OURS}.norm_before', f'{theirs}.pre_layrnorm')  # spelt so over there
+    yield from pair(f'{OURS}.norm_after', f'{theirs}.post_layernorm')
+    yield from blocks(layers, f'{theirs}.encoder.layers.', CLIP_HF)
+
+
+class StemNames(NamedTuple):
+    """What a format calls what is outside the blocks of a plain ViT. norm: after them."""
+
+    class_token: str = 'cls_token'
+    positions: str = 'pos_embed'
+    patches: str = 'patch_embed.proj'
+    norm: str = 'norm'
+
+
+HF_STEM = StemNames(
+    'embeddings.cls_token', 'embeddings.position_embeddings', 'embeddings.patch_embeddings.projection', 'layernorm'
+)
+
+
+def vit_stem(names: StemNames, theirs: str = '', norm: str = f'{OURS}.norm_after') -> Iterator[Entry]:
+    """What is outside the blocks, as timm has it. theirs: what comes before the names. norm: our last layer norm."""
+    yield from pair(f'{OURS}.patch_embedding', f'{theirs}{names.patches}')
+    yield Entry(f'{OURS}.class_embedding', (f'{theirs}{names.class_token}',), (0, 1))
+    yield Entry(f'{OURS}.position_embedding', (f'{theirs}{names.positions}',), (0,))
+    yield from pair(norm, f'{theirs}{names.norm}')
+
+
+class VitFormat(StackFormat):
+    """Base of the formats that hold a ViT, which fills our vision encoder."""
+
+    absent = TEMPORAL_MODULES
     stem: ClassVar[str]  # a key that tells the format
-    blocks: ClassVar[str]  # what numbered blocks are under
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:
-        return cls.stem in keys and any(key.startswith(cls.blocks) for key in keys)
-
-    def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        return [*self.table(count(state, self.blocks))]
-
-    def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
-        return [*self.table(count(state, f'{OURS}.blocks.'))]
-
-    def table(self, layers: int) -> Iterator[Entry]:
-        """The table of a ViT with so many blocks."""
-        raise NotImplementedError
+        return cls.stem in keys and any(key.startswith(cls.stacks[BLOCKS]) for key in keys)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -109,12 +136,11 @@ class ClipFormat(VitFormat):
 
     name = 'clip'
     stem = 'visual.class_embedding'
-    blocks = 'visual.transformer.resblocks.'
+    stacks = {BLOCKS: 'visual.transformer.resblocks.'}
 
     def table(self, layers: int) -> Iterator[Entry]:
         yield from clip_stem('visual')
-        for layer in range(layers):
-            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', CLIP)
+        yield from blocks(layers, self.stacks[BLOCKS], CLIP)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -123,7 +149,7 @@ class HuggingFaceClipFormat(VitFormat):
 
     name = 'clip-hf'
     stem = 'vision_model.embeddings.class_embedding'
-    blocks = 'vision_model.encoder.layers.'
+    stacks = {BLOCKS: 'vision_model.encoder.layers.'}
 
     @classmethod
     def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -132,14 +158,7 @@ class HuggingFaceClipFormat(VitFormat):
         return {f'vision_model.{key}' if alone else key: value for key, value in state.items()}
 
     def table(self, layers: int) -> Iterator[Entry]:
-        embeddings = 'vision_model.embeddings'
-        yield Entry(f'{OURS}.patch_embedding.weight', (f'{embeddings}.patch_embedding.weight',))
-        yield Entry(f'{OURS}.class_embedding', (f'{embeddings}.class_embedding',))
-        yield Entry(f'{OURS}.position_embedding', (f'{embeddings}.position_embedding.weight',))
-        yield from pair(f'{OURS}.norm_before', 'vision_model.pre_layrnorm')  # spelt so over there
-        yield from pair(f'{OURS}.norm_after', 'vision_model.post_layernorm')
-        for layer in range(layers):
-            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', CLIP_HF)
+        yield from clip_hf_vit(layers)
 
 
 @WEIGHT_FORMATS.register_module()
@@ -149,15 +168,11 @@ class DinoFormat(VitFormat):
     name = 'dino'
     resize_mode = 'bicubic'
     stem = 'cls_token'
-    blocks = 'blocks.'
+    stacks = {BLOCKS: 'blocks.'}
 
     def table(self, layers: int) -> Iterator[Entry]:
-        yield from pair(f'{OURS}.patch_embedding', 'patch_embed.proj')
-        yield Entry(f'{OURS}.class_embedding', ('cls_token',), (0, 1))
-        yield Entry(f'{OURS}.position_embedding', ('pos_embed',), (0,))
-        yield from pair(f'{OURS}.norm_after', 'norm')
-        for layer in range(layers):
-            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', DINO)
+        yield from vit_stem(StemNames())
+        yield from blocks(layers, self.stacks[BLOCKS], DINO)
 
 
 _DINO_ATTENTION = dict(q_proj='attention.query', k_proj='attention.key', v_proj='attention.value', o_proj='output.dense')
@@ -170,7 +185,7 @@ class HuggingFaceDinoFormat(VitFormat):
     name = 'dino-hf'
     resize_mode = 'bicubic'
     stem = 'embeddings.cls_token'
-    blocks = 'encoder.layer.'
+    stacks = {BLOCKS: 'encoder.layer.'}
 
     @classmethod
     def clean(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -184,9 +199,5 @@ class HuggingFaceDinoFormat(VitFormat):
         return cleaned
 
     def table(self, layers: int) -> Iterator[Entry]:
-        yield from pair(f'{OURS}.patch_embedding', 'embeddings.patch_embeddings.projection')
-        yield Entry(f'{OURS}.class_embedding', ('embeddings.cls_token',), (0, 1))
-        yield Entry(f'{OURS}.position_embedding', ('embeddings.position_embeddings',), (0,))
-        yield from pair(f'{OURS}.norm_after', 'layernorm')
-        for layer in range(layers):
-            yield from block_entries(f'{OURS}.blocks.{layer}.layer', f'{self.blocks}{layer}', DINO_HF)
+        yield from vit_stem(HF_STEM)
+        yield from blocks(layers, self.stacks[BLOCKS], DINO_HF)

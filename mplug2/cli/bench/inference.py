@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
             with torch.autocast(model.device.type, model.dtype, enabled=model.dtype is not torch.float32):
                 batch = model.model.data_preprocessor(multimodal_collate(chunk))['inputs']
                 features = Features(model.model.network, batch)
-                task.generator.hypotheses(features, task.memory(features))
+                task.hypotheses(features)
 
     def whole() -> None:
         for _ in model.caption(files, batch_size=args.batch_size):

@@ -14,11 +14,11 @@ _WORKERS = 256  # rows of the board; of more workers some share one
 
 
 class Reading(NamedTuple):
-    """worker: its number, None for the process of the loader itself. index: of the sample. seconds: since it began."""
+    """worker: its number, None for the process of the loader itself. index: of the sample. start: when, as `time.time` says."""
 
     worker: int | None
     index: int
-    seconds: float
+    start: float
 
 
 class ReadingBoard:
@@ -44,4 +44,4 @@ class ReadingBoard:
         if not rows:
             return None
         start, number, index = min(rows)
-        return Reading(number - 1 if number else None, index, time.time() - start)
+        return Reading(number - 1 if number else None, index, start)

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ..contracts import VisionTokens
-from ..wrapped import WrappedLayer
+from ..contracts import VisionTokens, join_frames
+from ..wrapped import WrappedLayer, source_and_config
 from .vision import resample_patches, resize_positions
 
 if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
     from ...testing.tiny import TinySize
 
 _PREFIX_TOKENS = ('class_embedding', 'cls_token', 'register_tokens')
@@ -46,11 +48,9 @@ class HuggingFaceVisionEncoder(nn.Module):
         temporal_on_images: bool = True,
     ) -> None:
         super().__init__()
-        try:
-            from transformers import AutoModel
-        except ImportError as error:
-            raise ImportError('HuggingFaceVisionEncoder needs the package transformers: pip install transformers') from error
         self.source, config = vision_config(model)
+        from transformers import AutoModel
+
         if image_size is not None:
             setattr(config, next(name for name in _SIZES if hasattr(config, name)), image_size)
         if hasattr(config, 'vision_use_head'):
@@ -166,8 +166,7 @@ class HuggingFaceVisionEncoder(nn.Module):
         if hasattr(self.model, 'pre_layrnorm'):
             x = self.model.post_layernorm(x)  # CLIP itself applies it to the class token alone
         x = x.view(batch, -1, *x.shape[1:]) if self.tubelet_size is None else x[:, None]
-        first = self.num_prefix_tokens
-        return VisionTokens(torch.cat([x[:, :, :first].mean(1), x[:, :, first:].flatten(1, 2)], 1), count, grid)
+        return VisionTokens(join_frames(x, self.num_prefix_tokens), count, grid)
 
     def _fit_positions(self, tokens: int) -> None:
         """VideoMAE's sines do not depend on the number of tokens: a shorter clip has the first of them."""
@@ -184,20 +183,9 @@ class HuggingFaceVisionEncoder(nn.Module):
         embeddings.position_embeddings = self.positions[:, :tokens]
 
 
-def vision_config(model: dict | str) -> tuple[str | None, object]:
-    """Source of the weights, or None, and the config of the vision model that a dict, folder or hub name describes.
-
-    Raises:
-        ValueError: a dict without ``model_type``.
-    """
-    from transformers import AutoConfig
-
-    if isinstance(model, str):
-        source, config = model, AutoConfig.from_pretrained(model)
-    elif 'model_type' in model:
-        source, config = None, AutoConfig.for_model(**model)
-    else:
-        raise ValueError("HuggingFaceVisionEncoder: the config needs a 'model_type', such as 'siglip_vision_model'")
+def vision_config(model: dict | str) -> tuple[str | None, PretrainedConfig]:
+    """As `source_and_config`; of a model of several towers, the config of the vision tower."""
+    source, config = source_and_config(model, 'HuggingFaceVisionEncoder', 'siglip_vision_model')
     return source, getattr(config, 'vision_config', config)
 
 

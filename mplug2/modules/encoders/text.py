@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...registry import MODELS
 from ...structures import Tokens
 from ..layers import TextEmbedding, TransformerLayer, initialize_transformer, padding_mask
+from ..wrapped import source_and_config
 
 if TYPE_CHECKING:
     from ...testing.tiny import TinySize
@@ -79,16 +80,9 @@ class HuggingFaceTextEncoder(nn.Module):
 
     def __init__(self, model: dict | str) -> None:
         super().__init__()
-        try:
-            from transformers import AutoConfig, AutoModel
-        except ImportError as error:
-            raise ImportError('HuggingFaceTextEncoder needs the package transformers: pip install transformers') from error
-        if isinstance(model, str):
-            self.source, config = model, AutoConfig.from_pretrained(model)
-        else:
-            if 'model_type' not in model:
-                raise ValueError("HuggingFaceTextEncoder: the config needs a 'model_type', such as 'deberta-v2'")
-            self.source, config = None, AutoConfig.for_model(**model)
+        self.source, config = source_and_config(model, 'HuggingFaceTextEncoder', 'deberta-v2')
+        from transformers import AutoModel
+
         self.width = config.hidden_size
         self.vocab_size = config.vocab_size
         self.has_types = getattr(config, 'type_vocab_size', 0) > 0

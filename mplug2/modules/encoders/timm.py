@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ..contracts import VisionTokens
+from ..contracts import VisionTokens, join_frames
 from ..wrapped import WrappedLayer
 from .vision import resample_patches
 
@@ -131,5 +130,4 @@ class TimmVisionEncoder(nn.Module):
             grid = (x.shape[1], x.shape[2])
             x = x.flatten(1, 2)
         x = x.unflatten(0, (batch, count))
-        first = self.num_prefix_tokens
-        return VisionTokens(torch.cat([x[:, :, :first].mean(1), x[:, :, first:].flatten(1, 2)], 1), count, grid)
+        return VisionTokens(join_frames(x, self.num_prefix_tokens), count, grid)

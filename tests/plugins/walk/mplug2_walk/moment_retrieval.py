@@ -17,6 +17,7 @@ from mplug2.datasets.transforms.packing import TargetText
 from mplug2.datasets.transforms.text import Tokenizing
 from mplug2.evaluation.base import Metric, field, mean, percent
 from mplug2.modules.contracts import Memory
+from mplug2.modules.generation import Hypothesis
 from mplug2.networks import Features
 from mplug2.registry import DATASETS, METRICS, TASKS, TRANSFORMS
 from mplug2.structures import Batch, MultiModalDataSample
@@ -113,9 +114,11 @@ class MomentRetrieval(GenerativeTask):
     def memory(self, features: Features) -> Memory:
         return features.memory('fused')
 
+    def hypotheses(self, features: Features) -> list[list[Hypothesis]]:
+        return self.generator.hypotheses(features, self.memory(features), self.allowed)
+
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        hypotheses = self.generator.hypotheses(features, self.memory(features), self.allowed)
-        for sample, (best, *_) in zip(batch.samples, hypotheses, strict=True):
+        for sample, (best, *_) in zip(batch.samples, self.hypotheses(features), strict=True):
             moment = self.locations.decode(best.ids)
             sample.pred_moment = None if moment is None else tuple(sorted(moment))
         return batch.samples

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mplug2.modules import Block, VisionTokens
+from mplug2.modules.contracts import join_frames
 from mplug2.modules.layers import FeedForward, Residual, attention, initialize_transformer, merge_heads, split_heads
 from mplug2.registry import MODELS
 
@@ -117,6 +118,5 @@ class RegisterViT(nn.Module):
         angles = rotary_angles(grid, self.head_width, x)
         for block in self.blocks:
             x = block(x, count, angles)
-        x = x.unflatten(0, (-1, count))
-        first = self.num_prefix_tokens
-        return VisionTokens(self.norm(torch.cat([x[:, :, :first].mean(1), x[:, :, first:].flatten(1, 2)], 1)), count, grid)
+        tokens = join_frames(x.unflatten(0, (-1, count)), self.num_prefix_tokens)
+        return VisionTokens(self.norm(tokens), count, grid)
