@@ -41,7 +41,11 @@ class ListedImages(MultiModalDataset):
         raise NotImplementedError
 
     def load_records(self) -> list[dict]:
-        labels = {name: label for label, name in enumerate(self.classes())}
+        classes = self.classes()
+        labels = {name: label for label, name in enumerate(classes)}
+        if len(labels) < len(classes):
+            repeated = next(name for label, name in enumerate(classes) if labels[name] != label)
+            raise AnnotationError(f'{type(self).__name__}: the class {repeated!r} is listed more than once')
         records = []
         for file in self.ann_file:
             for number, line in enumerate(read_lines(file), start=1):
