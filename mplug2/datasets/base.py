@@ -29,7 +29,7 @@ class MultiModalDataset(Dataset):
 
     A subclass may describe itself further: `PUBLISHED`, `TEXTS`, and classmethods. ``stand_in(mini, cfg)``: what to change of
     its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` replace its own in a smoke test.
-    ``requires(cfg)``: packages beyond the core, module -> what to install. ``describe_shape``: see `mplug2.datasets.shapes`.
+    ``describe_shape``: see `mplug2.datasets.shapes`. What it needs installed: see `mplug2.config.needs`.
 
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.

@@ -34,6 +34,15 @@ class CocoDetection(CocoDataset):
     Of the pipeline ``dict(type='LoadImageFromFile')`` is `LoadPixels`, as in every data set of this package.
     """
 
+    REQUIRES = {
+        'mmdet': 'mmdet without its dependencies',
+        'pycocotools': 'pycocotools',
+        'scipy': 'scipy',  # this and the following: mmdet imports them
+        'shapely': 'shapely',
+        'six': 'six',
+        'terminaltables': 'terminaltables',
+    }
+
     def __init__(self, *args: Any, pipeline: Sequence[dict | Callable] = (), **settings: Any) -> None:
         steps = [dict(type=LoadPixels) if step == dict(type='LoadImageFromFile') else step for step in pipeline]
         super().__init__(*args, pipeline=steps, **settings)
@@ -73,10 +82,6 @@ class CocoDetection(CocoDataset):
         if isinstance(index, StreamIndex):
             index.seed_everything()
         return super().__getitem__(int(index))
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'mmdet': 'mmdet without its dependencies', 'pycocotools': 'pycocotools'}
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

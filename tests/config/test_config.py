@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.runner import Runner
 
 from mplug2.cli import main
 from mplug2.config.explain import explain
 from mplug2.config.load import config_folder, default_work_dir, find_config, load_config
+from mplug2.config.overrides import TOP_LEVEL, arguments, known_to_runs
 from mplug2.config.unread import unread_settings
 from mplug2.engine import OptimWrapper
 from mplug2.modules import UniversalLayers
@@ -83,6 +85,10 @@ def test_a_mistyped_override_is_refused() -> None:
             load_config('mini/video_captioning', {option: 1})
         assert near in str(caught.value)
         assert f'+{option}=' in str(caught.value)
+
+
+def test_keys_of_a_run_are_those_of_the_runner() -> None:
+    assert known_to_runs() == arguments(Runner) | set(TOP_LEVEL)
 
 
 def test_overrides_may_set_what_the_config_leaves_out() -> None:
