@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from hostile import WAYS, serving
 from PIL import Image
+from ranks import lost_ranks
 
 import mplug2.engine.runner
 from mplug2.checkpoints import load_checkpoint
@@ -83,7 +84,14 @@ class Drill:
             f'{row["held"]:4} of {row["tries"]:4}  {row["seconds"]:7.1f} s  {what}', *failures[:3], sep='\n        ', flush=True
         )
 
-    def start(self, work_dir: Path, *words: str, before: Callable[[], None] | None = None, options: Sequence[str] = ()) -> int:
+    def start(
+        self,
+        work_dir: Path,
+        *words: str,
+        config: Path = TINY,
+        before: Callable[[], None] | None = None,
+        options: Sequence[str] = (),
+    ) -> int:
         """Start a training in a child and return its process. before: called in the child."""
         self._runs += 1
         reading, writing = os.pipe()  # not a file, whose disk may be full
@@ -101,7 +109,7 @@ class Drill:
             if before is not None:
                 before()
             named = (f'experiment_name=drill{self._runs}', *options)
-            status = mplug2(['train', str(TINY), '--work-dir', str(work_dir), *words, '--cfg-options', *named])
+            status = mplug2(['train', str(config), '--work-dir', str(work_dir), *words, '--cfg-options', *named])
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -120,12 +128,12 @@ class Drill:
             time.sleep(kill[0])
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, kill[1])
-        status = self._wait(child, start + timeout)
+        status = self.wait(child, start + timeout)
         self._reader.join(5)
         return Child(status, self.log.read_text(errors='replace') if self.log.exists() else '', time.perf_counter() - start)
 
     @staticmethod
-    def _wait(child: int, until: float) -> int | None:
+    def wait(child: int, until: float) -> int | None:
         while time.perf_counter() < until:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
@@ -230,7 +238,7 @@ def second_run(drill: Drill) -> None:
 
 
 def disks(drill: Drill) -> None:
-    """A limit on the size of files stands for a full disk: writes beyond it fail."""
+    """A limit on the size of files simulates a full disk: writes beyond it fail."""
     with drill.row('the disk is full: status 1, a sentence that names the file, nothing half-written') as tries:
         for size in (0, 2000, 200_000):
             work_dir = drill.fresh(f'full{size}')
@@ -360,7 +368,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, help='write the table here as JSON')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--count', type=int, default=6, help='kills of each kind; of damaged files there are ten times as many')
-    parser.add_argument('--parts', nargs='*', help='kills, second_run, disks, media, shards, types, hangs, servers; all')
+    parser.add_argument('--parts', nargs='*', help='kills, second_run, disks, media, shards, types, hangs, ranks, servers; all')
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -376,6 +384,7 @@ def main() -> None:
             shards=lambda: corrupt_shards(drill, 10 * args.count),
             types=lambda: wrong_types(drill),
             hangs=lambda: hangs(drill),
+            ranks=lambda: lost_ranks(drill),
             servers=lambda: servers(drill),
         )
         for part in args.parts or parts:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
@@ -19,6 +22,18 @@ from .find import SHARDS, find_weights, parts_of
 # Where published files keep the weights inside their dict.
 WRAPPERS = ('state_dict', 'model', 'module')
 ORIGIN = 'origin'  # key in the header of a safetensors file
+# What scripts store beside weights and is data too: their arguments, and numbers of NumPy, under its old and new names.
+_PLAIN = [
+    argparse.Namespace,
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(letter)) for letter in '?bhilqBHILQefd'),
+    *(
+        (getattr(np._core.multiarray, name), f'numpy.{core}.multiarray.{name}')
+        for name in ('scalar', '_reconstruct')
+        for core in ('core', '_core')
+    ),
+]
 
 
 def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
@@ -42,7 +57,8 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             from safetensors.torch import load_file
 
             return {key: value for part in parts_of(path) or [path] for key, value in load_file(part).items()}
-        content = torch.load(path, map_location=map_location, weights_only=True)
+        with torch.serialization.safe_globals(_PLAIN):
+            content = torch.load(path, map_location=map_location, weights_only=True)
         if isinstance(content, Mapping) and isinstance(content.get('meta'), Mapping) and 'mplug2_version' in content['meta']:
             changed = _changed(path)
             if changed is not None:
@@ -62,7 +78,12 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict:
             why = f'it is damaged ({changed} in it is not what was written)'
         elif 'Unsupported' in str(error) or 'weights_only' in str(error).lower():
             kind = CheckpointError
-            why = 'it holds Python objects beside tensors and numbers, which are not loaded for safety'
+            named = re.search(r'GLOBAL (\S+)', str(error))
+            why = (
+                f'it holds Python objects beside tensors and numbers{f" ({named[1]})" if named else ""}, which are not loaded '
+                'for safety. If you trust it, write its weights alone, where these objects can be imported: '
+                "torch.save(torch.load(FILE, weights_only=False)['state_dict' or whatever it calls them], NEW)"
+            )
         else:
             why = f'it is damaged or not a checkpoint ({(str(error).splitlines() or [type(error).__name__])[0][:120]})'
         raise kind(f'cannot read the checkpoint {path}: {why}') from error

@@ -176,7 +176,7 @@ class LogitScaleHead(nn.Module):
         return logits if self.logit_bias is None else logits + self.logit_bias.float()
 
 
-def build_head(cfg: Mapping | None, network: Any, projection_dim: int, temperature: float) -> nn.Module:
+def build_head(cfg: Mapping | None, network: Any, projection_dim: int, temperature: float) -> ContrastiveHead | LogitScaleHead:
     """The head that a task puts on a network's vision and text.
 
     Args:

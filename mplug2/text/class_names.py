@@ -16,13 +16,15 @@ def read_synsets(path: str | Path) -> dict[str, str]:
     machine; Cardigan, a corgi, and cardigan), it is the line's first two, or the name and the synset id if they are not unique.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: a line is not a synset id with names.
+        FileNotFoundError: no such file. ValueError: a line is not a synset id with names, or repeats one.
     """
     lines = {}
     for number, line in enumerate(_lines(path), start=1):
         if not _SYNSET.match(line):
             raise ValueError(f"{path}: line {number} is {line!r}; expected a synset id and its names, as 'n01440764 tench'")
         synset, names = line.split(' ', 1)
+        if synset in lines:
+            raise ValueError(f'{path}: line {number} names the class {synset!r} once more')
         lines[synset] = [name.strip() for name in names.split(',')]
     names_of = {synset: names[0] for synset, names in lines.items()}
     names_of |= {synset: ', '.join(lines[synset][:2]) for synset in _ambiguous(names_of)}

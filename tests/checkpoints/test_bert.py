@@ -91,6 +91,15 @@ def test_fusion_starts_as_the_last_layers_and_the_decoder_as_the_first_with_the_
     assert all('cross_' in key for key in report.new if key.split('.')[0] in ('fusion', 'decoder'))
 
 
+def test_of_tied_weights_a_file_may_hold_the_copy_alone() -> None:
+    bert = reference(BertForMaskedLM)
+    state = {key: value for key, value in bert.state_dict().items() if key != 'cls.predictions.bias'}
+    assert 'cls.predictions.decoder.bias' in state
+    ours = network(decoder=TextDecoder(50, num_layers=3, max_positions=16, **SIZES))
+    BertWeights(state)(ours)
+    assert_close(ours.decoder.head.bias, bert.cls.predictions.bias, rtol=0, atol=0)
+
+
 def test_a_bert_too_shallow_for_the_decoder_fails_and_parts_leave_it_out() -> None:
     def ours() -> Network:
         return network(decoder=TextDecoder(50, num_layers=6, max_positions=16, **SIZES))

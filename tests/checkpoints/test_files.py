@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
-from mplug2.checkpoints import CheckpointError, find_weights, read_state, write_state
+from mplug2.checkpoints import CheckpointError, find_weights, load_checkpoint, read_state, write_state
 from mplug2.checkpoints.find import write_best
 
 
@@ -80,13 +83,35 @@ def test_a_program_and_pickled_objects_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r'TorchScript archive.*torchscript_to_safetensors\.py'):
         read_state(tmp_path / 'ViT.pt')
     torch.save(dict(model=nn.Linear(2, 2)), tmp_path / 'objects.pth')
-    with pytest.raises(CheckpointError, match='not loaded for safety'):
+    with pytest.raises(
+        CheckpointError, match=r'\(torch\.nn\.modules\.linear\.Linear\).*not loaded for safety.*write its weights'
+    ):
         read_state(tmp_path / 'objects.pth')
     (tmp_path / 'half.safetensors').write_bytes(b'\x08\0\0\0\0\0\0\0{"a":')
     with pytest.raises(CheckpointError, match='damaged'):
         read_state(tmp_path / 'half.safetensors')
     with pytest.raises(CheckpointError, match=r"no tensors in the given dict; it has the keys \['epoch'\]"):
         read_state(dict(epoch=3))
+
+
+def test_arguments_and_numbers_of_numpy_beside_weights_are_data(tmp_path: Path) -> None:
+    beside = dict(args=argparse.Namespace(lr=0.1), best=np.float64(0.5), random=np.random.get_state(), epoch=np.int64(3))
+    torch.save(dict(model=dict(weight=torch.ones(2)), **beside), tmp_path / 'theirs.pth')
+    assert read_state(tmp_path / 'theirs.pth')['weight'].tolist() == [1, 1]
+    content = load_checkpoint(tmp_path / 'theirs.pth')
+    assert (content['args'], content['best'], content['epoch']) == (beside['args'], 0.5, 3)
+
+
+def test_an_array_of_objects_runs_nothing(tmp_path: Path) -> None:
+    class Runs:
+        def __reduce__(self) -> tuple:
+            return os.mkdir, (str(tmp_path / 'ran'),)
+
+    for number, value in enumerate((np.array([Runs()], dtype=object), argparse.Namespace(lr=Runs()))):
+        torch.save(dict(model=dict(weight=torch.ones(2)), args=value), tmp_path / f'{number}.pth')
+        with pytest.raises(CheckpointError, match='not loaded for safety'):
+            load_checkpoint(tmp_path / f'{number}.pth')
+    assert not (tmp_path / 'ran').exists()
 
 
 def test_of_a_work_directory_it_is_the_best_checkpoint_or_the_latest(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ import pytest
 from mplug2.datasets import (
     GLUE,
     MSRVTTQA,
+    MSVDQA,
     CocoCaption,
     DiDeMoParagraph,
+    Food101,
     Gigaword,
     ImageNet,
     JsonlDataset,
@@ -211,6 +213,15 @@ def test_a_box_that_is_none_is_a_bad_sample(box: list[float]) -> None:
         BoxTarget(BertTokenizer('mini'), dict(num_bins=9))(dict(frames=frames, boxes=[box], path='a.jpg'))
 
 
+def test_a_name_may_begin_like_a_comment(write: Callable[[str, Any], str]) -> None:
+    assert [record['path'] for record in records(Kinetics(write('k.txt', '#a/b.mp4 0\nc.mp4 1\n')))] == ['#a/b.mp4', 'c.mp4']
+
+
+def test_a_class_that_is_listed_twice_would_move_the_labels_behind_it(write: Callable[[str, Any], str]) -> None:
+    with pytest.raises(ValueError, match="line 2 names the class 'n01440764' once more"):
+        read_class_names(write('s.txt', 'n01440764 tench\nn01440764 fish\nn01443537 goldfish\n'))
+
+
 @pytest.mark.parametrize(
     ('build', 'message'),
     [
@@ -241,6 +252,8 @@ def test_a_box_that_is_none_is_a_bad_sample(box: list[float]) -> None:
             lambda w: JsonlDataset(w('o.jsonl', '{"media": "a.jpg", "phrase": "p", "box": [0, 0, Infinity, 5]}')),
             r'o\.jsonl: record 1: a box is .*not \[0, 0, inf, 5\]',
         ),
+        (lambda w: MSVDQA(w('f.json', []), w('m.txt', 'a vid1\nb vid1\n')), r"m\.txt: vid1 is 'b', and 'a' in an earlier line"),
+        (lambda w: Food101(w('c.txt', 'pie\nsoup\npie\n'), w('f.txt', 'pie/1\n')), "Food101: the class 'pie' is listed more"),
     ],
 )
 def test_files_of_other_types_or_that_contradict_each_other(

@@ -34,7 +34,7 @@ def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
 def write_tokenizer(
     folder: Path, before: str | None, after: str | None, first: str | None = None, end_is_last: bool = False
 ) -> Tokenizer:
-    """A ``tokenizer.json`` of letters, whose texts stand between special tokens.
+    """A ``tokenizer.json`` of letters, whose texts are between special tokens.
 
     Args:
         first: the token 0, if it is another. end_is_last: `after` has the largest number, as CLIP's end.

@@ -124,6 +124,9 @@ class Adapter(ABC):
             CheckpointError: keys are missing, or tied weights differ.
         """
         state = self.clean(state)
+        for copy, original in self.copies().items():  # of tied weights a file may hold either
+            if copy in state and original not in state:
+                state[original] = state[copy]
         entries = [entry for entry in self.file_entries(state, parts) if parts is None or entry.part in parts]
         missing = [key for entry in entries for key in entry.theirs if key not in state]
         if missing:

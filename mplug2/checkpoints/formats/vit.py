@@ -123,7 +123,7 @@ class VitFormat(StackFormat):
     """Base of the formats that hold a ViT, which fills our vision encoder."""
 
     absent = TEMPORAL_MODULES
-    stem: ClassVar[str]  # a key that tells the format
+    stem: ClassVar[str]  # a key that identifies the format
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:

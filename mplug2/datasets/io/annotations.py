@@ -102,13 +102,12 @@ def each_line(path: str | Path) -> Iterator[Any]:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """Lines without blanks around them; empty ones and ``#`` comments are left out.
+    """Lines without blanks around them; empty ones are left out.
 
     Raises:
         FileNotFoundError: no such file.
     """
-    lines = (line.strip() for line in _lines(path))
-    return [line for line in lines if line and not line.startswith('#')]
+    return [line.strip() for line in _lines(path) if line.strip()]
 
 
 def read_ids(path: str | Path, column: str) -> list[str]:

@@ -192,7 +192,7 @@ class DualVisionEncoder(nn.Module):
         if unknown:
             raise ValueError(f"temporal_at takes 'attention' and 'feed_forward', not {sorted(unknown)}")
         if not -1 <= frozen_stages <= num_layers:
-            raise ValueError(f'frozen_stages {frozen_stages} must lie between -1 and the number of layers, {num_layers}')
+            raise ValueError(f'frozen_stages {frozen_stages} must be between -1 and the number of layers, {num_layers}')
         outside = sorted(set(global_blocks) - set(range(num_layers)))
         if outside:
             raise ValueError(f'global_blocks names blocks {outside}, but the encoder has blocks 0 to {num_layers - 1}')

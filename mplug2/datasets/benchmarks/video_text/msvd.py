@@ -35,6 +35,8 @@ class MSVDCaption(CaptionDataset):
     def load_captions(self) -> list[dict]:
         captions: dict[str, list[str]] = {}
         for line in read_lines(self.ann_file):
+            if line.startswith('#'):  # the official file begins with comments
+                continue
             name, _, caption = line.partition(' ')
             if not caption:
                 raise AnnotationError(f'{self.ann_file}: the line {line!r} has no caption after the name of the clip')
@@ -75,7 +77,10 @@ class MSVDQA(VideoQADataset):
             parts = line.split()
             if len(parts) != 2:
                 raise AnnotationError(f"{mapping}: the line {line!r} is not 'name vidN'")
-            self._names[parts[1]] = parts[0]
+            if self._names.setdefault(parts[1], parts[0]) != parts[0]:
+                raise AnnotationError(
+                    f'{mapping}: {parts[1]} is {parts[0]!r}, and {self._names[parts[1]]!r} in an earlier line'
+                )
         super().__init__(ann_file, suffix, **kwargs)
 
     def clip_name(self, path: str, number: int, video_id: int | str) -> str:
