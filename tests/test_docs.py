@@ -1,4 +1,4 @@
-"""What the README and the docs show is run as it stands there."""
+"""What the README and the docs show is run as it is there."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_in
 
 @pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python as it stands there, in one session a page, and the command lines."""
+    """Python as it is there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
     image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
     monkeypatch.chdir(tmp_path)
@@ -179,8 +179,10 @@ def test_commands_exist() -> None:
     for page in ALL:
         text = (ROOT / page).read_text().replace('\\\n', ' ')
         for line in re.findall(r'^(?: {4})?(?:\w+=\S+ )*mplug2 (.*)$', text, re.MULTILINE):
-            name, *words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)
-            if name not in COMMANDS or '...' in words or '|' in words:
+            if (name := line.split()[0]) not in COMMANDS:
+                continue
+            words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)[1:]
+            if '...' in words or '|' in words:
                 continue
             parser, seen = argparse.ArgumentParser(exit_on_error=False), seen + 1
             module_of(name).add_arguments(parser)

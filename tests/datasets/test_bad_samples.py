@@ -141,7 +141,7 @@ def test_only_bad_samples_are_forgiven():
 
 def test_all_bad(tmp_path):
     dataset = Images(3, data_prefix=tmp_path, bad_samples=dict(policy='replace', max_bad=3))
-    with pytest.raises(BadSampleError, match='100 samples drawn in place of a bad one were bad as well'):
+    with pytest.raises(BadSampleError, match='100 samples taken in place of a bad one were bad as well'):
         dataset[0]
 
 
