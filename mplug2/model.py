@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from .modules.adapters import add_adapters, merge_adapters
@@ -22,6 +21,7 @@ from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
 from .tasks.spec import TaskSpec
+from .utils.lean_mmengine import BaseModel
 
 ROLES = ('text', 'decoder')  # of tokenizers
 
@@ -102,7 +102,7 @@ class MPlug2(PretrainedModel, BaseModel):
         self.adapter_keys = frozenset(f'network.{key}' for key in add_adapters(self.network, **self.adapters))
 
     def merge_adapters(self) -> None:
-        """Add the adapters to the weights that they stand beside, and remove them."""
+        """Merge the adapters into the weights of their layers, and remove them."""
         if self.adapter_keys:
             merge_adapters(self.network)
         self.adapters, self.adapter_keys = None, frozenset()

@@ -1,7 +1,8 @@
-"""What the README and the docs show is run as it stands there."""
+"""What the README and the docs show is run as it is there."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import re
@@ -14,8 +15,8 @@ import torch
 from PIL import Image
 
 from mplug2 import Inferencer
-from mplug2.cli import main
-from mplug2.config.load import config_folder, load_config
+from mplug2.cli import COMMANDS, main, module_of
+from mplug2.config.load import config_folder, find_config, load_config
 from mplug2.datasets.shapes import SampleShape
 from mplug2.datasets.stand_ins import MiniBenchmark
 from mplug2.datasets.transforms import PackInputs
@@ -134,7 +135,7 @@ INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_in
 
 @pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python as it stands there, in one session a page, and the command lines."""
+    """Python as it is there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
     image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
     monkeypatch.chdir(tmp_path)
@@ -152,12 +153,61 @@ def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pyte
         assert main(shlex.split(line)[1:]) == 0
 
 
+def test_one_step_prints_what_it_says(mini_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """Every shape and name that the page shows; its clips are those of the whole benchmark, so their texts are not compared."""
+    page = 'docs/explanation/one_step.md'
+    monkeypatch.chdir(mini_home)
+    names: dict = {}
+    for code, shown in zip(blocks(page, 'python'), blocks(page, 'text'), strict=True):
+        exec(code, names)
+        printed = capsys.readouterr().out.splitlines()
+        lines = [line for line in shown.splitlines() if not re.search('4390|moves', line)]
+        assert not [line for line in lines if line not in printed]
+
+
 SITE = runpy.run_path(str(ROOT / 'tools/docs/hooks.py'))
 GENERATED = {ROOT / f'docs/reference/{name}.md' for name in (*SITE['PAGES'], *(f'api/{name}' for name in SITE['API']))}
 PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for page in (ROOT / folder).rglob('*.md'))
 
 
-@pytest.mark.parametrize('page', [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES], ids=str)
+ALL = [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES]
+
+
+def test_commands_exist() -> None:
+    """Each `mplug2` line of a block has a command's arguments, and names configs that are there."""
+    wrong, seen = [], 0
+    for page in ALL:
+        text = (ROOT / page).read_text().replace('\\\n', ' ')
+        for line in re.findall(r'^(?: {4})?(?:\w+=\S+ )*mplug2 (.*)$', text, re.MULTILINE):
+            if (name := line.split()[0]) not in COMMANDS:
+                continue
+            words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)[1:]
+            if '...' in words or '|' in words:
+                continue
+            parser, seen = argparse.ArgumentParser(exit_on_error=False), seen + 1
+            module_of(name).add_arguments(parser)
+            try:
+                config = getattr(parser.parse_args(words), 'config', None)
+                if isinstance(config, str) and re.fullmatch(r'[a-z]\w*/\w+', config):
+                    find_config(config)
+            except (argparse.ArgumentError, FileNotFoundError) as error:
+                wrong.append(f'{page}: {line}: {error}')
+            except SystemExit as error:
+                wrong += [f'{page}: {line}'] if error.code else []
+    assert not wrong
+    assert seen > 100
+
+
+@pytest.mark.parametrize('page', sorted((ROOT / 'docs/guides/tasks').glob('[!R]*.md')), ids=lambda page: page.stem)
+def test_a_page_of_a_task_has_what_a_user_needs(page: Path) -> None:
+    text = page.read_text()
+    assert f'mplug2 train mini/{page.stem}' in text or page.stem == 'pretraining'
+    assert 'mplug2 test' in text
+    assert f'own/{page.stem}' in text or page.stem == 'pretraining'
+    assert re.search(r'data/\w+/', text)
+
+
+@pytest.mark.parametrize('page', ALL, ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r'\]\(([^)\s]+)\)', text) if not link.startswith('http')]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 from ..config.load import type_name
 from ..registry import DATASETS, TRANSFORMS, class_of
 from .inputs import Media
+
+if TYPE_CHECKING:
+    from mmdet.models.detectors import BaseDetector
 
 
 class DetectionPipeline:
@@ -45,7 +47,7 @@ class Detector:
         model: of mmdet, with weights. cfg: its config, of which the test pipeline is taken and the names of the classes.
     """
 
-    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
+    def __init__(self, model: BaseDetector, cfg: Mapping[str, Any]) -> None:
         self.model = model.eval()
         dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
         self.pipeline = DetectionPipeline(dataset['pipeline'])

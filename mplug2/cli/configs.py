@@ -82,7 +82,7 @@ def _batch(cfg: dict) -> str:
 
 
 def _result(name: str) -> str:
-    """The first metric of the config in the published results, which lie in a checkout only."""
+    """The first metric of the config in the published results, which only a checkout has."""
     published = Path(__file__).parents[2] / 'docs/results/mini.json'
     rows = json.loads(published.read_text()) if published.is_file() else []
     for row in rows:

@@ -127,6 +127,9 @@ class Decoder(Protocol):
     word_table: Tensor
     entry_points: tuple[str, ...]
 
+    def __call__(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
+        """`forward`, which modules call."""
+
     def forward(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
         """Teacher forcing: ids (M, L), padded on the right -> logits (M, L, V). sample: (M,), whose memory each attends to."""
 
@@ -150,7 +153,7 @@ def check_members(module: nn.Module, contract: type, slot: str) -> None:
     missing = [name for name in (*contract.__annotations__, *methods) if not hasattr(module, name)]
     if missing:
         raise TypeError(
-            f'{type(module).__name__} stands for the {slot} and lacks {", ".join(missing)}: it has to fulfil '
+            f'{type(module).__name__} is given as the {slot} and lacks {", ".join(missing)}: it has to fulfil '
             f'mplug2.modules.contracts.{contract.__name__}'
         )
 

@@ -49,13 +49,13 @@ class Generation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_length <= self.max_length:
-            raise ValueError(f'min_length {self.min_length} must lie between 0 and max_length {self.max_length}')
+            raise ValueError(f'min_length {self.min_length} must be between 0 and max_length {self.max_length}')
         if self.num_beams < 1 or self.num_return < 1:
             raise ValueError(f'num_beams {self.num_beams} and num_return {self.num_return} must be at least 1')
         if self.temperature is not None and self.temperature <= 0:
             raise ValueError(f'temperature {self.temperature} must be above 0; None takes the likeliest token')
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f'top_p {self.top_p} must lie in (0, 1]')
+            raise ValueError(f'top_p {self.top_p} must be in (0, 1]')
         if self.finish not in FINISHES:
             raise ValueError(f'finish is {" or ".join(map(repr, FINISHES))}, not {self.finish!r}')
         if self.top_k is not None and self.top_k < 1:

@@ -36,7 +36,7 @@ pre {{ background: #f6f8fa; padding: 0.8em; border-radius: 6px; overflow-x: auto
 
 class Said(NamedTuple):
     """One thing that was said of an image or clip. label: what was asked. text: the answer. right: whether it is, None if
-    nothing tells."""
+    unknown."""
 
     label: str
     text: str

@@ -20,7 +20,7 @@ from .media import copy_cut, read_numbers, turn, write_numbered
 BACKENDS = ['pyav', *(name for name in ('decord', 'torchcodec') if importlib.util.find_spec(name))]
 B_FRAMES = {'bf': '3'}
 OPEN = {'bf': '3', 'x264-params': 'open-gop=1:keyint=12:min-keyint=12:bframes=3:scenecut=0'}
-X265 = {'x265-params': 'keyint=12:min-keyint=12:bframes=3:log-level=none'}  # its groups are open unless told otherwise
+X265 = {'x265-params': 'keyint=12:min-keyint=12:bframes=3:log-level=none'}  # its groups are open by default
 HIDDEN = {'lag-in-frames': '16', 'auto-alt-ref': '1', 'quality': 'good'}
 VARIED = np.cumsum([random.Random(number).choice([1, 2, 3, 10, 40]) for number in range(90)]).tolist()
 

@@ -1,4 +1,4 @@
-"""The page of what a model said: one file that holds its frames, escaped, with right and wrong told apart."""
+"""The page of what a model said: one file that holds its frames, escaped, with right and wrong distinguished."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .video_index import index_packets
 
 _SKIP = 32  # packets: decoding as many is cheaper than seeking past them
 _INTRA = 1  # FFmpeg's type of a frame that needs no other
-_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they stand for B-frames packed with others
+_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they are placeholders of B-frames packed with others
 
 
 class WrongLengthError(BadSampleError):

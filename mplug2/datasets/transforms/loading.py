@@ -52,6 +52,9 @@ class LoadVideo(BaseTransform):
             folder of images. sampling: of `sample_frames`.
     """
 
+    REQUIRES = {'av': 'av'}
+    REQUIRES_FOR = {'backend': {'decord': {'decord': 'decord'}, 'torchcodec': {'torchcodec': 'torchcodec, and FFmpeg'}}}
+
     def __init__(self, num_frames: int = 4, backend: str = 'pyav', sampling: str = 'whole') -> None:
         if sampling not in SAMPLINGS:
             raise ValueError(f'LoadVideo: sampling is one of {", ".join(map(repr, SAMPLINGS))}, not {sampling!r}')
@@ -76,8 +79,3 @@ class LoadVideo(BaseTransform):
     @classmethod
     def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
         cfg.update(num_frames=tiny.frames, backend='pyav')
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        optional = {'decord': {'decord': 'decord'}, 'torchcodec': {'torchcodec': 'torchcodec, and FFmpeg'}, 'frames': {}}
-        return {'av': 'av'} | optional.get(cfg.get('backend', 'pyav'), {})

@@ -18,7 +18,7 @@ from ...registry import HOOKS
 class LogPredictions(Hook):
     """Draws the first predictions of each validation beside what was expected, as ``val/predictions`` of the run's logger.
 
-    Predictions of texts alone, and those of a retrieval loop, have no picture.
+    Predictions of texts alone, and those of a retrieval loop, are not drawn.
 
     Args:
         count: how many samples.
