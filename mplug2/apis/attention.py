@@ -105,7 +105,7 @@ def _encode(network: Network, features: Features) -> tuple[int, int, int]:
 def _match(task: Retrieval, features: Features) -> Tensor:
     """(B,): log-odds that the text belongs to the input; without matching, the cosine of their embeddings."""
     if task.matching is None:
-        return (task.embed_vision(features.vision()) * task.embed_text(features.text())).sum(1)
+        return task.similarity(features)
     logits = task.matching(features.fused().pooled)
     return logits[:, 1] - logits[:, 0]
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
-from ..datasets.io.clip_part import frame_rate
 from ..utils.files import replace_file, replacing, write_text
 from .inferencer import Inferencer
 from .inputs import Media
@@ -311,8 +310,7 @@ def segments(path: str, seconds: float) -> list[tuple[float, float]]:
     """
     if seconds <= 0:
         raise ValueError(f'a segment has more than 0 seconds, not {seconds}')
-    clip = Clip(path)
-    duration = len(clip) / (clip.fps or frame_rate(path))
+    duration = Clip(path).duration
     count = max(1, round(duration / seconds))
     bounds = [round(number * seconds, 3) for number in range(count)] + [round(duration, 3)]
     return list(pairwise(bounds))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..modules.generation import rank
-from ..modules.layers import full_precision
 from ..networks import Features
 from ..pretrained import zoo
 from ..structures import Batch
@@ -149,11 +148,14 @@ class Inferencer(Execution):
             top_k: how many are returned, best first; ``similarity`` says how near they are. Inputs that cannot be read come
                 after them.
         """
-        queries = {kind: torch.from_numpy(embedding_of(self.embed_text(text, kind))) for kind in ('image', 'video')}
+        queries: dict[str, Tensor] = {}
 
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
-            query = queries[batch.samples[0].media]
-            return [dict(similarity=value) for value in (task.embed_vision(features.vision()).cpu() @ query).tolist()]
+            kind = batch.samples[0].media
+            if kind not in queries:
+                queries[kind] = self._embed_queries([text], kind)
+            cosines = task.compare(features.network, features.vision(), queries[kind])
+            return [dict(similarity=value) for (value,) in cosines.tolist()]
 
         results = self._run('search', inputs, ('caption',), text, predict, text_steps=False, **options)
         ranked: list[Result] = []
@@ -199,9 +201,10 @@ class Inferencer(Execution):
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             kind = batch.samples[0].media
             if kind not in classes:
-                classes[kind] = self._embed_classes(names, templates, kind)
-            scores = task.head.logits(task.embed_vision(features.vision()), classes[kind]).softmax(1)
-            return read_classes(scores, names)
+                texts = [template.format(name) for name in names for template in templates]
+                classes[kind] = self._embed_queries(texts, kind).unflatten(0, (len(names), -1)).mean(1)
+            scores = task.head.scale(task.compare(features.network, features.vision(), classes[kind]))
+            return read_classes(scores.softmax(1), names)
 
         return self._run('embed', inputs, (), None, predict, text_steps=False, **options)
 
@@ -266,13 +269,14 @@ class Inferencer(Execution):
 
         return self._run(method, inputs, (EXPLAINED[method],), text, predict, **options)
 
-    def _embed_classes(self, names: list[str], templates: Sequence[str], kind: str) -> Tensor:
-        """Unit vectors of the classes, (K, E)."""
-        texts = [template.format(name) for name in names for template in templates]
-        results = results_of(self.embed_text(texts, kind, batch_size=64))
-        rows = torch.stack([torch.from_numpy(embedding_of(result)) for result in results])
-        with full_precision(rows):
-            return F.normalize(rows.unflatten(0, (len(names), -1)).mean(1), dim=-1).to(self.device)
+    def _embed_queries(self, texts: list[str], kind: str) -> Tensor:
+        """What a task keeps of texts to compare images and clips with, (K, E)."""
+
+        def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
+            return [dict(embedding=row) for row in task.embed_query(features.text()).cpu().numpy()]
+
+        results = results_of(self._run('embed', texts, ('caption',), None, predict, text_media=kind, batch_size=64))
+        return torch.from_numpy(np.stack([embedding_of(result) for result in results])).to(self.device)
 
     def _predict_classes(self, task: Task, features: Features, batch: Batch) -> list[dict[str, Any]]:
         samples = task.predict(features, batch)
