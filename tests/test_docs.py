@@ -173,6 +173,18 @@ PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for pag
 ALL = [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES]
 
 
+@pytest.mark.parametrize('page', [Path('CONTRIBUTING.md'), Path('SECURITY.md'), *PAGES], ids=str)
+def test_a_sentence_a_line(page: Path) -> None:
+    text = re.sub(r'^ *```.*?^ *```$', '', (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = [line for line in text.splitlines() if not line.startswith(('|', '    ', '#'))]
+    for line in prose:
+        plain = re.sub(r'`[^`]*`', 'code', re.sub(r'^\W*\*\*.*?\*\* |^ *\d+\. |et al\.', '', line))
+        assert not re.search(r'[.!?] +[A-Z\[]', plain), line
+    if page.parts[0] == 'docs' and page.name != 'README.md':
+        first = next(line for line in text.splitlines()[1:] if line)
+        assert first.endswith('?'), f'the first line is the question that the page answers, not: {first}'
+
+
 def test_commands_exist() -> None:
     """Each `mplug2` line of a block has a command's arguments, and names configs that are there."""
     wrong, seen = [], 0
