@@ -179,8 +179,10 @@ def test_commands_exist() -> None:
     for page in ALL:
         text = (ROOT / page).read_text().replace('\\\n', ' ')
         for line in re.findall(r'^(?: {4})?(?:\w+=\S+ )*mplug2 (.*)$', text, re.MULTILINE):
-            name, *words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)
-            if name not in COMMANDS or '...' in words or '|' in words:
+            if (name := line.split()[0]) not in COMMANDS:
+                continue
+            words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)[1:]
+            if '...' in words or '|' in words:
                 continue
             parser, seen = argparse.ArgumentParser(exit_on_error=False), seen + 1
             module_of(name).add_arguments(parser)
