@@ -100,11 +100,11 @@ def clips(folder: Path, only: str) -> Iterator[Path]:
                     seconds = [str(when[word] / 100) if isinstance(word, int) else word for word in words]
                     command = ['ffmpeg', '-y', '-v', 'error', *seconds, '-i', str(source), '-c', 'copy', str(clip)]
                     subprocess.run(command, capture_output=True)
-                yield clip
+                turned = clip.with_stem(f'{clip.stem}_turned')
                 if container in TURNED and rate == 'constant':
-                    turned = clip.with_stem(f'{clip.stem}_turned')
                     turned.write_bytes(clip.read_bytes())
                     yield turn(turned, (0, 1, -1, 0))
+                yield clip
 
 
 def differs(path: Path, backend: str, truth: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""What the README and the docs show is run as it stands there."""
+"""What the README and the docs show is run as it is there."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_in
 
 @pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python as it stands there, in one session a page, and the command lines."""
+    """Python as it is there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
     image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
     monkeypatch.chdir(tmp_path)
@@ -173,14 +173,28 @@ PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for pag
 ALL = [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES]
 
 
+@pytest.mark.parametrize('page', [Path('CONTRIBUTING.md'), Path('SECURITY.md'), *PAGES], ids=str)
+def test_a_sentence_a_line(page: Path) -> None:
+    text = re.sub(r'^ *```.*?^ *```$', '', (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = [line for line in text.splitlines() if not line.startswith(('|', '    ', '#'))]
+    for line in prose:
+        plain = re.sub(r'`[^`]*`', 'code', re.sub(r'^\W*\*\*.*?\*\* |^ *\d+\. |et al\.', '', line))
+        assert not re.search(r'[.!?] +[A-Z\[]', plain), line
+    if page.parts[0] == 'docs' and page.name != 'README.md':
+        first = next(line for line in text.splitlines()[1:] if line)
+        assert first.endswith('?'), f'the first line is the question that the page answers, not: {first}'
+
+
 def test_commands_exist() -> None:
     """Each `mplug2` line of a block has a command's arguments, and names configs that are there."""
     wrong, seen = [], 0
     for page in ALL:
         text = (ROOT / page).read_text().replace('\\\n', ' ')
         for line in re.findall(r'^(?: {4})?(?:\w+=\S+ )*mplug2 (.*)$', text, re.MULTILINE):
-            name, *words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)
-            if name not in COMMANDS or '...' in words or '|' in words:
+            if (name := line.split()[0]) not in COMMANDS:
+                continue
+            words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)[1:]
+            if '...' in words or '|' in words:
                 continue
             parser, seen = argparse.ArgumentParser(exit_on_error=False), seen + 1
             module_of(name).add_arguments(parser)

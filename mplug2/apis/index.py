@@ -15,10 +15,10 @@ import numpy as np
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
-from ..datasets.io.clip_part import frame_rate
 from ..utils.files import replace_file, replacing, write_text
 from .inferencer import Inferencer
 from .inputs import Media
+from .readout import embedding_of, results_of
 from .results import Result
 
 HEAD = 'index.json'
@@ -118,9 +118,9 @@ class EmbeddingIndex:
         failed: list[Result] = []
         parts: list[IndexedPart] = []
         rows: list[np.ndarray] = []
-        for result in model.embed(inputs(), batch_size=batch_size, progress=progress):
+        for result in results_of(model.embed(inputs(), batch_size=batch_size, progress=progress)):
             part = waiting.popleft()
-            if result.error is not None:
+            if result.embedding is None:
                 failed.append(result)
                 continue
             if len(rows) >= SHARD_ROWS and part.source != parts[-1].source:
@@ -158,17 +158,17 @@ class EmbeddingIndex:
         kinds = sorted({kind for shard in self.parts for kind in self._rows_of(shard)})
         nearest: list[tuple[float, IndexedPart]] = []
         for kind in kinds:
-            query = model.embed_text(text, kind).embedding
+            query = embedding_of(model.embed_text(text, kind))
             path = self.folder / f'{kind}.faiss'
             nearest += (self._by_faiss if path.exists() else self._exactly)(query, kind, max(top_k, rerank))
         nearest = sorted(nearest, key=lambda pair: -pair[0])[: max(top_k, rerank)]
-        found = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
+        results = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
         if rerank:
             inputs = [dict(media=part.source, start=part.start, end=part.end) for _, part in nearest[:rerank]]
-            for result, matched in zip(found, model.match(inputs, text), strict=False):
+            for result, matched in zip(results, results_of(model.match(inputs, text)), strict=False):
                 result.score, result.error = matched.score, matched.error
-            found[:rerank] = sorted(found[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
-        return found[:top_k]
+            results[:rerank] = sorted(results[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
+        return results[:top_k]
 
     def build_faiss(self) -> list[str]:
         """Index the rows for approximate search, of each kind that has many; returns the kinds.
@@ -202,7 +202,7 @@ class EmbeddingIndex:
         import faiss
 
         index = faiss.read_index(str(self.folder / f'{kind}.faiss'), faiss.IO_FLAG_MMAP)
-        index.nprobe = FAISS_PROBES
+        faiss.extract_index_ivf(index).nprobe = FAISS_PROBES
         values, rows = index.search(query[None], min(count, index.ntotal))
         return [(float(value), self._part(int(row))) for value, row in zip(values[0], rows[0], strict=True) if row >= 0]
 
@@ -323,8 +323,7 @@ def segments(path: str, seconds: float) -> list[tuple[float, float]]:
     """
     if seconds <= 0:
         raise ValueError(f'a segment has more than 0 seconds, not {seconds}')
-    clip = Clip(path)
-    duration = len(clip) / (clip.fps or frame_rate(path))
+    duration = Clip(path).duration
     count = max(1, round(duration / seconds))
     bounds = [round(number * seconds, 3) for number in range(count)] + [round(duration, 3)]
     return list(pairwise(bounds))

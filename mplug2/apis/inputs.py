@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
-from ..datasets.io.clip_part import frame_rate, within
+from ..datasets.io.clip_part import Choose, Part, chosen
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 from ..utils.fetching import FetchLimitError, fetch_url
@@ -70,7 +70,7 @@ class Media:
         if suffix in VIDEO_SUFFIXES:
             return 'video'
         try:
-            with Image.open(self.path if self.content is None else io.BytesIO(self.content)) as image:
+            with Image.open(self.path or self.source if self.content is None else io.BytesIO(self.content)) as image:
                 return 'video' if getattr(image, 'is_animated', False) else 'image'
         except (OSError, ValueError, SyntaxError):
             return 'video'
@@ -84,7 +84,7 @@ class Media:
         Raises:
             BadSampleError: missing, broken, or without frames between `start` and `end`.
         """
-        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
+        choose: Choose | Part = partial(sample_frames, num_frames=num_frames, test_mode=True)
         if self.frames is not None:
             if self.times:
                 raise BadSampleError(f'{self.source}: start and end are seconds of a file; of an array, give the frames')
@@ -95,7 +95,7 @@ class Media:
                 raise BadSampleError(f'{self.source}: start and end are of clips, but this is an image')
             return read_image(name, self.content)[None]
         if self.times:
-            choose = within(choose, name, self.start, self.end, self.content)
+            choose = Part(choose, self.start, self.end)
         return read_video(name, choose, content=self.content, **reader)
 
     def times_of(self, num_frames: int) -> list[float]:
@@ -103,11 +103,10 @@ class Media:
         if self.frames is not None or self.kind == 'image':
             return []
         name = self.path or self.source
-        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
-        if self.times:
-            choose = within(choose, name, self.start, self.end, self.content)
-        rate = frame_rate(name, self.content)
-        return [frame / rate for frame in choose(len(Clip(name, self.content)))]
+        choose, clip = partial(sample_frames, num_frames=num_frames, test_mode=True), Clip(name, self.content)
+        frames = chosen(Part(choose, self.start, self.end) if self.times else choose, clip)
+        seconds = clip.seconds
+        return [seconds[frame] for frame in frames]
 
 
 def is_url(text: str) -> bool:

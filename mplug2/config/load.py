@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -170,7 +170,7 @@ def _packages_as_imported() -> Iterator[None]:
         config_module.get_installed_path = original
 
 
-def type_name(node: dict) -> str:
+def type_name(node: Mapping[str, Any]) -> str:
     """The class name of a config's ``type``, '' without one."""
     kind = node.get('type') or ''
     return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__

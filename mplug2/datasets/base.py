@@ -28,13 +28,13 @@ class MultiModalDataset(Dataset):
     receives the record as a dict, with ``test_mode`` added and ``path`` joined.
 
     A subclass may describe itself further: `PUBLISHED`, `TEXTS`, and classmethods. ``stand_in(mini, cfg)``: what to change of
-    its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` stand in for its own in a smoke test.
+    its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` replace its own in a smoke test.
     ``describe_shape``: see `mplug2.datasets.shapes`. What it needs installed: see `mplug2.config.needs`.
 
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
         bad_samples: arguments of `BadSamples` (``dict(policy='replace', max_bad=0.01)``), or the policy alone.
-        indices: the first n records (int), or these records. metainfo: added to the dataset's own. follow_links: read what lies
+        indices: the first n records (int), or these records. metainfo: added to the dataset's own. follow_links: read files
             outside of `data_prefix`, where a link in it leads, or a name of an annotation; else such samples are bad.
 
     Raises:
@@ -158,7 +158,7 @@ class MultiModalDataset(Dataset):
                 return None
             source = StreamIndex(index, 0, index) if draw is None else draw
             index = int(source.generator(attempt).integers(len(self)))
-        raise BadSampleError(f'{_ATTEMPTS} samples drawn in place of a bad one were bad as well; the last: {message}')
+        raise BadSampleError(f'{_ATTEMPTS} samples taken in place of a bad one were bad as well; the last: {message}')
 
     def prepare(self, record: dict) -> Any:
         """Send a record through the pipeline."""

@@ -24,7 +24,7 @@ class JsonlDataset(CaptionDataset):
     """Lines of JSON, one a sample. Every line has ``media``, the path of an image or clip from `data_prefix` on, or a text to
     read: ``sentence1``, ``document`` or ``context``. The other keys are those that a task needs:
 
-    - ``kind``: 'image' or 'video', where the path's ending does not tell; ``start``, ``end``: seconds of a clip;
+    - ``kind``: 'image' or 'video', where the path's ending does not show it; ``start``, ``end``: seconds of a clip;
       ``id``: the line's number if there is none; ``split``: 'train' if there is none
     - ``caption`` or ``captions``: captioning and retrieval
     - ``question`` with ``answer`` or ``answers`` and perhaps ``question_type``: about the media, or about ``context``, whose

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from .io.bad_samples import BadSampleError
 from .io.clip import Clip
-from .io.clip_part import frame_rate
 from .io.files import check_inside, locate
 from .io.image import read_image
 from .own_schema import READ, TEXTS, class_names, labels_of, read_own
@@ -83,7 +82,7 @@ def _decode(folder: str, follow_links: bool, name: str, kind: str) -> _Decoded |
             clip = Clip(file)
             last = len(clip) - 1
             height, width = clip.read([0, last // 2, last]).shape[1:3]
-            seconds = len(clip) / (clip.fps or frame_rate(file))
+            seconds = clip.duration
     except BadSampleError as error:
         return str(error)
     digest = hashlib.sha256()

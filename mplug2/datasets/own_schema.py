@@ -57,7 +57,7 @@ def read_own(path: str | Path) -> Iterator[dict]:
         AnnotationError: as in `JsonlDataset`.
     """
     if not str(path).endswith('.jsonl'):
-        raise AnnotationError(f'{path}: lines of JSON lie in a file that ends in .jsonl')
+        raise AnnotationError(f'{path}: lines of JSON are in a file that ends in .jsonl')
     for number, line in enumerate(each_line(path), 1):
         yield _record(f'{path}: record {number}', number, line)
 
@@ -135,7 +135,7 @@ def _add_media(record: dict, where: str, line: dict) -> None:
         kind = _KIND_OF.get(suffix)
         if kind is None:
             raise AnnotationError(
-                f"{where}: the ending of {line['media']!r} does not tell an image from a clip: give kind, 'image' or 'video'"
+                f"{where}: the ending of {line['media']!r} does not show its kind: give kind, 'image' or 'video'"
             )
     elif kind not in KINDS:
         raise AnnotationError(f"{where}: kind is 'image' or 'video', not {kind!r}")

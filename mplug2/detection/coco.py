@@ -93,7 +93,7 @@ class CocoDetection(CocoDataset):
 @MMDET_TRANSFORMS.register_module(name='mplug2.LoadPixels')
 @TRANSFORMS.register_module(name='LoadImageFromFile')  # mmdet's tools look for a step of this name
 class LoadPixels(BaseTransform):
-    """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``: stands where mmdet has
+    """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``. It replaces mmdet's
     `LoadImageFromFile`, and gives what `read_image` does of transparency, 16 bits and EXIF's orientation."""
 
     def transform(self, results: dict) -> dict:

@@ -36,14 +36,14 @@ class KeyValue(NamedTuple):
         return KeyValue(self.key.index_select(0, rows), self.value.index_select(0, rows))
 
     def for_few_queries(self) -> KeyValue:
-        """The same, copied to lie as a few queries read it fastest: on the CPU keys by channel, values by token."""
+        """The same, copied to the layout that a few queries read fastest: on the CPU keys by channel, values by token."""
         if self.key.device.type != 'cpu':
             return KeyValue(self.key.contiguous(), self.value.contiguous())
         return KeyValue(self.key.mT.contiguous().mT, self.value.contiguous())
 
 
 def stored_by_channel(key: Tensor) -> bool:
-    """Whether keys (B, H, N, D) lie in memory as (B, H, D, N)."""
+    """Whether keys (B, H, N, D) are stored as (B, H, D, N)."""
     return key.mT.is_contiguous() and not key.is_contiguous()
 
 

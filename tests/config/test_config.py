@@ -215,15 +215,15 @@ def test_a_variable_of_a_base_that_nothing_reads_after_its_edit_is_told(tmp_path
     child.write_text(head + "sources['video'].update(ratio=3)\nmine = 3\ntrain_cfg.update(max_iters=mine)\n")
     with pytest.warns(
         UserWarning, match=r'line 4: sources of a base is edited.* set train_dataloader\.dataset\.sources$'
-    ) as told:
+    ) as warned:
         load_config(child)
-    assert len(told) == 1, 'variables of its own, and keys of a run, may be set'
+    assert len(warned) == 1, 'variables of its own, and keys of a run, may be set'
     child.write_text(
         head + "samples = 64\nsources['video'].update(ratio=3)\ntrain_dataloader['dataset'].update(sources=sources)\n"
     )
-    with pytest.warns(UserWarning, match='line 4: samples of a base') as told:
+    with pytest.warns(UserWarning, match='line 4: samples of a base') as warned:
         load_config(child)
-    assert len(told) == 1
+    assert len(warned) == 1
 
 
 def test_an_option_that_no_part_of_a_run_reads_is_told() -> None:

@@ -17,7 +17,7 @@ register_instruction('telling', 'video', 'complete the text about the video .')
 
 @DATASETS.register_module()
 class TabbedClips(CaptionDataset):
-    """Lines of ``NAME<TAB>CAPTION``; clips lie as ``data_prefix/NAME.mp4``."""
+    """Lines of ``NAME<TAB>CAPTION``; clips are ``data_prefix/NAME.mp4``."""
 
     PUBLISHED = {'tabbed': 100}
     REQUIRES = {'no_such_reader': 'the reader of tabbed files'}

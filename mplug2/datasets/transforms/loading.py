@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
-from ..io.clip_part import within
+from ..io.clip_part import Part
 from ..io.image import MAX_PIXELS, read_image
 from ..io.video import READERS, SAMPLINGS, read_video, sample_frames
 from .base import BaseTransform
@@ -68,7 +68,7 @@ class LoadVideo(BaseTransform):
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'], sampling=self.sampling)
         content, part = results.pop('content', None), (results.get('start'), results.get('end'))
         if part != (None, None):
-            choose = within(choose, results['path'], *part, content)
+            choose = Part(choose, *part)
         results['frames'] = read_video(results['path'], choose, self.backend, content)
         return results
 
