@@ -42,13 +42,13 @@ def scenes(data: Path = DATA) -> list[Scene]:
         if ref['ann_id'] in boxes:
             colour = next(word for word in ref['sentences'][0]['tokens'] if word in COLOURS)
             things.setdefault(ref['image_id'], []).append((colour, boxes[ref['ann_id']]))
-    found = []
+    listed = []
     for image in images:
         if image['cocoid'] in things:
             own = things[image['cocoid']]
             path = str(data / 'coco' / image['filepath'] / image['filename'])
-            found.append(Scene(path, own[0][0], image['sentences'][0]['raw'], [box for _, box in own]))
-    return found
+            listed.append(Scene(path, own[0][0], image['sentences'][0]['raw'], [box for _, box in own]))
+    return listed
 
 
 def points(maps: np.ndarray, scene: Scene) -> tuple[bool, bool]:

@@ -89,10 +89,10 @@ class Registry(roots.Registry):
         Raises:
             NotRegistered: as in `build`.
         """
-        found = self.known(kind)
-        if found is None:
+        registered = self.known(kind)
+        if registered is None:
             raise NotRegistered(self._not_found(kind))
-        return found
+        return registered
 
     def known(self, kind: str) -> Any:
         """The class of that name here or in a parent, or None."""

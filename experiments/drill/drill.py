@@ -52,7 +52,7 @@ LAST = 'iter_12.pth'
 
 
 class Child(NamedTuple):
-    """status: exit status, negative for a signal; None: it did not end in time. printed: what it said."""
+    """status: exit status, negative for a signal; None: it did not end in time. printed: its output."""
 
     status: int | None
     printed: str

@@ -61,7 +61,7 @@ class Detector:
     @torch.inference_mode()
     def predict(self, packed: list[dict[str, Any]], threshold: float, with_masks: bool) -> list[dict[str, Any]]:
         """Boxes that score at least `threshold`, the best first, as fields of `Result`."""
-        found = []
+        outcomes = []
         for sample in self.model.test_step(pseudo_collate(packed)):
             instances = sample.pred_instances
             instances = instances[instances.scores >= threshold].cpu()
@@ -71,5 +71,5 @@ class Detector:
                 scores=instances.scores.tolist(),
                 labels=[self.class_names[label] if self.class_names else str(label) for label in instances.labels.tolist()],
             )
-            found.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
-        return found
+            outcomes.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
+        return outcomes

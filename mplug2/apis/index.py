@@ -161,13 +161,13 @@ class EmbeddingIndex:
             path = self.folder / f'{kind}.faiss'
             nearest += (self._by_faiss if path.exists() else self._exactly)(query, kind, max(top_k, rerank))
         nearest = sorted(nearest, key=lambda pair: -pair[0])[: max(top_k, rerank)]
-        found = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
+        results = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
         if rerank:
             inputs = [dict(media=part.source, start=part.start, end=part.end) for _, part in nearest[:rerank]]
-            for result, matched in zip(found, results_of(model.match(inputs, text)), strict=False):
+            for result, matched in zip(results, results_of(model.match(inputs, text)), strict=False):
                 result.score, result.error = matched.score, matched.error
-            found[:rerank] = sorted(found[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
-        return found[:top_k]
+            results[:rerank] = sorted(results[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
+        return results[:top_k]
 
     def build_faiss(self) -> list[str]:
         """Index the rows for approximate search, of each kind that has many; returns the kinds.

@@ -54,8 +54,8 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         if ReleaseFormat.recognises(state):
             return _published(state, Path(source), **published)
     if published:
-        given = source if isinstance(source, (str, Path)) else 'a built model'
-        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {given} is not')
+        named = source if isinstance(source, (str, Path)) else 'a built model'
+        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {named} is not')
     if not isinstance(source, (str, Path)):
         return source.eval()
     path = Path(source)

@@ -158,7 +158,7 @@ def check_members(module: nn.Module, contract: type, slot: str) -> None:
         )
 
 
-def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Tensor) -> None:
+def check_vision_tokens(encoder: VisionEncoder, encoded: VisionTokens, frames: Tensor) -> None:
     """Hold what a vision encoder gives to what it says of itself.
 
     Args:
@@ -167,12 +167,12 @@ def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Ten
     Raises:
         ValueError: other tokens than its prefix and the patches of its grid, such as no class token; names its class.
     """
-    rows, columns = found.grid
-    expected = (len(frames), encoder.num_prefix_tokens + found.num_frames * rows * columns, encoder.width)
-    if tuple(found.tokens.shape) != expected:
+    rows, columns = encoded.grid
+    expected = (len(frames), encoder.num_prefix_tokens + encoded.num_frames * rows * columns, encoder.width)
+    if tuple(encoded.tokens.shape) != expected:
         raise ValueError(
-            f'{type(encoder).__name__} gives tokens of the shape {tuple(found.tokens.shape)}, and by num_prefix_tokens='
-            f'{encoder.num_prefix_tokens}, {found.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
+            f'{type(encoder).__name__} gives tokens of the shape {tuple(encoded.tokens.shape)}, and by num_prefix_tokens='
+            f'{encoder.num_prefix_tokens}, {encoded.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
             f'they are {expected}'
         )
 

@@ -75,7 +75,7 @@ def _definition(module: str, name: str, depth: int = 10) -> Definition | None:
 
 
 def _origin(module: str, parts: list[str]) -> list[str]:
-    """``alias.Class`` of a module as the dotted name that it stands for."""
+    """``alias.Class`` of a module as the dotted name that it means."""
     symbol = _symbols(module).get(parts[0])
     return [part for part in symbol if part] + parts[1:] if isinstance(symbol, tuple) else parts
 
