@@ -110,6 +110,15 @@ def test_a_guide_quotes_what_is_tested(page: str) -> None:
     assert not [quote for quote in quotes if quote not in code]
 
 
+def test_adapters_of_ones_own(tmp_path: Path) -> None:
+    config, _ = blocks('docs/guides/adapters.md', 'python')
+    (tmp_path / 'my_lora.py').write_text(config)
+    model = MODELS.build(resolve(load_config(tmp_path / 'my_lora.py').model, MODELS))
+    model.add_adapters()
+    trained = {name.split('.')[1] for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == {'vision_encoder', 'decoder', 'universal'}
+
+
 def test_a_weight_format_of_ones_own() -> None:
     adapter, config = blocks('docs/guides/add_weight_format.md', 'python')
     registered = dict(WEIGHT_FORMATS.module_dict)
@@ -171,6 +180,18 @@ PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for pag
 
 
 ALL = [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES]
+
+
+@pytest.mark.parametrize('page', [page for page in ALL if page.parts[0] in ('docs', 'CONTRIBUTING.md', 'SECURITY.md')], ids=str)
+def test_a_sentence_a_line(page: Path) -> None:
+    text = re.sub(r'^ *```.*?^ *```$', '', (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = [line for line in text.splitlines() if not line.startswith(('|', '    ', '#'))]
+    for line in prose:
+        plain = re.sub(r'`[^`]*`', 'code', re.sub(r'^\W*\*\*.*?\*\* |^ *\d+\. |et al\.', '', line))
+        assert not re.search(r'[.!?] +[A-Z\[]', plain), line
+    if page.parts[0] == 'docs' and page.name != 'README.md':
+        first = next(line for line in text.splitlines()[1:] if line)
+        assert first.endswith('?'), f'the first line is the question that the page answers, not: {first}'
 
 
 def test_commands_exist() -> None:
