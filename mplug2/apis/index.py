@@ -73,6 +73,7 @@ class EmbeddingIndex:
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise ValueError(f'{folder} is no index: it has files, but no {HEAD}; name a new folder')
         self.parts = {shard: self._read_parts(shard) for shard in self.head['shards']}
+        self._masks: dict[str, dict[str, np.ndarray]] = {}  # of the shards that were searched; see `_rows_of`
 
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
@@ -154,7 +155,7 @@ class EmbeddingIndex:
         """
         if not len(self):
             raise ValueError(f'the index {self.folder} is empty: run mplug2 index first')
-        kinds = sorted({part.kind for part in self._rows()})
+        kinds = sorted({kind for shard in self.parts for kind in self._rows_of(shard)})
         nearest: list[tuple[float, IndexedPart]] = []
         for kind in kinds:
             query = embedding_of(model.embed_text(text, kind))
@@ -216,11 +217,23 @@ class EmbeddingIndex:
     def _exactly(self, query: np.ndarray, kind: str, count: int) -> list[tuple[float, IndexedPart]]:
         nearest: list[tuple[float, IndexedPart]] = []
         for shard, parts in self.parts.items():
+            mask = self._rows_of(shard).get(kind)
+            if mask is None:
+                continue
             values = self._vectors(shard) @ query
-            values[[part.kind != kind for part in parts]] = -np.inf
-            best = np.argsort(-values, kind='stable')[:count]
-            nearest += [(float(values[row]), parts[row]) for row in best if values[row] > -np.inf]
+            rows = np.flatnonzero(mask)
+            if len(rows) > count:  # sorting all of them would take most of the time
+                rows = rows[values[rows] >= np.partition(values[rows], -count)[-count]]
+            best = rows[np.argsort(-values[rows], kind='stable')][:count]
+            nearest += [(float(values[row]), parts[row]) for row in best]
         return sorted(nearest, key=lambda pair: -pair[0])[:count]
+
+    def _rows_of(self, shard: str) -> dict[str, np.ndarray]:
+        """Kind -> True at the shard's rows of that kind, for each that it has. A shard's rows never change."""
+        if shard not in self._masks:
+            kinds = np.array([part.kind for part in self.parts[shard]])
+            self._masks[shard] = {kind: kinds == kind for kind in np.unique(kinds).tolist()}
+        return self._masks[shard]
 
     def _rows(self) -> Iterator[IndexedPart]:
         for parts in self.parts.values():

@@ -89,11 +89,12 @@ class MultiModalDataset(Dataset):
             block = RecordBlock(records)
             numbers = range(len(block))[:indices] if isinstance(indices, int) else indices
             records = (block[number] for number in numbers)
-        self._records = RecordBlock(self._with_labels_counted(records))
+        self._records = RecordBlock(self.with_labels_counted(records))
         if not len(self._records):
             raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
 
-    def _with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+    def with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+        """The records; after the last, `num_labels` is known."""
         largest = -1
         for record in records:
             if type(label := record.get('label')) is int:
