@@ -1,4 +1,4 @@
-"""Does the map of a colour lie on the digit of that colour? Measured on test images of the mini benchmark.
+"""Is the map of a colour on the digit of that colour? Measured on test images of the mini benchmark.
 
     python experiments/attention_on_mini.py [--model mplug2_tiny] [--scenes 50]
 
@@ -42,17 +42,17 @@ def scenes(data: Path = DATA) -> list[Scene]:
         if ref['ann_id'] in boxes:
             colour = next(word for word in ref['sentences'][0]['tokens'] if word in COLOURS)
             things.setdefault(ref['image_id'], []).append((colour, boxes[ref['ann_id']]))
-    found = []
+    listed = []
     for image in images:
         if image['cocoid'] in things:
             own = things[image['cocoid']]
             path = str(data / 'coco' / image['filepath'] / image['filename'])
-            found.append(Scene(path, own[0][0], image['sentences'][0]['raw'], [box for _, box in own]))
-    return found
+            listed.append(Scene(path, own[0][0], image['sentences'][0]['raw'], [box for _, box in own]))
+    return listed
 
 
 def points(maps: np.ndarray, scene: Scene) -> tuple[bool, bool]:
-    """Whether the strongest patch of a map (rows, columns) lies on the right box, and whether that box has the largest mean."""
+    """Whether the strongest patch of a map (rows, columns) is on the right box, and whether that box has the largest mean."""
     row, column = np.unravel_index(maps.argmax(), maps.shape)
     x, y = (column + 0.5) / maps.shape[1] * IMAGE_SIDE, (row + 0.5) / maps.shape[0] * IMAGE_SIDE
     left, top, width, height = scene.boxes[0]

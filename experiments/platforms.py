@@ -44,8 +44,8 @@ def find_wheels(requirements: list[str], tags: list[str], python: str) -> dict[s
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith('ERROR')]
             return {'none': errors[-1] if errors else done.stderr[-200:]}
-        found = json.loads(report.read_text())['install']
-    return {wheel['metadata']['name']: wheel['download_info']['url'].rsplit('/', 1)[1] for wheel in found}
+        wheels = json.loads(report.read_text())['install']
+    return {wheel['metadata']['name']: wheel['download_info']['url'].rsplit('/', 1)[1] for wheel in wheels}
 
 
 def main() -> None:
@@ -58,12 +58,12 @@ def main() -> None:
         if args.only not in platform:
             continue
         for python in PYTHONS:
-            found = find_wheels(declared('runtime'), tags, python)
-            results[f'{platform} {python}'] = found
-            print(f'{platform:16} {python}: {found.get("none") or f"{len(found)} wheels"}', flush=True)
+            wheels = find_wheels(declared('runtime'), tags, python)
+            results[f'{platform} {python}'] = wheels
+            print(f'{platform:16} {python}: {wheels.get("none") or f"{len(wheels)} wheels"}', flush=True)
     if args.out:
         write_text(args.out, json.dumps(results, indent=1))
-    sys.exit(any('none' in found for found in results.values()))
+    sys.exit(any('none' in wheels for wheels in results.values()))
 
 
 if __name__ == '__main__':

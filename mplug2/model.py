@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from .modules.adapters import add_adapters, merge_adapters
@@ -22,6 +21,7 @@ from .registry import MODELS, TASKS, TOKENIZERS, WEIGHT_INITIALIZERS, resolve
 from .structures import Batch, MultiModalDataSample, Tokens
 from .tasks.base import Task
 from .tasks.spec import TaskSpec
+from .utils.lean_mmengine import BaseModel
 
 ROLES = ('text', 'decoder')  # of tokenizers
 
@@ -102,7 +102,7 @@ class MPlug2(PretrainedModel, BaseModel):
         self.adapter_keys = frozenset(f'network.{key}' for key in add_adapters(self.network, **self.adapters))
 
     def merge_adapters(self) -> None:
-        """Add the adapters to the weights that they stand beside, and remove them."""
+        """Merge the adapters into the weights of their layers, and remove them."""
         if self.adapter_keys:
             merge_adapters(self.network)
         self.adapters, self.adapter_keys = None, frozenset()
@@ -243,14 +243,14 @@ class MPlug2(PretrainedModel, BaseModel):
 
     @torch.no_grad()
     def generate(
-        self, frames: Tensor, question: Tokens | None = None, start_id: int | None = None, end_id: int | None = None, **how
+        self, frames: Tensor, question: Tokens | None = None, start_id: int | None = None, end_id: int | None = None, **settings
     ) -> tuple[list[list[list[int]]], list[list[float]]]:
         """Generate token ids straight from tensors, without dropout whatever mode the model is in.
 
         Args:
             frames: (B, T, 3, H, W), normalised. question: decoded together with vision if given.
             start_id, end_id: special tokens; if None the tokenizer's, or without one BERT's 101 and 102.
-            how: arguments of `Generation`; those of the model's only generating task where they are not given.
+            settings: arguments of `Generation`; those of the model's only generating task where they are not given.
 
         Returns:
             ids and scores: for each sample `num_return` id lists from the start token on, and their scores, best first.
@@ -259,14 +259,15 @@ class MPlug2(PretrainedModel, BaseModel):
         special = (101, 102) if tokenizer is None else (tokenizer.cls_id, tokenizer.sep_id)
         start_id = special[0] if start_id is None else start_id
         end_id = special[1] if end_id is None else end_id
-        settings = [task.generator.settings for task in self.tasks.values() if hasattr(task, 'generator')]
-        how = dataclasses.replace(settings[0] if len(settings) == 1 else Generation(), **how)
+        defaults = [task.generator.settings for task in self.tasks.values() if hasattr(task, 'generator')]
+        settings = dataclasses.replace(defaults[0] if len(defaults) == 1 else Generation(), **settings)
         training = self.training
         self.eval()
         try:
             features = Features(self.network, Batch(frames=frames, text=question))
             memory = features.memory('vision' if question is None else 'fused')
-            found = generate(self.network.decoder, memory, how, start_id, end_id)
+            hypotheses = generate(self.network.decoder, memory, settings, start_id, end_id)
         finally:
             self.train(training)
-        return [[h.ids for h in one] for one in found], [[h.score for h in one] for one in found]
+        ids = [[hypothesis.ids for hypothesis in sample] for sample in hypotheses]
+        return ids, [[hypothesis.score for hypothesis in sample] for sample in hypotheses]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseDataPreprocessor
 
 from .registry import MODELS
 from .structures import Batch
+from .utils.lean_mmengine import BaseDataPreprocessor
 
 # CLIP's channel statistics, in units of [0, 1].
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

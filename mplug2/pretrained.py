@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors.torch import save
 from torch import nn
@@ -28,7 +28,8 @@ from .version import __version__
 CONFIG, WEIGHTS, CARD, VOCABS = 'config.json', 'model.safetensors', 'README.md', ('*vocab.txt', '*vocab.json')
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = 'adapter_config.json', 'adapter_model.safetensors'
 ZOO = SHIPPED.with_name('zoo.json')
-TUPLE = 'tuple'  # the only key of what stands for a tuple, which JSON does not have
+P = TypeVar('P', bound='PretrainedModel')
+TUPLE = 'tuple'  # the only key of what represents a tuple, which JSON does not have
 # Which registries know the names of a section. A task's registry falls back on that of models.
 SECTIONS: dict[str, tuple[Registry, ...]] = {'model': (TASKS, TOKENIZERS), 'preprocessing': (TRANSFORMS, TOKENIZERS)}
 SCOPES = ('mmaction', 'mmdet')  # packages whose transforms a pipeline may name, as 'mmaction.DecordInit'
@@ -128,7 +129,7 @@ class PretrainedModel:
         self.load_state_dict(state, strict=False)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> PretrainedModel:
+    def from_pretrained(cls: type[P], source: str | Path) -> P:
         """The model of a folder, here or on the hub ('owner/name', 'owner/name@revision'), or of a name that this package has
         weights of, in evaluation mode.
 
@@ -181,7 +182,7 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     repository, _, revision = name.partition('@')
-    # Data alone, nothing that could run: a folder of ours, or of transformers, whose weights may lie in several files.
+    # Data alone, nothing that could run: a folder of ours, or of transformers, whose weights may be in several files.
     data, older = ['*.json', '*vocab.txt', 'model*.safetensors'], [FILENAMES[-1]]
     try:
         folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=data))
@@ -219,7 +220,7 @@ def describe(model: PretrainedModel, vocabularies: dict[str, str] | None = None)
     """What ``config.json`` holds of a model.
 
     Args:
-        vocabularies: gets path -> name in the folder of the vocabulary files that have to lie there.
+        vocabularies: gets path -> name in the folder of the vocabulary files that have to be there.
 
     Raises:
         ModelFolderError: as in `PretrainedModel.save_pretrained`.
@@ -314,7 +315,7 @@ def _to_classes(value: Any, registries: tuple[Registry, ...], config: Path) -> A
         return tuple(_to_classes(item, registries, config) for item in value[TUPLE])
     if isinstance(value, dict):
         if 'init_cfg' in value:
-            raise ModelFolderError(f'{config} has an init_cfg: the weights of a model folder lie beside it')
+            raise ModelFolderError(f'{config} has an init_cfg: the weights of a model folder are beside it')
         built = {key: _to_classes(item, registries, config) for key, item in value.items()}
         if 'type' in value:
             built['type'] = _class_of(value['type'], registries)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -68,10 +69,10 @@ class Registry(roots.Registry):
                 import_module(location)
             load_plugins()
         except BaseException:
-            self._imported = False  # so that the next look-up tells of the failed import too, not of a missing name
+            self._imported = False  # so that the next look-up reports the failed import too, not of a missing name
             raise
 
-    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
+    def build(self, cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Build an object from its config.
 
         Raises:
@@ -88,10 +89,10 @@ class Registry(roots.Registry):
         Raises:
             NotRegistered: as in `build`.
         """
-        found = self.known(kind)
-        if found is None:
+        registered = self.known(kind)
+        if registered is None:
             raise NotRegistered(self._not_found(kind))
-        return found
+        return registered
 
     def known(self, kind: str) -> Any:
         """The class of that name here or in a parent, or None."""
@@ -187,7 +188,7 @@ HUB_MODELS = Registry('hub model', scope=SCOPE, locations=[PROJECTS])
 REGISTRIES['HUB_MODELS'] = HUB_MODELS
 
 
-def class_of(cfg: dict, registry: Registry | None = None) -> Any:
+def class_of(cfg: Mapping[str, Any], registry: Registry | None = None) -> Any:
     """The class, or function, of a config's ``type``; None where it has none, or one that is not registered.
 
     Args:

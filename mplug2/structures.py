@@ -6,7 +6,7 @@ Letters in shapes: B samples, T frames, H and W pixels, L tokens, M targets (one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -47,7 +47,7 @@ class TargetBatch(NamedTuple):
     weight: Tensor
 
 
-Input = Tensor | Tokens | TargetBatch
+Input: TypeAlias = Tensor | Tokens | TargetBatch
 
 
 class Batch:

@@ -63,7 +63,7 @@ def test_every_room_has_a_row() -> None:
 def test_rows_name_rooms_above_them() -> None:
     above: set[str] = set()
     for room, allowed in table().items():
-        assert allowed <= above, f'{room} may import {sorted(allowed - above)}, which do not stand above it'
+        assert allowed <= above, f'{room} may import {sorted(allowed - above)}, which are not above it'
         above.add(room)
 
 

@@ -1,4 +1,4 @@
-"""What the README and the docs show is run as it stands there."""
+"""What the README and the docs show is run as it is there."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ QUOTES = {
         'projects/example_project/configs/direction_mini.py',
     ],
     'add_wiring': ['tests/networks/test_wiring.py'],
+    'systems': [f'projects/clip/{name}.py' for name in ('network', 'formats', 'hub', 'configs/_vit_b16')],
 }
 
 
@@ -108,6 +109,15 @@ def test_a_guide_quotes_what_is_tested(page: str) -> None:
     quotes = blocks(f'docs/guides/{page}.md', 'python')
     assert quotes
     assert not [quote for quote in quotes if quote not in code]
+
+
+def test_adapters_of_ones_own(tmp_path: Path) -> None:
+    config, _ = blocks('docs/guides/adapters.md', 'python')
+    (tmp_path / 'my_lora.py').write_text(config)
+    model = MODELS.build(resolve(load_config(tmp_path / 'my_lora.py').model, MODELS))
+    model.add_adapters()
+    trained = {name.split('.')[1] for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == {'vision_encoder', 'decoder', 'universal'}
 
 
 def test_a_weight_format_of_ones_own() -> None:
@@ -135,7 +145,7 @@ INFERENCE = ['get_started/first_caption', 'guides/inference', 'guides/looking_in
 
 @pytest.mark.parametrize('page', ['README.md', *(f'docs/{page}.md' for page in INFERENCE)])
 def test_inference(page: str, mini_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python as it stands there, in one session a page, and the command lines."""
+    """Python as it is there, in one session a page, and the command lines."""
     clips = sorted((mini_home / 'data/mini/msrvtt/videos').glob('*.mp4'))[:3]
     image = min((mini_home / 'data/mini/coco/val2014').glob('*.jpg'))
     monkeypatch.chdir(tmp_path)
@@ -173,14 +183,28 @@ PAGES = sorted(page.relative_to(ROOT) for folder in ('docs', 'projects') for pag
 ALL = [*(page.relative_to(ROOT) for page in sorted(ROOT.glob('*.md'))), *PAGES]
 
 
+@pytest.mark.parametrize('page', [page for page in ALL if page.parts[0] in ('docs', 'CONTRIBUTING.md', 'SECURITY.md')], ids=str)
+def test_a_sentence_a_line(page: Path) -> None:
+    text = re.sub(r'^ *```.*?^ *```$', '', (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = [line for line in text.splitlines() if not line.startswith(('|', '    ', '#'))]
+    for line in prose:
+        plain = re.sub(r'`[^`]*`', 'code', re.sub(r'^\W*\*\*.*?\*\* |^ *\d+\. |et al\.', '', line))
+        assert not re.search(r'[.!?] +[A-Z\[]', plain), line
+    if page.parts[0] == 'docs' and page.name != 'README.md':
+        first = next(line for line in text.splitlines()[1:] if line)
+        assert first.endswith('?'), f'the first line is the question that the page answers, not: {first}'
+
+
 def test_commands_exist() -> None:
     """Each `mplug2` line of a block has a command's arguments, and names configs that are there."""
     wrong, seen = [], 0
     for page in ALL:
         text = (ROOT / page).read_text().replace('\\\n', ' ')
         for line in re.findall(r'^(?: {4})?(?:\w+=\S+ )*mplug2 (.*)$', text, re.MULTILINE):
-            name, *words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)
-            if name not in COMMANDS or '...' in words or '|' in words:
+            if (name := line.split()[0]) not in COMMANDS:
+                continue
+            words = shlex.split(re.split(' (?:>|&&|[|]) ', line)[0], comments=True)[1:]
+            if '...' in words or '|' in words:
                 continue
             parser, seen = argparse.ArgumentParser(exit_on_error=False), seen + 1
             module_of(name).add_arguments(parser)
@@ -196,7 +220,7 @@ def test_commands_exist() -> None:
     assert seen > 100
 
 
-@pytest.mark.parametrize('page', sorted((ROOT / 'docs/guides/tasks').glob('[!R]*.md')), ids=lambda page: page.stem)
+@pytest.mark.parametrize('page', sorted((ROOT / 'docs/guides/tasks').glob('[!Ra]*.md')), ids=lambda page: page.stem)
 def test_a_page_of_a_task_has_what_a_user_needs(page: Path) -> None:
     text = page.read_text()
     assert f'mplug2 train mini/{page.stem}' in text or page.stem == 'pretraining'

@@ -1,5 +1,5 @@
 # Boxes and masks of digits on the mini benchmark, in COCO's files: Cascade Mask R-CNN with small heads. Scored with its ten
-# categories and, since most of what there is to learn is where a digit's plate lies, with all categories as one.
+# categories and, since most of what there is to learn is where a digit's plate is, with all categories as one.
 from mmdet.models import Shared2FCBBoxHead
 from mmengine.config import read_base
 

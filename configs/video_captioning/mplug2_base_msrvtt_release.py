@@ -1,7 +1,7 @@
 # mPLUG-2 Base, MSRVTT captioning as the published weights were trained and tested: vision alone is decoded, official train +
 # validate (7,010 clips) and test (2,990) splits, frames squashed with nearest neighbours, and the prompt 'a video of', which
 # those weights say first, cut off. From the paper's recipe training differs as theirs does: 2e-6 for the vision encoder, betas
-# 0.9 and 0.999, 200 steps of warm-up, RandAugment(2, 5), frames drawn as theirs are, and the prompt before each caption,
+# 0.9 and 0.999, 200 steps of warm-up, RandAugment(2, 5), frames sampled as theirs are, and the prompt before each caption,
 # without a space between them and with its last word learned ("a video of ##a man"). Weight decay here reaches norms and biases
 # of the vision encoder too.
 from mmengine.config import read_base

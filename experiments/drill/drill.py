@@ -52,7 +52,7 @@ LAST = 'iter_12.pth'
 
 
 class Child(NamedTuple):
-    """status: exit status, negative for a signal; None: it did not end in time. printed: what it said."""
+    """status: exit status, negative for a signal; None: it did not end in time. printed: its output."""
 
     status: int | None
     printed: str
@@ -238,7 +238,7 @@ def second_run(drill: Drill) -> None:
 
 
 def disks(drill: Drill) -> None:
-    """A limit on the size of files stands for a full disk: writes beyond it fail."""
+    """A limit on the size of files simulates a full disk: writes beyond it fail."""
     with drill.row('the disk is full: status 1, a sentence that names the file, nothing half-written') as tries:
         for size in (0, 2000, 200_000):
             work_dir = drill.fresh(f'full{size}')

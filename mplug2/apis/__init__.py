@@ -1,6 +1,5 @@
 """What a caller in Python uses."""
 
-from ..utils import lean_mmengine  # noqa: F401  # before the modules below, which import MMEngine's models
 from .index import EmbeddingIndex
 from .inferencer import Inferencer, list_models
 from .release import load_release

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..datasets.collate import pad
 from ..modules.contracts import VisionEncoder, VisionTokens
 from ..modules.recording import cross_attentions, record_attention
 from ..networks import Features, Network
 from ..structures import Batch
-from ..tasks import GenerativeTask, Task
+from ..tasks import GenerativeTask, Retrieval
 from .results import AttentionMaps
 
 KINDS = ('grad_cam', 'attention')
@@ -27,7 +27,7 @@ Row = tuple[str, int]  # a name, and its row of the recorded weights
 
 class Question(NamedTuple):
     """What attention is asked of. texts: of each input, its caption, question or phrase, or None. offset: of a kind of media,
-    how many tokens of the task's text stand before the caller's own. tokenizer: of the text."""
+    how many tokens of the task's text come before the caller's own. tokenizer: of the text."""
 
     part: str
     kind: str
@@ -45,7 +45,7 @@ def check(part: str, kind: str) -> None:
         raise ValueError(f'part is one of {", ".join(PARTS)} and kind {" or ".join(KINDS)}, not {part!r} and {kind!r}')
 
 
-def explain(task: Task, features: Features, batch: Batch, question: Question) -> list[AttentionMaps]:
+def explain(task: GenerativeTask | Retrieval, features: Features, batch: Batch, question: Question) -> list[AttentionMaps]:
     """Run a task with attention recorded, and read off the maps of each sample.
 
     Raises:
@@ -55,13 +55,16 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
     module = network._modules.get(PARTS[part])
     if module is None:
         raise ValueError(f'the model has no {PARTS[part]} module, so no attention of its {part}')
-    ids = _written(task, features, question.texts) if isinstance(task, GenerativeTask) else None
-    if ids is None and part == 'decoder':
+    ids = _written(task, features, question.texts) if isinstance(task, GenerativeTask) else []
+    if part == 'decoder' and not isinstance(task, GenerativeTask):
         raise ValueError('matching goes without the decoder: ask for the attention of fusion or queries, or for a caption')
     with torch.inference_mode(False), torch.enable_grad(), record_attention(cross_attentions(module)) as calls:
         features = Features(network, batch.replace(**{name: _clone(value) for name, value in batch.inputs.items()}))
         grid = _encode(network, features)
-        scores = [_match(task, features)] if ids is None else _likelihoods(task, features, ids, one_by_one=part == 'decoder')
+        if isinstance(task, GenerativeTask):
+            scores = _likelihoods(task, features, ids, one_by_one=part == 'decoder')
+        else:
+            scores = [_match(task, features)]
         layer, weights = _choose(calls.values(), features, question)
         rows = _rows(weights, scores, question.kind).cpu().numpy()
     vision = features.vision()
@@ -69,7 +72,7 @@ def explain(task: Task, features: Features, batch: Batch, question: Question) ->
         raise ValueError('a projector changes the number of vision tokens, so attention is not over the patches of the frames')
     if part == 'queries':
         names, wholes = [[(f'query {row + 1}', row) for row in range(rows.shape[1])]] * len(rows), ['all queries'] * len(rows)
-    elif part == 'decoder':
+    elif part == 'decoder' and isinstance(task, GenerativeTask):
         read = [task.read_tokens(sample[1:]) for sample in ids]  # without the start token
         names, wholes = [_words(tokens) for tokens, _ in read], [whole for _, whole in read]
     else:
@@ -90,7 +93,7 @@ def _written(task: GenerativeTask, features: Features, texts: Sequence[str | Non
 def _encode(network: Network, features: Features) -> tuple[int, int, int]:
     """Compute the vision features; returns T, and rows and columns of the patches of a frame."""
     seen: list[VisionTokens] = []
-    encoder = next(module for module in network.children() if isinstance(module, VisionEncoder))
+    encoder: nn.Module = next(module for module in network.children() if isinstance(module, VisionEncoder))
     handle = encoder.register_forward_hook(lambda module, args, output: seen.append(output))
     try:
         features.vision()
@@ -99,15 +102,15 @@ def _encode(network: Network, features: Features) -> tuple[int, int, int]:
     return seen[0].num_frames, *seen[0].grid
 
 
-def _match(task: Task, features: Features) -> Tensor:
+def _match(task: Retrieval, features: Features) -> Tensor:
     """(B,): log-odds that the text belongs to the input; without matching, the cosine of their embeddings."""
     if task.matching is None:
-        return (task.embed_vision(features.vision()) * task.embed_text(features.text())).sum(1)
+        return task.similarity(features)
     logits = task.matching(features.fused().pooled)
     return logits[:, 1] - logits[:, 0]
 
 
-def _likelihoods(task: Task, features: Features, ids: list[list[int]], one_by_one: bool) -> list[Tensor]:
+def _likelihoods(task: GenerativeTask, features: Features, ids: list[list[int]], one_by_one: bool) -> list[Tensor]:
     """Log-probabilities (B,) of the texts, or of their first token, their second, ..."""
     memory = task.memory(features)
     padded, mask = (part.to(memory.tokens.device) for part in pad(ids, value=task.generator.tokenizer.pad_id))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 from ..config.load import type_name
 from ..registry import DATASETS, TRANSFORMS, class_of
 from .inputs import Media
+
+if TYPE_CHECKING:
+    from mmdet.models.detectors import BaseDetector
 
 
 class DetectionPipeline:
@@ -45,7 +47,7 @@ class Detector:
         model: of mmdet, with weights. cfg: its config, of which the test pipeline is taken and the names of the classes.
     """
 
-    def __init__(self, model: nn.Module, cfg: Mapping[str, Any]) -> None:
+    def __init__(self, model: BaseDetector, cfg: Mapping[str, Any]) -> None:
         self.model = model.eval()
         dataset = (cfg.get('test_dataloader') or cfg['val_dataloader'])['dataset']
         self.pipeline = DetectionPipeline(dataset['pipeline'])
@@ -59,7 +61,7 @@ class Detector:
     @torch.inference_mode()
     def predict(self, packed: list[dict[str, Any]], threshold: float, with_masks: bool) -> list[dict[str, Any]]:
         """Boxes that score at least `threshold`, the best first, as fields of `Result`."""
-        found = []
+        outcomes = []
         for sample in self.model.test_step(pseudo_collate(packed)):
             instances = sample.pred_instances
             instances = instances[instances.scores >= threshold].cpu()
@@ -69,5 +71,5 @@ class Detector:
                 scores=instances.scores.tolist(),
                 labels=[self.class_names[label] if self.class_names else str(label) for label in instances.labels.tolist()],
             )
-            found.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
-        return found
+            outcomes.append(fields | ({'masks': list(instances.masks.numpy())} if with_masks else {}))
+        return outcomes

@@ -1,4 +1,4 @@
-"""Results as pictures, in a folder or on the screen."""
+"""Results drawn over their images and clips, in a folder or on the screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRAMES = 4  # of a clip
 
 
 class Drawing(NamedTuple):
-    """out_dir: where pictures go, as ``number_name.png``; None for nowhere. show: open each in a window. start, end: seconds,
+    """out_dir: where drawings go, as ``number_name.png``; None for nowhere. show: open each in a window. start, end: seconds,
     of clips without their own."""
 
     out_dir: Path | None
@@ -26,9 +26,9 @@ class Drawing(NamedTuple):
         cls, out_dir: str | Path | None, show: bool, start: float | None = None, end: float | None = None
     ) -> Drawing | None:
         """None where nothing is to be drawn."""
-        return None if out_dir is None and not show else cls(out_dir and Path(out_dir), show, start, end)
+        return None if out_dir is None and not show else cls(None if out_dir is None else Path(out_dir), show, start, end)
 
-    def __call__(self, outcome: tuple[Request, Ready | Failed]) -> tuple[Request, Ready | Failed]:
+    def draw(self, outcome: tuple[Request, Ready | Failed]) -> tuple[Request, Ready | Failed]:
         """Draw an outcome, unless the input could not be read, and hand it on."""
         from ..visualization.results import draw_result  # which brings what draws figures
 
@@ -37,10 +37,10 @@ class Drawing(NamedTuple):
             return outcome
         media = as_media(request.value, self.start, self.end, request.number)
         media.fetch()
-        picture = draw_result(ready.result, media.read(FRAMES))
+        drawing = draw_result(ready.result, media.read(FRAMES))
         if self.out_dir is not None:
             name = f'{request.number:06d}_{Path(media.source).stem}.png'
-            replace_file(self.out_dir / name, lambda file: picture.save(file, 'PNG'))
+            replace_file(self.out_dir / name, lambda file: drawing.save(file, 'PNG'))
         if self.show:
-            picture.show()
+            drawing.show()
         return outcome

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -33,7 +33,7 @@ METHODS = (
 )
 DETECTION = ('detect', 'segment')  # methods of a detector, which has no others
 DEFAULT_MODEL, DEFAULT_DETECTOR = 'mplug2_tiny_multitask', 'mplug2_tiny_detection'  # shipped
-Predict = Callable[[Task, Features, Batch], list[dict[str, Any]]]
+Predict = Callable[[Any, Features, Batch], list[dict[str, Any]]]  # of a task that has the method
 
 
 def default_model(method: str) -> str:
@@ -67,21 +67,25 @@ class Execution:
         self.name = _name_of(model)
         loaded = load_model(model, config, **published)
         self.detector = None if isinstance(loaded, MPlug2) else loaded
-        self.model = (loaded if self.detector is None else self.detector.model).to(self.device)
+        self.model = (loaded if isinstance(loaded, MPlug2) else loaded.model).to(self.device)
         if self.detector is None:
             decoder = getattr(self.model.network, 'decoder', None) if self.device.type == 'cpu' else None
             if decoder is not None and (dtype == 'int8' or worth_packing(decoder)):
                 pack(decoder, 'int8' if dtype == 'int8' else 'packed')
-            inputs = {name: task.spec.inputs for name, task in self.model.tasks.items()}
+            inputs = {name: task.spec.inputs for name, task in self.tasks.items()}
             self.pipeline = InputPipeline(self.model.preprocessing, inputs, self.model.tokenizers.get('text'))
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The model's, by name; a detector has none."""
+        return {} if self.detector is not None else cast('dict[str, Task]', dict(self.model.tasks.items()))
 
     @property
     def methods(self) -> list[str]:
         """Names of the methods that the model can do."""
         if self.detector is not None:
             return list(DETECTION)
-        tasks = list(self.model.tasks.values())
-        able = [name for name in METHODS if any(name in task.methods for task in tasks)]
+        able = [name for name in METHODS if self._tasks(name)]
         if 'embed' in able and 'classify' not in able:
             able.append('classify')
         return able
@@ -92,9 +96,7 @@ class Execution:
         return self.pipeline.asked_as(self._asked('embed').task_for(kind), kind)
 
     def _tasks(self, method: str) -> dict[str, Task]:
-        if self.detector is not None:
-            return {}
-        return {name: task for name, task in self.model.tasks.items() if method in task.methods}
+        return {name: task for name, task in self.tasks.items() if method in task.methods}
 
     def _asked(self, method: str, **settings: Any) -> Asked:
         return Asked({name: task.spec.inputs for name, task in self._tasks(method).items()}, **settings)
@@ -103,7 +105,7 @@ class Execution:
         self,
         method: str,
         inputs: Any,
-        field: str | tuple[str, str] | None,
+        fields: tuple[str, ...],
         prompts: Any,
         predict: Predict,
         *,
@@ -120,7 +122,7 @@ class Execution:
         """Run a method on inputs and the prompts that go with them.
 
         Args:
-            field: the record's name of the prompt; where inputs are texts, that of the text, or of it and the prompt.
+            fields: the record's name of the prompt, if there is one; where inputs are texts, that of the text before it.
             text_steps: whether the task's text goes in. text_media: set where inputs are texts: what they are about.
 
         Raises:
@@ -136,7 +138,7 @@ class Execution:
         if segment is not None:
             many, total, pairs = True, None, _in_segments(pairs, segment, start, end)
         requests = (Request(number, value, prompt) for number, (value, prompt) in enumerate(pairs))
-        asked = self._asked(method, field=field, text_steps=text_steps, text_media=text_media, start=start, end=end)
+        asked = self._asked(method, fields=fields, text_steps=text_steps, text_media=text_media, start=start, end=end)
         read, forward = partial(read_request, self.pipeline, asked), partial(self._forward, predict)
         results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
         return self._deliver(results, many, total, method if progress else None, Drawing.wanted(out_dir, show, start, end))
@@ -152,16 +154,17 @@ class Execution:
         out_dir: str | Path | None = None,
         show: bool = False,
     ) -> Result | Iterator[Result]:
-        if self.detector is None:
+        detector = self.detector
+        if detector is None:
             able = f'it can {", ".join(self.methods)}; {DEFAULT_DETECTOR!r} can {method}'
             raise ValueError(f'the model cannot {method} (it is no detector); {able}')
         many, total, pairs = pair_up(inputs)
         requests = (Request(number, value, None) for number, (value, _) in enumerate(pairs))
 
         def forward(task: str, members: list[Ready]) -> list[dict[str, Any]]:
-            return self.detector.predict([ready.packed for ready in members], threshold, method == 'segment')
+            return detector.predict([ready.packed for ready in members], threshold, method == 'segment')
 
-        read = partial(read_image_request, self.detector.pipeline)
+        read = partial(read_image_request, detector.pipeline)
         results = self._results(self._read_ahead(requests, read, batch_size, many), forward)
         return self._deliver(results, many, total, method if progress else None, Drawing.wanted(out_dir, show))
 
@@ -180,7 +183,7 @@ class Execution:
     ) -> Result | Iterator[Result]:
         """One result, or an iterator of several under a progress bar of that name."""
         if drawing is not None:
-            outcomes = map(drawing, outcomes)
+            outcomes = map(drawing.draw, outcomes)
         if not many:
             ((_, outcome),) = outcomes
             if isinstance(outcome, Failed):
@@ -216,13 +219,14 @@ class Execution:
         cast = nullcontext() if self.dtype is torch.float32 else torch.autocast(self.device.type, self.dtype)
         with cast:
             batch = self.model.data_preprocessor(data)['inputs']
-            return predict(self.model.tasks[task], Features(self.model.network, batch), batch)
+            return predict(self.tasks[task], Features(self.model.network, batch), batch)
 
 
 def _set(ready: Ready, values: dict[str, Any]) -> None:
     """Fill a result; a box in shares of the input becomes one in pixels."""
     if 'box' in values:
         box = values.pop('box')
+        assert ready.size is not None  # a text has no boxes
         height, width = ready.size
         ready.result.boxes = [] if box is None else [(box[0] * width, box[1] * height, box[2] * width, box[3] * height)]
     for name, value in values.items():

@@ -14,6 +14,7 @@ import numpy as np
 from ..utils.files import replace_file, replacing, write_text
 from .inferencer import Inferencer
 from .inputs import Media, segments
+from .readout import embedding_of, results_of
 from .results import Result
 
 HEAD = 'index.json'
@@ -68,6 +69,7 @@ class EmbeddingIndex:
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise ValueError(f'{folder} is no index: it has files, but no {HEAD}; name a new folder')
         self.parts = {shard: self._read_parts(shard) for shard in self.head['shards']}
+        self._masks: dict[str, dict[str, np.ndarray]] = {}  # of the shards that were searched; see `_rows_of`
 
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
@@ -112,9 +114,9 @@ class EmbeddingIndex:
         failed: list[Result] = []
         parts: list[IndexedPart] = []
         rows: list[np.ndarray] = []
-        for result in model.embed(inputs(), batch_size=batch_size, progress=progress):
+        for result in results_of(model.embed(inputs(), batch_size=batch_size, progress=progress)):
             part = waiting.popleft()
-            if result.error is not None:
+            if result.embedding is None:
                 failed.append(result)
                 continue
             if len(rows) >= SHARD_ROWS and part.source != parts[-1].source:
@@ -149,20 +151,20 @@ class EmbeddingIndex:
         """
         if not len(self):
             raise ValueError(f'the index {self.folder} is empty: run mplug2 index first')
-        kinds = sorted({part.kind for part in self._rows()})
+        kinds = sorted({kind for shard in self.parts for kind in self._rows_of(shard)})
         nearest: list[tuple[float, IndexedPart]] = []
         for kind in kinds:
-            query = model.embed_text(text, kind).embedding
+            query = embedding_of(model.embed_text(text, kind))
             path = self.folder / f'{kind}.faiss'
             nearest += (self._by_faiss if path.exists() else self._exactly)(query, kind, max(top_k, rerank))
         nearest = sorted(nearest, key=lambda pair: -pair[0])[: max(top_k, rerank)]
-        found = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
+        results = [Result(part.source, text, similarity=value, times=_times(part)) for value, part in nearest]
         if rerank:
             inputs = [dict(media=part.source, start=part.start, end=part.end) for _, part in nearest[:rerank]]
-            for result, matched in zip(found, model.match(inputs, text), strict=False):
+            for result, matched in zip(results, results_of(model.match(inputs, text)), strict=False):
                 result.score, result.error = matched.score, matched.error
-            found[:rerank] = sorted(found[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
-        return found[:top_k]
+            results[:rerank] = sorted(results[:rerank], key=lambda result: 1.0 if result.score is None else -result.score)
+        return results[:top_k]
 
     def build_faiss(self) -> list[str]:
         """Index the rows for approximate search, of each kind that has many; returns the kinds.
@@ -196,7 +198,7 @@ class EmbeddingIndex:
         import faiss
 
         index = faiss.read_index(str(self.folder / f'{kind}.faiss'), faiss.IO_FLAG_MMAP)
-        index.nprobe = FAISS_PROBES
+        faiss.extract_index_ivf(index).nprobe = FAISS_PROBES
         values, rows = index.search(query[None], min(count, index.ntotal))
         return [(float(value), self._part(int(row))) for value, row in zip(values[0], rows[0], strict=True) if row >= 0]
 
@@ -211,11 +213,23 @@ class EmbeddingIndex:
     def _exactly(self, query: np.ndarray, kind: str, count: int) -> list[tuple[float, IndexedPart]]:
         nearest: list[tuple[float, IndexedPart]] = []
         for shard, parts in self.parts.items():
+            mask = self._rows_of(shard).get(kind)
+            if mask is None:
+                continue
             values = self._vectors(shard) @ query
-            values[[part.kind != kind for part in parts]] = -np.inf
-            best = np.argsort(-values, kind='stable')[:count]
-            nearest += [(float(values[row]), parts[row]) for row in best if values[row] > -np.inf]
+            rows = np.flatnonzero(mask)
+            if len(rows) > count:  # sorting all of them would take most of the time
+                rows = rows[values[rows] >= np.partition(values[rows], -count)[-count]]
+            best = rows[np.argsort(-values[rows], kind='stable')][:count]
+            nearest += [(float(values[row]), parts[row]) for row in best]
         return sorted(nearest, key=lambda pair: -pair[0])[:count]
+
+    def _rows_of(self, shard: str) -> dict[str, np.ndarray]:
+        """Kind -> True at the shard's rows of that kind, for each that it has. A shard's rows never change."""
+        if shard not in self._masks:
+            kinds = np.array([part.kind for part in self.parts[shard]])
+            self._masks[shard] = {kind: kinds == kind for kind in np.unique(kinds).tolist()}
+        return self._masks[shard]
 
     def _rows(self) -> Iterator[IndexedPart]:
         for parts in self.parts.values():

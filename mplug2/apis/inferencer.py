@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..modules.generation import rank
-from ..modules.layers import full_precision
 from ..networks import Features
 from ..pretrained import zoo
 from ..structures import Batch
 from ..tasks import (
     Captioning,
+    GenerativeTask,
     Grounding,
     QuestionAnswering,
     Retrieval,
@@ -28,7 +28,7 @@ from ..text.answers import tidy_answer
 from .attention import Question, check, explain
 from .execution import Execution
 from .inputs import as_media
-from .readout import best_of, encode_answers, generator_of, read_classes, read_texts, split_options
+from .readout import best_of, embedding_of, encode_answers, generator_of, read_classes, read_texts, results_of, split_options
 from .results import Candidate, Result, SeenFrames
 
 EXPLAINED = {'match': 'caption', 'answer': 'question', 'ground': 'phrase', 'caption': 'caption'}  # method -> field of its text
@@ -55,7 +55,7 @@ class Inferencer(Execution):
     Args:
         model: a model, or what `load_model` takes: a shipped name (`list_models`), a model folder, a work directory, a
             checkpoint, a published file. If None, the shipped one that has all methods but detection, on the mini benchmark.
-        config: of weights that lie without theirs. device: 'auto' is the GPU if there is one.
+        config: of weights that are stored without theirs. device: 'auto' is the GPU if there is one.
         dtype: 'float32', 'bfloat16', 'float16'; 'auto' is bfloat16 where the device computes it natively, else float32. 'int8',
             on the CPU: float32, with the decoder's weights rounded to 8 bits. workers: how many threads decode, of several
             inputs. processes: decode in processes, which take seconds to start and do not wait for each other's Python code:
@@ -78,7 +78,7 @@ class Inferencer(Execution):
             generator = generator_of(task, settings, n_best)
             return read_texts(generator, generator.hypotheses(features, task.memory(features)))
 
-        return self._run('caption', inputs, None, None, predict, **run)
+        return self._run('caption', inputs, (), None, predict, **run)
 
     def answer(
         self,
@@ -110,7 +110,7 @@ class Inferencer(Execution):
             rows = zip(index[:, :n_best].tolist(), probability[:, :n_best].tolist(), strict=True)
             return [best_of([Candidate(answers[place], chance) for place, chance in zip(*row, strict=True)]) for row in rows]
 
-        return self._run('answer', inputs, 'question', question, predict, **run)
+        return self._run('answer', inputs, ('question',), question, predict, **run)
 
     def match(self, inputs: Any, text: str | Iterable[str], **options: Any) -> Result | Iterator[Result]:
         """Say whether texts belong to images and clips: ``similarity``, and ``score``, a probability, where the model has
@@ -120,7 +120,7 @@ class Inferencer(Execution):
             samples = task.predict(features, batch)
             return [dict(score=sample.get('pred_match'), similarity=sample.pred_similarity) for sample in samples]
 
-        return self._run('match', inputs, 'caption', text, predict, **options)
+        return self._run('match', inputs, ('caption',), text, predict, **options)
 
     def embed(self, inputs: Any, **options: Any) -> Result | Iterator[Result]:
         """Embed images and clips: ``embedding``, to be compared with those of `embed_text` by their dot product."""
@@ -128,7 +128,7 @@ class Inferencer(Execution):
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             return [dict(embedding=row) for row in task.embed_vision(features.vision()).cpu().numpy()]
 
-        return self._run('embed', inputs, None, None, predict, text_steps=False, **options)
+        return self._run('embed', inputs, (), None, predict, text_steps=False, **options)
 
     def embed_text(self, texts: str | Iterable[str], media: str = 'video', **options: Any) -> Result | Iterator[Result]:
         """Embed texts.
@@ -140,7 +140,7 @@ class Inferencer(Execution):
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             return [dict(embedding=row) for row in task.embed_text(features.text()).cpu().numpy()]
 
-        return self._run('embed', texts, 'caption', None, predict, text_media=media, **options)
+        return self._run('embed', texts, ('caption',), None, predict, text_media=media, **options)
 
     def search(self, inputs: Any, text: str, *, top_k: int = 10, **options: Any) -> list[Result]:
         """Find the images and clips that a text describes, among the given ones.
@@ -149,20 +149,23 @@ class Inferencer(Execution):
             top_k: how many are returned, best first; ``similarity`` says how near they are. Inputs that cannot be read come
                 after them.
         """
-        queries = {kind: torch.from_numpy(self.embed_text(text, kind).embedding) for kind in ('image', 'video')}
+        queries: dict[str, Tensor] = {}
 
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
-            query = queries[batch.samples[0].media]
-            return [dict(similarity=value) for value in (task.embed_vision(features.vision()).cpu() @ query).tolist()]
+            kind = batch.samples[0].media
+            if kind not in queries:
+                queries[kind] = self._embed_queries([text], kind)
+            cosines = task.compare(features.network, features.vision(), queries[kind])
+            return [dict(similarity=value) for (value,) in cosines.tolist()]
 
-        results = self._run('search', inputs, 'caption', text, predict, text_steps=False, **options)
+        results = self._run('search', inputs, ('caption',), text, predict, text_steps=False, **options)
         ranked: list[Result] = []
         failed: list[Result] = []
         for result in [results] if isinstance(results, Result) else results:
             (ranked if result.error is None else failed).append(result)
             if len(ranked) > 2 * top_k:  # bounded, whatever the number of inputs
-                ranked = sorted(ranked, key=lambda result: -result.similarity)[:top_k]
-        return sorted(ranked, key=lambda result: -result.similarity)[:top_k] + failed
+                ranked = sorted(ranked, key=_distance)[:top_k]
+        return sorted(ranked, key=_distance)[:top_k] + failed
 
     def ground(self, inputs: Any, phrase: str | Iterable[str], **options: Any) -> Result | Iterator[Result]:
         """Find what phrases refer to in images: ``boxes``, one or none, with its ``score``."""
@@ -171,7 +174,7 @@ class Inferencer(Execution):
             samples = task.predict(features, batch)
             return [dict(box=sample.pred_box, score=sample.pred_score) for sample in samples]
 
-        return self._run('ground', inputs, 'phrase', phrase, predict, **options)
+        return self._run('ground', inputs, ('phrase',), phrase, predict, **options)
 
     def classify(
         self,
@@ -190,19 +193,21 @@ class Inferencer(Execution):
         if class_names is None and 'classify' in self.methods and not self._tasks('classify'):
             raise ValueError('the model has no classes of its own: give class_names=[...], of which it picks by their texts')
         if class_names is None:
-            return self._run('classify', inputs, None, None, self._predict_classes, **options)
+            return self._run('classify', inputs, (), None, self._predict_classes, **options)
         if not class_names:
             raise ValueError('class_names is empty: give the names of the classes to choose from')
-        names, classes = list(class_names), {}
+        names = list(class_names)
+        classes: dict[str, Tensor] = {}  # of a kind of media
 
         def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
             kind = batch.samples[0].media
             if kind not in classes:
-                classes[kind] = self._embed_classes(names, templates, kind)
-            scores = task.head.logits(task.embed_vision(features.vision()), classes[kind]).softmax(1)
-            return read_classes(scores, names)
+                texts = [template.format(name) for name in names for template in templates]
+                classes[kind] = self._embed_queries(texts, kind).unflatten(0, (len(names), -1)).mean(1)
+            scores = task.head.scale(task.compare(features.network, features.vision(), classes[kind]))
+            return read_classes(scores.softmax(1), names)
 
-        return self._run('embed', inputs, None, None, predict, text_steps=False, **options)
+        return self._run('embed', inputs, (), None, predict, text_steps=False, **options)
 
     def detect(self, inputs: Any, *, threshold: float = 0.3, **options: Any) -> Result | Iterator[Result]:
         """Find objects in images: ``boxes``, their ``labels`` and ``scores``, of at least `threshold`, best first."""
@@ -250,8 +255,8 @@ class Inferencer(Execution):
             raise ValueError(f'{method} needs a {EXPLAINED[method]}: give it as text')
         check(part, kind)
 
-        def predict(task: Task, features: Features, batch: Batch) -> list[dict[str, Any]]:
-            name = next(name for name, other in self.model.tasks.items() if other is task)
+        def predict(task: GenerativeTask | Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
+            name = next(name for name, other in self.tasks.items() if other is task)
             key, out = EXPLAINED[method], getattr(task, 'text', 'text')
             question = Question(
                 part=part,
@@ -263,14 +268,16 @@ class Inferencer(Execution):
             )
             return [dict(attention=maps) for maps in explain(task, features, batch, question)]
 
-        return self._run(method, inputs, EXPLAINED[method], text, predict, **options)
+        return self._run(method, inputs, (EXPLAINED[method],), text, predict, **options)
 
-    def _embed_classes(self, names: list[str], templates: Sequence[str], kind: str) -> Tensor:
-        """Unit vectors of the classes, (K, E)."""
-        texts = [template.format(name) for name in names for template in templates]
-        rows = torch.stack([torch.from_numpy(result.embedding) for result in self.embed_text(texts, kind, batch_size=64)])
-        with full_precision(rows):
-            return F.normalize(rows.unflatten(0, (len(names), -1)).mean(1), dim=-1).to(self.device)
+    def _embed_queries(self, texts: list[str], kind: str) -> Tensor:
+        """What a task keeps of texts to compare images and clips with, (K, E)."""
+
+        def predict(task: Retrieval, features: Features, batch: Batch) -> list[dict[str, Any]]:
+            return [dict(embedding=row) for row in task.embed_query(features.text()).cpu().numpy()]
+
+        results = results_of(self._run('embed', texts, ('caption',), None, predict, text_media=kind, batch_size=64))
+        return torch.from_numpy(np.stack([embedding_of(result) for result in results])).to(self.device)
 
     def _predict_classes(self, task: Task, features: Features, batch: Batch) -> list[dict[str, Any]]:
         samples = task.predict(features, batch)
@@ -279,7 +286,7 @@ class Inferencer(Execution):
         return read_classes(scores, names or list(map(str, range(scores.shape[1]))))
 
     def _names(self, task: Task) -> list[str] | None:
-        return next((self.model.class_names.get(name) for name, other in self.model.tasks.items() if other is task), None)
+        return next((self.model.class_names.get(name) for name, other in self.tasks.items() if other is task), None)
 
     # Texts
 
@@ -314,4 +321,9 @@ class Inferencer(Execution):
             generator = generator_of(task, settings, n_best)
             return read_texts(generator, generator.hypotheses(features, features.memory('text')))
 
-        return self._run('summarize', text, 'document', None, predict, text_media='text', **run)
+        return self._run('summarize', text, ('document',), None, predict, text_media='text', **run)
+
+
+def _distance(result: Result) -> float:
+    """What results are sorted by."""
+    return -(result.similarity or 0.0)

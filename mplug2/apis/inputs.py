@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..datasets.io.bad_samples import BadSampleError
 from ..datasets.io.clip import Clip
-from ..datasets.io.clip_part import frame_rate, within
+from ..datasets.io.clip_part import Choose, Part, chosen
 from ..datasets.io.image import read_image, to_rgb
 from ..datasets.io.video import read_video, sample_frames
 from ..utils.fetching import FetchLimitError, fetch_url
@@ -71,7 +71,7 @@ class Media:
         if suffix in VIDEO_SUFFIXES:
             return 'video'
         try:
-            with Image.open(self.path if self.content is None else io.BytesIO(self.content)) as image:
+            with Image.open(self.path or self.source if self.content is None else io.BytesIO(self.content)) as image:
                 return 'video' if getattr(image, 'is_animated', False) else 'image'
         except (OSError, ValueError, SyntaxError):
             return 'video'
@@ -85,7 +85,7 @@ class Media:
         Raises:
             BadSampleError: missing, broken, or without frames between `start` and `end`.
         """
-        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
+        choose: Choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
         if self.frames is not None:
             if self.times:
                 raise BadSampleError(f'{self.source}: start and end are seconds of a file; of an array, give the frames')
@@ -95,20 +95,18 @@ class Media:
             if self.times:
                 raise BadSampleError(f'{self.source}: start and end are of clips, but this is an image')
             return read_image(name, self.content)[None]
-        if self.times:
-            choose = within(choose, name, self.start, self.end, self.content)
-        return read_video(name, choose, content=self.content, **reader)
+        part = Part(choose, self.start, self.end) if self.times else choose
+        return read_video(name, part, content=self.content, **reader)
 
     def times_of(self, num_frames: int) -> list[float]:
         """Seconds of the frames that `read` takes of a file; empty where there are none, as of images and arrays."""
         if self.frames is not None or self.kind == 'image':
             return []
         name = self.path or self.source
-        choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
-        if self.times:
-            choose = within(choose, name, self.start, self.end, self.content)
-        rate = frame_rate(name, self.content)
-        return [frame / rate for frame in choose(len(Clip(name, self.content)))]
+        choose, clip = partial(sample_frames, num_frames=num_frames, test_mode=True), Clip(name, self.content)
+        frames = chosen(Part(choose, self.start, self.end) if self.times else choose, clip)
+        seconds = clip.seconds
+        return [seconds[frame] for frame in frames]
 
 
 def segments(media: Media, seconds: float) -> list[Media]:
@@ -126,8 +124,7 @@ def segments(media: Media, seconds: float) -> list[Media]:
         if media.frames is not None or media.kind == 'image':
             return [media]
         name = media.path or media.source
-        clip = Clip(name, media.content)
-        end = len(clip) / (clip.fps or frame_rate(name, media.content))
+        end = Clip(name, media.content).duration
     except (BadSampleError, OSError):
         return [media]
     start, end = media.start or 0.0, end if media.end is None else min(end, media.end)

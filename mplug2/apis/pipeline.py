@@ -18,8 +18,10 @@ from .results import SeenFrames
 _TEXT_STEPS = ('AddConstant', 'TokenizeText', 'TokenizeTexts', 'TokenizePair', 'AnswerWindows')
 _CROPS = ('RandomResizedCrop', 'BoxSafeResizedCrop')  # of training; tests squash to the same size
 # What only training or scoring has: labels, targets, and draws.
-_LEFT_OUT = ('PackInputs', 'AddMediaId', 'ChooseText', 'TokenizeTarget', 'MaskTokens', 'SplitPrefix', 'BoxTarget')
-_LEFT_OUT += ('HorizontalFlip', 'ColorJitter', 'RandAugment', 'RandomErasing')
+_LEFT_OUT = (
+    *('PackInputs', 'AddMediaId', 'ChooseText', 'TokenizeTarget', 'MaskTokens', 'SplitPrefix', 'BoxTarget'),
+    *('HorizontalFlip', 'ColorJitter', 'RandAugment', 'RandomErasing'),
+)
 # Of what a task is given beside tensors: what `TextQA` reads its answers from, and the texts of callers.
 _FIELDS = ('context', 'windows', 'caption', 'question', 'phrase')
 
@@ -58,8 +60,9 @@ def class_names_of(cfg: Mapping[str, Any]) -> dict[str, list[str]]:
             names = read_class_names(file)
         if names is None and (read := getattr(class_of(dataset, DATASETS), 'read_classes', None)) is not None:
             names = read(dataset)
-        for task in tasks if names else ():
-            names_of.setdefault(task, list(names))
+        if names:
+            for task in tasks:
+                names_of.setdefault(task, list(names))
     return names_of
 
 

@@ -49,7 +49,7 @@ def publish(
     The card states tasks, data and the best validation score, with who measured it and how. A card that is there is replaced.
 
     Args:
-        config: where none or several lie in the work directory. measured_by: a name for the card; if None it says that the
+        config: where the work directory has none or several. measured_by: a name for the card; if None it says that the
             training run measured.
 
     Raises:
@@ -59,7 +59,7 @@ def publish(
     cfg, model = load_config(config), from_config(config, work_dir)
     if not isinstance(model, MPlug2):
         raise ModelFolderError(f'{work_dir} holds a detector of mmdet: publish its checkpoint and config, as mmdet does')
-    recipe = f'`{Path(config).stem}`, which lies in the work directory; seed {(cfg.get("randomness") or {}).get("seed")}'
+    recipe = f'`{Path(config).stem}`, stored in the work directory; seed {(cfg.get("randomness") or {}).get("seed")}'
     return model.save_pretrained(folder, card_of(model, cfg, Path(folder).name, read_best(work_dir), measured_by, recipe))
 
 

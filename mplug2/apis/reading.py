@@ -44,14 +44,14 @@ class Asked:
     """What a method asks of all of its inputs.
 
     Attributes:
-        tasks: names of the model's tasks that answer, each with the kinds of inputs that it takes. field: the record's name of
-            the prompt; where inputs are texts, that of the text, or of it and the prompt. text_steps: whether the task's text
+        tasks: names of the model's tasks that answer, each with the kinds of inputs that it takes. fields: the record's name of
+            the prompt, if there is one; where inputs are texts, that of the text before it. text_steps: whether the task's text
             goes in. text_media: set where inputs are texts: what they are about. start, end: seconds, of clips without their
             own.
     """
 
     tasks: dict[str, frozenset[str]] = field(default_factory=dict)
-    field: str | tuple[str, str] | None = None
+    fields: tuple[str, ...] = ()
     text_steps: bool = True
     text_media: str | None = None
     start: float | None = None
@@ -72,14 +72,14 @@ def read_request(pipeline: InputPipeline, asked: Asked, request: Request) -> Rea
     """Read one input of an `MPlug2`."""
     result = Result(_name(request.value, request.number), request.prompt)
     try:
+        media = None
         if asked.text_media is None:
             media = _media(request, result, asked.start, asked.end)
             task = asked.task_for(pipeline.kind_for(media.kind))
-            fields = {} if asked.field is None else {asked.field: request.prompt}
+            fields = dict(zip(asked.fields, (request.prompt,), strict=False))
         else:
-            media, task = None, asked.task_for(asked.text_media)
-            names = (asked.field,) if isinstance(asked.field, str) else asked.field
-            fields = dict(zip(names, (request.value, request.prompt), strict=False)) | {'media': asked.text_media}
+            task = asked.task_for(asked.text_media)
+            fields = dict(zip(asked.fields, (request.value, request.prompt), strict=False)) | {'media': asked.text_media}
         return Ready(result, task, *pipeline(task, media, fields, asked.text_steps))
     except BAD_INPUT as error:
         return _failed(result, error)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..datasets.collate import pad
 from ..modules.generation import Generation, Hypothesis
-from ..tasks import Task
+from ..tasks import GenerativeTask
 from ..tasks.generative import TextGenerator
-from .results import Candidate
+from .results import Candidate, Result
 
 COMMON = ('start', 'end', 'segment', 'batch_size', 'progress', 'out_dir', 'show')  # keywords of every method
 TOP_CLASSES = 5
@@ -35,7 +36,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     return run, settings
 
 
-def generator_of(task: Task, settings: Mapping[str, Any], n_best: int) -> TextGenerator:
+def generator_of(task: GenerativeTask, settings: Mapping[str, Any], n_best: int) -> TextGenerator:
     """The task's own, with other settings."""
     generator = copy.copy(task.generator)
     changed = dataclasses.replace(generator.settings, num_return=n_best, **settings)
@@ -49,6 +50,19 @@ def read_texts(
     generator: TextGenerator, hypotheses: list[list[Hypothesis]], tidy: Callable[[str], str] = str
 ) -> list[dict[str, Any]]:
     return [best_of([Candidate(tidy(generator.text(one)), one.score) for one in sample]) for sample in hypotheses]
+
+
+def embedding_of(result: Result | Iterator[Result]) -> np.ndarray:
+    """Of the result of one input (E,)."""
+    assert isinstance(result, Result)
+    assert result.embedding is not None
+    return result.embedding
+
+
+def results_of(results: Result | Iterator[Result]) -> Iterator[Result]:
+    """Those of several inputs."""
+    assert not isinstance(results, Result)
+    return results
 
 
 def best_of(candidates: list[Candidate]) -> dict[str, Any]:

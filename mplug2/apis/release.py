@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ from ..tasks import Captioning, QuestionAnswering
 
 HEAD_WIDTH = 64  # channels of an attention head, in every published size
 
-TASK_CONFIGS = {
+TASK_CONFIGS: dict[str, dict[str, Any]] = {
     'caption': dict(type=Captioning, condition='vision'),
     'qa': dict(type=QuestionAnswering),
 }

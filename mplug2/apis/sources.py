@@ -21,6 +21,7 @@ from ..config.load import load_config
 from ..model import MPlug2
 from ..pretrained import folder_files, shipped_names, zoo
 from ..registry import MODELS, TASKS, resolve
+from ..tasks import Captioning
 from ..text import BertTokenizer
 from .hub import load_hub_model
 from .pipeline import class_names_of, preprocessing_of, published_preprocessing
@@ -36,9 +37,9 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
     Args:
         source: a model; the name of a shipped one; a model folder, ours or one of transformers that a project knows, here or
             on the hub ('owner/name', 'owner/name@revision'); a work directory (its best checkpoint, or else its latest, and its
-            config); a checkpoint file, whose config lies beside it or is given; or a published file.
-        config: a config file, or the name of a shipped one, for weights that lie without theirs. A config file is a program:
-            it is run.
+            config); a checkpoint file, whose config is beside it or given; or a published file.
+        config: a config file, or the name of a shipped one, for weights that are stored without theirs. A config file is a
+            program: it is run.
         published: arguments of `load_release` (``task='qa'``, ``tokenizer``, ...), for a published file. Where the task is not
             given, a name with 'qa' in it says that questions are answered.
 
@@ -46,17 +47,18 @@ def load_model(source: str | Path | MPlug2, config: str | Path | None = None, **
         CheckpointError: no such source, or weights without a config. ModelFolderError: see `MPlug2.from_pretrained`.
         TypeError: keywords of a published file with another source.
     """
-    path = Path(source) if isinstance(source, (str, Path)) else None
     weights: Any = source
-    if path is not None and config is None and path.is_file():
-        weights = load_checkpoint(path)
+    if isinstance(source, (str, Path)) and config is None and Path(source).is_file():
+        weights = load_checkpoint(Path(source))
         state = ReleaseFormat.clean(read_state(weights))
         if ReleaseFormat.recognises(state):
-            return _published(state, path, **published)
+            return _published(state, Path(source), **published)
     if published:
-        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {path or "a built model"} is not')
-    if path is None:
+        named = source if isinstance(source, (str, Path)) else 'a built model'
+        raise TypeError(f'{", ".join(published)}: keywords for a published file, which {named} is not')
+    if not isinstance(source, (str, Path)):
         return source.eval()
+    path = Path(source)
     if config is None and (files := folder_files(source)) is not None:
         foreign = hub_folder(files[0].parent) if files[0].name == CONFIG else None
         # The folder of files that are here now: the hub's name would ask the hub again. Shipped names have other files.
@@ -117,7 +119,7 @@ def _published(
     model = build_release(state, str(path), task, tokenizer=tokenizer or dict(type=BertTokenizer), **sizes)
     model.preprocessing = published_preprocessing(model.network.vision_encoder.image_size)
     for asked in model.tasks.values():
-        if task == 'caption':
+        if isinstance(asked, Captioning):
             asked.generator.prompt = 'a video of'  # the published captions begin with it
     return model
 

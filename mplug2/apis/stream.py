@@ -40,7 +40,7 @@ def _by_threads(items: Iterator[A], prepare: Callable[[A], B], batch_size: int, 
     waiting = deque((item, pool.submit(prepare, item)) for item in islice(items, AHEAD * batch_size))
     try:
         while waiting:
-            batch = []
+            batch: list[tuple[A, B]] = []
             while waiting and len(batch) < batch_size:
                 item, future = waiting.popleft()
                 batch.append((item, future.result()))

@@ -1,5 +1,6 @@
 """Weights of other projects and of the authors: adapters in both directions, strict loading, ``init_cfg`` initialisers."""
 
+from ..utils import lean_mmengine  # noqa: F401  # before the modules below, which import MMEngine's runner
 from .conversion import convert
 from .errors import CheckpointError
 from .files import load_checkpoint, read_state, save_checkpoint, write_state

@@ -1,6 +1,6 @@
 """What the published fine-tuned files were trained to read, held against a config.
 
-All of them have the same keys, so a network takes them whatever it is asked afterwards; only their names tell them apart.
+All of them have the same keys, so a network takes them whatever it is asked afterwards; only their names distinguish them.
 """
 
 from __future__ import annotations

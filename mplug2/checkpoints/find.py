@@ -83,7 +83,7 @@ def parts_of(path: Path) -> list[Path]:
     """The files that the index of weights in several files names; of any other file none.
 
     Raises:
-        DamagedCheckpointError: the index is none, or names files that do not lie beside it.
+        DamagedCheckpointError: the index is none, or names files that are not beside it.
     """
     if path.name not in INDICES:
         return []

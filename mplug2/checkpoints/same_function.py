@@ -1,4 +1,4 @@
-"""What of a foreign file loads and computes something else: told by its keys, and by ``config.json`` beside it."""
+"""What of a foreign file loads and computes something else: recognized by its keys, and by ``config.json`` beside it."""
 
 from __future__ import annotations
 

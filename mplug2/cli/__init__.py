@@ -115,7 +115,7 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error stands for a Ctrl-C, which libraries that catch everything turn into one of theirs."""
+    """Whether an error comes from a Ctrl-C, which libraries that catch everything turn into one of theirs."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

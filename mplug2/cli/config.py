@@ -26,9 +26,7 @@ def recipe(cfg: Mapping) -> str:
         the text of a config file without bases; classes are named by their modules.
     """
     from mmengine.config import Config
-    from mmengine.runner import Runner
 
-    from ..config.overrides import TOP_LEVEL, arguments
+    from ..config.overrides import known_to_runs
 
-    known = arguments(Runner) | set(TOP_LEVEL)
-    return Config({key: value for key, value in cfg.to_dict().items() if key in known}).pretty_text
+    return Config({key: value for key, value in cfg.to_dict().items() if key in known_to_runs()}).pretty_text

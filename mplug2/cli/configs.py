@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER = ('config', 'task', 'data set', 'size', 'batch x GPUs', 'mini benchmark')
+SIZES = {128: 'tiny', 384: 'small', 768: 'base', 1024: 'large', 1408: 'giant'}  # by the width of the vision encoder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +43,8 @@ def summary(name: str) -> tuple[str, ...]:
     cfg = trace(find_config(name))
     model = _get(cfg, 'model') or {}
     tasks = sorted({_type(task) for task in dict.values(_get(model, 'tasks') or {})}) or [_type(model)]
-    size = re.search('tiny|small|base|large|deberta', name.rsplit('/', 1)[-1])
     data = _dataset(_get(cfg, 'train_dataloader') or _get(cfg, 'test_dataloader'))
-    return name, _few(tasks), data, size[0] if size else 'tiny', _batch(cfg), _result(name)
+    return name, _few(tasks), data, _size(name, model), _batch(cfg), _result(name)
 
 
 def _get(node: Any, key: str) -> Any:
@@ -60,6 +60,13 @@ def _type(node: Any) -> str:
 
 def _few(words: list[str]) -> str:
     return ', '.join(words) if len(words) < 3 else f'{words[0]} and {len(words) - 1} more'
+
+
+def _size(name: str, model: Any) -> str:
+    """As the name says it, or else by the vision encoder; '' of neither."""
+    named = re.search('tiny|small|base|large|deberta', name.rsplit('/', 1)[-1])
+    network = _get(_get(model, 'backbone') or model, 'network')
+    return named[0] if named else SIZES.get(_get(_get(network, 'vision_encoder'), 'width'), 'tiny' if 'mini' in name else '')
 
 
 def _dataset(loader: Any) -> str:
@@ -82,7 +89,7 @@ def _batch(cfg: dict) -> str:
 
 
 def _result(name: str) -> str:
-    """The first metric of the config in the published results, which lie in a checkout only."""
+    """The first metric of the config in the published results, which only a checkout has."""
     published = Path(__file__).parents[2] / 'docs/results/mini.json'
     rows = json.loads(published.read_text()) if published.is_file() else []
     for row in rows:

@@ -67,21 +67,21 @@ def held_out(config: str) -> tuple[list[str], dict[str, list[str]]]:
 
 def write_page(folder: Path, metrics: dict[str, float], captions: dict[str, list[str]], commands: Sequence[str]) -> Path:
     """The page of a demo, from the files that its commands wrote."""
-    from ..visualization.report import Said, Section, write_report
+    from ..visualization.report import Section, Statement, write_report
 
-    said: dict[str, list[Said]] = {}
+    statements: dict[str, list[Statement]] = {}
     for result in _lines(folder / 'captions.jsonl'):
         right = result['text'] in captions[result['source']]
-        said[result['source']] = [Said('', result['text'], right)]
+        statements[result['source']] = [Statement('', result['text'], right)]
         if not right:
-            said[result['source']].append(Said('expected:', captions[result['source']][0]))
+            statements[result['source']].append(Statement('expected:', captions[result['source']][0]))
     for number in range(len(QUESTIONS)):
         for result in _lines(folder / f'answers_{number}.jsonl'):
-            said[result['source']].append(Said(result['prompt'], result['text']))
-    sections = [Section('Captions of held-out clips, and answers', list(said.items()))]
+            statements[result['source']].append(Statement(result['prompt'], result['text']))
+    sections = [Section('Captions of held-out clips, and answers', list(statements.items()))]
     for number, query in enumerate(QUERIES):
         hits = [
-            (hit['source'], [Said(f'similarity {hit["similarity"]:.2f}', '')])
+            (hit['source'], [Statement(f'similarity {hit["similarity"]:.2f}', '')])
             for hit in _lines(folder / f'hits_{number}.jsonl')
         ]
         sections.append(Section(f'Search: {query}', hits))

@@ -88,8 +88,8 @@ def describe(model_cfg: dict, frames: int = 8, size: int | None = None, text: in
     for name, task in model.tasks.items():
         touched = task.spec.inputs | model.network.modules_of(task.spec.stages)
         marks.append((name, *('x' if column in touched else '' for column in columns)))
-    given = f'forward of one sample: {frames} frames a clip, {text} text tokens, {target} target tokens'
-    return f'{table(rows)}\n({given})\n\nWhat each task touches (Table 2):\n{table(marks)}'
+    sizes = f'forward of one sample: {frames} frames a clip, {text} text tokens, {target} target tokens'
+    return f'{table(rows)}\n({sizes})\n\nWhat each task touches (Table 2):\n{table(marks)}'
 
 
 def task_flops(network, spec, frames: int, size: int | None, text: int, target: int) -> Counter:

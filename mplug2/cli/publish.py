@@ -8,7 +8,7 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('work_dir', metavar='WORK_DIR', help='its best checkpoint, or else its latest, is taken')
     parser.add_argument('folder', metavar='FOLDER', help='the model folder to write')
-    parser.add_argument('--config', help='of the checkpoint, where none or several lie beside it')
+    parser.add_argument('--config', help='of the checkpoint, where none or several are beside it')
     parser.add_argument('--measured-by', metavar='NAME', help='who measured the score; the card says so')
 
 

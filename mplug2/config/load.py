@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -78,10 +78,10 @@ def own_work_dir(cfg: Config, name: str | Path, smoke_test: bool) -> str:
     """The folder of a run without ``--work-dir``: the config's, or `default_work_dir`. Tiny runs have their own, since no run
     must resume from them."""
     own = cfg.get('work_dir') or str(default_work_dir(name))
-    return f'{own}_tiny' if smoke_test else own
+    return f'{own}_smoke' if smoke_test else own
 
 
-def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
+def load_config(name: str | Path, options: dict[str, Any] | None = None, imports: bool = True) -> Config:
     """Read a config file, import the plug-ins that it and the environment name, and apply overrides.
 
     MMEngine skips ``custom_imports`` in new-style config files, so it is done here. Where ``instructions`` is False, in the
@@ -89,6 +89,7 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Args:
         name: a path, or the name of a shipped config. options: dotted key -> value; see `check_options` for new keys.
+            imports: import the modules of ``custom_imports``.
 
     Raises:
         FileNotFoundError: no such file. SyntaxError: not Python. ImportError: a module of ``custom_imports`` does not
@@ -118,7 +119,8 @@ def load_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
         except (TypeError, KeyError, IndexError, AssertionError) as error:
             raise KeyError(f'{path}: cannot apply the options {options}: {error}') from error
     custom = cfg.get('custom_imports') or {}
-    for module in [custom['imports']] if isinstance(custom.get('imports'), str) else custom.get('imports', []):
+    modules = custom.get('imports', []) if imports else []
+    for module in [modules] if isinstance(modules, str) else modules:
         try:
             import_module(module)
         except ImportError as error:
@@ -168,7 +170,7 @@ def _packages_as_imported() -> Iterator[None]:
         config_module.get_installed_path = original
 
 
-def type_name(node: dict) -> str:
+def type_name(node: Mapping[str, Any]) -> str:
     """The class name of a config's ``type``, '' without one."""
     kind = node.get('type') or ''
     return kind.rsplit('.', 1)[-1] if isinstance(kind, str) else kind.__name__

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from ..utils.sources import arguments as arguments_in_source
+
 NEW = '+'  # prefix that adds an unknown key
 # Keys that our config loader, our commands, our runner or MMEngine's read, beside the arguments of the runner.
 TOP_LEVEL = (
@@ -95,10 +97,8 @@ def _takes(node: Mapping, walked: list[str], options: Mapping[str, Any]) -> set[
 @cache
 def known_to_runs() -> frozenset[str]:
     """Top-level keys that a run reads."""
-    from ..utils import lean_mmengine  # noqa: F401  (before the runner, which imports MMEngine's optimizers)
-    from mmengine.runner import Runner  # isort: skip
-
-    return frozenset(arguments(Runner) | set(TOP_LEVEL))
+    # The runner's source, since importing it takes seconds, and every load of a config asks this.
+    return frozenset(arguments_in_source('mmengine.runner.runner.Runner')) | set(TOP_LEVEL)
 
 
 def arguments(kind: Any) -> set[str] | None:

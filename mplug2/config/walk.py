@@ -7,10 +7,10 @@ from typing import Any
 
 
 def nodes(value: Any) -> Iterator[dict]:
-    """Every dict in a config, outermost first. The walk sees changes that the caller makes."""
+    """Every dict in a config, outermost first. The walk sees changes that the caller makes, and imports no lazy class."""
     if isinstance(value, dict):
         yield value
-        for item in list(value.values()):
+        for item in list(dict.values(value)):  # a ConfigDict's own would import what is named lazily
             yield from nodes(item)
     elif isinstance(value, (list, tuple)):
         for item in value:

@@ -28,13 +28,13 @@ class MultiModalDataset(Dataset):
     receives the record as a dict, with ``test_mode`` added and ``path`` joined.
 
     A subclass may describe itself further: `PUBLISHED`, `TEXTS`, and classmethods. ``stand_in(mini, cfg)``: what to change of
-    its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` stand in for its own in a smoke test.
-    ``requires(cfg)``: packages beyond the core, module -> what to install. ``describe_shape``: see `mplug2.datasets.shapes`.
+    its config, so that files of the `mplug2.datasets.stand_ins.MiniBenchmark` replace its own in a smoke test.
+    ``describe_shape``: see `mplug2.datasets.shapes`. What it needs installed: see `mplug2.config.needs`.
 
     Args:
         pipeline: configs of transforms, or callables. data_prefix: folder of the media. test_mode: transforms draw nothing.
         bad_samples: arguments of `BadSamples` (``dict(policy='replace', max_bad=0.01)``), or the policy alone.
-        indices: the first n records (int), or these records. metainfo: added to the dataset's own. follow_links: read what lies
+        indices: the first n records (int), or these records. metainfo: added to the dataset's own. follow_links: read files
             outside of `data_prefix`, where a link in it leads, or a name of an annotation; else such samples are bad.
 
     Raises:
@@ -89,11 +89,12 @@ class MultiModalDataset(Dataset):
             block = RecordBlock(records)
             numbers = range(len(block))[:indices] if isinstance(indices, int) else indices
             records = (block[number] for number in numbers)
-        self._records = RecordBlock(self._with_labels_counted(records))
+        self._records = RecordBlock(self.with_labels_counted(records))
         if not len(self._records):
             raise AnnotationError(f'{type(self).__name__}: no samples in {self.source}')
 
-    def _with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+    def with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+        """The records; after the last, `num_labels` is known."""
         largest = -1
         for record in records:
             if type(label := record.get('label')) is int:
@@ -157,7 +158,7 @@ class MultiModalDataset(Dataset):
                 return None
             source = StreamIndex(index, 0, index) if draw is None else draw
             index = int(source.generator(attempt).integers(len(self)))
-        raise BadSampleError(f'{_ATTEMPTS} samples drawn in place of a bad one were bad as well; the last: {message}')
+        raise BadSampleError(f'{_ATTEMPTS} samples taken in place of a bad one were bad as well; the last: {message}')
 
     def prepare(self, record: dict) -> Any:
         """Send a record through the pipeline."""

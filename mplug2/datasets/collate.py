@@ -43,7 +43,7 @@ def _collate(key: str, values: list[Any], names: list[Any], pad_id: int) -> Any:
                 f'{key!r} is {tuple(first.shape)} in sample {names[0]} and {tuple(values[other].shape)} in sample '
                 f'{names[other]}: a batch needs one shape, so resize or crop before packing'
             )
-        # (T, 3, H, W) a sample, or (V, T, 3, H, W): its views lie below each other, and it keeps `num_views`.
+        # (T, 3, H, W) a sample, or (V, T, 3, H, W): its views are rows of the batch, and it keeps `num_views`.
         return torch.cat(values) if key == 'frames' and first.dim() == 5 else torch.stack(values)
     if isinstance(first, str):
         if len(set(values)) > 1:
@@ -71,7 +71,7 @@ def multimodal_collate(batch: list[dict | None], pad_id: int = 0) -> dict[str, A
 
     Tensors and numbers are stacked, lists of ids and `PairEncoding` become `Tokens` and lists of `TargetText` become
     `TargetBatch` (both padded to the longest of the batch), and a text such as ``task`` must be the same in all samples. Where
-    samples have lists of `PairEncoding` (the windows of a long text), all of them lie below each other: more rows than samples.
+    samples have lists of `PairEncoding` (the windows of a long text), each of them is a row: more rows than samples.
 
     Args:
         batch: samples; None for those that the bad-sample policy left out. pad_id: fills padding; masks cover it.

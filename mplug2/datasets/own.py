@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,7 @@ from ..registry import DATASETS
 from .base import CaptionDataset
 from .io.annotations import Files, as_list
 from .io.bad_samples import AnnotationError
-from .io.record_block import RecordBlock
-from .own_schema import READ, TEXTS, class_names, read_own
+from .own_schema import READ, TEXTS, class_names, labels_of, read_own
 
 if TYPE_CHECKING:
     from .stand_ins import MiniBenchmark
@@ -25,7 +24,7 @@ class JsonlDataset(CaptionDataset):
     """Lines of JSON, one a sample. Every line has ``media``, the path of an image or clip from `data_prefix` on, or a text to
     read: ``sentence1``, ``document`` or ``context``. The other keys are those that a task needs:
 
-    - ``kind``: 'image' or 'video', where the path's ending does not tell; ``start``, ``end``: seconds of a clip;
+    - ``kind``: 'image' or 'video', where the path's ending does not show it; ``start``, ``end``: seconds of a clip;
       ``id``: the line's number if there is none; ``split``: 'train' if there is none
     - ``caption`` or ``captions``: captioning and retrieval
     - ``question`` with ``answer`` or ``answers`` and perhaps ``question_type``: about the media, or about ``context``, whose
@@ -59,26 +58,42 @@ class JsonlDataset(CaptionDataset):
             self._metainfo.setdefault('classes', self.classes)
 
     def load_records(self) -> Iterator[dict]:
-        lines = RecordBlock(record for path in as_list(self.ann_file) for record in read_own(path))
-        self.classes = class_names(lines, 'boxes' if self.target == 'boxes' else 'label', self.source)
-        labelled = any(line['split'] == self.split and self._is_labelled(line) for line in lines)
-        for record in lines:
+        """The split's records, as one pass finds them: what depends on lines after theirs is `record`'s to add."""
+        labels: set[int | str] = set()
+        unlabelled, self.labelled = '', False
+        for record in (record for path in as_list(self.ann_file) for record in read_own(path)):
+            labels.update(labels_of(record, self.target))
             split, where = record.pop('split'), record.pop('where')
             if split != self.split:
                 continue
-            if not self._is_labelled(record) and (labelled or not self.test_mode):
-                raise AnnotationError(f'{where}: the line has no {self.target}, which the task learns')
-            if self.classes is not None:
-                self._number_classes(record)
+            if self._is_labelled(record):
+                self.labelled = True
+            elif not unlabelled:
+                unlabelled = where
             if self.target == 'captions' and self.each == 'caption':
-                yield from (record | {'captions': [caption]} for caption in record['captions'])
-            elif self.target != 'boxes' and not labelled:  # to be predicted
-                yield {self.target: [] if self.target in ('captions', 'summaries') else None, **record}
+                for caption in record.get('captions', ()):
+                    yield record | {'captions': [caption]}
             else:
                 yield record
+        self.classes = class_names(labels, self.source)
+        if unlabelled and (self.labelled or not self.test_mode):
+            raise AnnotationError(f'{unlabelled}: the line has no {self.target}, which the task learns')
+
+    def with_labels_counted(self, records: Iterable[dict]) -> Iterator[dict]:
+        names: set[str] = set()
+        for record in super().with_labels_counted(records):
+            if isinstance(label := record.get('label'), str):
+                names.add(label)
+            yield record
+        if names and self.target != 'boxes':
+            self.num_labels = 1 + max(map(self.classes.index, names))
 
     def record(self, index: int) -> dict:
         record = super().record(index)
+        if self.classes is not None:
+            self._number_classes(record)
+        if self.target != 'boxes' and not self.labelled:  # to be predicted
+            record = {self.target: [] if self.target in ('captions', 'summaries') else None, **record}
         if self.target == 'boxes':
             boxes = zip(record.get('boxes', []), record.get('labels', []), strict=False)  # of a phrase, without labels
             record['instances'] = [dict(bbox=box, bbox_label=label, ignore_flag=0) for box, label in boxes]
@@ -102,7 +117,8 @@ class JsonlDataset(CaptionDataset):
         files, target = as_list(cfg.get('ann_file')), cfg.get('target')
         if target not in ('label', 'boxes') or not files or not all(Path(file).is_file() for file in files):
             return None
-        return class_names((record for file in files for record in read_own(file)), target, files[0])
+        records = (record for file in files for record in read_own(file))
+        return class_names((label for record in records for label in labels_of(record, target)), files[0])
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

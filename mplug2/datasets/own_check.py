@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from .io.bad_samples import BadSampleError
 from .io.clip import Clip
-from .io.clip_part import frame_rate
 from .io.files import check_inside, locate
 from .io.image import read_image
-from .own_schema import READ, TEXTS, class_names, read_own
+from .own_schema import READ, TEXTS, class_names, labels_of, read_own
 
 
 class Check(NamedTuple):
@@ -51,7 +50,7 @@ def check_own(path: str | Path, data_prefix: str | Path | None = None, workers: 
     """
     records = list(read_own(path))
     for target in ('label', 'boxes'):
-        class_names(records, target, str(path))
+        class_names((label for record in records for label in labels_of(record, target)), str(path))
     folder = str(Path(path).parent if data_prefix is None else data_prefix).rstrip('/')
     kinds = {record['path']: record['media'] for record in records if 'path' in record}
     with ThreadPoolExecutor(workers) as pool:
@@ -83,7 +82,7 @@ def _decode(folder: str, follow_links: bool, name: str, kind: str) -> _Decoded |
             clip = Clip(file)
             last = len(clip) - 1
             height, width = clip.read([0, last // 2, last]).shape[1:3]
-            seconds = len(clip) / (clip.fps or frame_rate(file))
+            seconds = clip.duration
     except BadSampleError as error:
         return str(error)
     digest = hashlib.sha256()

@@ -34,6 +34,15 @@ class CocoDetection(CocoDataset):
     Of the pipeline ``dict(type='LoadImageFromFile')`` is `LoadPixels`, as in every data set of this package.
     """
 
+    REQUIRES = {
+        'mmdet': 'mmdet without its dependencies',
+        'pycocotools': 'pycocotools',
+        'scipy': 'scipy',  # this and the following: mmdet imports them
+        'shapely': 'shapely',
+        'six': 'six',
+        'terminaltables': 'terminaltables',
+    }
+
     def __init__(self, *args: Any, pipeline: Sequence[dict | Callable] = (), **settings: Any) -> None:
         steps = [dict(type=LoadPixels) if step == dict(type='LoadImageFromFile') else step for step in pipeline]
         super().__init__(*args, pipeline=steps, **settings)
@@ -75,10 +84,6 @@ class CocoDetection(CocoDataset):
         return super().__getitem__(int(index))
 
     @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'mmdet': 'mmdet without its dependencies', 'pycocotools': 'pycocotools'}
-
-    @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:
         part = 'train2014' if 'train' in cfg['ann_file'] else 'val2014'
         files = dict(ann_file=f'annotations/instances_{part}.json', data_prefix=dict(img=f'{part}/'))
@@ -88,7 +93,7 @@ class CocoDetection(CocoDataset):
 @MMDET_TRANSFORMS.register_module(name='mplug2.LoadPixels')
 @TRANSFORMS.register_module(name='LoadImageFromFile')  # mmdet's tools look for a step of this name
 class LoadPixels(BaseTransform):
-    """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``: stands where mmdet has
+    """``img_path`` -> ``img`` (H, W, 3) uint8 with blue first, ``img_shape`` and ``ori_shape``. It replaces mmdet's
     `LoadImageFromFile`, and gives what `read_image` does of transparency, 16 bits and EXIF's orientation."""
 
     def transform(self, results: dict) -> dict:

@@ -62,7 +62,10 @@ def meteor(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -
 
 
 # pycocoevalcap does not ship these files and would download them without asking.
-STANFORD = tuple(f'pycocoevalcap/spice/lib/stanford-corenlp-3.6.0{part}.jar' for part in ('', '-models'))
+STANFORD = (
+    'pycocoevalcap/spice/lib/stanford-corenlp-3.6.0.jar',
+    'pycocoevalcap/spice/lib/stanford-corenlp-3.6.0-models.jar',
+)
 
 
 def spice(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> float | None:

@@ -48,6 +48,7 @@ class RougeMetric(Metric):
         ImportError: ``rouge-score`` is not installed.
     """
 
+    REQUIRES = {'rouge_score': 'rouge-score'}
     references = ('summaries',)
     per_sample = True
 
@@ -62,10 +63,6 @@ class RougeMetric(Metric):
         self.words = gigaword_words if gigaword else str
         self.out_file = out_file
         self.result_names = tuple(_NAMES.values())
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'rouge_score': 'rouge-score'}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:

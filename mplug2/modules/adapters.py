@@ -41,7 +41,7 @@ def add_adapters(
         raise ValueError(f'adapters of kind {kind!r}: peft has {", ".join(sorted(known))}')
     before = set(network.state_dict())
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    names = _matching(linear, modules, 'adapters stand beside linear layers')
+    names = _matching(linear, modules, 'adapters are added to linear layers')
     trained = _matching([name for name, _ in network.named_parameters()], trained, 'trained parameters are named')
     kept = [network.get_parameter(name) for name in trained]
     network.requires_grad_(False)
@@ -75,7 +75,7 @@ def _show_base(network: nn.Module, state: dict[str, Tensor], prefix: str, *_: An
 
 
 def merge_adapters(network: nn.Module) -> None:
-    """Add adapters to the weights that they stand beside, and remove them."""
+    """Merge adapters into the weights of their layers, and remove them."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, module in list(network.named_modules()):

@@ -127,6 +127,9 @@ class Decoder(Protocol):
     word_table: Tensor
     entry_points: tuple[str, ...]
 
+    def __call__(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
+        """`forward`, which modules call."""
+
     def forward(self, ids: Tensor, memory: Memory, sample: Tensor | None = None) -> Tensor:
         """Teacher forcing: ids (M, L), padded on the right -> logits (M, L, V). sample: (M,), whose memory each attends to."""
 
@@ -150,12 +153,12 @@ def check_members(module: nn.Module, contract: type, slot: str) -> None:
     missing = [name for name in (*contract.__annotations__, *methods) if not hasattr(module, name)]
     if missing:
         raise TypeError(
-            f'{type(module).__name__} stands for the {slot} and lacks {", ".join(missing)}: it has to fulfil '
+            f'{type(module).__name__} is given as the {slot} and lacks {", ".join(missing)}: it has to fulfil '
             f'mplug2.modules.contracts.{contract.__name__}'
         )
 
 
-def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Tensor) -> None:
+def check_vision_tokens(encoder: VisionEncoder, encoded: VisionTokens, frames: Tensor) -> None:
     """Hold what a vision encoder gives to what it says of itself.
 
     Args:
@@ -164,12 +167,12 @@ def check_vision_tokens(encoder: VisionEncoder, found: VisionTokens, frames: Ten
     Raises:
         ValueError: other tokens than its prefix and the patches of its grid, such as no class token; names its class.
     """
-    rows, columns = found.grid
-    expected = (len(frames), encoder.num_prefix_tokens + found.num_frames * rows * columns, encoder.width)
-    if tuple(found.tokens.shape) != expected:
+    rows, columns = encoded.grid
+    expected = (len(frames), encoder.num_prefix_tokens + encoded.num_frames * rows * columns, encoder.width)
+    if tuple(encoded.tokens.shape) != expected:
         raise ValueError(
-            f'{type(encoder).__name__} gives tokens of the shape {tuple(found.tokens.shape)}, and by num_prefix_tokens='
-            f'{encoder.num_prefix_tokens}, {found.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
+            f'{type(encoder).__name__} gives tokens of the shape {tuple(encoded.tokens.shape)}, and by num_prefix_tokens='
+            f'{encoder.num_prefix_tokens}, {encoded.num_frames} frames of {rows} x {columns} patches and width={encoder.width} '
             f'they are {expected}'
         )
 

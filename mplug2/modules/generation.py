@@ -49,13 +49,13 @@ class Generation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_length <= self.max_length:
-            raise ValueError(f'min_length {self.min_length} must lie between 0 and max_length {self.max_length}')
+            raise ValueError(f'min_length {self.min_length} must be between 0 and max_length {self.max_length}')
         if self.num_beams < 1 or self.num_return < 1:
             raise ValueError(f'num_beams {self.num_beams} and num_return {self.num_return} must be at least 1')
         if self.temperature is not None and self.temperature <= 0:
             raise ValueError(f'temperature {self.temperature} must be above 0; None takes the likeliest token')
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f'top_p {self.top_p} must lie in (0, 1]')
+            raise ValueError(f'top_p {self.top_p} must be in (0, 1]')
         if self.finish not in FINISHES:
             raise ValueError(f'finish is {" or ".join(map(repr, FINISHES))}, not {self.finish!r}')
         if self.top_k is not None and self.top_k < 1:
@@ -68,19 +68,21 @@ class Generation:
             raise ValueError('top_k and top_p need a temperature')
 
 
-def check_generation(decoder: Decoder, how: Generation) -> None:
+def check_generation(decoder: Decoder, settings: Generation) -> None:
     """Hold the settings of a generation against its decoder.
 
     Raises:
         ValueError: more beams than words, or longer texts than the decoder has positions for.
     """
-    if how.num_beams > decoder.vocab_size:
-        raise ValueError(f'num_beams={how.num_beams}, and the vocabulary has {decoder.vocab_size} words: take at most as many')
-    positions = getattr(decoder, 'max_positions', None)  # of other packages' decoders there may be no bound
-    if positions is not None and how.max_length > positions:
+    if settings.num_beams > decoder.vocab_size:
         raise ValueError(
-            f'max_length={how.max_length}, and the decoder has {positions} positions: generate shorter texts, or give it more '
-            '(max_positions)'
+            f'num_beams={settings.num_beams}, and the vocabulary has {decoder.vocab_size} words: take at most as many'
+        )
+    positions = getattr(decoder, 'max_positions', None)  # of other packages' decoders there may be no bound
+    if positions is not None and settings.max_length > positions:
+        raise ValueError(
+            f'max_length={settings.max_length}, and the decoder has {positions} positions: generate shorter texts, or '
+            'give it more (max_positions)'
         )
 
 
@@ -104,7 +106,7 @@ def restrict(logits: Tensor, allowed: Tensor | None, end_id: int, forbid_end: bo
 def generate(
     decoder: Decoder,
     memory: Memory,
-    how: Generation,
+    settings: Generation,
     start_id: int,
     end_id: int,
     allowed: Tensor | None = None,
@@ -118,15 +120,15 @@ def generate(
         generator: of the random numbers when sampling.
 
     Returns:
-        For each sample `how.num_return` hypotheses, best first; fewer where `allowed` leaves fewer texts.
+        For each sample `settings.num_return` hypotheses, best first; fewer where `allowed` leaves fewer texts.
     """
-    check_generation(decoder, how)
+    check_generation(decoder, settings)
     if allowed is not None:
         allowed = allowed.clone()
         allowed[end_id] = True
-    if how.temperature is not None:
-        return _sample(decoder, memory, how, start_id, end_id, allowed, generator)
-    return _beam_search(decoder, memory, how, start_id, end_id, allowed)
+    if settings.temperature is not None:
+        return _sample(decoder, memory, settings, start_id, end_id, allowed, generator)
+    return _beam_search(decoder, memory, settings, start_id, end_id, allowed)
 
 
 def _start(memory: Memory, start_id: int) -> Tensor:
@@ -139,8 +141,8 @@ class ReleaseFinish:
     Beams that end without being the best stay in the race and may be extended further.
     """
 
-    def __init__(self, how: Generation) -> None:
-        self.candidates, self.exponent = how.num_beams, how.length_penalty
+    def __init__(self, settings: Generation) -> None:
+        self.candidates, self.exponent = settings.num_beams, settings.length_penalty
 
     def norms(self, length: int) -> tuple[float, float]:
         """What log-probabilities are divided by to be ranked, and ranked scores to be those of hypotheses."""
@@ -163,9 +165,9 @@ class StandardFinish:
     A sample ends once it has K finished hypotheses and no living beam's present score can beat the worst of them.
     """
 
-    def __init__(self, how: Generation) -> None:
-        self.beams, self.exponent = how.num_beams, how.length_penalty
-        self.candidates = 2 * how.num_beams  # at least K of them do not end
+    def __init__(self, settings: Generation) -> None:
+        self.beams, self.exponent = settings.num_beams, settings.length_penalty
+        self.candidates = 2 * settings.num_beams  # at least K of them do not end
 
     def norms(self, length: int) -> tuple[float, float]:
         return 1.0, float(length**self.exponent)
@@ -184,10 +186,10 @@ FINISHES = {'release': ReleaseFinish, 'standard': StandardFinish}
 
 
 def _beam_search(
-    decoder: Decoder, memory: Memory, how: Generation, start_id: int, end_id: int, allowed: Tensor | None
+    decoder: Decoder, memory: Memory, settings: Generation, start_id: int, end_id: int, allowed: Tensor | None
 ) -> list[list[Hypothesis]]:
-    rule = FINISHES[how.finish](how)
-    beams, batch = how.num_beams, memory.tokens.shape[0]
+    rule = FINISHES[settings.finish](settings)
+    beams, batch = settings.num_beams, memory.tokens.shape[0]
     finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
     logits, state = decoder.prefill(_start(memory, start_id), memory)
     device = logits.device
@@ -195,9 +197,9 @@ def _beam_search(
     ids = torch.full((batch, 1, 1), start_id, dtype=torch.long, device=device)
     total = torch.zeros(batch, 1, device=device)  # log-probabilities of the beams, (samples, K)
 
-    for length in range(1, how.max_length + 1):
+    for length in range(1, settings.max_length + 1):
         rank_norm, score_norm = rule.norms(length)
-        scores = restrict(logits, allowed, end_id, forbid_end=length <= how.min_length)
+        scores = restrict(logits, allowed, end_id, forbid_end=length <= settings.min_length)
         vocabulary = scores.shape[-1]
         scores = (total[..., None] + scores.view(*total.shape, vocabulary)) / rank_norm
         width = scores.shape[1]
@@ -212,7 +214,7 @@ def _beam_search(
         for row, sample in enumerate(alive):
             hypothesis_scores, ended = [value / score_norm for value in values[row]], [bool(end) for end in ends[row]]
             ending, living = rule.split(hypothesis_scores, ended, finished[sample])
-            if length == how.max_length:
+            if length == settings.max_length:
                 ending, living = sorted({*ending, *living}), []
             if ending:
                 texts = longer.tolist() if texts is None else texts
@@ -238,21 +240,21 @@ def _beam_search(
     results = []
     for hypotheses in finished:
         hypotheses.sort(key=lambda h: h.score, reverse=True)
-        results.append(([h for h in hypotheses if h.score > float('-inf')] or hypotheses[:1])[: how.num_return])
+        results.append(([h for h in hypotheses if h.score > float('-inf')] or hypotheses[:1])[: settings.num_return])
     return results
 
 
 def _sample(
     decoder: Decoder,
     memory: Memory,
-    how: Generation,
+    settings: Generation,
     start_id: int,
     end_id: int,
     allowed: Tensor | None,
     generator: torch.Generator | None,
 ) -> list[list[Hypothesis]]:
     """Draw `num_return` texts a sample; the score is the log-probability of the text under the model, untempered."""
-    count, batch = how.num_return, memory.tokens.shape[0]
+    count, batch = settings.num_return, memory.tokens.shape[0]
     logits, state = decoder.prefill(_start(memory, start_id), memory)
     device = logits.device
     repeat = torch.arange(batch, device=device).repeat_interleave(count)
@@ -263,16 +265,17 @@ def _sample(
     ended = torch.zeros(batch * count, dtype=torch.bool, device=device)
     texts: list[list[Hypothesis]] = [[] for _ in range(batch)]
 
-    for step in range(how.max_length):
-        scores = restrict(logits, allowed, end_id, forbid_end=step < how.min_length)
-        chances = _truncate(scores / how.temperature, how).softmax(-1).nan_to_num(nan=1.0)  # a failed forward ends no run
+    for step in range(settings.max_length):
+        scores = restrict(logits, allowed, end_id, forbid_end=step < settings.min_length)
+        # A failed forward ends no run.
+        chances = _truncate(scores / settings.temperature, settings).softmax(-1).nan_to_num(nan=1.0)
         token = torch.multinomial(chances, 1, generator=generator)[:, 0]
         token = token.masked_fill(ended, end_id)
         total = total + scores.gather(1, token[:, None])[:, 0].masked_fill(ended, 0.0)
         ids = torch.cat([ids, token[:, None]], 1)
         ended = ended | (token == end_id)
         done = ended.view(-1, count).all(1)
-        if step + 1 == how.max_length:
+        if step + 1 == settings.max_length:
             done = torch.ones_like(done)
         if done.any():
             for row in done.nonzero()[:, 0].tolist():
@@ -291,15 +294,15 @@ def _sample(
     return [sorted(found, key=lambda h: h.score, reverse=True) for found in texts]
 
 
-def _truncate(scores: Tensor, how: Generation) -> Tensor:
+def _truncate(scores: Tensor, settings: Generation) -> Tensor:
     """Keep the top k, then the fewest likeliest tokens whose probability reaches p. scores: (R, V)."""
-    if how.top_k is not None:
-        floor = scores.topk(min(how.top_k, scores.shape[-1]), -1).values[:, -1:]
+    if settings.top_k is not None:
+        floor = scores.topk(min(settings.top_k, scores.shape[-1]), -1).values[:, -1:]
         scores = scores.masked_fill(scores < floor, float('-inf'))
-    if how.top_p is not None:
+    if settings.top_p is not None:
         ordered, index = scores.sort(-1, descending=True)
         probability = ordered.softmax(-1)
-        beyond = probability.cumsum(-1) - probability >= how.top_p  # the first token is always kept
+        beyond = probability.cumsum(-1) - probability >= settings.top_p  # the first token is always kept
         scores = scores.masked_fill(beyond.scatter(-1, index, beyond), float('-inf'))
     return scores
 

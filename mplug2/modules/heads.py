@@ -96,7 +96,11 @@ class ContrastiveHead(nn.Module):
     def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Cosine over temperature: rows (B, E), columns (M, E) -> (B, M), fp32 under autocast too."""
         with full_precision(rows):
-            return rows.float() @ columns.float().T / self.temperature.clamp(*self.bounds)
+            return self.scale(rows.float() @ columns.float().T)
+
+    def scale(self, cosines: Tensor) -> Tensor:
+        """Cosines -> logits, of the same shape."""
+        return cosines / self.temperature.clamp(*self.bounds)
 
 
 @MODELS.register_module()
@@ -164,11 +168,15 @@ class LogitScaleHead(nn.Module):
     def logits(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Rows (B, E), columns (M, E), unit vectors -> (B, M), fp32 under autocast too."""
         with full_precision(rows):
-            logits = rows.float() @ columns.float().T * self.logit_scale.float().exp()
-            return logits if self.logit_bias is None else logits + self.logit_bias.float()
+            return self.scale(rows.float() @ columns.float().T)
+
+    def scale(self, cosines: Tensor) -> Tensor:
+        """Cosines -> logits, of the same shape."""
+        logits = cosines * self.logit_scale.float().exp()
+        return logits if self.logit_bias is None else logits + self.logit_bias.float()
 
 
-def build_head(cfg: Mapping | None, network: Any, projection_dim: int, temperature: float) -> nn.Module:
+def build_head(cfg: Mapping | None, network: Any, projection_dim: int, temperature: float) -> ContrastiveHead | LogitScaleHead:
     """The head that a task puts on a network's vision and text.
 
     Args:

@@ -36,14 +36,14 @@ class KeyValue(NamedTuple):
         return KeyValue(self.key.index_select(0, rows), self.value.index_select(0, rows))
 
     def for_few_queries(self) -> KeyValue:
-        """The same, copied to lie as a few queries read it fastest: on the CPU keys by channel, values by token."""
+        """The same, copied to the layout that a few queries read fastest: on the CPU keys by channel, values by token."""
         if self.key.device.type != 'cpu':
             return KeyValue(self.key.contiguous(), self.value.contiguous())
         return KeyValue(self.key.mT.contiguous().mT, self.value.contiguous())
 
 
 def stored_by_channel(key: Tensor) -> bool:
-    """Whether keys (B, H, N, D) lie in memory as (B, H, D, N)."""
+    """Whether keys (B, H, N, D) are stored as (B, H, D, N)."""
     return key.mT.is_contiguous() and not key.is_contiguous()
 
 
@@ -103,9 +103,11 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, ca
     scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
     if causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float('-inf'))
-    return scores.float().softmax(-1).to(query.dtype)
+    if mask is None:
+        return scores.float().softmax(-1).to(query.dtype)
+    # Not minus infinity, of which a query that may attend to nothing would get NaN; as in the fused kernel it gets zeros.
+    weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).float().softmax(-1)
+    return weights.masked_fill(~mask, 0.0).to(query.dtype)
 
 
 def _explicit_is_faster(query: Tensor, key: Tensor) -> bool:

@@ -101,7 +101,7 @@ def _quantized(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Calla
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer that reads a `PackedWeight` where that is faster. Its parameters are those of the layer it stands for."""
+    """A linear layer that reads a `PackedWeight` where that is faster. Its parameters are those of the replaced layer."""
 
     def __init__(self, linear: nn.Linear, kind: str) -> None:
         nn.Module.__init__(self)

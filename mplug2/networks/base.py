@@ -9,14 +9,14 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from ..modules.contracts import Memory, check_members
+from ..modules.contracts import Decoder, Memory, VisionEncoder, check_members
 from ..registry import MODELS
 from ..structures import Tokens
 from .features import FusedFeatures, TextFeatures, VisionFeatures
 
 
 class Connection(NamedTuple):
-    """Where modules meet. name: of the projector that may stand there. source, target: modules, with the widths that meet."""
+    """Where modules meet. name: of the projector that may be there. source, target: modules, with the widths that meet."""
 
     name: str
     source: str
@@ -32,7 +32,7 @@ class Network(nn.Module):
     stage goes through. Those in `optional`, projectors among them, may be absent.
 
     Args:
-        projectors: connection -> config of the projector that stands there, whose widths are filled in; None where no task
+        projectors: connection -> config of the projector between its modules, whose widths are filled in; None where no task
             passes, whatever the widths.
         modules: name -> module, its config, or None where it is absent.
 
@@ -46,6 +46,9 @@ class Network(nn.Module):
     contracts: ClassVar[Mapping[str, type]] = {}  # name of a module -> what it has to fulfil (`modules.contracts`)
     momentum_stages: ClassVar[tuple[str, ...]] = ('vision', 'text')  # what a momentum encoder averages
     vocabularies: ClassVar[Mapping[str, str]] = {'text': 'text_encoder', 'decoder': 'decoder'}  # role of a tokenizer -> module
+    # Of wirings that have them; None where they are absent.
+    vision_encoder: VisionEncoder
+    decoder: Decoder
     reads_across: bool = False  # whether `fuse` reads more than `VisionFeatures.memory` and `TextFeatures.tokens`
 
     def __init__(self, projectors: Mapping[str, dict] | None = None, **modules: nn.Module | dict | None) -> None:

@@ -90,9 +90,9 @@ class MPlug2Network(Network):
         return self.universal is not None and not self.universal.swap_last
 
     def encode_vision(self, frames: Tensor) -> VisionFeatures:
-        found, prefix = self.vision_encoder(frames), self.vision_encoder.num_prefix_tokens
-        check_vision_tokens(self.vision_encoder, found, frames)
-        tokens = self.project('vision_universal', found.tokens)
+        encoded, prefix = self.vision_encoder(frames), self.vision_encoder.num_prefix_tokens
+        check_vision_tokens(self.vision_encoder, encoded, frames)
+        tokens = self.project('vision_universal', encoded.tokens)
         if self.universal is None:
             return VisionFeatures(tokens, None, tokens, prefix)
         tokens = self.universal.project(tokens)

@@ -40,8 +40,8 @@ def works_of(cfg: Config) -> list[Work]:
     """What a config's training steps do, read off its training loader.
 
     Raises:
-        KeyError: the config trains nothing. FileNotFoundError: the sources come in proportion to their sizes, and the data that
-            would tell these is not there.
+        KeyError: the config trains nothing. FileNotFoundError: the sources come in proportion to their sizes, and the data
+            that have these are not available.
     """
     loader = cfg.get('train_dataloader')
     if not loader:

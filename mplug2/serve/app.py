@@ -143,9 +143,9 @@ def _endpoints(service: Service) -> dict[str, Callable]:
         text: Annotated[str, Form()], top_k: Annotated[int, Form(description='how many, up to 100')] = 10
     ) -> dict[str, Any]:
         """Find what a text describes in the server's index."""
-        found = service.search(text, top_k)
-        hits = [result.to_dict() | dict(source=Path(result.source).name) for result in found.result]
-        return dict(results=hits, seconds=round(found.seconds, 4))
+        answer = service.search(text, top_k)
+        hits = [result.to_dict() | dict(source=Path(result.source).name) for result in answer.result]
+        return dict(results=hits, seconds=round(answer.seconds, 4))
 
     def classify_text(text: Annotated[str, Form()], other: Annotated[str | None, Form()] = None) -> dict[str, Any]:
         """Classify a text, or a pair of texts."""

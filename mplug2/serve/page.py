@@ -183,8 +183,8 @@ def _answer(service: Service, media: Inputs, say: Say) -> None:
         listed = _listed(choices)
         answer = service.ask('answer', path, question, choices=listed or None, n_best=min(3, len(listed) or 3), **part)
         best, *others = _scores(answer.result)
-        said = f'{best[0]}  \n<small>{", ".join(f"{text} ({score})" for text, score in [best, *others])}</small>'
-        turns = [dict(role='user', content=question), dict(role='assistant', content=said)]
+        reply = f'{best[0]}  \n<small>{", ".join(f"{text} ({score})" for text, score in [best, *others])}</small>'
+        turns = [dict(role='user', content=question), dict(role='assistant', content=reply)]
         return ([*(history or []), *turns], ''), answer.seconds
 
     _connect('answer', service, media, [question, choices, history], [history, question], run, question)
@@ -258,9 +258,9 @@ def _attention(service: Service, media: Inputs, say: Say) -> None:
     image = gr.Image(label=say('looks'), format='png', interactive=False, elem_id='maps')
 
     def run(path: str, part: dict, text: str, part_of: str, kind: str) -> tuple:
-        said = text.strip() or None
-        method = 'caption' if said is None or part_of == 'decoder' or 'match' not in service.methods else 'match'
-        answer = service.ask('attention', path, said, method=method, part=part_of if said else None, kind=kind, **part)
+        words = text.strip() or None
+        method = 'caption' if words is None or part_of == 'decoder' or 'match' not in service.methods else 'match'
+        answer = service.ask('attention', path, words, method=method, part=part_of if words else None, kind=kind, **part)
         maps, seen = answer.result.attention, service.frames(path, **part)
         with tempfile.TemporaryDirectory() as folder:
             names = maps.names[:SHOWN_MAPS]

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ..modules.heads import build_head
-from ..modules.layers import full_precision, initialize_transformer
+from ..modules.layers import initialize_transformer
 from ..networks import Features, Network
 from ..registry import TASKS
 from ..structures import Batch, MultiModalDataSample, Tokens
 from ..text.class_names import read_class_names
 from ..text.instructions import instruction as instruction_of
 from .base import Task
+from .comparison import Comparison
 from .inputs import InputKind
 from .spec import vision_spec
 
@@ -96,7 +97,7 @@ def class_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
 
 
 @TASKS.register_module()
-class ZeroShotClassification(Task):
+class ZeroShotClassification(Comparison, Task):
     """Classify an image or clip by the class whose texts are nearest to it, as image-text and video-text pairs teach.
 
     A class is the mean of the unit vectors of its prompts, itself brought to length one (CLIP's prompt ensembles). Classes
@@ -152,7 +153,7 @@ class ZeroShotClassification(Task):
         return super().train(mode)
 
     def classes(self, network: Network) -> Tensor:
-        """Unit vectors of the classes, (K, E), fp32."""
+        """What `compare` reads of the classes, (K, E), fp32."""
         if self.training or torch.is_grad_enabled():
             return self._embed(network)
         if self._classes is None:
@@ -161,16 +162,15 @@ class ZeroShotClassification(Task):
 
     def _embed(self, network: Network) -> Tensor:
         parts = [
-            self.head.text(network.encode_text(Tokens(ids, mask)).pooled)
+            self.embed_query(network.encode_text(Tokens(ids, mask)))
             for ids, mask in zip(self.prompt_ids.split(PROMPTS), self.prompt_mask.split(PROMPTS), strict=True)
         ]
-        prompts = torch.cat(parts).unflatten(0, (len(self.names), -1))
-        with full_precision(prompts):
-            return F.normalize(prompts.mean(1), dim=-1)
+        return torch.cat(parts).unflatten(0, (len(self.names), -1)).mean(1)
 
     def logits(self, features: Features) -> Tensor:
         """(V, K), fp32."""
-        return self.head.logits(self.head.vision(features.vision().pooled), self.classes(features.network))
+        network = features.network
+        return self.head.scale(self.compare(network, features.vision(), self.classes(network)))
 
     def loss(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         if self.training:

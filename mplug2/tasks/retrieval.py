@@ -16,12 +16,13 @@ from ..objectives.contrastive import InBatchContrast
 from ..registry import MODELS, TASKS
 from ..structures import Batch, MultiModalDataSample
 from .base import Task
+from .comparison import Comparison
 from .inputs import InputKind
 from .spec import TaskSpec
 
 
 @TASKS.register_module()
-class Retrieval(Task):
+class Retrieval(Comparison, Task):
     """Find the text of an image or clip and the other way round (Table 2, "Image / Video-Text Retrieval"; Section 3.2).
 
     Its objectives are injected: a contrastive one for the embeddings, and matching, which needs fusion layers. Either may be
@@ -101,6 +102,10 @@ class Retrieval(Task):
         """Unit vectors (B, E), fp32."""
         return self.head.text(text.pooled)
 
+    def similarity(self, features: Features) -> Tensor:
+        """Cosines (B,) of the pairs of a batch."""
+        return (self.embed_vision(features.vision()) * self.embed_text(features.text())).sum(1)
+
     def match(self, network: Network, text: TextFeatures, vision: VisionFeatures) -> Tensor:
         """Does each text belong to its image or clip?
 
@@ -161,7 +166,7 @@ class Retrieval(Task):
         return losses
 
     def predict(self, features: Features, batch: Batch) -> list[MultiModalDataSample]:
-        similarity = (self.embed_vision(features.vision()) * self.embed_text(features.text())).sum(1)
+        similarity = self.similarity(features)
         for sample, cosine in zip(batch.samples, similarity.tolist(), strict=True):
             sample.pred_similarity = cosine
         if self.matching is not None:

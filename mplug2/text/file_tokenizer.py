@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @TOKENIZERS.register_module()
 class FileTokenizer:
-    """The tokenizer of a file. What stands around an input text (``[CLS]``, an end token) the file says itself.
+    """The tokenizer of a file. The file itself says what surrounds an input text (``[CLS]``, an end token).
 
     The file is read at its first use, so that a model can be planned without it.
 
     Args:
         vocab: path of a ``tokenizer.json``. start, end, pad, mask: special tokens by name, or by id
-            where the model has them beyond the file's words. Targets of a decoder stand between
+            where the model has them beyond the file's words. Targets of a decoder are between
             start and end; padding is the end token's where no ``pad`` is given. vocab_size: rows of the model's word table, if
             they are more than the file's words.
     """

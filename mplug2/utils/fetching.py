@@ -68,7 +68,7 @@ def fetch_url(url: str, seconds: float = SECONDS, max_bytes: int = MAX_BYTES, al
 
 
 class _Deadline:
-    """Cuts the connections that it is told of when its time is over: timeouts of sockets begin anew with each byte.
+    """Cuts the connections that it is given when its time is over: timeouts of sockets begin anew with each byte.
 
     Args:
         seconds: until then. host: of the first request, as in its URL; None lets redirects lead to any address.

@@ -1,7 +1,8 @@
 """MMEngine's models and optimizers without what importing them brings along.
 
 MMEngine imports the trainer of transformers, which takes seconds, to register one optimizer. A caller who wants a caption does
-not wait for that: importing this module first leaves the optimizer to be imported when it is built.
+not wait for that: importing this module first leaves the optimizer to be imported when it is built. Modules that need
+a class of `mmengine.model` take it from here.
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ def _import_without_transformers() -> None:
 
 if 'mmengine.optim' not in sys.modules:
     _import_without_transformers()
+
+from mmengine.model import BaseDataPreprocessor, BaseModel, is_model_wrapper  # noqa: E402
+
+__all__ = ['BaseDataPreprocessor', 'BaseModel', 'adafactor', 'is_model_wrapper']

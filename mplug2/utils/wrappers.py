@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mmengine.model import is_model_wrapper
 from torch import nn
+
+from .lean_mmengine import is_model_wrapper
 
 
 def unwrap(model: nn.Module) -> nn.Module:

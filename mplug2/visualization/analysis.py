@@ -87,8 +87,8 @@ def _of_sample(sample: dict, scores: dict[str, float], classes: Sequence[str] | 
     facts = {name: str(value) for name, value in sample.items() if _is_fact(name, value)}
     place = dict(path=sample.get('path'), media=sample.get('media', 'image'), facts=facts)
     if 'rank' in sample:  # a query of a retrieval loop
-        found = ', '.join(map(str, sample['best'][:5]))
-        return Case(f'query {sample["query"]}', '', found, None, sample['rank'] == 1, {'rank': -sample['rank']}, **place)
+        best = ', '.join(map(str, sample['best'][:5]))
+        return Case(f'query {sample["query"]}', '', best, None, sample['rank'] == 1, {'rank': -sample['rank']}, **place)
     if not is_shown(sample):
         raise ValueError(f'sample {sample["sample_id"]!r} has no prediction that can be shown: a view says how one is')
     view = shown(sample, classes)

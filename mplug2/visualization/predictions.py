@@ -23,7 +23,7 @@ class Shown(NamedTuple):
     """What people read of a prediction.
 
     predicted: in words. expected: what would be right, in words; none at all where there is no answer, None where data do not
-    tell. right: whether the prediction is; None: not known. above: words over an image. below: words under one, if wrong.
+    say. right: whether the prediction is; None: not known. above: words over an image. below: words under one, if wrong.
     draw: marks of its own over an image or film strip, called with matplotlib's axes and the strip's width and height.
     """
 
@@ -105,7 +105,7 @@ def _answer(sample: dict, classes: Sequence[str] | None) -> Shown:
 
 
 def _text(field: str, right: str) -> View:
-    """The view of a text, of which any one of several is right; none at all means that the data do not tell."""
+    """The view of a text, of which any one of several is right; none at all means that the data do not say."""
 
     def view(sample: dict, classes: Sequence[str] | None) -> Shown:
         predicted, expected = sample[field], list(sample.get(right) or ()) or None

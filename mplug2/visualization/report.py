@@ -34,9 +34,9 @@ pre {{ background: #f6f8fa; padding: 0.8em; border-radius: 6px; overflow-x: auto
 """
 
 
-class Said(NamedTuple):
+class Statement(NamedTuple):
     """One thing that was said of an image or clip. label: what was asked. text: the answer. right: whether it is, None if
-    nothing tells."""
+    unknown."""
 
     label: str
     text: str
@@ -47,7 +47,7 @@ class Section(NamedTuple):
     """A row of cards. cards: files, with what was said of each."""
 
     title: str
-    cards: Sequence[tuple[str, Sequence[Said]]]
+    cards: Sequence[tuple[str, Sequence[Statement]]]
 
 
 def write_report(
@@ -67,7 +67,7 @@ def write_report(
     rows = ''.join(f'<tr><td>{_text(name)}</td><td>{value:.4g}</td></tr>' for name, value in metrics.items())
     body = [f'<h1>{_text(title)}</h1>', f'<table>{rows}</table>']
     for section in sections:
-        cards = ''.join(_card(file, said) for file, said in section.cards)
+        cards = ''.join(_card(file, statements) for file, statements in section.cards)
         body.append(f'<h2>{_text(section.title)}</h2><div class="cards">{cards}</div>')
     body.append(f'<h2>Commands</h2><pre>{_text(chr(10).join(commands))}</pre>')
     write_text(
@@ -78,9 +78,9 @@ def write_report(
     return Path(path)
 
 
-def _card(file: str, said: Sequence[Said]) -> str:
+def _card(file: str, statements: Sequence[Statement]) -> str:
     lines = [f'<p class="quiet">{_text(Path(file).name)}</p>']
-    for label, text, right in said:
+    for label, text, right in statements:
         kind = {True: ' class="right"', False: ' class="wrong"', None: ''}[right]
         lines.append(f'<p>{_text(label)} <b{kind}>{_text(text)}</b></p>')
     return f'<div class="card"><img alt="{_text(Path(file).name)}" src="{_strip(file)}">{"".join(lines)}</div>'

@@ -59,7 +59,7 @@ def _draw_boxes(draw: ImageDraw.ImageDraw, result: Any, scale: float) -> None:
 
 
 def _words(result: Any) -> list[str]:
-    said = [result.prompt, result.text]
+    lines = [result.prompt, result.text]
     if result.text is None and result.score is not None:
-        said.append(f'{result.score:.3f}')
-    return [words for words in said if words]
+        lines.append(f'{result.score:.3f}')
+    return [words for words in lines if words]

@@ -32,7 +32,7 @@ def blip(folder: HubFolder) -> HubModel:
     )
     special = dict(start=text['bos_token_id'], end=text['sep_token_id'], pad=text['pad_token_id'])
     tokenizer = folder.tokenizer(vocab_size=text['vocab_size'], **special)
-    how = folder.generation()
+    generation = folder.generation()
     retrieval = dict(
         type='Retrieval',
         media='image',
@@ -44,13 +44,13 @@ def blip(folder: HubFolder) -> HubModel:
     kinds: dict[str, tuple[str, dict, tuple[str, ...], str | None]] = {
         'BlipForConditionalGeneration': (
             'captioning',
-            dict(type='Captioning', media='image', condition='vision', generation=how),
+            dict(type='Captioning', media='image', condition='vision', generation=generation),
             ('decoder',),
             None,
         ),
         'BlipForQuestionAnswering': (
             'answering',
-            dict(type='QuestionAnswering', media='image', generation=how),
+            dict(type='QuestionAnswering', media='image', generation=generation),
             ('text_encoder', 'fusion', 'decoder'),
             'question',
         ),

@@ -27,7 +27,7 @@ class ClipNetwork(Network):
     """A vision and a text encoder, each with a projection to one space; nothing joins them but their cosine.
 
     Features are the embeddings: `memory` is (B, 1, E) and `TextFeatures.tokens` too. Each frame of a clip is an image of its
-    own, and the mean of their embeddings stands for the clip, as in CLIP's use for videos.
+    own, and the mean of their embeddings represents the clip, as in CLIP's use for videos.
 
     Args:
         vision_encoder, text_encoder: modules or configs. projection_dim: E.

@@ -12,7 +12,7 @@ from mplug2.structures import Tokens
 
 @MODELS.register_module()
 class CausalTextEncoder(nn.Module):
-    """A pre-norm transformer whose tokens see those before them, so that the end token stands for the text.
+    """A pre-norm transformer whose tokens see those before them, so that the end token represents the text.
 
     Args:
         vocab_size, max_positions: of the embedding. width: C. num_layers, num_heads, ffn_dim: of the stack. activation, eps: of

@@ -21,20 +21,26 @@ class FrameTransformer(nn.Module):
     """Frames attend to each other, with positions, and what comes out is added to what went in.
 
     Args:
-        width: E. num_layers, num_heads, ffn_dim: of the stack. max_positions: frames.
+        width: E. num_layers, num_heads, ffn_dim, activation, eps: of the stack. max_positions: frames.
     """
 
     token_parameters = ('positions',)
 
     def __init__(
-        self, width: int = 512, num_layers: int = 4, num_heads: int = 8, ffn_dim: int = 2048, max_positions: int = 77
+        self,
+        width: int = 512,
+        num_layers: int = 4,
+        num_heads: int = 8,
+        ffn_dim: int = 2048,
+        max_positions: int = 77,
+        activation: str = 'quick_gelu',
+        eps: float = 1e-12,
     ) -> None:
         super().__init__()
         self.width = width
         self.positions = nn.Parameter(torch.zeros(max_positions, width))
         self.layers = nn.ModuleList(
-            TransformerLayer(width, num_heads, ffn_dim, norm='pre', activation='quick_gelu', eps=1e-12)
-            for _ in range(num_layers)
+            TransformerLayer(width, num_heads, ffn_dim, norm='pre', activation=activation, eps=eps) for _ in range(num_layers)
         )
 
     def init_weights(self) -> None:

@@ -69,7 +69,7 @@ class AttentionalPooler(nn.Module):
 
 @MODELS.register_module()
 class ClassTokenTextEncoder(CausalTextEncoder):
-    """CLIP's text encoder with a class token behind the text, which sees it whole and stands for it.
+    """CLIP's text encoder with a class token behind the text, which sees it whole and represents it.
 
     Texts are padded to one length. The published weights were trained with a mask that lets the class token see one padding
     token and not itself; ``corrected_mask`` lets it see the text and itself.

@@ -1,4 +1,4 @@
-"""SigLIP (Zhai et al. 2023, arXiv:2303.15343) and SigLIP 2 (Tschannen et al. 2025, arXiv:2502.14786): a sigmoid tells pairs."""
+"""SigLIP (Zhai et al. 2023, arXiv:2303.15343) and SigLIP 2 (Tschannen et al. 2025, arXiv:2502.14786): a sigmoid loss."""
 
 from .formats import SiglipModelFormat
 from .hub import siglip

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class PatchEncoder(nn.Module):
-    """A pre-norm ViT over the patches of each frame alone: no token stands for the frame.
+    """A pre-norm ViT over the patches of each frame alone: no token represents the frame.
 
     Args:
         image_size, patch_size: side of a frame and of a patch, in pixels; other frames resample the positions. width: C.

@@ -19,8 +19,8 @@ class TextProjection(nn.Linear):
 
 @MODELS.register_module()
 class SiglipNetwork(ClipNetwork):
-    """CLIP's wiring with other ends: attention pools the patches of a frame, and the last token, which may be padding, stands
-    for the text. What the pooling gives is the embedding, so E is its width.
+    """CLIP's wiring with other ends: attention pools the patches of a frame, and the last token, which may be padding,
+    represents the text. What the pooling gives is the embedding, so E is its width.
 
     Args:
         vision_encoder, vision_pooling, text_encoder: modules or configs. projection_dim: E.

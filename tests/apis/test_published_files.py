@@ -128,7 +128,7 @@ def test_prompts_frames_and_ids_are_the_published_ones(
     text = model.tokenizers['decoder'].decode(ids[0][0])
     assert (sample.pred_answer if answers else sample.pred_caption) == text
     monkeypatch.setitem(USED_FUSION_LAYERS, 4, 2)  # as 3 of the 12 stored, and 6 of 24, are known
-    caller = Inferencer(path)  # told nothing but the file: sizes, wiring, preprocessing and prompt are found
+    caller = Inferencer(path)  # given nothing but the file: sizes, wiring, preprocessing and prompt are found
     result = caller.answer(clip, QUESTION) if answers else caller.caption(clip)
     assert result.text == text
     assert result.score == pytest.approx(scores[0][0], rel=1e-4)

@@ -22,14 +22,14 @@ from mplug2.batch.work import Worker
 pq = pytest.importorskip('pyarrow.parquet')
 
 
-def picture(colour: int) -> bytes:
+def image_of(colour: int) -> bytes:
     file = io.BytesIO()
     Image.new('RGB', (4, 4), (colour, 0, 0)).save(file, 'PNG')
     return file.getvalue()
 
 
 class Reader:
-    """Says the red of a picture."""
+    """Says the red of an image."""
 
     def caption(self, inputs: Iterable[bytes | str]) -> Iterator[Any]:
         from mplug2.apis.results import Result  # here, so that the processes of the engines import no PyTorch
@@ -38,9 +38,9 @@ class Reader:
             try:
                 image = Image.open(io.BytesIO(value) if isinstance(value, bytes) else value)
                 red = image.convert('RGB').getpixel((0, 0))[0]
-                yield Result('picture', text=f'red {red}', score=0.5, embedding=np.full(2, red, np.float32))
+                yield Result('image', text=f'red {red}', score=0.5, embedding=np.full(2, red, np.float32))
             except OSError:
-                yield Result('picture', error='no picture')
+                yield Result('image', error='no image')
 
 
 def worker(out: Path, format: str = 'parquet') -> Worker:
@@ -63,13 +63,13 @@ def fragile(out: Path, fatal: str) -> Callable[[Part], Report]:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    """Three shards: pictures 0 to 8, one of which is none, and a sample without a picture."""
+    """Three shards: images 0 to 8, one of which is none, and a sample without an image."""
     from mplug2.datasets.shards.writing import ShardWriter
 
     for shard in range(3):
         with ShardWriter(tmp_path / 'shards' / f'{shard:05d}.tar') as writer:
             for number in range(3 * shard, 3 * shard + 3):
-                writer.add(f'{number:08d}', {'png': b'none' if number == 4 else picture(number)})
+                writer.add(f'{number:08d}', {'png': b'none' if number == 4 else image_of(number)})
             if shard == 2:
                 writer.add('text', {'txt': b'words'})
     return tmp_path / 'shards'
@@ -144,7 +144,7 @@ def test_members_lie_under_the_keys_of_the_inputs(shards: Path, tmp_path: Path) 
 def test_folders_of_files(tmp_path: Path) -> None:
     (tmp_path / 'a' / 'b').mkdir(parents=True)
     for name, colour in (('x.png', 1), ('b/x.png', 2)):
-        (tmp_path / 'a' / name).write_bytes(picture(colour))
+        (tmp_path / 'a' / name).write_bytes(image_of(colour))
     (part,) = parts_of([str(tmp_path / 'a')])
     worker(tmp_path / 'out')(part)
     assert read(tmp_path / 'out') == {'b/x.png': 'red 2', 'x.png': 'red 1'}

@@ -63,6 +63,11 @@ SMALL = ['--size', 'tiny', '--frames', '2', '--repeat', '1']
             ['limit of fp32', 'weights packed', 'weights int8', 'ids agree'],
         ),
         (['vision', *SMALL, '--memory-size', 'tiny', '--memory-frames', '2'], ['frames/s', 'peak resident memory']),
+        (['annotations', '--lines', '300'], ['300 lines of', 'us a line', 'with the imports']),
+        (
+            ['search', '--rows', '500', '--gallery', '64', '--queries', '20', '--channels', '8', '--top-k', '4'],
+            ['rank        64', 'same: 100.00%', 're-rank        64', 'same rows: 100.0%', 'too few rows'],
+        ),
     ],
 )
 def test_a_measurement_says_what_it_ran_on(arguments: list[str], expected: list[str], capsys: pytest.CaptureFixture) -> None:

@@ -10,9 +10,9 @@ from mplug2.cli import main
 @pytest.mark.slow
 def test_shards_are_measured_against_decoding_alone(capsys: pytest.CaptureFixture) -> None:
     assert main(['bench', 'loader', '--shards', '--images', '8', '--clips', '2', '--workers', '1']) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in ['commit', '8 JPEGs of', '2 MP4s of', 'by decord', 'by pyav', 'decoding alone', 'loader, 1 worker', '100%']:
-        assert part in told
+        assert part in printed
 
 
 def test_without_a_config_or_shards_nothing_is_measured(capsys: pytest.CaptureFixture) -> None:

@@ -27,6 +27,7 @@ def test_the_list_says_what_a_config_trains(capsys: pytest.CaptureFixture) -> No
     assert summary('text_classification/mplug2_large_rte')[1:5] == ('TextClassification', 'GLUE', 'large', '32 x 1 = 32')
     assert summary('pretraining/mplug2_large')[2:5] == ('ShardedPairs and 4 more', 'large', '32 x 16 = 512')
     assert summary('video_qa/mplug2_base_msvd_zeroshot')[4] == 'test only'
+    assert [summary(name)[3] for name in ('own/image_qa', 'own/detection', 'mini/video_qa')] == ['base', 'base', 'tiny']
     assert main(['configs', 'mini/video_c*']) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert 'mini benchmark' in header

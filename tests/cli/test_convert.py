@@ -17,8 +17,8 @@ def test_a_published_file_and_back(tmp_path: Path, capsys: pytest.CaptureFixture
     published, ours, back = (str(tmp_path / f'{name}.safetensors') for name in ('published', 'ours', 'back'))
     write_state(state, published)
     assert main(['convert', published, ours, '--fusion-layers', str(golden.FUSION_LAYERS)]) == 0
-    told = capsys.readouterr().out
-    assert 'visual_encoder.visual.transformer.resblocks.*  vision_encoder.blocks.*' in told
+    printed = capsys.readouterr().out
+    assert 'visual_encoder.visual.transformer.resblocks.*  vision_encoder.blocks.*' in printed
     assert all(key.startswith('network.') for key in read_state(ours))
     assert main(['convert', ours, back, '--to', 'release']) == 0
     again = read_state(back)

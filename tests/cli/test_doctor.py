@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mplug2 import registry
 from mplug2.cli import doctor, main
+from mplug2.config.load import load_config
+from mplug2.config.needs import needs
 from mplug2.utils import installed
 
 
@@ -45,6 +49,29 @@ def test_what_a_config_needs(capsys: pytest.CaptureFixture, monkeypatch: pytest.
     assert not [line for line in lines if 'video captioning' in line]
 
 
+def test_sources_say_what_classes_say() -> None:
+    for name in ('image_classification/mplug2_base_cars', 'video_classification/mplug2_base_kinetics400', 'mini/summarization'):
+        declared, imported = (needs(load_config(name, imports=imports), imports) for imports in (False, True))
+        assert imported
+        assert {what: declared[what] for what in declared if what not in ('mplug2', 'torch', 'mmengine')} == imported
+
+
+def test_a_reader_is_needed_where_the_config_chooses_it() -> None:
+    name = 'video_captioning/mplug2_base_msrvtt'
+    cfg = load_config(name)
+    for step in cfg.train_dataloader.dataset.pipeline:
+        if 'num_frames' in step:
+            step.backend = 'torchcodec'
+    assert needs(cfg)['torchcodec'] == 'torchcodec, and FFmpeg'
+    assert 'torchcodec' not in needs(load_config(name))
+
+
+def test_only_a_build_for_gpus_is_imported() -> None:
+    code = "import sys; from mplug2.cli import main; main(['doctor']); sys.exit('torch' in sys.modules)"
+    finished = subprocess.run([sys.executable, '-c', code], check=False, stdout=subprocess.DEVNULL)
+    assert finished.returncode == bool(torch.version.cuda or torch.version.hip)
+
+
 def test_a_package_that_does_not_import_is_named(tmp_path: Path) -> None:
     config = tmp_path / 'mine.py'
     config.write_text("custom_imports = dict(imports=['no_such_package.parts'])\n")
@@ -62,7 +89,7 @@ def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytes
 def test_two_packages_of_one_name_clash(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     version = doctor.version
     monkeypatch.setattr(doctor, 'version', lambda name: '2.1.0' if name.startswith('mmcv') else version(name))
-    assert 'mmcv and mmcv-lite are both installed and overwrite each other' in report(capsys, 1)
+    assert 'mmcv-lite and mmcv are both installed and overwrite each other' in report(capsys, 1)
 
 
 def test_an_opencv_that_wants_a_screen(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

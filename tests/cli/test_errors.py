@@ -172,4 +172,4 @@ def test_a_metric_that_validation_does_not_give(mini_home: Path, tmp_path: Path,
     message = failing(mini_home, capsys, TINY, tmp_path, *options)
     assert "save_best='CIDEr' is not among the metrics of validation: " in message
     assert 'CIDEr-D' in message
-    assert not list(tmp_path.glob('*/vis_data/scalars.json'))  # it was told before the first step
+    assert not list(tmp_path.glob('*/vis_data/scalars.json'))  # it was refused before the first step

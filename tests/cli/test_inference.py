@@ -86,8 +86,8 @@ def test_results_are_drawn(clips: list[str], tmp_path: Path) -> None:
     assert main(['caption', *clips, '--show', str(tmp_path / 'drawn')]) == 0
     names = [f'{number:06d}_{Path(clip).stem}.png' for number, clip in enumerate(clips)]
     assert sorted(path.name for path in (tmp_path / 'drawn').iterdir()) == names
-    with Image.open(tmp_path / 'drawn' / names[0]) as picture:
-        assert picture.height > 320  # words stand under the frames
+    with Image.open(tmp_path / 'drawn' / names[0]) as drawing:
+        assert drawing.height > 320  # words are below the frames
 
 
 def test_masks_are_run_lengths() -> None:

@@ -47,14 +47,14 @@ def test_flops_of_a_vision_encoder_equal_the_formula() -> None:
 def test_base_size_and_the_rows_of_table_2() -> None:
     model = Config.fromfile(config_folder() / '_base_' / 'models' / 'mplug2_base.py').model
     model.tasks = dict(caption=dict(type=Captioning, condition='vision'), qa=dict(type=QuestionAnswering, media='image'))
-    told = describe(model, frames=4).splitlines()
-    total = next(line.split() for line in told if line.startswith('total'))
+    lines = describe(model, frames=4).splitlines()
+    total = next(line.split() for line in lines if line.startswith('total'))
     assert int(total[1].replace(',', '')) / 1e6 == pytest.approx(381, rel=0.005)
-    vision = next(line.split() for line in told if line.startswith('vision_encoder'))
+    vision = next(line.split() for line in lines if line.startswith('vision_encoder'))
     assert float(vision[-2].replace(',', '')) == pytest.approx(4 * float(vision[-1]), rel=1e-3)  # four frames, one frame
-    assert next(line.split() for line in told if line.startswith('text_encoder'))[-2] == '-'
-    assert next(line.split() for line in told if line.startswith('caption')) == ['caption', *'xxxx']
-    assert next(line.split() for line in told if line.startswith('qa')) == ['qa', *'xxxxxxx']
+    assert next(line.split() for line in lines if line.startswith('text_encoder'))[-2] == '-'
+    assert next(line.split() for line in lines if line.startswith('caption')) == ['caption', *'xxxx']
+    assert next(line.split() for line in lines if line.startswith('qa')) == ['qa', *'xxxxxxx']
 
 
 def test_a_config_s_modules_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

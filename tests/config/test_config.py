@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.runner import Runner
 
 from mplug2.cli import main
 from mplug2.config.explain import explain
-from mplug2.config.load import config_folder, default_work_dir, find_config, load_config
+from mplug2.config.load import config_folder, default_work_dir, find_config, load_config, own_work_dir
+from mplug2.config.overrides import TOP_LEVEL, arguments, known_to_runs
 from mplug2.config.unread import unread_settings
 from mplug2.engine import OptimWrapper
 from mplug2.modules import UniversalLayers
@@ -83,6 +85,10 @@ def test_a_mistyped_override_is_refused() -> None:
             load_config('mini/video_captioning', {option: 1})
         assert near in str(caught.value)
         assert f'+{option}=' in str(caught.value)
+
+
+def test_keys_of_a_run_are_those_of_the_runner() -> None:
+    assert known_to_runs() == arguments(Runner) | set(TOP_LEVEL)
 
 
 def test_overrides_may_set_what_the_config_leaves_out() -> None:
@@ -190,6 +196,7 @@ def test_runs_of_two_tasks_do_not_share_a_folder(tmp_path: Path) -> None:
     own = tmp_path / 'my_config.py'
     own.write_text('')
     assert default_work_dir(own) == Path('work_dirs/my_config')
+    assert own_work_dir(load_config(own), own, smoke_test=True) == 'work_dirs/my_config_smoke'
 
 
 def test_a_second_stage_starts_where_the_first_is_kept() -> None:
@@ -209,15 +216,15 @@ def test_a_variable_of_a_base_that_nothing_reads_after_its_edit_is_told(tmp_path
     child.write_text(head + "sources['video'].update(ratio=3)\nmine = 3\ntrain_cfg.update(max_iters=mine)\n")
     with pytest.warns(
         UserWarning, match=r'line 4: sources of a base is edited.* set train_dataloader\.dataset\.sources$'
-    ) as told:
+    ) as warned:
         load_config(child)
-    assert len(told) == 1, 'variables of its own, and keys of a run, may be set'
+    assert len(warned) == 1, 'variables of its own, and keys of a run, may be set'
     child.write_text(
         head + "samples = 64\nsources['video'].update(ratio=3)\ntrain_dataloader['dataset'].update(sources=sources)\n"
     )
-    with pytest.warns(UserWarning, match='line 4: samples of a base') as told:
+    with pytest.warns(UserWarning, match='line 4: samples of a base') as warned:
         load_config(child)
-    assert len(told) == 1
+    assert len(warned) == 1
 
 
 def test_an_option_that_no_part_of_a_run_reads_is_told() -> None:

@@ -37,13 +37,13 @@ def test_learning_rates_are_for_the_batch_sizes_that_they_are_used_with() -> Non
     assert not wrong
 
 
-def told(node: object) -> list:
+def instructions_of(node: object) -> list:
     """The instructions that the classes of a part of a config get, named there or by default."""
     if isinstance(node, (list, tuple)):
-        return [name for item in node for name in told(item)]
+        return [name for item in node for name in instructions_of(item)]
     if not isinstance(node, dict):
         return []
-    found = [name for item in node.values() for name in told(item)]
+    found = [name for item in node.values() for name in instructions_of(item)]
     takes = inspect.signature(node['type']).parameters if 'type' in node else {}
     return [*found, node.get('instruction', takes['instruction'].default)] if 'instruction' in takes else found
 
@@ -61,8 +61,8 @@ def told(node: object) -> list:
 def test_one_switch_drops_all_instructions(name: str) -> None:
     parts = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader')
     with_them, without = load_config(name), load_config(name, {'instructions': False})
-    assert any(told([with_them[part] for part in parts]))
-    assert not any(told([without[part] for part in parts]))
+    assert any(instructions_of([with_them[part] for part in parts]))
+    assert not any(instructions_of([without[part] for part in parts]))
 
 
 @pytest.mark.parametrize('name', ['mini/pretrain', 'mini/video_qa', 'video_text_retrieval/mplug2_base_msrvtt'])

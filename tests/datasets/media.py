@@ -79,7 +79,7 @@ def read_numbers(frames: np.ndarray) -> list[int]:
 def copy_cut(source: Path, target: Path, start: int) -> Path:
     """What ``ffmpeg -ss START -c copy`` writes: packets from the key frame before frame `start` on, which gets the time 0.
 
-    MP4 has an edit list then, which cuts off what lies before.
+    MP4 has an edit list then, which cuts off what is before.
     """
     with av.open(str(source)) as whole, av.open(str(target), 'w') as container:
         read = whole.streams.video[0]

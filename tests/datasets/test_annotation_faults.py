@@ -135,6 +135,7 @@ def test_tabs_are_read_without_quotes(write: Callable[[str, Any], str]) -> None:
             "the video 'video0' is listed twice",
         ),
         (lambda w: read_json(w('f.json', '[' * 100_000)), 'is nested too deeply'),
+        (lambda w: read_json(w('f.json', '9' * 5000)), 'is not JSON: Exceeds the limit'),
     ],
 )
 def test_wrong_values_are_named(build: Callable[[Callable], Any], message: str, write: Callable[[str, Any], str]) -> None:

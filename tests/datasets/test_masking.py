@@ -48,10 +48,10 @@ def test_fifteen_percent_are_masked_as_bert_does() -> None:
 def test_neither_instruction_nor_special_tokens_are_masked() -> None:
     record = sample([], 'video') | dict(caption='a small red nine')
     record = TokenizeText(TOKENIZER, key='caption', instruction='retrieval')(record)
-    told = len(TOKENIZER.pieces('find the video .'))
+    length = len(TOKENIZER.pieces('find the video .'))
     mask = MaskTokens(TOKENIZER, instruction='retrieval')
     places = {place for _ in range(200) for place in mask(dict(record))['mlm_positions']}
-    assert places == set(range(1 + told, len(record['text'])))  # one of the four words at a time, each at some time
+    assert places == set(range(1 + length, len(record['text'])))  # one of the four words at a time, each at some time
     ended = sample([TOKENIZER.cls_id, 300, TOKENIZER.sep_id])
     assert MaskTokens(TOKENIZER)(ended)['mlm_positions'] == [1]
     assert MaskTokens(TOKENIZER)(sample([TOKENIZER.cls_id]))['mlm_positions'] == []
@@ -70,9 +70,9 @@ def test_a_text_is_broken_off_once_and_nothing_is_lost() -> None:
     for _ in range(300):
         result = SplitPrefix(TOKENIZER)(sample([TOKENIZER.cls_id, *words]))
         (target,) = result['target']
-        told = TOKENIZER.pieces('complete the text .')
-        assert result['prefix'][: 1 + len(told)] == [TOKENIZER.cls_id, *told]
-        start = result['prefix'][1 + len(told) :]
+        instruction = TOKENIZER.pieces('complete the text .')
+        assert result['prefix'][: 1 + len(instruction)] == [TOKENIZER.cls_id, *instruction]
+        start = result['prefix'][1 + len(instruction) :]
         assert start + target.ids[1:-1] == words
         assert target.ids[-1] == TOKENIZER.sep_id
         assert target.loss_mask == [False] + [True] * (len(target.ids) - 1)
@@ -92,11 +92,11 @@ def test_a_text_that_was_cut_off_does_not_end() -> None:
 def test_a_start_has_no_more_tokens_than_positions() -> None:
     """A row of 512 tokens of one document, with the instruction before it."""
     row = [TOKENIZER.cls_id, *(200 + place for place in range(511))]
-    told, lengths = TOKENIZER.pieces('complete the text .'), set()
+    instruction, lengths = TOKENIZER.pieces('complete the text .'), set()
     for _ in range(500):
         result = SplitPrefix(TOKENIZER, packed=True)(sample(row))
-        words = result['prefix'][1 + len(told) :]
-        assert result['prefix'][: 1 + len(told)] == [TOKENIZER.cls_id, *told]
+        words = result['prefix'][1 + len(instruction) :]
+        assert result['prefix'][: 1 + len(instruction)] == [TOKENIZER.cls_id, *instruction]
         assert words + result['target'][0].ids[1:] == row[-len(words) - len(result['target'][0].ids) + 1 :]
         lengths.add(len(result['prefix']))
     assert max(lengths) == 512  # and the words just before the break are those that stay

@@ -105,7 +105,7 @@ def test_every_recipe_reads_its_lines(name: str, mini_home: Path, tmp_path: Path
         (dict(media='a.jpg', boxes=[[0, 0, 1, 1]], labels=[]), 'a label for each box'),
         (dict(caption='a'), 'record 1: no media, and none of sentence1, document, context'),
         (dict(media='a.mp4', captoin='a'), 'unknown keys captoin'),
-        (dict(media='a.xyz', caption='a'), 'does not tell an image from a clip'),
+        (dict(media='a.xyz', caption='a'), 'does not show its kind'),
         (dict(media='a.mp4', caption=' '), 'captions has a text without a word'),
         (dict(media='a.mp4', caption='a', captions=['b']), 'give caption or captions'),
         (dict(media='a.jpg', phrase='a', box=[3, 0, 1, 2]), 'box is .x1, y1, x2, y2. in pixels'),

@@ -125,8 +125,8 @@ def test_what_is_no_part_of_a_sample_is_passed_over(tmp_path):
 
 
 def test_captions_of_a_json_come_before_the_text(tmp_path):
-    told = json.dumps(dict(captions=['one', ' ', ' two '])).encode()
-    shard = write_shard(tmp_path / 'x.tar', [{'jpg': jpeg(), 'txt': b'no', 'json': told}, {'png': jpeg(), 'txt': b'text'}])
+    captions = json.dumps(dict(captions=['one', ' ', ' two '])).encode()
+    shard = write_shard(tmp_path / 'x.tar', [{'jpg': jpeg(), 'txt': b'no', 'json': captions}, {'png': jpeg(), 'txt': b'text'}])
     dataset = ShardedPairs(str(shard), pipeline=PIPELINE)
     assert [dataset[number]['data_samples'].captions for number in (0, 1)] == [['one', 'two'], ['text']]
 

@@ -12,6 +12,7 @@ import torch
 
 from mplug2.datasets import BadSampleError
 from mplug2.datasets.io.clip import Clip
+from mplug2.datasets.io.clip_part import Part
 from mplug2.datasets.io.video import READERS, read_video
 
 from .media import copy_cut, read_numbers, turn, write_numbered
@@ -19,7 +20,7 @@ from .media import copy_cut, read_numbers, turn, write_numbered
 BACKENDS = ['pyav', *(name for name in ('decord', 'torchcodec') if importlib.util.find_spec(name))]
 B_FRAMES = {'bf': '3'}
 OPEN = {'bf': '3', 'x264-params': 'open-gop=1:keyint=12:min-keyint=12:bframes=3:scenecut=0'}
-X265 = {'x265-params': 'keyint=12:min-keyint=12:bframes=3:log-level=none'}  # its groups are open unless told otherwise
+X265 = {'x265-params': 'keyint=12:min-keyint=12:bframes=3:log-level=none'}  # its groups are open by default
 HIDDEN = {'lag-in-frames': '16', 'auto-alt-ref': '1', 'quality': 'good'}
 VARIED = np.cumsum([random.Random(number).choice([1, 2, 3, 10, 40]) for number in range(90)]).tolist()
 
@@ -118,6 +119,20 @@ def test_turned_and_mirrored_clips_are_upright(clips, tmp_path, backend, matrix,
     stored = read_video(path, lambda length: [11])[0]
     turned = read_video(turn(path, matrix), lambda length: [11], backend)[0]
     assert np.array_equal(turned, upright(stored))
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', ['varied.mp4', 'varied.webm', 'closed.mp4', 'part2.avi'])
+def test_a_part_begins_and_ends_when_its_frames_are_shown(clips, name, backend):
+    """Not where an average rate would have them: phones and screen recorders vary it."""
+    times = [time / 100 - VARIED[0] / 100 for time in VARIED] if 'varied' in name else [frame / 25 for frame in range(90)]
+    for first, last in ((0, 90), (7, 20), (61, 88)):
+        part = Part(lambda length: list(range(length)), times[first], times[last] if last < 90 else None)
+        assert read_numbers(read_video(clips(name), part, backend)) == list(range(first, last))
+    with pytest.raises(BadSampleError, match=f'no frames from {times[-1] + 9}'):
+        read_video(clips(name), Part(lambda length: [0], times[-1] + 9), backend)
+    between = (times[30] + 0.9 * (times[31] - times[30]), times[31] + 0.1 * (times[32] - times[31]))
+    assert read_numbers(read_video(clips(name), Part(lambda length: list(range(length)), *between), backend)) == [31]
 
 
 def test_frames_are_freed_at_once(tmp_path):

@@ -84,7 +84,7 @@ def answers() -> dict[str, np.ndarray]:
 
 
 def small_detector() -> torch.nn.Module:
-    """mini/detection, smaller, drawn from a seed, its RPN's scores so far apart that rounding does not reorder them."""
+    """mini/detection, smaller, made from a seed, its RPN's scores so far apart that rounding does not reorder them."""
     from mplug2.config.load import load_config
     from mplug2.registry import MODELS
 

@@ -1,4 +1,4 @@
-"""What several processes found bad stands in the log of the first."""
+"""What several processes found bad is in the log of the first."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def work(rank: int, folder: Path, port: int) -> None:
     loader = DataLoader(dataset, batch_size=2, sampler=part, num_workers=1, collate_fn=multimodal_collate)
     source = dict(dataset=dataset, batch_size=2, tasks=['matching'])
     sources = InterleavedSources(dict(clean=source | dict(dataset=[]), images=source))
-    told = folder / f'{rank}.txt'
+    log_file = folder / f'{rank}.txt'
     logger = logging.Logger('bad samples')
-    logger.addHandler(logging.FileHandler(told))
+    logger.addHandler(logging.FileHandler(log_file))
     hook, runner = BadSampleCount(interval=2), SimpleNamespace(logger=logger, train_dataloader=loader, iter=0)
     hook.after_train_iter(runner, 0)
     next(iter(loader))

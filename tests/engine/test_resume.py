@@ -286,6 +286,6 @@ def test_a_resume_tells_of_another_batch_size(mini_home: Path, trained: Path, tm
     torch.save(checkpoint, tmp_path / 'iter_4.pth')
     assert mplug2(mini_home, 'train', TINY, '--resume', *arguments) == 0
     (log,) = tmp_path.glob('*/*.log')
-    told = log.read_text()
-    assert '1 process with 4 samples each before, 1 process with 2 samples each now; the stream of samples goes on' in told
-    assert 'CosineAnnealingLR of param_scheduler is left out: it begins after 5 steps, and the run has 5' in told
+    content = log.read_text()
+    assert '1 process with 4 samples each before, 1 process with 2 samples each now; the stream of samples goes on' in content
+    assert 'CosineAnnealingLR of param_scheduler is left out: it begins after 5 steps, and the run has 5' in content

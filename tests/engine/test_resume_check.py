@@ -1,4 +1,4 @@
-"""What is told where a run goes on with another stream of samples than its checkpoint was written with."""
+"""What is reported where a run goes on with another stream of samples than its checkpoint was written with."""
 
 from __future__ import annotations
 
@@ -44,40 +44,40 @@ def test_nothing_is_told_where_nothing_changes() -> None:
 
 
 def test_a_source_with_another_batch_size() -> None:
-    (told,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(video=3), 1))
-    assert '1 process with image 4, video 2 samples each before, 1 process with image 4, video 3 samples each now' in told
-    assert 'seen twice or not at all' in told
+    (sentence,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(video=3), 1))
+    assert '1 process with image 4, video 2 samples each before, 1 process with image 4, video 3 samples each now' in sentence
+    assert 'seen twice or not at all' in sentence
 
 
 def test_other_processes_with_the_same_samples() -> None:
-    (told,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(2, 1), 2))
-    assert told.endswith('2 processes with image 2, video 1 samples each now; a step has the same samples as before')
-    (told,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(), 2))
-    assert 'seen twice or not at all' in told
+    (sentence,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(2, 1), 2))
+    assert sentence.endswith('2 processes with image 2, video 1 samples each now; a step has the same samples as before')
+    (sentence,) = changes(describe_stream(interleaved(), 1), describe_stream(interleaved(), 2))
+    assert 'seen twice or not at all' in sentence
 
 
 @pytest.mark.parametrize(
-    ('other', 'told'),
+    ('other', 'words'),
     [
         (dict(batches_per_step=2), '1 a step of image 3, video 1 before, 2 a step of image 3, video 1 now'),
         (dict(cycle=8), '1 a step of image 3, video 1 before, 1 a step of image 6, video 2 now'),
         (dict(strategy='round_robin'), '1 a step of image 1, video 1 in turn now'),
     ],
 )
-def test_another_schedule(other: dict, told: str) -> None:
+def test_another_schedule(other: dict, words: str) -> None:
     found = list(changes(describe_stream(interleaved(), 1), describe_stream(interleaved(**other), 1)))
     assert found[0].startswith('resuming with another schedule of sources: 1 a step of image 3, video 1 before')
-    assert told in found[0]
+    assert words in found[0]
     assert len(found) == 1
 
 
 def test_other_data_and_another_order_of_sources() -> None:
     before = describe_stream(interleaved(), 1)
-    (told,) = changes(before | dict(size=dict(before['size'], image=21)), describe_stream(interleaved(), 1))
-    assert told.startswith('resuming with other data: image 21, video 20 samples before, image 40, video 20 now')
+    (sentence,) = changes(before | dict(size=dict(before['size'], image=21)), describe_stream(interleaved(), 1))
+    assert sentence.startswith('resuming with other data: image 21, video 20 samples before, image 40, video 20 now')
     slots = dict(reversed(before['schedule']['slots'].items()))
-    (told,) = changes(before | dict(schedule=before['schedule'] | dict(slots=slots)), describe_stream(interleaved(), 1))
-    assert told.startswith('resuming with another schedule of sources: 1 a step of video 1, image 3 before')
+    (sentence,) = changes(before | dict(schedule=before['schedule'] | dict(slots=slots)), describe_stream(interleaved(), 1))
+    assert sentence.startswith('resuming with another schedule of sources: 1 a step of video 1, image 3 before')
 
 
 def test_the_learning_rate_follows_the_samples_of_a_step() -> None:
@@ -138,13 +138,13 @@ def test_settings_that_a_checkpoint_brings_along_are_told() -> None:
     state, groups = schedulers[0].state_dict(), optimizer.state_dict()['param_groups']
     (_, same) = layers()
     assert not list(setting_changes(groups, same.param_groups, (1, 1), [(state, CosineAnnealingLR(same, T_max=10))]))
-    told = list(setting_changes(groups, other.param_groups, (1, 1), [(state, schedulers[1])]))
-    assert [sentence.split(' in the config')[0] for sentence in told] == [
+    sentences = list(setting_changes(groups, other.param_groups, (1, 1), [(state, schedulers[1])]))
+    assert [sentence.split(' in the config')[0] for sentence in sentences] == [
         'resuming with another learning rate: 0.1 before, 0.2',
         'resuming with another weight decay: 0.01 before, 0.5',
         'resuming with another betas: (0.9, 0.999) before, (0.5, 0.6)',
         'resuming with another schedule (param_scheduler[0], CosineAnnealingLR): T_max 10 before, T_max 20',
     ]
-    assert all('the former stays in use' in sentence for sentence in told)
+    assert all('the former stays in use' in sentence for sentence in sentences)
     doubled = layers(lr=0.2)[1].param_groups  # for twice as many samples
     assert not list(setting_changes(groups, doubled, (1, 2), []))

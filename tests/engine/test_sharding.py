@@ -75,8 +75,8 @@ def test_full_and_sharded_checkpoints_load_into_each_other(
     assert_equal_weights(tmp_path / LAST, folder / LAST)
     assert_equal_weights(tmp_path / LAST, folder / LAST, 'average')
     (log,) = tmp_path.glob('*/*.log')
-    told = log.read_text()
-    assert '2 processes with 2 samples each before, 1 process with 4 samples each now; a step has the same samples' in told
+    content = log.read_text()
+    assert '2 processes with 2 samples each before, 1 process with 4 samples each now; a step has the same samples' in content
 
 
 def test_momentum_encoder_queue_and_gallery_are_those_of_whole_weights(group: tuple) -> None:

@@ -117,7 +117,7 @@ def test_positions_of_another_size_are_resampled(pretrained: dict) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_loads_a_checkpoint_needs_no_other_file(mini_home: Path, tmp_path: Path) -> None:
-    """The config's own start may be gone, and a work directory stands for its best checkpoint."""
+    """The config's own start may be gone, and a work directory means its best checkpoint."""
     cut = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'model.init_cfg.source=gone.pth']
     first = ['train', 'mini/image_qa']
     cut.append('train_dataloader.num_workers=0')

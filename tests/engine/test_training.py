@@ -53,8 +53,8 @@ def test_the_log_says_what_a_user_watches(trained: Path) -> None:
     assert 'paramwise_options' not in text
     assert 'AdamW, learning rate 0.001: ' in text
     model = sum(value.numel() for value in weights(trained / 'iter_12.pth').values())
-    told = next(line for line in text.splitlines() if 'with weight decay' in line).split('learning rate 0.001: ')[1]
-    decayed, plain = (int(part.split()[0].replace(',', '')) for part in told.split(', ', 1))
+    counts = next(line for line in text.splitlines() if 'with weight decay' in line).split('learning rate 0.001: ')[1]
+    decayed, plain = (int(part.split()[0].replace(',', '')) for part in counts.split(', ', 1))
     assert plain < decayed < model
     assert decayed + plain <= model  # tied weights are one parameter
 

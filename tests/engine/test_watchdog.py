@@ -112,8 +112,8 @@ def test_the_process_that_went_is_named_with_its_log(monkeypatch: pytest.MonkeyP
     assert peers.stopped_peers() == ''
     sleeper.kill()
     sleeper.wait()
-    told = peers.lost_peers(RuntimeError('[pair.cc:534] Connection closed by peer [127.0.0.1]:4321'))
-    assert told == f'process 1 ({sleeper.pid} on {peer.host}) is gone, its log is work/rank1.log'
+    message = peers.lost_peers(RuntimeError('[pair.cc:534] Connection closed by peer [127.0.0.1]:4321'))
+    assert message == f'process 1 ({sleeper.pid} on {peer.host}) is gone, its log is work/rank1.log'
     assert peers.lost_peers(ValueError('another error')) == ''
 
 

@@ -66,7 +66,7 @@ def test_the_best_threshold_by_hand():
     questions = [(1.0, 0.5, False), (-2.0, 1.0, False), (3.0, 0.0, True)]
     assert best_threshold(questions) == (pytest.approx(100 * 2.5 / 3), 1.0)
     assert best_threshold([(0.0, 0.0, True)]) == (100, -1.0)  # no answers to any
-    # equal values cannot be told apart by a threshold
+    # no threshold separates equal values
     assert best_threshold([(1.0, 1.0, False), (1.0, 0.0, True), (1.0, 0.0, True)])[0] == pytest.approx(200 / 3)
 
 

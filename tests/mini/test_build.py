@@ -181,9 +181,9 @@ def test_language_files(data: Path) -> None:
 
 def read_answers(context: str, question: str) -> set[str]:
     """What the texts of the benchmark say, by their grammar: none or one."""
-    told = {words[2]: words for words in (sentence.split() for sentence in context.split('.')) if words}
+    sentence_about = {words[2]: words for words in (sentence.split() for sentence in context.split('.')) if words}
     asked = question.split()
-    sentences = [told[asked[6 if asked[1] == 'digit' else 7]]] if 'photo' in asked else told.values()
+    sentences = [sentence_about[asked[6 if asked[1] == 'digit' else 7]]] if 'photo' in asked else sentence_about.values()
     pairs = [pair for words in sentences for pair in itertools.pairwise(words) if pair[1] in DIGITS]
     subject = asked[3] if asked[1] == 'digit' else asked[4]
     return {pair[asked[1] == 'digit'] for pair in pairs if subject in pair}

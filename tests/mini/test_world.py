@@ -131,9 +131,9 @@ def test_answers_are_true(images: list[Scene]) -> None:
 
 
 def test_statements_are_as_true_as_they_should_be(images: list[Scene]) -> None:
-    told = statements(images, np.random.default_rng(0))
-    assert len(told) > 0.95 * len(images)
-    for number, sentence, true in told:
+    stated = statements(images, np.random.default_rng(0))
+    assert len(stated) > 0.95 * len(images)
+    for number, sentence, true in stated:
         scene, text = images[number], sentence.split()
         if text[0] == 'there':
             assert (('one', 'two', 'three').index(text[2]) + 1 == len(scene.things)) == true
@@ -146,8 +146,8 @@ def test_statements_are_as_true_as_they_should_be(images: list[Scene]) -> None:
 
 
 def test_statements_alone_give_nothing_away(images: list[Scene]) -> None:
-    told = statements(images, np.random.default_rng(0))
-    assert Counter(text for _, text, true in told if true) == Counter(text for _, text, true in told if not true)
+    stated = statements(images, np.random.default_rng(0))
+    assert Counter(text for _, text, true in stated if true) == Counter(text for _, text, true in stated if not true)
 
 
 @pytest.mark.parametrize('kind', ['image', 'video'])

@@ -1,4 +1,4 @@
-"""Properties of generation: it equals the plain search, one-by-one results, and keeps what it is told to."""
+"""Properties of generation: it equals the plain search, one-by-one results, and keeps to its settings."""
 
 from __future__ import annotations
 
@@ -213,12 +213,12 @@ def test_ranking_equals_scoring_each_candidate_alone(decoder: TextDecoder, memor
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        (dict(min_length=9, max_length=4), 'min_length 9 must lie between 0 and max_length 4'),
+        (dict(min_length=9, max_length=4), 'min_length 9 must be between 0 and max_length 4'),
         (dict(num_beams=2, num_return=3), 'num_return 3 is more than num_beams 2'),
         (dict(num_beams=0), 'num_beams 0'),
         (dict(temperature=1.0), 'sampling takes num_beams=1'),
         (dict(num_beams=1, temperature=0.0), 'temperature 0.0 must be above 0'),
-        (dict(num_beams=1, temperature=1.0, top_p=1.5), r'top_p 1.5 must lie in \(0, 1\]'),
+        (dict(num_beams=1, temperature=1.0, top_p=1.5), r'top_p 1.5 must be in \(0, 1\]'),
         (dict(num_beams=1, temperature=1.0, top_k=0), 'top_k 0 must be at least 1'),
         (dict(top_k=5), 'top_k and top_p need a temperature'),
     ],

@@ -1,4 +1,4 @@
-"""Packed weights against the layers that they stand for."""
+"""Packed weights against the layers that they replace."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_channels_last_convolution_equals_conv3d(frames: int, taps: int, with_bi
 
 
 def test_patches_stay_contiguous() -> None:
-    """No permuted copy: the linear layer after it reads its rows as they lie."""
+    """No permuted copy: the linear layer after it reads its rows as they are stored."""
     assert temporal_convolution(torch.randn(2, 3, 5, 8), torch.randn(8, 3), None).is_contiguous()
 
 

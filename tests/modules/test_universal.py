@@ -87,7 +87,7 @@ def test_text_and_vision_share_the_weights_that_they_should(form: str) -> None:
 
 @pytest.mark.parametrize('form', ['release', 'paper'])
 def test_uni_modal_rows_read_vision_without_text(form: str) -> None:
-    """Vision is computed without any text, has passed the universal layers, and its first token stands for the clip."""
+    """Vision is computed without any text, has passed the universal layers, and its first token represents the clip."""
     network = small_network(form)
     network.text_encoder = network.fusion = network.decoder = None
     vision = Features(network, Batch(frames=some_frames(2, 3))).vision()

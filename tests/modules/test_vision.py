@@ -208,7 +208,7 @@ def test_drop_path_grows_with_depth() -> None:
     [
         (dict(image_size=30), 'image_size 30 is not a multiple of patch_size 8'),
         (dict(temporal_at=('before',)), "temporal_at takes 'attention' and 'feed_forward', not \\['before'\\]"),
-        (dict(frozen_stages=3), 'frozen_stages 3 must lie between -1 and the number of layers, 2'),
+        (dict(frozen_stages=3), 'frozen_stages 3 must be between -1 and the number of layers, 2'),
         (dict(norm='middle'), "norm is 'pre' or 'post'"),
         (dict(num_heads=3), 'width 16 is not divisible by 3 heads'),
     ],

@@ -76,11 +76,11 @@ def test_a_plan_is_within_15_percent_of_what_is_measured(case, monkeypatch):
     monkeypatch.setattr(layers, '_explicit_is_faster', lambda query, key: False)  # as a GPU computes attention
     config, work, bf16, recompute = CASES[case]
     model = load_config(config).model
-    told = trace(model, work, bf16, {} if recompute else None)
+    estimate = trace(model, work, bf16, {} if recompute else None)
     found = measure(model, work, bf16, recompute)
-    held = told.weights + told.momentum_encoder + told.queue + told.batch
-    assert told.activations + told.casts == pytest.approx(found['alive'], rel=0.15)
-    assert told.peak - held == pytest.approx(found['peak'], rel=0.15)
+    held = estimate.weights + estimate.momentum_encoder + estimate.queue + estimate.batch
+    assert estimate.activations + estimate.casts == pytest.approx(found['alive'], rel=0.15)
+    assert estimate.peak - held == pytest.approx(found['peak'], rel=0.15)
 
 
 @pytest.mark.slow
@@ -227,14 +227,14 @@ def test_sizes_that_the_data_tells_are_read_there(tmp_path: Path):
 def test_pretraining_is_planned_source_by_source():
     cfg = load_config('mini/pretrain')
     works = [work._replace(batch=2) for work in works_of(cfg)]
-    told = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], mfu=0.4, batches_per_step=2)  # clips with captions, and text
-    assert [work.media for work in told.works] == ['video', 'text']
-    video, text = (plain for plain, *_ in told.steps)
+    plan = make_plan(cfg.model, works[1:5:3], 8, GPUS['a100'], mfu=0.4, batches_per_step=2)  # clips with captions, and text
+    assert [work.media for work in plan.works] == ['video', 'text']
+    video, text = (plain for plain, *_ in plan.steps)
     assert video.flops > 3 * text.flops > 0
-    assert told.peak(0, 0) > video.peak + told.optimizer
+    assert plan.peak(0, 0) > video.peak + plan.optimizer
     clips, texts = (cfg.train_dataloader.dataset.sources[name].ratio for name in ('video', 'text'))
     mean = (clips * video.flops + texts * text.flops) / (clips + texts)
-    assert told.seconds == pytest.approx(2 * mean / (0.4 * 312e12))
+    assert plan.seconds == pytest.approx(2 * mean / (0.4 * 312e12))
 
 
 def test_workers_are_those_that_each_source_keeps_busy():
@@ -269,7 +269,7 @@ def test_the_command(capsys):
         '0.5',
     ]
     assert main(words) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in [
         '2 x a100 (80 GB)',
         '4 x video',
@@ -279,7 +279,7 @@ def test_the_command(capsys):
         '6,000 steps:',
         'workers',
     ]:
-        assert part in told, told
-    assert "the config's learning rate and number of steps are for 32: batches of 4 times the size keep them" in told
+        assert part in printed, printed
+    assert "the config's learning rate and number of steps are for 32: batches of 4 times the size keep them" in printed
     assert main(['plan', 'mini/video_captioning', '--cfg-options', 'optim_wrapper.optimizer.type=Lion']) == 1
     assert 'how much Lion keeps is not known; known are Adam' in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What authors of packages forget is told by class and rule."""
+"""Errors about what authors of packages forget name class and rule."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_task_says_what_it_uses() -> None:
 
 
 def test_a_module_has_the_members_of_its_contract() -> None:
-    with pytest.raises(TypeError, match='Identity stands for the vision_encoder and lacks width, patch_size, image_size'):
+    with pytest.raises(TypeError, match='Identity is given as the vision_encoder and lacks width, patch_size, image_size'):
         build(vision_encoder=nn.Identity())
 
 

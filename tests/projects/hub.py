@@ -31,10 +31,18 @@ def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
-def write_tokenizer(folder: Path, before: str | None, after: str | None, first: str | None = None) -> Tokenizer:
-    """A ``tokenizer.json`` of letters, whose texts stand between special tokens. first: the token 0, if it is another."""
+def write_tokenizer(
+    folder: Path, before: str | None, after: str | None, first: str | None = None, end_is_last: bool = False
+) -> Tokenizer:
+    """A ``tokenizer.json`` of letters, whose texts are between special tokens.
+
+    Args:
+        first: the token 0, if it is another. end_is_last: `after` has the largest number, as CLIP's end.
+    """
     special = [token for token in (first, before, after) if token]
     words = dict.fromkeys([*special, '<unk>', *string.ascii_lowercase, *string.digits])
+    if end_is_last:
+        words[after] = words.pop(after)
     tokenizer = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token='<unk>'))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split('', 'isolated')])

@@ -67,7 +67,7 @@ def batch() -> Batch:
 
 
 def test_contrast_and_matching(batch: Batch) -> None:
-    """With two pairs a hard negative can be drawn in one way only."""
+    """With two pairs a hard negative can be sampled in one way only."""
     state = albef_state()
     model = build(dict(retrieval=dict(type='Retrieval', **RETRIEVAL)), state).train()
     check_round_trip(AlbefFormat(), state, model)

@@ -63,9 +63,9 @@ def test_files_and_texts_as_transformers_reads_them(reference: FlavaModel, tmp_p
         vision = F.normalize(reference.image_projection(theirs.image_embeddings[:, 0]), dim=-1)
         text = F.normalize(reference.text_projection(theirs.text_embeddings[:, 0]), dim=-1)
     ours = torch.stack([torch.from_numpy(result.embedding) for result in model.embed(paths)])
-    told = torch.stack([torch.from_numpy(result.embedding) for result in model.embed_text(TEXTS, 'image')])
+    embedded = torch.stack([torch.from_numpy(result.embedding) for result in model.embed_text(TEXTS, 'image')])
     assert_close(ours, vision, rtol=1e-4, atol=1e-5)
-    assert_close(told, text, rtol=1e-4, atol=1e-5)
+    assert_close(embedded, text, rtol=1e-4, atol=1e-5)
     ranked = [result.source for result in model.search(paths, TEXTS[0])]
     assert ranked == [str(paths[place]) for place in (text[0] @ vision.T).argsort(descending=True).tolist()]
 

@@ -17,9 +17,10 @@ register_instruction('telling', 'video', 'complete the text about the video .')
 
 @DATASETS.register_module()
 class TabbedClips(CaptionDataset):
-    """Lines of ``NAME<TAB>CAPTION``; clips lie as ``data_prefix/NAME.mp4``."""
+    """Lines of ``NAME<TAB>CAPTION``; clips are ``data_prefix/NAME.mp4``."""
 
     PUBLISHED = {'tabbed': 100}
+    REQUIRES = {'no_such_reader': 'the reader of tabbed files'}
 
     def __init__(self, ann_file: str, **kwargs) -> None:
         self.ann_file = ann_file
@@ -28,10 +29,6 @@ class TabbedClips(CaptionDataset):
     def load_captions(self) -> list[dict]:
         rows = [line.split('\t') for line in Path(self.ann_file).read_text().splitlines()]
         return [dict(sample_id=name, media='video', path=f'{name}.mp4', captions=[caption]) for name, caption in rows]
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'no_such_reader': 'the reader of tabbed files'}
 
     @classmethod
     def stand_in(cls, mini, cfg: dict) -> dict:

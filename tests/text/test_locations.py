@@ -43,7 +43,7 @@ def test_entries_that_do_not_fit():
     with pytest.raises(ValueError, match=r'\[unused[0-9]+\] is not entry'):
         LocationTokens(MINI, num_bins=1000, first='[unused0]', marker=None)
     with pytest.raises(ValueError, match=r'do not fit the vocabulary bert-base-uncased: \[unused100\]'):
-        LocationTokens(BERT, num_bins=3, first='[unused98]')  # [UNK] and others lie between
+        LocationTokens(BERT, num_bins=3, first='[unused98]')  # [UNK] and others are between
     with pytest.raises(ValueError, match=r'the marker .* is one of'):
         LocationTokens(MINI, num_bins=5, first='[unused1]', marker='[unused2]')
     with pytest.raises(ValueError, match='at least 2'):

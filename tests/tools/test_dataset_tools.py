@@ -24,9 +24,9 @@ def run(tool, monkeypatch, *words):
 def test_check_counts_and_names_what_is_missing(mini_home, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(mini_home)
     assert not run('check.py', monkeypatch, 'mini/image_qa')
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in told] == ['train', 'val', 'test']
-    assert all('VQAv2: ' in line and 'questions' in line and 'missing' not in line for line in told)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ['train', 'val', 'test']
+    assert all('VQAv2: ' in line and 'questions' in line and 'missing' not in line for line in printed)
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'data/mini').mkdir(parents=True)
     (tmp_path / 'data/mini/vqa').symlink_to(mini_home / 'data/mini/vqa')
@@ -39,13 +39,13 @@ def test_check_counts_and_names_what_is_missing(mini_home, tmp_path, monkeypatch
 def test_check_reads_interleaved_sources_and_the_data_sets_of_mmdet(mini_home, monkeypatch, capsys):
     monkeypatch.chdir(mini_home)
     assert not run('check.py', monkeypatch, 'mini/pretrain')
-    told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert told[:2] == ['train/image', 'train/video']
-    assert told[-1] == 'val'
+    printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert printed[:2] == ['train/image', 'train/video']
+    assert printed[-1] == 'val'
     assert not run('check.py', monkeypatch, 'mini/detection')
-    told = [line for line in capsys.readouterr().out.splitlines() if 'samples' in line]  # pycocotools prints too
-    assert [line.split()[0] for line in told] == ['train', 'val', 'test']
-    assert all('CocoDetection: ' in line and ' files' in line for line in told)
+    printed = [line for line in capsys.readouterr().out.splitlines() if 'samples' in line]  # pycocotools prints too
+    assert [line.split()[0] for line in printed] == ['train', 'val', 'test']
+    assert all('CocoDetection: ' in line and ' files' in line for line in printed)
 
 
 def test_check_compares_with_what_is_published(mini_home, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""The launchers hand on what they are told, as stand-ins for Slurm's and torchrun's programs see it."""
+"""The launchers hand on their arguments, as stand-ins for Slurm's and torchrun's programs see it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def test_a_task_of_slurm_has_a_core_for_each_worker(tmp_path: Path, recipe: str)
     script = TOOLS / 'slurm_train.sh'
     cores = re.search(r'^#SBATCH --cpus-per-task=(\d+)$', script.read_text(), re.MULTILINE)[1]
     assert int(cores) > load_config(f'pretraining/{recipe}').train_dataloader.num_workers
-    told = launched(tmp_path, 'srun', script, f'pretraining/{recipe}', '--seed', '1', SLURM_CPUS_PER_TASK=cores)
-    assert told.startswith(f'--cpus-per-task={cores} ')
-    assert told.endswith(f'tools/train.py pretraining/{recipe} --launcher slurm --resume --seed 1')
+    arguments = launched(tmp_path, 'srun', script, f'pretraining/{recipe}', '--seed', '1', SLURM_CPUS_PER_TASK=cores)
+    assert arguments.startswith(f'--cpus-per-task={cores} ')
+    assert arguments.endswith(f'tools/train.py pretraining/{recipe} --launcher slurm --resume --seed 1')
 
 
 # What a run does when this script is signalled: it saves, which takes a while, and ends well; or the signal comes too early and
@@ -45,10 +45,10 @@ RUNS = {
     'too early': ('', 128 + signal.SIGUSR1, True),
     'fails': ('trap "sleep 0.5; touch saved; exit 1" USR1', 1, False),
 }
-# What ends without a signal to the script: the processes have been told themselves and leave a note, which they do as well when
+# What ends without a signal to the script: the processes have had it themselves and leave a note, which they do as well when
 # the job is cancelled; the training is done; it fails; one task fails before training, for which srun ends the others.
 ENDS = {
-    'told': ('touch saved $MPLUG2_STOPPED', 0, True),
+    'signalled': ('touch saved $MPLUG2_STOPPED', 0, True),
     'done': ('touch saved', 0, False),
     'fails': ('touch saved; exit 1', 1, False),
     'fails early': ('kill -TERM $$', 128 + signal.SIGTERM, False),
@@ -101,6 +101,6 @@ def test_a_job_whose_processes_were_told_is_queued_again(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize(('given', 'seconds'), [({}, 300), ({'TORCH_ELASTIC_SHUTDOWN_TIMEOUT': '60'}, 60)])
 def test_torchrun_leaves_time_for_a_checkpoint(tmp_path: Path, given: dict[str, str], seconds: int) -> None:
-    told = launched(tmp_path, 'python', TOOLS / 'dist_train.sh', 'mini/video_qa', '2', '--amp', **given)
-    assert told.startswith(f'{seconds} -m torch.distributed.run ')
-    assert told.endswith(f'--nproc_per_node=2 {TOOLS}/train.py mini/video_qa --launcher pytorch --amp')
+    arguments = launched(tmp_path, 'python', TOOLS / 'dist_train.sh', 'mini/video_qa', '2', '--amp', **given)
+    assert arguments.startswith(f'{seconds} -m torch.distributed.run ')
+    assert arguments.endswith(f'--nproc_per_node=2 {TOOLS}/train.py mini/video_qa --launcher pytorch --amp')

@@ -53,8 +53,8 @@ def test_coco(convert, tmp_path, capsys):
         sentences = [dict(raw=f' caption {number} {place}') for place in range(2)]
         images.append(dict(cocoid=number, filepath='train2014', filename=name, split=split, sentences=sentences))
     (tmp_path / 'dataset_coco.json').write_text(json.dumps(dict(images=images)))
-    told = convert('coco', tmp_path / 'dataset_coco.json', tmp_path / 'coco', tmp_path / 'out', capsys=capsys)
-    assert told == f'{tmp_path}/out: 2 of 3 (left out: 1 no such file)'
+    printed = convert('coco', tmp_path / 'dataset_coco.json', tmp_path / 'coco', tmp_path / 'out', capsys=capsys)
+    assert printed == f'{tmp_path}/out: 2 of 3 (left out: 1 no such file)'
     assert captions(tmp_path / 'out') == [['caption 0 0', 'caption 0 1'], ['caption 1 0', 'caption 1 1']]
 
 
@@ -121,8 +121,8 @@ def test_lists_of_urls(convert, server, tmp_path, capsys, kind):
     else:
         lines = [f'{text}\t{url}' if kind == 'cc3m' else f'{url}\t{text}' for text, url in zip(said, urls, strict=True)]
         listed.write_text('\n'.join(lines) + '\n')
-    told = convert(kind, listed, '-', tmp_path / 'out', '--per-shard', 2, '--short-side', 32, capsys=capsys)
-    assert told == f'{tmp_path}/out: 2 of 5 (left out: 1 HTTP 404, 1 no image, or a damaged one, 1 no caption)'
+    printed = convert(kind, listed, '-', tmp_path / 'out', '--per-shard', 2, '--short-side', 32, capsys=capsys)
+    assert printed == f'{tmp_path}/out: 2 of 5 (left out: 1 HTTP 404, 1 no image, or a damaged one, 1 no caption)'
     assert captions(tmp_path / 'out') == [['first'], ['größer']]
     dataset = ShardedPairs(str(tmp_path / 'out'), pipeline=PIPELINE)
     assert dataset.shard_sizes.tolist() == [1, 0, 1]
@@ -143,8 +143,8 @@ def test_a_list_with_odd_lines_is_read_to_its_end(convert, tmp_path, capsys, kin
         lines = [f'{text}\t{url}' if kind == 'cc3m' else f'{url}\t{text}' for text, url in zip(said, urls, strict=True)]
         lines[1:3] = ['two', 'three\tu3\tmore']
         listed.write_bytes('\n'.join(lines).encode())
-    told = convert(kind, listed, tmp_path / 'in', tmp_path / 'out', capsys=capsys)
-    assert told.endswith('3 of 5 (left out: 2 no such file)' if kind == 'sbu' else '3 of 5 (left out: 2 malformed line)')
+    printed = convert(kind, listed, tmp_path / 'in', tmp_path / 'out', capsys=capsys)
+    assert printed.endswith('3 of 5 (left out: 2 no such file)' if kind == 'sbu' else '3 of 5 (left out: 2 malformed line)')
     assert captions(tmp_path / 'out') == [['one and more'], ['four'], ['five']]
 
 
@@ -185,8 +185,8 @@ def test_a_shard_is_not_written_while_the_network_is_down(server, tmp_path, monk
         write_shards(listed[0], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)
     assert [file.name for file in sorted(out.glob('*.tar*'))] == ['00000.tar']
     assert write_shards(listed[1], out, 'image', per_shard=2, max_unreachable=0.4, **quiet)['written'] == 4
-    told = write_shards(listed[0], tmp_path / 'two', 'image', per_shard=2, max_unreachable=1.0, **quiet)
-    assert dict(told) == {'listed': 4, 'written': 2, 'HTTP 404': 1, 'ConnectionRefusedError': 1}
+    counts = write_shards(listed[0], tmp_path / 'two', 'image', per_shard=2, max_unreachable=1.0, **quiet)
+    assert dict(counts) == {'listed': 4, 'written': 2, 'HTTP 404': 1, 'ConnectionRefusedError': 1}
 
 
 def test_lists_that_are_not_as_published(convert, tmp_path, capsys):
@@ -205,8 +205,8 @@ def test_webvid(convert, tmp_path, capsys):
     header = 'videoid,contentUrl,duration,page_dir,name\n'
     rows = '42,https://example.org/42.mp4,PT01S,000_050,"A dog, running"\n43,https://example.org/43.mp4,PT01S,000_050,Gone\n'
     (tmp_path / 'results_2M_train.csv').write_text(header + rows + '44,https://example.org/44.mp4\n')
-    told = convert('webvid', tmp_path / 'results_2M_train.csv', tmp_path / 'videos', tmp_path / 'out', capsys=capsys)
-    assert told.endswith('1 of 3 (left out: 1 no such file, 1 malformed line)')
+    printed = convert('webvid', tmp_path / 'results_2M_train.csv', tmp_path / 'videos', tmp_path / 'out', capsys=capsys)
+    assert printed.endswith('1 of 3 (left out: 1 no such file, 1 malformed line)')
     assert captions(tmp_path / 'out', 'video') == [['A dog, running']]
 
 
@@ -215,7 +215,7 @@ def items(folder: Path, count: int) -> list[Item]:
 
 
 def test_a_stopped_conversion_goes_on(tmp_path):
-    listed, out, told = items(tmp_path / 'in', 7), tmp_path / 'out', []
+    listed, out, reported = items(tmp_path / 'in', 7), tmp_path / 'out', []
 
     def stop(line: str) -> None:
         raise KeyboardInterrupt
@@ -224,10 +224,10 @@ def test_a_stopped_conversion_goes_on(tmp_path):
         write_shards(listed, out, 'image', per_shard=3, workers=2, report=stop)
     first = (out / '00000.tar').stat().st_mtime_ns
     (out / '.00001.tar.0f.tmp').write_bytes(b'half')  # as a killed process leaves it
-    total = write_shards(listed, out, 'image', per_shard=3, workers=2, report=told.append)
+    total = write_shards(listed, out, 'image', per_shard=3, workers=2, report=reported.append)
     assert (out / '00000.tar').stat().st_mtime_ns == first
-    assert [line.split('  ')[0] for line in told] == ['00000.tar: 3 of 3', '00001.tar: 3 of 3', '00002.tar: 1 of 1']
-    assert told[0].endswith('(there already)')
+    assert [line.split('  ')[0] for line in reported] == ['00000.tar: 3 of 3', '00001.tar: 3 of 3', '00002.tar: 1 of 1']
+    assert reported[0].endswith('(there already)')
     assert dict(total) == dict(listed=7, written=7)
     assert captions(out) == [[f'caption {number}'] for number in range(7)]
     assert not list(out.glob('*.tmp'))
@@ -237,7 +237,7 @@ def test_a_stopped_conversion_goes_on(tmp_path):
     with pytest.raises(AnnotationError, match=r"shards made with other arguments \(source was '' and is 'cc12m'\)"):
         write_shards(listed, out, 'image', per_shard=3, source='cc12m')
     with pytest.raises(AnnotationError, match=r'00002\.tar was made of 1 items, but the source has 2 there'):
-        write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=told.append)
+        write_shards([*listed, listed[0]], out, 'image', per_shard=3, report=reported.append)
 
 
 @pytest.mark.parametrize('note', ['shards', '00000_stats'])
@@ -348,10 +348,10 @@ def test_the_other_files_of_a_corpus_are_packed_beside_a_damaged_one(script, tmp
         words = ['--vocab', 'mini', '--length', '7', '--workers', workers]
         with pytest.raises(AnnotationError, match=r'2 of 3 files could not be packed'):
             module.main([*files, str(out), *words])
-        told = capsys.readouterr()
-        assert f'b.json.gz: {len(DOCUMENTS)} documents' in told.out
-        assert re.search(r'a\.json\.gz: cannot be read after line \d+', told.err)
-        assert 'c.txt: not UTF-8 after line 0' in told.err
+        printed = capsys.readouterr()
+        assert f'b.json.gz: {len(DOCUMENTS)} documents' in printed.out
+        assert re.search(r'a\.json\.gz: cannot be read after line \d+', printed.err)
+        assert 'c.txt: not UTF-8 after line 0' in printed.err
         dataset = PackedText(str(out), TOKENIZER, pipeline=[PackInputs()])
         assert [dataset[number]['inputs']['text'] for number in range(len(dataset))] == packed(DOCUMENTS, 7)
 

@@ -1,4 +1,4 @@
-"""The page of what a model said: one file that holds its frames, escaped, with right and wrong told apart."""
+"""The page of what a model said: one file that holds its frames, escaped, with right and wrong distinguished."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mplug2.visualization.report import FRAMES, HEIGHT, Said, Section, write_report
+from mplug2.visualization.report import FRAMES, HEIGHT, Section, Statement, write_report
 from tests.datasets.media import write_image, write_video
 
 
@@ -18,7 +18,9 @@ def test_a_page_holds_all_that_it_shows(tmp_path: Path) -> None:
     write_video(clip)
     write_image(image)
     sections = [
-        Section('Captions', [(str(clip), [Said('', 'a red seven', True)]), (str(image), [Said('what ?', '<b>', False)])]),
+        Section(
+            'Captions', [(str(clip), [Statement('', 'a red seven', True)]), (str(image), [Statement('what ?', '<b>', False)])]
+        ),
         Section('Nothing', []),
     ]
     page = write_report(tmp_path / 'report.html', 'demo', sections, {'CIDEr-D': 3.25}, ['mplug2 demo', 'a > b']).read_text()

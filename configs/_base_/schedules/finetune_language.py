@@ -1,5 +1,5 @@
 # Fine-tuning of texts alone: as that of Appendix B, with gradients to part of the universal layers only (their queries and
-# cross-attention serve vision), of which data parallel training has to be told.
+# cross-attention serve vision), which data parallel training has to know.
 from mmengine.config import read_base
 
 with read_base():

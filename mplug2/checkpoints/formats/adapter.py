@@ -7,7 +7,7 @@ has the part ``heads``: ``heads.matching.classifier.weight`` is that weight of e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -24,7 +24,7 @@ class Entry(NamedTuple):
     ours: our key. theirs: foreign keys, concatenated along the first dimension where there are several.
     ones: places of dimensions of size one that the foreign tensor has and ours has not. transposed: the foreign matrix is.
     rows: (first, last, of): of a foreign tensor whose rows are so many equal parts, ours are some: (1, 3, 3) of a fused query,
-    key and value are key and value.
+    key and value are key and value. last: rows of the second of two foreign tensors; None where all have as many.
     """
 
     ours: str
@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     ones: tuple[int, ...] = ()
     transposed: bool = False
     rows: tuple[int, int, int] | None = None
+    last: int | None = None
 
     @property
     def part(self) -> str:
@@ -53,7 +54,11 @@ class Entry(NamedTuple):
             tensor = tensor.T.contiguous()
         for place in self.ones:
             tensor = tensor.unsqueeze(place)
-        parts = tensor.chunk(len(self.theirs)) if len(self.theirs) > 1 else (tensor,)
+        parts: Sequence[Tensor] = (tensor,)
+        if self.last is not None:
+            parts = tensor.split([len(tensor) - self.last, self.last])
+        elif len(self.theirs) > 1:
+            parts = tensor.chunk(len(self.theirs))
         return dict(zip(self.theirs, parts, strict=True))
 
 

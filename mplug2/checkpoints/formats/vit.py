@@ -86,13 +86,13 @@ def blocks(layers: int, theirs: str, names: BlockNames) -> Iterator[Entry]:
         yield from block_entries(f'{BLOCKS}{layer}.layer', f'{theirs}{layer}', names)
 
 
-def clip_hf_vit(layers: int, theirs: str = 'vision_model') -> Iterator[Entry]:
-    """CLIP's ViT with HuggingFace's keys."""
+def clip_hf_vit(layers: int, theirs: str = 'vision_model', before: str = 'pre_layrnorm') -> Iterator[Entry]:
+    """CLIP's ViT with HuggingFace's keys. before: the layer norm before the blocks, which CLIP's own files spell so."""
     embeddings = f'{theirs}.embeddings'
     yield Entry(f'{OURS}.patch_embedding.weight', (f'{embeddings}.patch_embedding.weight',))
     yield Entry(f'{OURS}.class_embedding', (f'{embeddings}.class_embedding',))
     yield Entry(f'{OURS}.position_embedding', (f'{embeddings}.position_embedding.weight',))
-    yield from pair(f'{OURS}.norm_before', f'{theirs}.pre_layrnorm')  # spelt so over there
+    yield from pair(f'{OURS}.norm_before', f'{theirs}.{before}')
     yield from pair(f'{OURS}.norm_after', f'{theirs}.post_layernorm')
     yield from blocks(layers, f'{theirs}.encoder.layers.', CLIP_HF)
 
@@ -123,7 +123,7 @@ class VitFormat(StackFormat):
     """Base of the formats that hold a ViT, which fills our vision encoder."""
 
     absent = TEMPORAL_MODULES
-    stem: ClassVar[str]  # a key that tells the format
+    stem: ClassVar[str]  # a key that identifies the format
 
     @classmethod
     def recognises(cls, keys: Collection[str]) -> bool:

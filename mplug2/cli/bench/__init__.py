@@ -6,6 +6,8 @@ import argparse
 from importlib import import_module
 
 MEASUREMENTS = {
+    'annotations': 'a long annotation file until its first sample: time and memory',
+    'search': 'search in an index of a million embeddings, and the retrieval of a large gallery: time, memory and recall',
     'loader': 'the loader, the training step of a config, and both together',
     'generation': 'cached beam search against one that re-runs the prefix and projects the memory for every beam',
     'decoding': 'how near a generation comes to the time that reading weights and caches takes',

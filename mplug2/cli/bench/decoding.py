@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> None:
     print(f'a step reads {gigabytes(weights)} of weights and {gigabytes(caches)} of caches, at {gigabytes(bandwidth)}/s')
     print(f'limit of fp32: {limit:.3f} s; seconds are of the processor, of one thread')
     for beams in args.beams:
-        how, ids = Generation(beams, args.tokens, args.tokens), {}
+        settings, ids = Generation(beams, args.tokens, args.tokens), {}
 
         @torch.inference_mode()
-        def search(form: str, how: Generation = how, ids: dict = ids) -> None:
-            ids[form] = [best.ids for best, *_ in generate(forms[form], memory, how, 101, 102)]
+        def search(form: str, settings: Generation = settings, ids: dict = ids) -> None:
+            ids[form] = [best.ids for best, *_ in generate(forms[form], memory, settings, 101, 102)]
 
         @torch.inference_mode()
         def prefill() -> None:

@@ -134,14 +134,14 @@ def captions(name: str, scale: Scale, ours: MPlug2, pixels: torch.Tensor, genera
     """
     count = scale.tokens
     for beams in scale.beams:
-        settings = dict(num_beams=beams, min_new_tokens=count, max_new_tokens=count, do_sample=False)
-        how = dict(num_beams=beams, min_length=count, max_length=count, length_penalty=1.0, finish='standard')
+        theirs_settings = dict(num_beams=beams, min_new_tokens=count, max_new_tokens=count, do_sample=False)
+        settings = dict(num_beams=beams, min_length=count, max_length=count, length_penalty=1.0, finish='standard')
         yield Pair(
             name,
             len(pixels),
             beams,
-            lambda how=how: best_ids(ours.generate(pixels, **how)),
-            lambda settings=settings: generate(**settings)[:, -count:].tolist(),
+            lambda settings=settings: best_ids(ours.generate(pixels, **settings)),
+            lambda theirs_settings=theirs_settings: generate(**theirs_settings)[:, -count:].tolist(),
         )
 
 

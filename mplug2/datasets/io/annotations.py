@@ -70,7 +70,7 @@ def _parsed(text: str, path: str | Path, line: int | None = None) -> Any:
     where = f'{path}' if line is None else f'{path}: line {line}'
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits, too
         raise AnnotationError(f'{where} is not JSON: {error}') from None
     except RecursionError:
         raise AnnotationError(f'{where} is nested too deeply to be an annotation file') from None

@@ -40,7 +40,7 @@ class BadSamples:
         if max_bad < 0 or (isinstance(max_bad, float) and max_bad >= 1):
             raise ValueError(f'max_bad is a count (int), or a share (float) from 0 to below 1, not {max_bad!r}')
         self.policy = policy
-        self.bound = max(int(size * max_bad), max_bad > 0) if isinstance(max_bad, float) else max_bad
+        self.bound = max(int(size * max_bad), int(max_bad > 0)) if isinstance(max_bad, float) else max_bad
         # A flag a sample in shared memory: setting one twice, or from two workers at once, is harmless, so no lock is needed.
         self._flags = None if policy == 'raise' else torch.zeros(size, dtype=torch.uint8).share_memory_()
 

@@ -16,7 +16,7 @@ from .video_index import index_packets
 
 _SKIP = 32  # packets: decoding as many is cheaper than seeking past them
 _INTRA = 1  # FFmpeg's type of a frame that needs no other
-_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they stand for B-frames packed with others
+_HELD_BACK = 2  # frames that an AVI counts and its decoder may not give: they are placeholders of B-frames packed with others
 
 
 class WrongLengthError(BadSampleError):
@@ -56,6 +56,28 @@ class Clip:
     @property
     def fps(self) -> float:
         """Frames a second, on average; 0 if it does not say."""
+        return self.index.fps
+
+    @property
+    def seconds(self) -> list[float]:
+        """When each frame is shown, since the first.
+
+        Raises:
+            BadSampleError: the clip says neither that nor how many frames a second has.
+        """
+        times, base = self.index.times, self.index.time_base
+        if self._seeks and len(times) == len(self):
+            return [(time - times[0]) * base for time in times]
+        return [number / self._rate() for number in range(len(self))]
+
+    @property
+    def duration(self) -> float:
+        """Seconds, the last frame's included; errors as of `seconds`."""
+        return self.seconds[-1] + 1 / self._rate()
+
+    def _rate(self) -> float:
+        if not self.index.fps:
+            raise BadSampleError(f'{self.path}: no video whose frame rate is known')
         return self.index.fps
 
     def read(self, frames: Sequence[int]) -> np.ndarray:

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import bisect
+from collections.abc import Callable, Sequence
 
 from .bad_samples import BadSampleError
-from .files import media_errors, source_of
+from .clip import Clip
 
 Choose = Callable[[int], list[int]]
 
 
-def within(
-    choose: Choose, path: str, start: float | None = None, end: float | None = None, content: bytes | None = None
-) -> Choose:
-    """Choose frames of a part of a clip as `choose` does of a whole one.
+class Part:
+    """Frames of a part of a clip, chosen as of a whole one.
 
     Args:
-        choose: number of frames -> which of them. start, end: seconds; None for those of the clip. content: the file's bytes,
-            where they are at hand.
-
-    Raises:
-        BadSampleError: the frame rate is unknown; or, of what is returned, there are no frames between start and end.
+        choose: number of frames -> which of them. start, end: seconds since the first frame; None for those of the clip.
     """
-    return partial(_choose_part, choose, path, frame_rate(path, content), start or 0.0, end)
+
+    def __init__(self, choose: Choose, start: float | None = None, end: float | None = None) -> None:
+        self.choose, self.start, self.end = choose, start or 0.0, end
+
+    def frames(self, clip: Clip) -> list[int]:
+        """Which frames of a clip.
+
+        The part begins with the frame that is shown nearest to its start, and ends before the one nearest to its end; one that
+        is shorter than a frame has one.
+
+        Raises:
+            BadSampleError: there is none, or it is not known when frames are shown.
+        """
+        times = [*clip.seconds, clip.duration]
+        first = _nearest(times, self.start) if self.start >= 0 else -1
+        last = len(clip)
+        if self.end is not None and self.end > self.start:
+            last = max(_nearest(times, self.end), first + 1)
+        if not 0 <= first < len(clip) or (self.end is not None and self.end <= self.start):
+            raise BadSampleError(
+                f'{clip.path}: no frames from {self.start} to {self.end} seconds; it lasts {clip.duration:.2f} seconds'
+            )
+        return [first + frame for frame in self.choose(last - first)]
 
 
-def _choose_part(choose: Choose, path: str, rate: float, start: float, end: float | None, length: int) -> list[int]:
-    first = round(start * rate)
-    last = length if end is None else min(length, round(end * rate))
-    if not 0 <= first < last:
-        raise BadSampleError(f'{path}: no frames from {start} to {end} seconds; it lasts {length / rate:.2f} seconds')
-    return [first + frame for frame in choose(last - first)]
+def chosen(choose: Choose | Part, clip: Clip) -> list[int]:
+    """The frames of a clip that are chosen."""
+    return choose.frames(clip) if isinstance(choose, Part) else choose(len(clip))
 
 
-def frame_rate(path: str, content: bytes | None = None) -> float:
-    """Frames a second of a video file, on average.
-
-    Raises:
-        BadSampleError: missing, or no video.
-    """
-    import av
-
-    with media_errors(path, 'no video whose frame rate is known'):
-        source = source_of(path, content, 'video')
-        with av.open(f'file:{source}' if isinstance(source, str) else source, metadata_errors='replace') as container:
-            stream = container.streams.video[0]
-            return float(stream.average_rate or stream.guessed_rate or stream.base_rate)
+def _nearest(times: Sequence[float], second: float) -> int:
+    place = bisect.bisect_left(times, second)
+    if place in (0, len(times)):
+        return min(place, len(times) - 1)
+    return place if times[place] - second < second - times[place - 1] else place - 1

@@ -38,8 +38,8 @@ def find_media(folder: Path, kind: str) -> list[Path]:
 
 
 def locate(path: str, kind: str) -> str:
-    """The file itself, or if there is none the one beside it that differs in its ending: ``a.mp4`` may lie as ``a.MP4``, and a
-    clip as ``a.mkv``."""
+    """The file itself, or if there is none the one beside it that differs in its ending: ``a.mp4`` may be stored as ``a.MP4``,
+    and a clip as ``a.mkv``."""
     if Path(path).exists():
         return path
     stem, _, suffix = path.rpartition('.')

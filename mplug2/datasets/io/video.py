@@ -15,10 +15,10 @@ from mmengine.logging import MMLogger
 
 from .bad_samples import BadSampleError
 from .clip import Clip, WrongLengthError, stack_frames
+from .clip_part import Choose, Part, chosen
 from .files import is_media, last_line, media_errors, source_of
 from .image import read_image
 
-Choose = Callable[[int], list[int]]
 SAMPLINGS = ('whole', 'published')
 _QUICK_CODECS = ('h264', 'hevc', 'mpeg4', 'vp8', 'vp9')  # that decord's FFmpeg knows and its seeking was tried with
 _QUICK_SIDE = 32  # pixels; decord crashes on less than some 24
@@ -55,11 +55,11 @@ def read_pyav(path: str, choose: Choose, content: bytes | None = None) -> np.nda
     return _read_clip(Clip(path, content), choose)
 
 
-def _read_clip(clip: Clip, choose: Choose) -> np.ndarray:
+def _read_clip(clip: Clip, choose: Choose | Part) -> np.ndarray:
     try:
-        return clip.read(choose(len(clip)))
+        return clip.read(chosen(choose, clip))
     except WrongLengthError:
-        return clip.read(choose(len(clip)))
+        return clip.read(chosen(choose, clip))
 
 
 def _reads_plain(name: str, read: Callable[[Any, Choose], np.ndarray]) -> Callable[[str, Choose, bytes | None], np.ndarray]:
@@ -76,7 +76,7 @@ def _reads_plain(name: str, read: Callable[[Any, Choose], np.ndarray]) -> Callab
             _notify(name, path)
             return _read_clip(clip, choose)
         with media_errors(path, f'{name} cannot read it, so it is truncated or no video'):
-            return read(source_of(path, content, 'video'), choose)
+            return read(source_of(path, content, 'video'), lambda length: chosen(choose, clip))
 
     return read_by
 
@@ -119,6 +119,8 @@ def _read_torchcodec(source: Any, choose: Choose) -> np.ndarray:
 
 def read_frames(path: str, choose: Choose, content: None = None) -> np.ndarray:
     """As `read_pyav`, from a folder of images, one a frame, in the order of the numbers in their names."""
+    if isinstance(choose, Part):
+        raise BadSampleError(f'{path}: start and end are seconds, and a folder of images has no frame rate')
     if content is not None or not os.path.isdir(path):
         raise BadSampleError(f"{path}: no such folder; the backend 'frames' reads a clip from a folder of images")
     files = [file for file in Path(path).iterdir() if is_media(file, 'image')]
@@ -136,13 +138,13 @@ READERS: dict[str, Callable[[str, Choose, bytes | None], np.ndarray]] = {
 }
 
 
-def read_video(path: str | Path, choose: Choose, backend: str = 'pyav', content: bytes | None = None) -> np.ndarray:
+def read_video(path: str | Path, choose: Choose | Part, backend: str = 'pyav', content: bytes | None = None) -> np.ndarray:
     """Frames of a clip: (T, H, W, 3) uint8 RGB, upright. All backends count and give the same frames.
 
     Args:
-        choose: number of frames -> which of them, in order. backend: of `READERS`; 'decord' and 'torchcodec' read only the
-            clips of which they give the right frames, PyAV the others. content: the file's bytes, where they are at hand; the
-            path then only names it.
+        choose: number of frames -> which of them, in order; or a `Part`. content: the file's bytes, where they are at hand;
+            the path then only names it.
+        backend: of `READERS`; 'decord' and 'torchcodec' read only clips of which they give the right frames, PyAV others.
 
     Raises:
         BadSampleError: missing, empty, truncated or not a video. ImportError: the backend is not installed.

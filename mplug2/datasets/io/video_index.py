@@ -19,7 +19,8 @@ class VideoIndex(NamedTuple):
         length: number of frames. keys: times at which decoding can start, in order. places: time -> place of its packet
             in the file. plain: the frames begin at time 0, none is cut by an edit list, and decoding starts
             anew at each key frame: no group of pictures is open.
-        codec: FFmpeg's name. sides: width and height, in pixels. fps: frames a second, on average.
+        codec: FFmpeg's name. sides: width and height, in pixels. fps: frames a second, on average; 0 if it
+            does not say. time_base: seconds of a unit.
     """
 
     times: list[int]
@@ -30,6 +31,7 @@ class VideoIndex(NamedTuple):
     codec: str
     sides: tuple[int, int]
     fps: float
+    time_base: float
 
 
 def index_packets(container: Any, path: str, size: int | None = None) -> VideoIndex:
@@ -62,9 +64,10 @@ def index_packets(container: Any, path: str, size: int | None = None) -> VideoIn
         raise BadSampleError(f'{path}: its table lists frames behind its end, at byte {size}, so it is truncated or no video')
     times = [time for time, *_ in packets if time is not None]
     sides = stream.width, stream.height
-    fps = float(stream.average_rate or 0)
+    fps = float(stream.average_rate or stream.guessed_rate or stream.base_rate or 0)
+    base = float(stream.time_base or 0)
     if kind not in _TIMED or len(times) < len(packets) or len(set(times)) < len(times):
-        return VideoIndex([], stream.frames or len(packets), [], {}, False, codec, sides, fps)
+        return VideoIndex([], stream.frames or len(packets), [], {}, False, codec, sides, fps, base)
     keys = [time for time, is_key, *_ in packets if is_key]
     first = keys[0] if keys else 0
     shown = sorted(time for time, _, is_cut, is_hidden in packets if not is_cut and not is_hidden and time >= first)
@@ -73,9 +76,8 @@ def index_packets(container: Any, path: str, size: int | None = None) -> VideoIn
         key = time if is_key else key
         closed = closed and time >= key
     plain = closed and whole and bool(shown) and shown[0] == 0 and len(shown) == len(packets)
-    return VideoIndex(
-        shown, len(shown), sorted(keys), {time: place for place, time in enumerate(times)}, plain, codec, sides, fps
-    )
+    places = {time: place for place, time in enumerate(times)}
+    return VideoIndex(shown, len(shown), sorted(keys), places, plain, codec, sides, fps, base)
 
 
 def _is_hidden(packet: Any) -> bool:

@@ -62,6 +62,8 @@ class ActionPipeline(BaseTransform):
             pairs. BadSampleError: the clip is missing, empty, truncated or no video.
     """
 
+    REQUIRES = {'mmaction': 'mmaction2 without its dependencies', 'av': 'av'}
+
     def __init__(self, steps: Sequence[dict | Callable], classes: Sequence[str] | None = None) -> None:
         import mmaction.datasets.transforms  # noqa: F401  (registers them)
 
@@ -126,10 +128,6 @@ class ActionPipeline(BaseTransform):
         for step in cfg['steps']:
             if (shrink := _description(step).shrink) is not None:
                 shrink(step, tiny)
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'mmaction': 'mmaction2 without its dependencies', 'av': 'av'}
 
 
 def _description(step: dict) -> Description:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...registry import TRANSFORMS
-from ..io.clip_part import within
+from ..io.clip_part import Part
 from ..io.image import MAX_PIXELS, read_image
 from ..io.video import READERS, SAMPLINGS, read_video, sample_frames
 from .base import BaseTransform
@@ -52,6 +52,9 @@ class LoadVideo(BaseTransform):
             folder of images. sampling: of `sample_frames`.
     """
 
+    REQUIRES = {'av': 'av'}
+    REQUIRES_FOR = {'backend': {'decord': {'decord': 'decord'}, 'torchcodec': {'torchcodec': 'torchcodec, and FFmpeg'}}}
+
     def __init__(self, num_frames: int = 4, backend: str = 'pyav', sampling: str = 'whole') -> None:
         if sampling not in SAMPLINGS:
             raise ValueError(f'LoadVideo: sampling is one of {", ".join(map(repr, SAMPLINGS))}, not {sampling!r}')
@@ -65,7 +68,7 @@ class LoadVideo(BaseTransform):
         choose = partial(sample_frames, num_frames=self.num_frames, test_mode=results['test_mode'], sampling=self.sampling)
         content, part = results.pop('content', None), (results.get('start'), results.get('end'))
         if part != (None, None):
-            choose = within(choose, results['path'], *part, content)
+            choose = Part(choose, *part)
         results['frames'] = read_video(results['path'], choose, self.backend, content)
         return results
 
@@ -76,8 +79,3 @@ class LoadVideo(BaseTransform):
     @classmethod
     def shrink_config(cls, cfg: dict, tiny: TinySize) -> None:
         cfg.update(num_frames=tiny.frames, backend='pyav')
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        optional = {'decord': {'decord': 'decord'}, 'torchcodec': {'torchcodec': 'torchcodec, and FFmpeg'}, 'frames': {}}
-        return {'av': 'av'} | optional.get(cfg.get('backend', 'pyav'), {})

@@ -108,7 +108,7 @@ class AnswerWindows(_Pairing):
         return results
 
     def split(self, question: str, context: str) -> tuple[list[PairEncoding], list[list[Place | None]]]:
-        """Windows, and where their tokens lie in the context."""
+        """Windows, and where their tokens are in the context."""
         whole = self.tokenizer.encode_pair(question, context)
         inside = [
             row for row, (kind, place) in enumerate(zip(whole.token_type_ids, whole.offsets, strict=True)) if kind and place[1]

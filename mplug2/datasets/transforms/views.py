@@ -21,7 +21,7 @@ class MultiCrop(ToSize):
     """Square parts of the frames: (T, H, W, 3) -> (V, T, size, size, 3) and ``num_views``.
 
     Args:
-        size: of a part, pixels. num_crops: V: 2 are the middle, as it is and mirrored; 3 lie along the longer side; 5 are the
+        size: of a part, pixels. num_crops: V: 2 are the middle, as it is and mirrored; 3 are along the longer side; 5 are the
             middle and the corners; 10 are these and their mirror images.
 
     Raises:

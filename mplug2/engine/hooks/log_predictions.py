@@ -18,7 +18,7 @@ from ...registry import HOOKS
 class LogPredictions(Hook):
     """Draws the first predictions of each validation beside what was expected, as ``val/predictions`` of the run's logger.
 
-    Predictions of texts alone, and those of a retrieval loop, have no picture.
+    Predictions of texts alone, and those of a retrieval loop, are not drawn.
 
     Args:
         count: how many samples.
@@ -68,10 +68,10 @@ def _objects(sample: dict, classes: Any) -> np.ndarray:
     from ...datasets.io.image import read_image
     from ...visualization.results import draw_result
 
-    found = sample['pred_instances']
-    found = found[found['scores'] >= 0.3].cpu()
-    labels = [classes[label] if classes else str(label) for label in found['labels'].tolist()]
-    result = SimpleNamespace(boxes=found['bboxes'].tolist(), labels=labels, scores=found['scores'].tolist(), masks=[])
+    instances = sample['pred_instances']
+    instances = instances[instances['scores'] >= 0.3].cpu()
+    labels = [classes[label] if classes else str(label) for label in instances['labels'].tolist()]
+    result = SimpleNamespace(boxes=instances['bboxes'].tolist(), labels=labels, scores=instances['scores'].tolist(), masks=[])
     for name in ('text', 'prompt', 'score'):
         setattr(result, name, None)
     return np.asarray(draw_result(result, read_image(sample['img_path'])[None]))

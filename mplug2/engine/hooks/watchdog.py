@@ -1,4 +1,4 @@
-"""What a run waits for, told after a while; and the end of one that waits for ever."""
+"""What a run waits for, reported after a while; and the end of one that waits for ever."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Watchdog(Hook):
     the lengths of steps in training. Time in which the run itself is suspended does not count.
 
     Args:
-        warn_after: seconds until it is told. end_after: seconds until the run ends; None never ends it.
+        warn_after: seconds until it is reported. end_after: seconds until the run ends; None never ends it.
     """
 
     priority = 'LOWEST'  # after the checkpoint hook, whose mark would hide the wait for the next batch

@@ -94,7 +94,7 @@ class TrainLoop(BaseLoop):
         other = next((rank for rank, stream in enumerate(streams) if stream != streams[0]), None)
         if other is not None:
             streams_differ = ' and '.join(f'process {rank} {streams[rank]}' for rank in (0, other))
-            raise ValueError(f'{streams_differ} would train: the data have to lie where all machines see the same files')
+            raise ValueError(f'{streams_differ} would train: put the data on storage where all machines see the same files')
         for task in self.tasks.values():
             task.before_train(self.dataloader.dataset)
         runner.call_hook('before_train')

@@ -10,7 +10,7 @@ from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
 def vision_depths(model: nn.Module) -> dict[int, int]:
-    """Where parameters lie in vision encoders, by their id: 0 the embedding, n the n-th layer; none behind all layers."""
+    """Depth of the parameters of vision encoders, by their id: 0 the embedding, n the n-th layer; none behind all layers."""
     depths: dict[int, int] = {}
     for module in model.modules():
         if isinstance(module, VisionEncoder):

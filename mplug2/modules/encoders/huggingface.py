@@ -33,7 +33,7 @@ class HuggingFaceVisionEncoder(nn.Module):
         model: a config as a dict with its ``model_type`` ('siglip_vision_model', 'dinov2', 'videomae', ...), which starts from
             random weights; or a local folder or hub name, whose weights `init_weights` loads.
         image_size: side of the frames; the model's own if None. Its positions are resampled.
-        temporal: config of a temporal module (its ``width`` is filled in) that stands before each layer, or None.
+        temporal: config of a temporal module (its ``width`` is filled in) that comes before each layer, or None.
         temporal_on_images: run temporal modules on single frames too.
 
     Raises:

@@ -68,7 +68,7 @@ class BertTextEncoder(nn.Module):
 class HuggingFaceTextEncoder(nn.Module):
     """Any encoder of `transformers.AutoModel`, with all its layers (the paper's mPLUG-2 with DeBERTa).
 
-    The universal layers then stand on top of it, with weights of their own.
+    The universal layers then follow it, with weights of their own.
 
     Args:
         model: a config as a dict with its ``model_type`` ('deberta-v2', ...), which starts from random weights; or a local

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class TimmVisionEncoder(nn.Module):
-    """A ViT or ConvNet of timm, frame by frame; of a ConvNet the places of the last map are the patches.
+    """A ViT or ConvNet of timm, frame by frame; of a ConvNet the positions of the last map are the patches.
 
     Args:
         model: a name that timm knows ('vit_base_patch16_siglip_224', 'convnext_tiny', ...). pretrained: let `init_weights` load
             timm's weights of that name. image_size: side of the frames; the model's own if None.
-        temporal: config of a temporal module (its ``width`` is filled in) that stands before each block of a ViT, or None.
+        temporal: config of a temporal module (its ``width`` is filled in) that comes before each block of a ViT, or None.
         temporal_on_images: run temporal modules on single frames too. options: further arguments of `timm.create_model`.
 
     Raises:

@@ -192,7 +192,7 @@ class DualVisionEncoder(nn.Module):
         if unknown:
             raise ValueError(f"temporal_at takes 'attention' and 'feed_forward', not {sorted(unknown)}")
         if not -1 <= frozen_stages <= num_layers:
-            raise ValueError(f'frozen_stages {frozen_stages} must lie between -1 and the number of layers, {num_layers}')
+            raise ValueError(f'frozen_stages {frozen_stages} must be between -1 and the number of layers, {num_layers}')
         outside = sorted(set(global_blocks) - set(range(num_layers)))
         if outside:
             raise ValueError(f'global_blocks names blocks {outside}, but the encoder has blocks 0 to {num_layers - 1}')
@@ -284,13 +284,13 @@ class DualVisionEncoder(nn.Module):
         """Side of the frames that the positions are made for, in pixels; others are resampled to."""
         return round((len(self.position_embedding) - 1) ** 0.5) * self.patch_size
 
-    def forward(self, frames: Tensor) -> VisionTokens:
-        """frames: (B, T, 3, H, W). Returns (B, 1 + T*P, C): the class token, mean over frames, then patches frame-major.
+    def embed(self, frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """frames: (B, T, 3, H, W). Returns what goes into the first block, (B*T, 1 + P, C), and the grid of the P patches.
 
         Raises:
             ValueError: H or W is not a multiple of the patch size.
         """
-        count, (height, width) = frames.shape[1], frames.shape[-2:]
+        height, width = frames.shape[-2:]
         if height % self.patch_size or width % self.patch_size:
             raise ValueError(f'frames of {height}x{width} pixels do not divide into patches of {self.patch_size}')
         x = self.patch_embedding(frames.flatten(0, 1))
@@ -298,7 +298,16 @@ class DualVisionEncoder(nn.Module):
         positions = resize_positions(self.position_embedding, grid, self.position_resize)
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([self.class_embedding.expand(x.shape[0], 1, -1), x], 1) + positions
-        x = self.norm_before(x)
+        return self.norm_before(x), grid
+
+    def forward(self, frames: Tensor) -> VisionTokens:
+        """frames: (B, T, 3, H, W). Returns (B, 1 + T*P, C): the class token, mean over frames, then patches frame-major.
+
+        Raises:
+            ValueError: H or W is not a multiple of the patch size.
+        """
+        count = frames.shape[1]
+        x, grid = self.embed(frames)
         with_temporal = count > 1 or self.temporal_on_images
         for block in self.blocks:
             x = block(x, count, grid, with_temporal)

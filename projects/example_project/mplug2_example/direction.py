@@ -21,7 +21,7 @@ class TimeDirection(Task):
     """Tell a clip from its reverse.
 
     Trained on clips of which half are turned round. Prediction: ``pred_forwards`` (float), the probability that the clip as
-    it lies in the batch runs forwards, against its reverse.
+    it is in the batch runs forwards, against its reverse.
 
     Args:
         network, tokenizer: given by the model.
@@ -55,7 +55,7 @@ class TimeDirection(Task):
 
 @METRICS.register_module()
 class DirectionAccuracy(Metric):
-    """Share of clips, in percent, that are told from their reverse. Reads ``pred_forwards``."""
+    """Share of clips, in percent, that are distinguished from their reverse. Reads ``pred_forwards``."""
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         self.results += [sample['pred_forwards'] > 0.5 for sample in data_samples]

@@ -137,6 +137,7 @@ class StanfordCars(MultiModalDataset):
     """
 
     PUBLISHED = {'cars_train_annos': 8_144, 'cars_test_annos_withlabels': 8_041}
+    REQUIRES = {'scipy': 'scipy'}
 
     def __init__(self, ann_file: str, **kwargs: Any) -> None:
         self.ann_file = ann_file
@@ -159,10 +160,6 @@ class StanfordCars(MultiModalDataset):
             )
         pairs = [(str(row['fname']), int(row['class'])) for row in rows.reshape(-1)]
         return [dict(sample_id=name, media='image', path=name, label=label - 1) for name, label in pairs]
-
-    @classmethod
-    def requires(cls, cfg: dict) -> dict[str, str]:
-        return {'scipy': 'scipy'}
 
     @classmethod
     def stand_in(cls, mini: MiniBenchmark, cfg: dict) -> dict:

@@ -109,7 +109,7 @@ class RefCOCO(MultiModalDataset):
         return files | dict(data_prefix=mini.path('coco'))
 
 
-def _put(path: str, what: str, found: dict, key: int | str, value: Any) -> None:
+def _put(path: str, what: str, table: dict, key: int | str, value: Any) -> None:
     """Files may repeat each other, as COCO's minival and val do, and not contradict each other."""
-    if found.setdefault(key, value) != value:
-        raise AnnotationError(f'{path}: the {what} {key} is {value}, and {found[key]} here or in an earlier file')
+    if table.setdefault(key, value) != value:
+        raise AnnotationError(f'{path}: the {what} {key} is {value}, and {table[key]} here or in an earlier file')

@@ -31,7 +31,7 @@ register_instruction('moment_retrieval', 'video', 'find in the video .')
 
 @DATASETS.register_module()
 class Moments(MultiModalDataset):
-    """JSON list of ``{"video", "phrase", "start", "end", "duration"}``, in seconds. Clips lie as ``data_prefix/VIDEO.mp4``.
+    """JSON list of ``{"video", "phrase", "start", "end", "duration"}``, in seconds. Clips are ``data_prefix/VIDEO.mp4``.
 
     Fields: ``phrase``; ``moment``, start and end as shares of the clip.
     """

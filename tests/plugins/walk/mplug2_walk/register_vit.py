@@ -66,7 +66,7 @@ class RegisterBlock(Block):
 
 @MODELS.register_module()
 class RegisterViT(nn.Module):
-    """A vision encoder whose prefix tokens are registers, of which the first stands for the clip.
+    """A vision encoder whose prefix tokens are registers, of which the first represents the clip.
 
     Args:
         image_size, patch_size: sides, in pixels; frames of other sizes are read as they are. width: C. num_layers, num_heads,

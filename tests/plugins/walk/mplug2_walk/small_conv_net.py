@@ -37,7 +37,7 @@ class SmallConvNet(nn.Module):
             it is made for, in pixels.
     """
 
-    num_prefix_tokens = 0  # the mean of the tokens stands for the clip
+    num_prefix_tokens = 0  # the mean of the tokens represents the clip
 
     def __init__(self, widths: Sequence[int] = (32, 64), stem: int = 4, image_size: int = 40) -> None:
         super().__init__()
