@@ -72,6 +72,7 @@ def measure_index(args: argparse.Namespace, folder: Path) -> Iterator[str]:
     import torch
 
     from ...apis.index import EmbeddingIndex, IndexedPart
+    from ...apis.results import Result
 
     seconds: dict[str, float] = {}
     index, row = EmbeddingIndex(folder), 0
@@ -81,7 +82,7 @@ def measure_index(args: argparse.Namespace, folder: Path) -> Iterator[str]:
         index._append(parts, list(chunk))
         row += len(chunk)
     queries = next(embeddings(max(1, args.queries // 10), args.channels, seed=1))
-    model: Any = SimpleNamespace(embed_text=lambda text, kind: SimpleNamespace(embedding=queries[int(text)]))
+    model: Any = SimpleNamespace(embed_text=lambda text, kind: Result(text, embedding=queries[int(text)]))
 
     def ask() -> list[set[str]]:
         return [{result.source for result in index.find(model, str(number))} for number in range(len(queries))]
