@@ -84,7 +84,7 @@ class Media:
         Raises:
             BadSampleError: missing, broken, or without frames between `start` and `end`.
         """
-        choose: Choose | Part = partial(sample_frames, num_frames=num_frames, test_mode=True)
+        choose: Choose = partial(sample_frames, num_frames=num_frames, test_mode=True)
         if self.frames is not None:
             if self.times:
                 raise BadSampleError(f'{self.source}: start and end are seconds of a file; of an array, give the frames')
@@ -94,9 +94,8 @@ class Media:
             if self.times:
                 raise BadSampleError(f'{self.source}: start and end are of clips, but this is an image')
             return read_image(name, self.content)[None]
-        if self.times:
-            choose = Part(choose, self.start, self.end)
-        return read_video(name, choose, content=self.content, **reader)
+        part = Part(choose, self.start, self.end) if self.times else choose
+        return read_video(name, part, content=self.content, **reader)
 
     def times_of(self, num_frames: int) -> list[float]:
         """Seconds of the frames that `read` takes of a file; empty where there are none, as of images and arrays."""

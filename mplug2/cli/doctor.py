@@ -27,6 +27,9 @@ CORE = {
     'safetensors': 'safetensors',
 }
 _JAVA = {'pycocoevalcap': 'pycocoevalcap', 'java': 'a Java runtime, such as default-jre-headless'}
+# Distributions that unpack to the same folder: OpenMMLab's own, and the forks that go on with them.
+SAME_FOLDER = (('mmengine', 'onedl-mmengine'), ('mmcv-lite', 'mmcv', 'onedl-mmcv'), ('mmdet', 'onedl-mmdetection'))
+_ABSENT = 'not installed'
 EXTRAS = {'METEOR, a caption metric': _JAVA, 'TensorBoard logs': {'tensorboard': 'tensorboard'}}
 
 
@@ -83,25 +86,27 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return 'not installed'
+        return _ABSENT
 
 
 def run(args: argparse.Namespace) -> int:
     """Returns 1 if a task, or a config that is asked about, cannot run; or nothing can, for lack of OpenCV."""
     broken = load_plugins(go_on=True)
     print(f'Python {platform.python_version()} on {platform.system()} {platform.machine()}, in {sys.prefix}')
-    for name in ('mplug2', 'torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmaction2', 'transformers', 'decord', 'av'):
-        print(f'  {name:<14}{_version(name)}')
+    openmmlab = [next((name for name in names if _version(name) != _ABSENT), names[0]) for names in SAME_FOLDER]
+    for name in ('mplug2', 'torch', *openmmlab, 'mmaction2', 'transformers', 'decord', 'av'):
+        print(f'  {name:<19}{_version(name)}')
     if trouble := opencv_trouble():
         print(f'\n{trouble}')
         return 1
-    print(f'  {"accelerator":<14}{gpu_name() or "none: runs on the CPU"}')
-    print(f'  {"cores":<14}{cores()}')
-    print(f'  {"bf16 (--amp)":<14}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')
+    print(f'  {"accelerator":<19}{gpu_name() or "none: runs on the CPU"}')
+    print(f'  {"cores":<19}{cores()}')
+    print(f'  {"bf16 (--amp)":<19}{"computed natively" if computes_bf16() else "emulated: slower than fp32"}')
     failures = 0
-    if _version('mmcv') != 'not installed' and _version('mmcv-lite') != 'not installed':
-        failures = 1
-        print('\nmmcv and mmcv-lite are both installed and overwrite each other: uninstall both, then install one.')
+    for names in SAME_FOLDER:
+        if len(there := [name for name in names if _version(name) != _ABSENT]) > 1:
+            failures += 1
+            print(f'\n{" and ".join(there)} are both installed and overwrite each other: uninstall both, then install one.')
     print()
     stanford = module_constant('mplug2.evaluation.caption', 'STANFORD')
     parser = {file: f'{file.removeprefix("pycocoevalcap/")} in the folder of pycocoevalcap' for file in stanford}

@@ -78,7 +78,7 @@ def own_work_dir(cfg: Config, name: str | Path, smoke_test: bool) -> str:
     """The folder of a run without ``--work-dir``: the config's, or `default_work_dir`. Tiny runs have their own, since no run
     must resume from them."""
     own = cfg.get('work_dir') or str(default_work_dir(name))
-    return f'{own}_tiny' if smoke_test else own
+    return f'{own}_smoke' if smoke_test else own
 
 
 def load_config(name: str | Path, options: dict[str, Any] | None = None, imports: bool = True) -> Config:

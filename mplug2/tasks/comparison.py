@@ -6,8 +6,9 @@ Letters in shapes: B samples, K texts, C channels, E channels of an embedding.
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..modules.heads import ContrastiveHead, LogitScaleHead
 from ..modules.layers import full_precision
 from ..networks import Network, TextFeatures, VisionFeatures
 
@@ -15,10 +16,10 @@ from ..networks import Network, TextFeatures, VisionFeatures
 class Comparison:
     """What a task with a head of embeddings compares by. A system whose texts depend on the clip overrides both methods."""
 
-    head: nn.Module
+    head: ContrastiveHead | LogitScaleHead
 
     def embed_query(self, text: TextFeatures) -> Tensor:
-        """What is kept of texts, (K, E), fp32. The mean over several prompts stands for a class."""
+        """What is kept of texts, (K, E), fp32. The mean over several prompts represents a class."""
         return self.head.text(text.pooled)
 
     def compare(self, network: Network, vision: VisionFeatures, queries: Tensor) -> Tensor:

@@ -54,6 +54,13 @@ def select(memory: Projected, rows: Tensor) -> Projected:
     return {number: projected.select(rows) for number, projected in memory.items()}
 
 
+class RMSNorm(nn.RMSNorm):
+    """In the precision of its input, so that autocast has one precision to compute in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class GatedAttention(CrossAttention):
     """Cross-attention without biases, whose heads may normalise query and key."""
 
@@ -62,8 +69,8 @@ class GatedAttention(CrossAttention):
         self.query = nn.Linear(width, width, bias=False)
         self.key_value = nn.Linear(memory_width, 2 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
-        self.query_norm = nn.RMSNorm(width // num_heads, eps) if normalise else nn.Identity()
-        self.key_norm = nn.RMSNorm(width // num_heads, eps) if normalise else nn.Identity()
+        self.query_norm = RMSNorm(width // num_heads, eps) if normalise else nn.Identity()
+        self.key_norm = RMSNorm(width // num_heads, eps) if normalise else nn.Identity()
 
     def project(self, memory: Tensor) -> KeyValue:
         projected = super().project(memory)
@@ -83,7 +90,7 @@ class GatedCrossAttention(Block):
 
     def __init__(self, width: int, num_heads: int, ffn_dim: int, memory_width: int, normalise: bool, eps: float) -> None:
         super().__init__()
-        self.norm, self.feed_norm = nn.RMSNorm(width, eps), nn.RMSNorm(width, eps)
+        self.norm, self.feed_norm = RMSNorm(width, eps), RMSNorm(width, eps)
         self.attention = GatedAttention(width, num_heads, memory_width, normalise, eps)
         self.gate, self.feed_gate = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
         self.feed = nn.Linear(width, ffn_dim, bias=False)

@@ -89,7 +89,7 @@ def test_extras_are_no_failure(capsys: pytest.CaptureFixture, monkeypatch: pytes
 def test_two_packages_of_one_name_clash(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     version = doctor.version
     monkeypatch.setattr(doctor, 'version', lambda name: '2.1.0' if name.startswith('mmcv') else version(name))
-    assert 'mmcv and mmcv-lite are both installed and overwrite each other' in report(capsys, 1)
+    assert 'mmcv-lite and mmcv are both installed and overwrite each other' in report(capsys, 1)
 
 
 def test_an_opencv_that_wants_a_screen(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

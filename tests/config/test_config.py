@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mplug2.cli import main
 from mplug2.config.explain import explain
-from mplug2.config.load import config_folder, default_work_dir, find_config, load_config
+from mplug2.config.load import config_folder, default_work_dir, find_config, load_config, own_work_dir
 from mplug2.config.overrides import TOP_LEVEL, arguments, known_to_runs
 from mplug2.config.unread import unread_settings
 from mplug2.engine import OptimWrapper
@@ -196,6 +196,7 @@ def test_runs_of_two_tasks_do_not_share_a_folder(tmp_path: Path) -> None:
     own = tmp_path / 'my_config.py'
     own.write_text('')
     assert default_work_dir(own) == Path('work_dirs/my_config')
+    assert own_work_dir(load_config(own), own, smoke_test=True) == 'work_dirs/my_config_smoke'
 
 
 def test_a_second_stage_starts_where_the_first_is_kept() -> None:

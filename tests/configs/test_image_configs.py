@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from mplug2.config.load import load_config
+from mplug2.config.load import load_config, shipped_configs
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # Those that change the size of their bases, and the bases' own.
 NAMES = sorted(path.relative_to(CONFIGS).with_suffix('').as_posix() for path in CONFIGS.glob('image*/mplug2_large_*.py'))
 NAMES += ['image_captioning/mplug2_base_coco', 'image_qa/mplug2_base_vqav2', 'visual_grounding/mplug2_large_refcoco']
+IMAGES = ('coco', 'vqav2', 'imagenet')
+PROJECTS = [name for name, file in shipped_configs().items() if 'projects' in file.parts]
+NAMES += [name for name in PROJECTS if any(f'_{data}' in name for data in IMAGES)]
 
 
 def last_sizes(dataset: Any) -> Iterator[int]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -143,6 +145,31 @@ def test_a_gallery_is_ranked_again_with_prompts(case: Case) -> None:
         match = task.match(network, text.select(rows), vision)
         scores = torch.stack([task.relevance(part, None, None) for part in match.split(3)])
     assert_close(scores, case.expected.logits_per_video, rtol=1e-4, atol=1e-4)
+
+
+def contrast(case: Case, rows: slice) -> Tensor:
+    """Gradients of the loss over some pairs, all in one."""
+    batch = Batch(
+        frames=case.pixels[rows], text=Tokens(case.ids[rows], case.mask[rows]), media_id=torch.arange(len(case.clips))[rows]
+    )
+    case.model.zero_grad()
+    case.model.tasks['retrieval'].loss(Features(case.model.network, batch), batch)['loss_contrastive'].backward()
+    return torch.cat([parameter.grad.flatten() for parameter in case.model.parameters()])
+
+
+def half(rank: int, case: Case, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    torch.save(contrast(case, slice(rank, rank + 1)), folder / f'{rank}.pt')
+    dist.destroy_process_group()
+
+
+@pytest.mark.distributed
+def test_two_processes_contrast_the_pairs_of_both(case: Case, tmp_path: Path) -> None:
+    whole = contrast(case, slice(2))
+    case.model.zero_grad()
+    mp.start_processes(half, (case, tmp_path), nprocs=2, start_method='fork')
+    assert_close(sum(torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1)) / 2, whole, rtol=1e-3, atol=1e-5)
 
 
 def test_weights_both_ways(case: Case, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ model['tasks'] = dict(
 model['init_cfg'] = dict(type=ForeignWeights, source='weights/model_base.pth')
 for dataloader in (train_dataloader, val_dataloader, test_dataloader):
     for step in dataloader['dataset']['pipeline']:
+        if 'size' in step:
+            step.update(size=384)
         if 'tokenizer' in step:
             step.update(tokenizer=tokenizer)
 del dataloader, step

@@ -15,6 +15,8 @@ model['init_cfg'] = dict(type=ForeignWeights, source='weights/model_base.pth')
 model['network']['vision_encoder'].update(image_size=480)
 for dataloader in (train_dataloader, test_dataloader):
     for step in dataloader['dataset']['pipeline']:
+        if 'size' in step:
+            step.update(size=480)
         if 'tokenizer' in step:
             step.update(tokenizer=tokenizer)
 del dataloader, step

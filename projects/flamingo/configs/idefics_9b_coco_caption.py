@@ -39,7 +39,11 @@ target.update(tokenizer=tokenizer)
 train_dataloader['dataset'].update(pipeline=[*read_train, target, dict(type=PackInputs)])
 for loader in (val_dataloader, test_dataloader):
     loader['dataset'].update(pipeline=[*read_test, scored])
-del loader
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    for step in loader['dataset']['pipeline']:
+        if 'size' in step:
+            step.update(size=224)
+del loader, step
 optim_wrapper['optimizer'].update(lr=1e-5)
 train_cfg.update(max_epochs=1, val_interval=2214)
 auto_scale_lr.update(base_batch_size=256)
