@@ -103,9 +103,11 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, ca
     scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
     if causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float('-inf'))
-    return scores.float().softmax(-1).to(query.dtype)
+    if mask is None:
+        return scores.float().softmax(-1).to(query.dtype)
+    # Not minus infinity, of which a query that may attend to nothing would get NaN; as in the fused kernel it gets zeros.
+    weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).float().softmax(-1)
+    return weights.masked_fill(~mask, 0.0).to(query.dtype)
 
 
 def _explicit_is_faster(query: Tensor, key: Tensor) -> bool:

@@ -108,3 +108,16 @@ def test_quick_gelu_is_what_it_says() -> None:
     expected = x * torch.sigmoid(1.702 * x)
     assert_close(quick_gelu(x), expected)
     assert_close(*(torch.autograd.grad(y.sum(), x)[0] for y in (quick_gelu(x), expected)))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('plain', ['0', '1'])
+def test_a_query_that_may_attend_to_nothing_gets_zeros(plain: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PLAIN_ATTENTION, plain)
+    query, key, value = (torch.randn(2, 2, 5, 8, dtype=dtype, requires_grad=True) for _ in range(3))
+    mask = torch.tensor([True, False])[:, None, None, None].expand(2, 1, 1, 5)
+    out = attention(query, key, value, mask)
+    out.sum().backward()
+    assert not out[1].any()
+    assert out[0].isfinite().all()
+    assert all(tensor.grad.isfinite().all() for tensor in (query, key, value))
