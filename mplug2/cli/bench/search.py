@@ -22,6 +22,7 @@ CHUNK = 8192  # rows that are made at a time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--only', choices=['gallery', 'index'], help='one of the two measurements (default both)')
     parser.add_argument('--rows', type=positive, default=1_000_000, help='embeddings of the index (default 1,000,000)')
     parser.add_argument('--gallery', type=positive, default=100_000, help='images of the largest gallery (default 100,000)')
     parser.add_argument('--channels', type=positive, default=256, help='of an embedding (default 256)')
@@ -60,17 +61,18 @@ def run(args: argparse.Namespace) -> None:
 
     print(describe_run())
     print('seconds are those of the processor; peak is the resident memory of the process until then')
-    for line in measure_gallery(args):
-        print(line, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        for line in measure_index(args, Path(folder) / 'index'):
-            print(line, flush=True)
+        measured = dict(gallery=lambda: measure_gallery(args), index=lambda: measure_index(args, Path(folder) / 'index'))
+        for name in [args.only] if args.only else measured:
+            for line in measured[name]():
+                print(line, flush=True)
 
 
 def measure_index(args: argparse.Namespace, folder: Path) -> Iterator[str]:
     import torch
 
     from ...apis.index import EmbeddingIndex, IndexedPart
+    from ...apis.results import Result
 
     seconds: dict[str, float] = {}
     index, row = EmbeddingIndex(folder), 0
@@ -80,7 +82,7 @@ def measure_index(args: argparse.Namespace, folder: Path) -> Iterator[str]:
         index._append(parts, list(chunk))
         row += len(chunk)
     queries = next(embeddings(max(1, args.queries // 10), args.channels, seed=1))
-    model: Any = SimpleNamespace(embed_text=lambda text, kind: SimpleNamespace(embedding=queries[int(text)]))
+    model: Any = SimpleNamespace(embed_text=lambda text, kind: Result(text, embedding=queries[int(text)]))
 
     def ask() -> list[set[str]]:
         return [{result.source for result in index.find(model, str(number))} for number in range(len(queries))]
