@@ -18,8 +18,8 @@ from ..utils.files import write_text
 CONFIG = 'mini/video_captioning_finetune'
 CLIPS = 8  # that the page shows
 GALLERY = 100  # clips that are searched
-QUESTIONS = ('what color is the digit ?', 'what does the digit do ?')
-QUERIES = ('a large red digit grows', 'a small blue digit moves up', 'two digits, one of them green')
+QUESTIONS = ('what color is the digit ?', 'where does the digit move ?')
+QUERIES = ('a large red three moves down slowly', 'a black three grows', 'a small green five moves up quickly')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -92,7 +92,9 @@ def test_the_hub_gives_back_what_it_got(hub: Hub, tmp_path: Path) -> None:
 
 def test_the_zoo_lists_what_the_package_has() -> None:
     assert list_models() == [model['name'] for model in zoo()]
-    assert {model['name'] for model in zoo() if model['where'] == 'package'} == {path.stem for path in SHIPPED.glob('*.safetensors')}
+    assert {model['name'] for model in zoo() if model['where'] == 'package'} == {
+        path.stem for path in SHIPPED.glob('*.safetensors')
+    }
     for model in zoo():
         assert {'config', 'data', 'training', 'measured_by', 'commit', 'results'} <= model.keys()
         load_config(model['config'])
