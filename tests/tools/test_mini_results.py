@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from mplug2.config.load import find_config, load_config
+from tests.runs import ROOT
 
 NAME = 'experiments/mini_results'
 METRICS = {'accuracy': 40.0, 'seconds': 1.0}
@@ -366,6 +367,16 @@ def test_rows_are_of_shipped_configs_and_their_metrics(script) -> None:
     wanted = 'image_text_retrieval video_text_retrieval visual_grounding image_captioning video_captioning image_qa video_qa'
     assert {row.task for row in rows.values()} >= set(wanted.split())
     assert len({row.task for row in rows.values()}) == len(rows), 'a task names one row'
+
+
+def test_what_was_measured_is_of_the_rows_as_they_are(script, tmp_path: Path) -> None:
+    """Or the next run of the script would drop it."""
+    for name in ('mini.json', 'mini.md'):
+        (tmp_path / name).write_text((ROOT / 'docs/results' / name).read_text())
+    module = script(NAME)
+    module.write(list(module.ROWS.values()), tmp_path / 'no runs', tmp_path)
+    for name in ('mini.json', 'mini.md'):
+        assert (tmp_path / name).read_text() == (ROOT / 'docs/results' / name).read_text()
 
 
 @pytest.mark.parametrize('name', ['video_qa', 'image_qa', 'video_captioning', 'visual_grounding', 'image_text_retrieval'])
