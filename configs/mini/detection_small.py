@@ -12,8 +12,8 @@ model['backbone'].update(
 channels = 32
 model['neck'].update(out_channels=channels)
 model['rpn_head'].update(in_channels=channels, feat_channels=channels)
-for extractor in ('bbox_roi_extractor', 'mask_roi_extractor'):
-    model['roi_head'][extractor].update(out_channels=channels)
-for stage in model['roi_head']['bbox_head']:
-    stage.update(in_channels=channels, conv_out_channels=channels, fc_out_channels=64)
+model['roi_head']['bbox_roi_extractor'].update(out_channels=channels)
+model['roi_head']['mask_roi_extractor'].update(out_channels=channels)
+narrow = dict(in_channels=channels, conv_out_channels=channels, fc_out_channels=64)
+model['roi_head'].update(bbox_head=[dict(stage, **narrow) for stage in model['roi_head']['bbox_head']])
 model['roi_head']['mask_head'].update(in_channels=channels, conv_out_channels=channels)

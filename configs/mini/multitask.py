@@ -271,6 +271,6 @@ val_cfg = dict(type=RetrievalValLoop, top_k=16)
 val_evaluator = [dict(type=RetrievalMetric)]
 test_dataloader = test_cfg = test_evaluator = None
 optim_wrapper['optimizer'].update(lr=7e-4)
-auto_scale_lr.update(base_batch_size=40)  # two batches, on average over the sources
+auto_scale_lr.update(base_batch_size=79)  # two batches, on average over the sources
 train_cfg = dict(type=PretrainLoop, max_iters=4000, val_interval=2000)
 default_hooks['checkpoint'].update(save_best='text_to_video_R@1')

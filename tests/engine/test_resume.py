@@ -115,7 +115,7 @@ def test_processes_that_read_other_data_do_not_train(mini_home: Path, tmp_path: 
     cfg.merge_from_dict(dict(work_dir=str(tmp_path)))
     monkeypatch.chdir(mini_home)
     monkeypatch.setattr(loops, 'all_gather_object', lambda mine: [mine, mine | dict(size=mine['size'] - 1)])
-    with pytest.raises(ValueError, match=r"process 0 .*'size'.* and process 1 .*'size'.* would train: the data have to"):
+    with pytest.raises(ValueError, match=r"process 0 .*'size'.* and process 1 .*'size'.* would train: put the data on"):
         build_runner(cfg).train()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +52,10 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 def _peak() -> str:
-    return f'{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB'
+    from ...engine.logs import peak_memory
+
+    memory = peak_memory()
+    return 'not known' if memory is None else f'{memory / 2**10:.2f} GiB'
 
 
 def run(args: argparse.Namespace) -> None:
