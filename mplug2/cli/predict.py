@@ -48,12 +48,10 @@ def run(args: argparse.Namespace) -> int:
     if args.engine or args.num_workers or (args.out is not None and not args.out.suffix):
         del model  # workers have their own
         return run_batch(args, method, texts)
-    if method in TEXTS:
+    if method in (*TEXTS, 'detect', 'segment'):  # which have no clips
         del args.start, args.end, args.segment
-        return inference.run(args, method, *texts, inputs=lines_of(args.paths), model=model)
-    if method in ('detect', 'segment'):
-        del args.start, args.end, args.segment
-    return inference.run(args, method, *texts, model=model)
+    inputs = lines_of(args.paths) if method in TEXTS else None
+    return inference.run(args, method, *texts, inputs=inputs, model=model)
 
 
 def run_batch(args: argparse.Namespace, method: str, texts: tuple[str, ...]) -> int:
@@ -66,6 +64,8 @@ def run_batch(args: argparse.Namespace, method: str, texts: tuple[str, ...]) -> 
         raise ValueError(f'a batch reads images and clips, and {method} reads texts')
     if args.format not in FORMATS:
         raise ValueError(f'--format is {" or ".join(map(repr, FORMATS))}, not {args.format!r}')
+    if args.segment is not None:
+        raise ValueError('a batch has one result for each sample, so --segment does not go with it')
     clips = {key: value for key in ('start', 'end') if (value := getattr(args, key)) is not None}
     model = {'model': args.model, 'config': args.config, 'device': args.device, 'dtype': args.dtype, 'workers': args.workers}
     if args.processes:

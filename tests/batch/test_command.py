@@ -35,3 +35,5 @@ def test_a_folder_is_captioned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert '1 of 1 parts are done' in capsys.readouterr().err
     assert main([*command, '--format', 'webdataset']) == 1
     assert 'holds a batch with other format' in capsys.readouterr().err
+    assert main([*command, '--segment', '2']) == 1
+    assert '--segment does not go with it' in capsys.readouterr().err
