@@ -102,7 +102,7 @@ class ReleaseFormat(Adapter):
         )
 
     def file_entries(self, state: Mapping[str, Tensor], parts: Collection[str] | None = None) -> list[Entry]:
-        return self.table(self.file_layers(state, parts is None or 'fusion' in parts), parts)
+        return self.table(self.file_layers(state, parts is None or 'fusion' in parts))
 
     def network_entries(self, state: Mapping[str, Tensor]) -> list[Entry]:
         """The used fusion layers are written as the last of as many as the text layers, as published."""

@@ -65,15 +65,18 @@ class Clip:
         Raises:
             BadSampleError: the clip says neither that nor how many frames a second has.
         """
-        times, base = self.index.times, self.index.time_base
-        if self._seeks and len(times) == len(self):
-            return [(time - times[0]) * base for time in times]
-        return [number / self._rate() for number in range(len(self))]
+        return [self._second(frame) for frame in range(len(self))]
 
     @property
     def duration(self) -> float:
         """Seconds, the last frame's included; errors as of `seconds`."""
-        return self.seconds[-1] + 1 / self._rate()
+        return self._second(len(self) - 1) + 1 / self._rate()
+
+    def _second(self, frame: int) -> float:
+        times = self.index.times
+        if self._seeks and len(times) == len(self):
+            return (times[frame] - times[0]) * self.index.time_base
+        return frame / self._rate()
 
     def _rate(self) -> float:
         if not self.index.fps:
