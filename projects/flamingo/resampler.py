@@ -47,7 +47,7 @@ class ResamplerBlock(Block):
 
 @MODELS.register_module()
 class PerceiverResampler(nn.Module):
-    """Learned latents that read the tokens of an image, or of all frames of a clip, and stand for them.
+    """Learned latents that read the tokens of an image, or of all frames of a clip, and take their place.
 
     Args:
         in_width, width: C of what is read and of the result, which are equal; a network fills both in. num_latents: k.

@@ -46,11 +46,11 @@ class XclipModelFormat(StackFormat):
         yield Entry('prompts.gain', ('prompts_generator.alpha',))
         for layer in range(prompts):
             ours, theirs = f'prompts.layers.{layer}', f'prompts_generator.decoder.{layer}'
-            yield Entry(f'{ours}.attention.query.weight', (f'{theirs}.cross_attn.q_proj.weight',))
+            yield Entry(f'{ours}.cross_attention.query.weight', (f'{theirs}.cross_attn.q_proj.weight',))
             key_value = tuple(f'{theirs}.cross_attn.{name}_proj.weight' for name in 'kv')
-            yield Entry(f'{ours}.attention.key_value.weight', key_value)
-            yield from pair(f'{ours}.attention.out', f'{theirs}.cross_attn.proj')
-            yield from pair(f'{ours}.attention_residual.norm', f'{theirs}.norm1')
+            yield Entry(f'{ours}.cross_attention.key_value.weight', key_value)
+            yield from pair(f'{ours}.cross_attention.out', f'{theirs}.cross_attn.proj')
+            yield from pair(f'{ours}.cross_residual.norm', f'{theirs}.norm1')
             yield from pair(f'{ours}.feed_forward_residual.norm', f'{theirs}.norm3')
             yield from pair(f'{ours}.feed_forward.up', f'{theirs}.mlp.0')
             yield from pair(f'{ours}.feed_forward.down', f'{theirs}.mlp.3')

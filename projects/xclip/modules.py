@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from mplug2.modules.contracts import VisionTokens
 from mplug2.modules.encoders.vision import DualVisionEncoder, VisionBlock
 from mplug2.modules.layers import (
-    Block,
     CrossAttention,
     FeedForward,
+    MemoryLayer,
     Residual,
     SelfAttention,
     TransformerLayer,
@@ -135,19 +135,18 @@ class PromptAttention(CrossAttention):
         self.key_value = nn.Linear(width, 2 * width, bias=False)
 
 
-class PromptLayer(Block):
+class PromptLayer(MemoryLayer):
     """Texts attend to patches; a feed-forward follows. Each text is alone."""
 
     def __init__(self, width: int, num_heads: int, activation: str, eps: float) -> None:
         super().__init__()
-        self.attention = PromptAttention(width, num_heads)
-        self.attention_residual = Residual(width, 'pre', eps)
+        self.cross_attention = PromptAttention(width, num_heads)
+        self.cross_residual = Residual(width, 'pre', eps)
         self.feed_forward = FeedForward(width, 4 * width, activation)
         self.feed_forward_residual = Residual(width, 'pre', eps)
 
     def run(self, texts: Tensor, patches: Tensor) -> Tensor:
-        texts = self.attention_residual(texts, lambda y: self.attention(y, patches))
-        return self.feed_forward_residual(texts, self.feed_forward)
+        return self.feed(self.attend_memory(texts, patches))
 
 
 @MODELS.register_module()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...config.command_line import positive
 
-CENTRES = 10_000  # of the synthetic embeddings, which lie about them as those of similar images do
+CENTRES = 10_000  # of the synthetic embeddings, which are about them as those of similar images do
 NOISE = 0.7  # length of a row's offset from its centre, whose length is 1
 CHUNK = 8192  # rows that are made at a time
 
